@@ -1,0 +1,334 @@
+"""Objects in S3: documents by their digest, and sealed packages under a lock.
+
+Two buckets. ``documents`` keeps working copies under the SHA-256 of their content: the same content is kept once, and whoever
+reads one back checks it. ``archive`` is versioned and locked; what is sealed there is named by key *and* version, since S3
+lets anyone add a version or a delete marker on top without touching what is locked.
+
+The client library stands behind this one class, so that another can take its place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+import urllib3
+from minio import Minio
+from minio.commonconfig import COMPLIANCE, CopySource
+from minio.error import MinioException, S3Error
+from minio.retention import Retention
+from urllib3.exceptions import HTTPError
+
+from core import clock
+from core.errors import Misconfigured, NotFound, TabellionError, Unavailable
+from core.identifiers import new_id
+
+_CHUNK = 1 << 20
+_PART = 8 * 1024 * 1024
+_TIMEOUT = urllib3.Timeout(connect=5, read=60)
+
+
+class Readable(Protocol):
+    """Anything that bytes can be read from, once and forward."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return at most ``size`` bytes; none at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A document kept by its content: hexadecimal SHA-256 and size in bytes."""
+
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class SealedObject:
+    """A package under lock: where it is, which version, and what its bytes must hash to."""
+
+    bucket: str
+    key: str
+    version_id: str
+    sha256: str
+    size: int
+
+
+class ObjectMissing(NotFound):
+    """The store has no such object."""
+
+
+class ObjectAltered(TabellionError):
+    """What the store gave back is not what was put there."""
+
+
+class ObjectStore:
+    """An S3 server with versions and object lock."""
+
+    def __init__(self, endpoint: str, access_key: str, secret_key: str, prefix: str, *, lock_mode: str = COMPLIANCE) -> None:
+        address = urllib3.util.parse_url(endpoint)
+        if address.host is None or address.scheme not in {"http", "https"}:
+            raise Misconfigured("TABELLION_S3_ENDPOINT : http://hôte:port ou https://hôte:port est attendu.")
+        self._pool = urllib3.PoolManager(maxsize=32, timeout=_TIMEOUT, retries=urllib3.Retry(2, backoff_factor=0.2))
+        self._client = Minio(
+            address.netloc or address.host,
+            access_key=access_key,
+            secret_key=secret_key,
+            secure=address.scheme == "https",
+            region="us-east-1",
+            http_client=self._pool,
+        )
+        self.documents = f"{prefix}-documents"
+        self.archive = f"{prefix}-archive"
+        self._lock_mode = lock_mode
+
+    def prepare(self) -> None:
+        """Make the buckets that are missing: one plain, one versioned with object lock."""
+        with _classified("préparation des compartiments"):
+            for bucket, lock in ((self.documents, False), (self.archive, True)):
+                if not self._client.bucket_exists(bucket):
+                    self._client.make_bucket(bucket, object_lock=lock)
+
+    def put(self, source: Readable, limit: int | None = None) -> Blob:
+        """Keep a document read to its end, hashing on the way; memory holds a few parts at most, whatever the size.
+
+        Args:
+            source: what to read.
+            limit: size in bytes above which the document is refused and nothing is kept.
+
+        Raises:
+            TooLarge: the source holds more than the limit.
+            Unavailable: the store does not answer.
+        """
+        reader = _Hashing(source, limit)
+        head = reader.read(_PART)
+        if len(head) < _PART:
+            blob = Blob(reader.sha256, reader.size)
+            with _classified("écriture d’un document"):
+                self._client.put_object(self.documents, _key(blob.sha256), io.BytesIO(head), len(head))
+            return blob
+        return self._put_large(head, reader)
+
+    def _put_large(self, head: bytes, reader: _Hashing) -> Blob:
+        # The name is the digest, known only at the end: hence a provisional name and a copy within the server.
+        incoming = f"incoming/{new_id()}"
+        with _classified("écriture d’un document"):
+            try:
+                whole: Any = _Joined(head, reader)  # all that the client asks of its BinaryIO is read()
+                self._client.put_object(self.documents, incoming, whole, -1, part_size=_PART, num_parallel_uploads=1)
+                blob = Blob(reader.sha256, reader.size)
+                self._client.copy_object(self.documents, _key(blob.sha256), CopySource(self.documents, incoming))
+            finally:
+                self._client.remove_object(self.documents, incoming)
+        return blob
+
+    def put_file(self, path: Path) -> Blob:
+        """Keep a file of this machine."""
+        with path.open("rb") as stream:
+            return self.put(stream)
+
+    def fetch(self, sha256: str, target: Path) -> None:
+        """Write a document to a file, checking it against its digest.
+
+        Raises:
+            ObjectMissing: no such document.
+            ObjectAltered: the content does not have the digest it is kept under.
+            Unavailable: the store does not answer.
+        """
+        with self.reading(sha256) as stream:
+            _copy_checked(stream, target, sha256)
+
+    @contextmanager
+    def reading(self, sha256: str) -> Iterator[Any]:
+        """Open a document to be read forward in pieces (``.stream(size)`` or ``.read(size)``)."""
+        with _classified("lecture d’un document"):
+            response = self._client.get_object(self.documents, _key(sha256))
+            try:
+                yield response
+            finally:
+                response.close()
+                response.release_conn()
+
+    def seal(self, key: str, path: Path, sha256: str, until: datetime) -> SealedObject:
+        """Put a package in the archive once, and lock it.
+
+        The write is conditional (``If-None-Match: *``): of two workers that seal the same key, or of two tries of one, a single
+        one writes; the other finds the version that stands there, provided that it holds the same bytes.
+
+        Args:
+            key: name of the object, never used for another content.
+            path: the package.
+            sha256: hexadecimal digest of the package.
+            until: end of the lock.
+
+        Raises:
+            ObjectAltered: the key is taken by other bytes.
+            Unavailable: the store does not answer.
+        """
+        size = path.stat().st_size
+        with _classified("scellement d’un paquet"):
+            address = self._client.presigned_put_object(self.archive, key, expires=timedelta(hours=1))
+            headers = {
+                "If-None-Match": "*",
+                "Content-Type": "application/zip",
+                "Content-Length": str(size),
+            }
+            with path.open("rb") as stream:
+                answer = self._pool.request("PUT", address, body=stream, headers=headers, retries=False)
+            if answer.status not in {200, 412}:
+                raise Unavailable(f"Le stockage S3 a répondu {answer.status} au scellement d’un paquet.")
+            version = self._first_version(key)
+            self._check_sealed(key, version, sha256, size)
+            self._client.set_object_retention(self.archive, key, Retention(self._lock_mode, until), version_id=version)
+        return SealedObject(self.archive, key, version, sha256, size)
+
+    def _first_version(self, key: str) -> str:
+        versions = [
+            found
+            for found in self._client.list_objects(self.archive, prefix=key, include_version=True)
+            if found.object_name == key and not found.is_delete_marker
+        ]
+        if not versions:
+            raise Unavailable("Le paquet qui vient d’être écrit n’est pas encore visible dans le stockage S3.")
+        oldest = min(versions, key=lambda found: found.last_modified or clock.now())
+        return str(oldest.version_id)
+
+    def _check_sealed(self, key: str, version: str, sha256: str, size: int) -> None:
+        # The package is read back before it is locked: a lock on wrong bytes could never be undone.
+        response = self._client.get_object(self.archive, key, version_id=version)
+        try:
+            digest, read = hashlib.sha256(), 0
+            for chunk in response.stream(_CHUNK):
+                digest.update(chunk)
+                read += len(chunk)
+        finally:
+            response.close()
+            response.release_conn()
+        if (digest.hexdigest(), read) != (sha256, size):
+            raise ObjectAltered(f"La clé d’archive {key} porte déjà un autre contenu : rien n’a été scellé.")
+
+    def fetch_sealed(self, sealed: SealedObject, target: Path) -> None:
+        """Write a sealed package to a file, checking it against its digest.
+
+        Raises:
+            ObjectMissing: that version is not there.
+            ObjectAltered: its bytes have changed.
+        """
+        with _classified("lecture d’un paquet scellé"):
+            response = self._client.get_object(sealed.bucket, sealed.key, version_id=sealed.version_id)
+            try:
+                _copy_checked(response, target, sealed.sha256)
+            finally:
+                response.close()
+                response.release_conn()
+
+    def locked_until(self, sealed: SealedObject) -> datetime | None:
+        """Return the end of the lock, as the store knows it."""
+        with _classified("lecture d’un verrou"):
+            retention = self._client.get_object_retention(sealed.bucket, sealed.key, version_id=sealed.version_id)
+        return retention.retain_until_date if retention else None
+
+    def sealed_versions(self, key: str) -> int:
+        """Return how many versions stand under an archive key; one, for what is sealed once."""
+        with _classified("liste des versions"):
+            found = self._client.list_objects(self.archive, prefix=key, include_version=True)
+            return sum(1 for item in found if item.object_name == key)
+
+    def prove_lock(self) -> None:
+        """Try to delete a locked probe; a store that lets it go must not be trusted with archives.
+
+        Raises:
+            Misconfigured: the probe could be deleted.
+        """
+        key = f"probe/{secrets.token_hex(8)}"
+        with _classified("essai du verrou"):
+            version = self._client.put_object(self.archive, key, io.BytesIO(b"probe"), 5).version_id
+            until = clock.now() + timedelta(minutes=2)
+            self._client.set_object_retention(self.archive, key, Retention(self._lock_mode, until), version_id=version)
+            try:
+                self._client.remove_object(self.archive, key, version_id=version)
+            except S3Error:
+                return
+        raise Misconfigured("Le stockage S3 laisse supprimer un objet verrouillé : il ne peut pas recevoir d’archives.")
+
+
+class TooLarge(TabellionError):
+    """The document is larger than the limit.
+
+    Attributes:
+        limit: the limit, in bytes.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"Le document dépasse la taille maximale de {limit // 1_048_576} Mio. Rien n’a été conservé.")
+        self.limit = limit
+
+
+class _Hashing:
+    """Reads a source to full pieces, hashing and counting on the way."""
+
+    def __init__(self, source: Readable, limit: int | None) -> None:
+        self._source, self._limit, self._digest, self.size = source, limit, hashlib.sha256(), 0
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    def read(self, size: int) -> bytes:
+        pieces, missing = [], size
+        while missing and (piece := self._source.read(min(missing, _CHUNK))):
+            self.size += len(piece)
+            if self._limit is not None and self.size > self._limit:
+                raise TooLarge(self._limit)
+            self._digest.update(piece)
+            pieces.append(piece)
+            missing -= len(piece)
+        return b"".join(pieces)
+
+
+class _Joined:
+    """The head that was read already, then the rest."""
+
+    def __init__(self, head: bytes, rest: _Hashing) -> None:
+        self._head, self._rest = memoryview(head), rest
+
+    def read(self, size: int) -> bytes:
+        taken, self._head = bytes(self._head[:size]), self._head[size:]
+        return taken if len(taken) == size else taken + self._rest.read(size - len(taken))
+
+
+def _key(sha256: str) -> str:
+    return f"sha256/{sha256[:2]}/{sha256}"
+
+
+def _copy_checked(stream: Any, target: Path, sha256: str) -> None:
+    digest = hashlib.sha256()
+    with target.open("wb") as file:
+        for chunk in stream.stream(_CHUNK):
+            digest.update(chunk)
+            file.write(chunk)
+    if digest.hexdigest() != sha256:
+        target.unlink()
+        raise ObjectAltered(f"L’objet {sha256} ne correspond plus à son empreinte : le stockage l’a altéré.")
+
+
+@contextmanager
+def _classified(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except S3Error as error:
+        if error.code in {"NoSuchKey", "NoSuchVersion", "NoSuchBucket"}:
+            raise ObjectMissing(f"Stockage S3, {doing} : l’objet n’existe pas.") from error
+        if error.code in {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"}:
+            raise Misconfigured(f"Stockage S3, {doing} : accès refusé ({error.code}). Vérifiez TABELLION_S3_*.") from error
+        raise Unavailable(f"Stockage S3, {doing} : {error.code}.") from error
+    except (MinioException, HTTPError, ConnectionError, ValueError) as error:
+        # The client raises ValueError for an answer that is no S3 answer, such as the error page of a proxy.
+        raise Unavailable(f"Stockage S3, {doing} : pas de réponse exploitable ({type(error).__name__}).") from error

@@ -1,0 +1,68 @@
+"""What an organisation configures: one named model each, encrypted at rest, inherited from the organisations above."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from enum import Enum
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, SecretStr
+from sqlalchemy import Column, LargeBinary
+from sqlmodel import Field, Session, select
+
+from core import clock
+from core.database import Owned, UtcDateTime
+from core.errors import NotFound
+from core.organisations import Organisation
+from core.secrets import SecretBox
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Configuration(Owned, table=True):
+    """One configured model of an organisation."""
+
+    organisation_id: str = Field(foreign_key="organisation.id", primary_key=True, max_length=26)
+    name: str = Field(primary_key=True, max_length=60)
+    encrypted: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    changed: datetime = Field(default_factory=clock.now, sa_column=Column(UtcDateTime, nullable=False))
+
+
+def configure(session: Session, box: SecretBox, organisation_id: str, name: str, model: BaseModel) -> None:
+    """Keep a model as the organisation's configuration of that name, in place of an earlier one; all of it is encrypted."""
+    encrypted = box.encrypt(json.dumps(_revealed(model.model_dump())).encode())
+    kept = session.get(Configuration, (organisation_id, name))
+    if kept is None:
+        session.add(Configuration(organisation_id=organisation_id, name=name, encrypted=encrypted))
+    else:
+        kept.encrypted, kept.changed = encrypted, clock.now()
+
+
+def _revealed(value: Any) -> Any:
+    """Return a dumped model with its secrets in clear and nothing but JSON values: for encryption only."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, dict):
+        return {key: _revealed(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_revealed(inner) for inner in value]
+    return value.value if isinstance(value, Enum) else value
+
+
+def configuration_of(session: Session, box: SecretBox, organisation_id: str, name: str, model: type[Model]) -> Model:
+    """Return the configuration in force: the organisation's own, else that of the nearest one above.
+
+    Raises:
+        NotFound: none, neither here nor above.
+        Misconfigured: it cannot be decrypted.
+    """
+    organisation = session.get(Organisation, organisation_id)
+    ancestors = organisation.path.strip("/").split("/") if organisation else []
+    found = session.exec(
+        select(Configuration).where(Configuration.name == name, Configuration.organisation_id.in_(ancestors))  # type: ignore[attr-defined]
+    ).all()
+    if not found:
+        raise NotFound(f"Rien n’est configuré sous le nom « {name} » pour cette organisation.")
+    nearest = max(found, key=lambda kept: ancestors.index(kept.organisation_id))
+    return model.model_validate_json(box.decrypt(nearest.encrypted))

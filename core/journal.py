@@ -1,0 +1,109 @@
+"""The journal: one append-only table of everything that happens, whatever the flow.
+
+An entry is written in the same transaction as what it tells. Its leaf, the bytes that enter the Merkle tree of the archive,
+holds identifiers and digests only: nothing personal, so that eliminating a document never asks for the journal to be altered.
+The database refuses to change or delete an entry (triggers, see the first migration).
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Index, Integer, insert
+from sqlmodel import Field, Session
+
+from core import clock
+from core.clock import iso
+from core.database import JsonValue, Owned, UtcDateTime
+from core.identifiers import new_id
+
+LEAF_VERSION = 1
+
+
+class JournalEntry(Owned, table=True):
+    """One thing that happened.
+
+    Attributes:
+        number: rank of writing; two transactions under way may commit out of rank.
+        id: the entry's own identifier, which its leaf carries.
+        actor: who acted: ``platform``, ``person:<id>``, ``token:<id>``.
+        kind: what happened, as ``<what>.<did>``: ``dossier.received``, ``helios.transmit.sent``, ``record.sealed``.
+        facts: identifiers, digests, counts, codes; JSON without floats.
+    """
+
+    __tablename__ = "journal_entry"
+    __table_args__ = (Index("journal_entry_of_dossier", "dossier_id", "number"),)
+
+    number: int | None = Field(
+        default=None,
+        sa_column=Column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    )
+    id: str = Field(default_factory=new_id, max_length=26, unique=True)
+    organisation_id: str = Field(foreign_key="organisation.id", max_length=26)
+    dossier_id: str | None = Field(default=None, max_length=26)
+    at: datetime = Field(default_factory=clock.now, sa_column=Column(UtcDateTime, nullable=False))
+    actor: str = Field(max_length=40)
+    kind: str = Field(max_length=80)
+    facts: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JsonValue, nullable=False))
+
+    def leaf(self) -> bytes:
+        """Return the bytes of the entry's leaf: canonical JSON (sorted keys, no spaces, UTF-8)."""
+        return canonical(
+            {
+                "v": LEAF_VERSION,
+                "id": self.id,
+                "organisation": self.organisation_id,
+                "dossier": self.dossier_id,
+                "at": iso(self.at),
+                "actor": self.actor,
+                "kind": self.kind,
+                "facts": self.facts,
+            }
+        )
+
+
+def write(
+    session: Session,
+    *,
+    organisation_id: str,
+    kind: str,
+    actor: str,
+    dossier_id: str | None = None,
+    facts: dict[str, Any] | None = None,
+) -> str:
+    """Append an entry in the session's transaction and return its identifier.
+
+    A plain insert: this runs at every transition of every dossier, where the ORM would double the cost.
+    """
+    identifier = new_id()
+    session.connection().execute(
+        insert(JournalEntry).values(
+            id=identifier,
+            organisation_id=organisation_id,
+            dossier_id=dossier_id,
+            at=clock.now(),
+            actor=actor,
+            kind=kind,
+            facts=facts or {},
+        )
+    )
+    return identifier
+
+
+def canonical(value: dict[str, Any]) -> bytes:
+    """Return the one way of writing a JSON object: sorted keys, no spaces, UTF-8.
+
+    Raises:
+        TypeError: it holds something that has no single JSON form, such as a float.
+    """
+    _refuse_floats(value)
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _refuse_floats(value: object) -> None:
+    if isinstance(value, float):
+        raise TypeError("a float has no canonical form: use an integer or a string")
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ():
+        _refuse_floats(inner)

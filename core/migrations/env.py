@@ -1,0 +1,8 @@
+"""What Alembic runs around a migration: on the connection that the caller gives."""
+
+from alembic import context
+
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, target_metadata=None, transaction_per_migration=False)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,56 @@
+"""Who acts, and what they may do where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from core.errors import Forbidden
+
+
+class Right(StrEnum):
+    """What can be allowed; roles and API tokens are sets of these."""
+
+    READ = "dossier.read"
+    DEPOSIT = "dossier.deposit"
+    OPERATE = "dossier.operate"
+    ADMINISTER = "organisation.administer"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Somebody or something that acts.
+
+    Attributes:
+        actor: what the journal writes: a kind and an identifier (``person:01…``, ``token:01…``, ``platform``), never a name.
+        grants: the rights held, by organisation; every organisation of a subtree is listed.
+        everywhere: True for the platform's own work, which sees everything.
+        name: how to greet a person; empty otherwise.
+    """
+
+    actor: str
+    grants: Mapping[str, frozenset[Right]] = field(default_factory=dict)
+    everywhere: bool = False
+    name: str = ""
+
+    @property
+    def organisations(self) -> tuple[str, ...]:
+        """The organisations of which anything can be seen."""
+        return tuple(self.grants)
+
+    def may(self, right: Right, organisation_id: str) -> bool:
+        """Tell whether the right is held there."""
+        return self.everywhere or right in self.grants.get(organisation_id, ())
+
+    def require(self, right: Right, organisation_id: str) -> None:
+        """Go on only if the right is held there.
+
+        Raises:
+            Forbidden: it is not.
+        """
+        if not self.may(right, organisation_id):
+            raise Forbidden("Vous n’avez pas le droit de faire cela pour cette organisation.")
+
+
+PLATFORM = Principal("platform", everywhere=True)

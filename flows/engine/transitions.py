@@ -1,0 +1,299 @@
+"""Moving a dossier: the short transactions that claim it, record what became of it, and apply events from outside.
+
+Every change of state is one transaction that writes the state, the journal entry and the next step together. Plain SQLAlchemy
+statements rather than the ORM: these run several times for every dossier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, insert, select, update
+
+from core import clock, journal
+from core.database import Database
+from core.errors import Conflict, NotFound, TabellionError
+from core.identifiers import new_id
+from core.principal import PLATFORM
+from core.problems import Problem
+from flows.engine.models import Dossier, DossierFile, Step
+from flows.engine.table import Flow, On, Row, Wait
+from flows.engine.work import Advance, KeptFile
+
+DEADLINE = "deadline"
+DEADLINE_QUEUE = "cpu"
+_step: Table = Step.__table__  # type: ignore[attr-defined]
+_dossier: Table = Dossier.__table__  # type: ignore[attr-defined]
+_file: Table = DossierFile.__table__  # type: ignore[attr-defined]
+
+
+class LeaseLost(TabellionError):
+    """Another worker has taken the dossier over: what this one did is not recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A dossier held under a lease, as it stood when it was claimed.
+
+    Attributes:
+        trouble: what the last failure said; None when no claim of this state has failed in good order.
+    """
+
+    dossier_id: str
+    organisation_id: str
+    stage: str
+    lease: str
+    attempt: int
+    title: str
+    state: str
+    since: datetime
+    facts: dict[str, Any]
+    files: tuple[KeptFile, ...]
+    trouble: str | None
+
+
+def claim(database: Database, dossier_id: str, stage: str, lease_for: timedelta) -> Claim | None:
+    """Take the lease on a dossier for a stage, if that is what it waits for and nobody holds it; None otherwise.
+
+    A doubled or stale message ends here: the step is no longer that stage, is not due, or is held.
+    """
+    now, lease = clock.now(), new_id()
+    free = (
+        select(_step.c.dossier_id)
+        .where(_step.c.dossier_id == dossier_id, _step.c.stage == stage, _step.c.due <= now)
+        .where(_step.c.leased_until.is_(None) | (_step.c.leased_until < now))
+        .with_for_update(skip_locked=True)
+    )
+    with database.writing(PLATFORM) as session:
+        connection = session.connection()
+        taken = connection.execute(
+            update(_step)
+            .where(_step.c.dossier_id.in_(free))
+            .values(lease=lease, leased_until=now + lease_for, attempts=_step.c.attempts + 1)
+            .returning(_step.c.attempts, _step.c.trouble)
+        ).first()
+        if taken is None:
+            return None
+        row = connection.execute(select(_dossier).where(_dossier.c.id == dossier_id)).one()
+        return Claim(
+            dossier_id,
+            row.organisation_id,
+            stage,
+            lease,
+            taken.attempts,
+            row.title,
+            row.state,
+            row.since,
+            dict(row.facts),
+            _files_of(connection, dossier_id),
+            taken.trouble,
+        )
+
+
+def renew(database: Database, leases: list[str], lease_for: timedelta) -> None:
+    """Extend leases that are still held."""
+    with database.writing(PLATFORM) as session:
+        session.connection().execute(update(_step).where(_step.c.lease.in_(leases)).values(leased_until=clock.now() + lease_for))
+
+
+def note(database: Database, claimed: Claim, kind: str, facts: Mapping[str, Any]) -> None:
+    """Write facts and a journal entry in the middle of a stage, provided that the lease holds.
+
+    Raises:
+        LeaseLost: it does not; nothing is written.
+    """
+    with database.writing(PLATFORM) as session:
+        connection = session.connection()
+        _hold(connection, claimed)
+        claimed.facts.update(facts)
+        connection.execute(update(_dossier).where(_dossier.c.id == claimed.dossier_id).values(facts=claimed.facts))
+        _journal(session, claimed.organisation_id, claimed.dossier_id, f"{claimed.stage}.{kind}", facts)
+
+
+def advance(database: Database, flow: Flow, claimed: Claim, outcome: Advance) -> None:
+    """Record that a stage is done: new state, files, journal entry and next step, in one transaction.
+
+    Raises:
+        LeaseLost: another worker holds the dossier; nothing is written.
+    """
+    with database.writing(PLATFORM) as session:
+        connection = session.connection()
+        _hold(connection, claimed)
+        if outcome.apply is not None:
+            outcome.apply(session)
+        _enter(
+            connection,
+            flow,
+            claimed.dossier_id,
+            claimed.organisation_id,
+            flow.rows[claimed.state].leads[outcome.outcome],
+            facts={**claimed.facts, **outcome.facts},
+        )
+        _add_files(connection, claimed.organisation_id, claimed.dossier_id, outcome.files)
+        _journal(
+            session, claimed.organisation_id, claimed.dossier_id, f"{claimed.stage}.{outcome.outcome}",
+            {**outcome.journal, **_digests(outcome.files)},
+        )  # fmt: skip
+
+
+def refuse(database: Database, flow: Flow, claimed: Claim, outcome: str, problems: tuple[Problem, ...]) -> None:
+    """Record a definitive refusal with its problems; the reference is free again, so that a mended document can follow.
+
+    Raises:
+        LeaseLost: another worker holds the dossier; nothing is written.
+    """
+    with database.writing(PLATFORM) as session:
+        connection = session.connection()
+        _hold(connection, claimed)
+        _enter(
+            connection,
+            flow,
+            claimed.dossier_id,
+            claimed.organisation_id,
+            flow.rows[claimed.state].leads[outcome],
+            reference=None,
+            problems=[problem.as_json() for problem in problems],
+        )
+        rules = sorted({problem.rule for problem in problems})
+        _journal(session, claimed.organisation_id, claimed.dossier_id, f"{claimed.stage}.{outcome}", {"rules": rules})
+
+
+def postpone(database: Database, claimed: Claim, due: datetime, reason: str, *, fresh: bool) -> None:
+    """Give the lease back and ask for the stage again at ``due``; ``fresh`` forgets the attempts, when it was no failure.
+
+    Raises:
+        LeaseLost: another worker holds the dossier; nothing is written.
+    """
+    with database.writing(PLATFORM) as session:
+        connection = session.connection()
+        _hold(connection, claimed)
+        values: dict[str, Any] = {"lease": None, "leased_until": None, "announced": None, "due": due, "trouble": reason[:1000]}
+        if fresh:
+            values["attempts"] = 0
+        connection.execute(update(_step).where(_step.c.dossier_id == claimed.dossier_id).values(**values))
+        _journal(session, claimed.organisation_id, claimed.dossier_id, f"{claimed.stage}.postponed", {"attempt": claimed.attempt})
+
+
+def park(database: Database, claimed: Claim, reason: str) -> None:
+    """Set the dossier aside for an operator; its state stays, its step goes.
+
+    Raises:
+        LeaseLost: another worker holds the dossier; nothing is written.
+    """
+    with database.writing(PLATFORM) as session:
+        connection = session.connection()
+        _hold(connection, claimed)
+        connection.execute(delete(_step).where(_step.c.dossier_id == claimed.dossier_id))
+        connection.execute(update(_dossier).where(_dossier.c.id == claimed.dossier_id).values(parked=reason[:1000]))
+        _journal(session, claimed.organisation_id, claimed.dossier_id, f"{claimed.stage}.parked", {"attempt": claimed.attempt})
+
+
+def resume(database: Database, flow: Flow, dossier_id: str, actor: str) -> None:
+    """Take a parked dossier up again where it stood.
+
+    Raises:
+        NotFound: no such dossier.
+        Conflict: it is not parked.
+    """
+    with database.writing(PLATFORM) as session:
+        connection = session.connection()
+        row = connection.execute(select(_dossier).where(_dossier.c.id == dossier_id).with_for_update()).first()
+        if row is None:
+            raise NotFound("Ce dossier n’existe pas.")
+        if row.parked is None:
+            raise Conflict("Ce dossier n’est pas mis de côté : il n’y a rien à reprendre.")
+        _enter(connection, flow, dossier_id, row.organisation_id, row.state)
+        _journal(session, row.organisation_id, dossier_id, "dossier.resumed", {"state": row.state}, actor)
+
+
+def start(connection: Connection, flow: Flow, dossier_id: str, organisation_id: str) -> None:
+    """Give a dossier that has just been inserted its first step."""
+    _plan(connection, flow, flow.rows[flow.start], dossier_id, organisation_id)
+
+
+def signal(session: Any, flow: Flow, dossier_id: str, event: str, outcome: Advance, actor: str = "platform") -> bool:
+    """Apply an event to a waiting dossier in the session's transaction; False when it does not wait for that event.
+
+    A parked dossier still hears its event: the operator's question has answered itself.
+    """
+    connection: Connection = session.connection()
+    row = connection.execute(select(_dossier).where(_dossier.c.id == dossier_id).with_for_update()).first()
+    waiting = flow.rows.get(row.state) if row else None
+    if row is None or not isinstance(waiting, Wait) or event not in waiting.leads:
+        return False
+    _enter(connection, flow, dossier_id, row.organisation_id, waiting.leads[event], facts={**row.facts, **outcome.facts})
+    _add_files(connection, row.organisation_id, dossier_id, outcome.files)
+    facts = {**outcome.journal, **_digests(outcome.files)}
+    _journal(session, row.organisation_id, dossier_id, f"{flow.name}.{event}", facts, actor)
+    return True
+
+
+def add_files(session: Any, organisation_id: str, dossier_id: str, files: tuple[KeptFile, ...]) -> None:
+    """Add documents to a dossier in the session's transaction."""
+    _add_files(session.connection(), organisation_id, dossier_id, files)
+
+
+def _hold(connection: Connection, claimed: Claim) -> None:
+    held = connection.execute(
+        select(_step.c.dossier_id)
+        .where(_step.c.dossier_id == claimed.dossier_id, _step.c.lease == claimed.lease)
+        .with_for_update()
+    ).first()
+    if held is None:
+        raise LeaseLost(f"the lease on {claimed.dossier_id} for {claimed.stage} was lost")
+
+
+def _enter(connection: Connection, flow: Flow, dossier_id: str, organisation_id: str, state: str, **changes: Any) -> None:
+    values = {"state": state, "since": clock.now(), "parked": None, **changes}
+    connection.execute(update(_dossier).where(_dossier.c.id == dossier_id).values(**values))
+    connection.execute(delete(_step).where(_step.c.dossier_id == dossier_id))
+    _plan(connection, flow, flow.rows[state], dossier_id, organisation_id)
+
+
+def _plan(connection: Connection, flow: Flow, row: Row, dossier_id: str, organisation_id: str) -> None:
+    if isinstance(row, On):
+        stage, queue, due = flow.actor(row.stage), row.stage.queue, clock.now()
+    elif isinstance(row, Wait) and row.within is not None:
+        stage, queue, due = f"{flow.name}.{DEADLINE}", DEADLINE_QUEUE, clock.now() + row.within
+    else:
+        return
+    connection.execute(
+        insert(_step).values(
+            dossier_id=dossier_id, organisation_id=organisation_id, stage=stage, queue=queue, due=due, attempts=0
+        )
+    )
+
+
+def _files_of(connection: Connection, dossier_id: str) -> tuple[KeptFile, ...]:
+    rows = connection.execute(select(_file).where(_file.c.dossier_id == dossier_id).order_by(_file.c.created, _file.c.id))
+    return tuple(KeptFile(row.role, row.name, row.media_type, row.sha256, row.size, row.created) for row in rows)
+
+
+def _add_files(connection: Connection, organisation_id: str, dossier_id: str, files: tuple[KeptFile, ...]) -> None:
+    for kept in files:
+        connection.execute(
+            insert(_file).values(
+                id=new_id(),
+                organisation_id=organisation_id,
+                dossier_id=dossier_id,
+                role=kept.role,
+                name=kept.name,
+                media_type=kept.media_type,
+                sha256=kept.sha256,
+                size=kept.size,
+                created=clock.now(),
+            )
+        )
+
+
+def _digests(files: tuple[KeptFile, ...]) -> dict[str, Any]:
+    return {"files": [{"role": kept.role, "sha256": kept.sha256, "size": kept.size} for kept in files]} if files else {}
+
+
+def _journal(
+    session: Any, organisation_id: str, dossier_id: str, kind: str, facts: Mapping[str, Any], actor: str = "platform"
+) -> None:
+    journal.write(session, organisation_id=organisation_id, dossier_id=dossier_id, kind=kind, actor=actor, facts=dict(facts))

@@ -1,0 +1,35 @@
+"""What HELIOS keeps beside the dossier: every file that the gateway gave us, matched or not."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Column, Index
+from sqlmodel import Field
+
+from core import clock
+from core.database import Owned, UtcDateTime
+from core.identifiers import new_id
+
+
+class HeliosResponse(Owned, table=True):
+    """A file received from the DGFiP's gateway.
+
+    Attributes:
+        organisation_id: the organisation whose gateway it came through, or the one it was matched to.
+        dossier_id: the dossier that it answers; None while no dossier is known for it, which an operator is shown.
+        flaw: why it could not be applied; None when it was.
+    """
+
+    __tablename__ = "helios_response"
+    __table_args__ = (Index("helios_response_once", "sha256", "name", unique=True),)
+
+    id: str = Field(default_factory=new_id, primary_key=True, max_length=26)
+    organisation_id: str = Field(foreign_key="organisation.id", max_length=26, index=True)
+    name: str = Field(max_length=255)
+    sha256: str = Field(max_length=64)
+    kind: str = Field(max_length=30)
+    reference: str | None = Field(default=None, max_length=200)
+    dossier_id: str | None = Field(default=None, max_length=26, index=True)
+    flaw: str | None = Field(default=None, max_length=1000)
+    received: datetime = Field(default_factory=clock.now, sa_column=Column(UtcDateTime, nullable=False))

@@ -1,0 +1,151 @@
+"""Fixtures every test may use: the services of this machine, an empty database of each kind, a broker of each kind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import dramatiq
+import psycopg
+import pytest
+from pydantic import SecretStr
+
+from core.database import Database
+from core.identifiers import Siret
+from core.migrations import upgrade
+from core.organisations import Organisation, OrganisationKind, add_organisation
+from core.platform import Platform, open_platform
+from core.principal import PLATFORM
+from core.s3_server import S3Server, s3_server
+from core.settings import Settings
+from flows.engine.brokers import open_broker
+
+SHARED = Path(__file__).parents[2] / "shared"
+POSTGRES = os.environ.get("TABELLION_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
+RABBITMQ = os.environ.get("TABELLION_TEST_RABBITMQ", "amqp://guest:guest@127.0.0.1:5672")
+REDIS = os.environ.get("TABELLION_TEST_REDIS", "redis://127.0.0.1:6379/9")
+
+# Invented: no commune has these numbers.
+MAIRIE = Siret("21400999500017")
+AUTRE_MAIRIE = Siret("21640980500019")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of official schemas and sample documents that stands beside the checkout."""
+    if not (SHARED / "corpus").is_dir():
+        pytest.skip(f"no sample documents: {SHARED} is absent (official schemas and corpora are not part of the project)")
+    return SHARED
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A deployment shape: where the state lives, and who carries the hints."""
+
+    name: str
+    database_url: str
+    broker_url: str
+
+
+def _answers(url: str) -> bool:
+    address = urlsplit(url)
+    with contextlib.suppress(OSError), socket.create_connection((address.hostname or "", address.port or 0), timeout=2):
+        return True
+    return False
+
+
+def _require(url: str, service: str) -> None:
+    if not _answers(url):
+        pytest.skip(f"{service} does not answer at {urlsplit(url).hostname}:{urlsplit(url).port}")
+
+
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    """An empty PostgreSQL database, dropped afterwards."""
+    _require(POSTGRES, "PostgreSQL")
+    name = f"tabellion_test_{secrets.token_hex(6)}"
+    with psycopg.connect(POSTGRES, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    yield POSTGRES.rpartition("/")[0] + f"/{name}"
+    with psycopg.connect(POSTGRES, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def rabbitmq_url() -> str:
+    """RabbitMQ; its queues are shared, so messages of an earlier test are stale hints, as in real life."""
+    _require(RABBITMQ, "RabbitMQ")
+    return RABBITMQ
+
+
+@pytest.fixture
+def redis_url() -> str:
+    """Redis, on a database number of its own."""
+    _require(REDIS, "Redis")
+    return REDIS
+
+
+@pytest.fixture(params=["embedded", "postgresql-rabbitmq", "postgresql-redis"])
+def shape(request: pytest.FixtureRequest, tmp_path: Path) -> Shape:
+    """Each deployment shape in turn: the same test runs on all."""
+    if request.param == "embedded":
+        return Shape("embedded", f"sqlite:///{tmp_path / 'tabellion.sqlite3'}", "memory://")
+    broker = request.getfixturevalue("rabbitmq_url" if request.param.endswith("rabbitmq") else "redis_url")
+    return Shape(request.param, request.getfixturevalue("postgres_url"), broker)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An up-to-date database of each kind."""
+    url = f"sqlite:///{tmp_path / 'db.sqlite3'}" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    opened = Database(url)
+    upgrade(opened)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A real S3 server for the whole run."""
+    with s3_server(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def platform(shape: Shape, s3: S3Server, tmp_path: Path) -> Iterator[Platform]:
+    """A platform of the shape under test, its database migrated, its buckets its own."""
+    settings = Settings(
+        state_dir=tmp_path,
+        database_url=SecretStr(shape.database_url),
+        broker_url=SecretStr(shape.broker_url),
+        s3_bucket_prefix=f"t{secrets.token_hex(6)}",
+        lease_seconds=5,
+        redelivery_seconds=2,
+    )
+    opened = open_platform(settings, s3.store(settings.s3_bucket_prefix))
+    opened.objects.prepare()
+    upgrade(opened.database)
+    yield opened
+    opened.database.close()
+
+
+@pytest.fixture
+def broker(platform: Platform) -> Iterator[dramatiq.Broker]:
+    """The broker of the shape under test."""
+    opened = open_broker(platform.settings.broker_url.get_secret_value())
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def mairie(platform: Platform) -> Organisation:
+    """A collectivité under the platform."""
+    with platform.database.writing(PLATFORM) as session:
+        root = add_organisation(session, "Plateforme d’essai", OrganisationKind.PLATFORM)
+        return add_organisation(session, "Commune de Valmorin", OrganisationKind.COLLECTIVITE, parent=root, siret=MAIRIE)
