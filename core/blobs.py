@@ -184,6 +184,17 @@ class ObjectStore:
                 answer = self._pool.request("PUT", address, body=stream, headers=headers, retries=False)
             if answer.status not in {200, 412}:
                 raise Unavailable(f"Le stockage S3 a répondu {answer.status} au scellement d’un paquet.")
+        return self.seal_again(key, sha256, size, until)
+
+    def seal_again(self, key: str, sha256: str, size: int, until: datetime) -> SealedObject:
+        """Lock what stands under an archive key, once its bytes have been read back and found to be those that are meant.
+
+        Raises:
+            ObjectMissing: nothing stands there.
+            ObjectAltered: the key is taken by other bytes.
+            Unavailable: the store does not answer.
+        """
+        with _classified("scellement d’un paquet"):
             version = self._first_version(key)
             self._check_sealed(key, version, sha256, size)
             self._client.set_object_retention(self.archive, key, Retention(self._lock_mode, until), version_id=version)
@@ -196,7 +207,7 @@ class ObjectStore:
             if found.object_name == key and not found.is_delete_marker
         ]
         if not versions:
-            raise Unavailable("Le paquet qui vient d’être écrit n’est pas encore visible dans le stockage S3.")
+            raise ObjectMissing("Aucun paquet n’a été écrit sous cette clé d’archive.")
         oldest = min(versions, key=lambda found: found.last_modified or clock.now())
         return str(oldest.version_id)
 

@@ -26,3 +26,12 @@ def in_paris(moment: datetime) -> datetime:
 def iso(moment: datetime) -> str:
     """Return the moment as RFC 3339 in UTC with a final ``Z``, microseconds kept."""
     return as_utc(moment).isoformat().replace("+00:00", "Z")
+
+
+def from_iso(text: str) -> datetime:
+    """Return the moment that ``iso`` wrote.
+
+    Raises:
+        ValueError: it is no RFC 3339 moment.
+    """
+    return as_utc(datetime.fromisoformat(text))

@@ -38,8 +38,9 @@ class S3Server:
         self.folder = folder.resolve()
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
+        self.access_key, self.secret_key = _credentials(self.folder)
         self._end_orphan()
-        self.access_key, self.secret_key, self.port = self._kept()
+        self.port = self._free_port()
 
     @property
     def endpoint(self) -> str:
@@ -103,22 +104,13 @@ class S3Server:
             f"-s3.port={self.port}",
         ]
 
-    def _kept(self) -> tuple[str, str, int]:
-        path = self.folder / "identities.json"
-        port_path = self.folder / "port"
-        if not path.exists():
-            (self.folder / "data").mkdir(parents=True, exist_ok=True)
-            self.folder.chmod(0o700)
-            credentials = [{"accessKey": secrets.token_hex(10), "secretKey": secrets.token_urlsafe(30)}]
-            identities = {"identities": [{"name": "tabellion", "credentials": credentials, "actions": ["Admin"]}]}
-            path.touch(mode=0o600)
-            path.write_text(json.dumps(identities), encoding="utf-8")
-        credential = json.loads(path.read_text(encoding="utf-8"))["identities"][0]["credentials"][0]
-        port = int(port_path.read_text()) if port_path.exists() else 0
+    def _free_port(self) -> int:
+        path = self.folder / "port"
+        port = int(path.read_text()) if path.exists() else 0
         if not port or not _all_free(port):
             port = _free_ports()
-            port_path.write_text(str(port))
-        return credential["accessKey"], credential["secretKey"], port
+            path.write_text(str(port))
+        return port
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _READY_WITHIN
@@ -146,6 +138,26 @@ def s3_server(folder: Path) -> Iterator[S3Server]:
         yield server
     finally:
         server.stop()
+
+
+def store_running_in(folder: Path, prefix: str) -> ObjectStore:
+    """Return a client of the server that another process runs in a folder."""
+    access_key, secret_key = _credentials(folder)
+    port = int((folder / "port").read_text())
+    return ObjectStore(f"http://127.0.0.1:{port}", access_key, secret_key, prefix)
+
+
+def _credentials(folder: Path) -> tuple[str, str]:
+    path = folder / "identities.json"
+    if not path.exists():
+        (folder / "data").mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        credentials = [{"accessKey": secrets.token_hex(10), "secretKey": secrets.token_urlsafe(30)}]
+        identities = {"identities": [{"name": "tabellion", "credentials": credentials, "actions": ["Admin"]}]}
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(identities), encoding="utf-8")
+    credential = json.loads(path.read_text(encoding="utf-8"))["identities"][0]["credentials"][0]
+    return credential["accessKey"], credential["secretKey"]
 
 
 def _all_free(port: int) -> bool:

@@ -55,7 +55,15 @@ class Settings(BaseSettings):
         ge=1,
         description="Annonces en cours au plus par file : au-delà, le reste attend en base, à tour de rôle entre organisations.",
     )
+    poll_seconds: float = Field(
+        240.0,
+        gt=0,
+        description="Intervalle entre deux relèves d’une passerelle, en secondes (240 au moins en production).",
+    )
     tree_head_seconds: float = Field(60.0, gt=0, description="Intervalle des têtes horodatées du journal, en secondes.")
+    journal_name: str = Field(
+        "tabellion", min_length=1, max_length=100, description="Nom du journal dans les preuves, propre à cette plateforme."
+    )
     archive_lock_days: int = Field(3653, ge=1, description="Durée du verrou des archives dans le stockage, en jours.")
     archive_lock_mode: str = Field(
         "COMPLIANCE", pattern="^(COMPLIANCE|GOVERNANCE)$", description="Mode du verrou S3 : COMPLIANCE ou GOVERNANCE."

@@ -118,7 +118,13 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 
 
 @pytest.fixture
-def platform(shape: Shape, s3: S3Server, tmp_path: Path) -> Iterator[Platform]:
+def settings_changes() -> dict[str, object]:
+    """What a test sets otherwise on its platform."""
+    return {}
+
+
+@pytest.fixture
+def platform(shape: Shape, s3: S3Server, tmp_path: Path, settings_changes: dict[str, object]) -> Iterator[Platform]:
     """A platform of the shape under test, its database migrated, its buckets its own."""
     settings = Settings(
         state_dir=tmp_path,
@@ -127,7 +133,7 @@ def platform(shape: Shape, s3: S3Server, tmp_path: Path) -> Iterator[Platform]:
         s3_bucket_prefix=f"t{secrets.token_hex(6)}",
         lease_seconds=5,
         redelivery_seconds=2,
-    )
+    ).model_copy(update=settings_changes)
     opened = open_platform(settings, s3.store(settings.s3_bucket_prefix))
     opened.objects.prepare()
     upgrade(opened.database)

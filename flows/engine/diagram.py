@@ -92,7 +92,8 @@ def _box(flow: Flow, state: str, place: tuple[int, int], words: str, marked: boo
     dash = ' stroke-dasharray="5 4"' if isinstance(row, Wait) else ""
     fill, ink = ("#1f3fae", "#ffffff") if marked else ("#ffffff", "#14213d")
     return (
-        f'<rect x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="8" fill="{fill}" stroke="{stroke}" stroke-width="1.5"{dash}/>'
+        f'<rect x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="8" '
+        f'fill="{fill}" stroke="{stroke}" stroke-width="1.5"{dash}/>'
         f'<text x="{x + _WIDTH // 2}" y="{y + _HEIGHT // 2 + 5}" text-anchor="middle" font-size="14" '
         f'font-family="Inter, system-ui, sans-serif" fill="{ink}">{escape(words)}</text>'
     )
@@ -108,7 +109,8 @@ def _arrow(origin: tuple[int, int], target: tuple[int, int], words: str) -> str:
         start, end = (x1 + _WIDTH // 2, y1), (x2 + _WIDTH // 2, y2 + _HEIGHT)
     middle = ((start[0] + end[0]) // 2, (start[1] + end[1]) // 2)
     return (
-        f'<path d="M{start[0]} {start[1]}L{end[0]} {end[1]}" fill="none" stroke="#5a6780" stroke-width="1.5" marker-end="url(#head)"/>'
+        f'<path d="M{start[0]} {start[1]}L{end[0]} {end[1]}" fill="none" '
+        f'stroke="#5a6780" stroke-width="1.5" marker-end="url(#head)"/>'
         f'<text x="{middle[0]}" y="{middle[1] - 6}" text-anchor="middle" font-size="12" fill="#5a6780" stroke="#fbfaf7" '
         f'stroke-width="4" paint-order="stroke" font-family="Inter, system-ui, sans-serif">{escape(words)}</text>'
     )

@@ -160,17 +160,21 @@ def _tables() -> None:
         "helios_response",
         sa.Column("id", sa.String(26), nullable=False),
         sa.Column("organisation_id", sa.String(26), nullable=False),
+        sa.Column("gateway_id", sa.String(26), nullable=False),
         sa.Column("name", sa.String(255), nullable=False),
         sa.Column("sha256", sa.String(64), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.String(30), nullable=False),
         sa.Column("reference", sa.String(200)),
         sa.Column("dossier_id", sa.String(26)),
         sa.Column("flaw", sa.String(1000)),
+        sa.Column("applied", sa.Boolean(), nullable=False),
         sa.Column("received", moment, nullable=False),
+        sa.ForeignKeyConstraint(["gateway_id"], ["organisation.id"]),
         sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"]),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("helios_response_once", "helios_response", ["sha256", "name"], unique=True)
+    op.create_index("helios_response_once", "helios_response", ["gateway_id", "name", "sha256"], unique=True)
     op.create_index("ix_helios_response_dossier_id", "helios_response", ["dossier_id"])
     op.create_index("ix_helios_response_organisation_id", "helios_response", ["organisation_id"])
     op.create_table(

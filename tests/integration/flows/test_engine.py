@@ -28,6 +28,7 @@ from flows.engine.relay import Relay
 from flows.engine.table import End, Flow, On, Wait, stage
 from flows.engine.transitions import LeaseLost
 from flows.engine.work import Advance, KeptFile, Later, Work
+from tests.waiting import wait_until
 
 Perform = Callable[[Work], Advance | Later]
 
@@ -86,13 +87,6 @@ def kinds_of(platform: Platform, dossier_id: str) -> list[str]:
     with platform.database.reading(PLATFORM) as session:
         found = session.exec(select(JournalEntry).where(JournalEntry.dossier_id == dossier_id).order_by(JournalEntry.number))
         return [entry.kind for entry in found]
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "what was awaited did not happen"
-        time.sleep(0.02)
 
 
 def test_a_dossier_goes_from_its_deposit_to_its_end_and_its_journal_tells_it(

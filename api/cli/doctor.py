@@ -1,0 +1,149 @@
+"""``doctor``: is everything there, reachable, in date? One line each, with the mend."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import urllib3
+from cryptography import x509
+from pydantic import SecretStr
+from rich.markup import escape
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from urllib3.exceptions import HTTPError
+
+from api.cli.dossiers import operators_platform
+from api.cli.output import FAULT, console, json_line
+from core import clock
+from core.errors import TabellionError, Unavailable
+from core.messages import Catalogue
+from core.migrations import is_current
+from core.platform import Platform
+from core.principal import PLATFORM
+from core.settings import PREFIX, Settings
+from flows.engine.brokers import open_broker
+
+_t = Catalogue("api.cli")
+_SOON = timedelta(days=60)
+_ROOM = 5 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One part examined: its name, whether it is well, what was seen, what to do."""
+
+    part: str
+    well: bool
+    seen: str
+    mend: str = ""
+
+
+def list_settings(as_json: bool) -> int:
+    """Print every setting with its meaning, its default and whether it is set."""
+    for name, field in Settings.model_fields.items():
+        variable = f"{PREFIX}{name.upper()}"
+        secret = isinstance(field.default, SecretStr)
+        default = "" if secret else str(field.default if field.default is not None else "")
+        if as_json:
+            json_line(
+                {
+                    "name": variable,
+                    "meaning": field.description,
+                    "default": default,
+                    "set": variable in os.environ,
+                    "secret": secret,
+                }
+            )
+        else:
+            console.print(
+                f"[bold]{variable}[/] {escape(f'[{default}]') if default else ''}\n    {escape(field.description or '')}"
+            )
+    return 0
+
+
+def examine(as_json: bool) -> int:
+    """Examine every part; return 0 when all are well, 3 otherwise."""
+    findings = list(_findings())
+    for finding in findings:
+        if as_json:
+            json_line({"part": finding.part, "well": finding.well, "seen": finding.seen, "mend": finding.mend})
+            continue
+        mark = "[green]✓[/]" if finding.well else "[red]✗[/]"
+        console.print(f"{mark} {finding.part} : {escape(finding.seen)}" + (f" → {escape(finding.mend)}" if finding.mend else ""))
+    return 0 if all(finding.well for finding in findings) else FAULT
+
+
+def _findings() -> Iterator[Finding]:
+    try:
+        platform = operators_platform()
+    except TabellionError as error:
+        yield Finding(_t("doctor.configuration"), False, str(error))
+        return
+    yield _tried(_t("doctor.database"), lambda: _database(platform), _t("doctor.database.mend"))
+    yield _tried(_t("doctor.s3"), lambda: _store(platform), _t("doctor.s3.mend"))
+    yield _tried(_t("doctor.broker"), lambda: _broker(platform), _t("doctor.broker.mend"))
+    for url in platform.settings.tsa_urls:
+        yield _tried(_t("doctor.tsa"), partial(_clock_of, url), _t("doctor.tsa.mend"))
+    yield from _certificates(platform.settings.trust_dir)
+    yield _disk(platform.settings.state_dir)
+
+
+def _tried(part: str, look: Callable[[], str], mend: str) -> Finding:
+    try:
+        return Finding(part, True, look())
+    except (TabellionError, SQLAlchemyError, HTTPError, OSError) as error:
+        return Finding(part, False, str(error).splitlines()[0][:200], mend)
+
+
+def _database(platform: Platform) -> str:
+    with platform.database.reading(PLATFORM) as session:
+        session.connection().execute(text("SELECT 1"))
+    if not is_current(platform.database):
+        raise Unavailable(_t("doctor.database.old"))
+    return platform.database.url.render_as_string(hide_password=True)
+
+
+def _store(platform: Platform) -> str:
+    platform.objects.prepare()
+    platform.objects.prove_lock()
+    return _t("doctor.s3.locks")
+
+
+def _broker(platform: Platform) -> str:
+    url = platform.settings.broker_url.get_secret_value()
+    broker = open_broker(url)
+    try:
+        broker.declare_queue("doctor")
+        broker.get_declared_queues()
+    finally:
+        broker.close()
+    return url.partition(":")[0]
+
+
+def _clock_of(url: str) -> str:
+    answer = urllib3.request("GET", url, timeout=5, retries=False)
+    return _t("doctor.tsa.answers", url=url, status=answer.status)
+
+
+def _certificates(folder: Path | None) -> Iterator[Finding]:
+    if folder is None:
+        yield Finding(_t("doctor.trust"), False, _t("doctor.trust.none"), _t("doctor.trust.mend"))
+        return
+    for path in sorted(folder.glob("*.pem")):
+        for certificate in x509.load_pem_x509_certificates(path.read_bytes()):
+            left = certificate.not_valid_after_utc - clock.now()
+            well = left > _SOON
+            seen = _t("doctor.certificate", name=path.name, date=f"{certificate.not_valid_after_utc:%d/%m/%Y}")
+            yield Finding(_t("doctor.trust"), well, seen, "" if well else _t("doctor.certificate.mend"))
+
+
+def _disk(folder: Path) -> Finding:
+    free = shutil.disk_usage(folder if folder.exists() else Path.cwd()).free
+    seen = _t("doctor.disk.free", gigabytes=free // 1024**3)
+    return Finding(_t("doctor.disk"), free > _ROOM, seen, "" if free > _ROOM else _t("doctor.disk.mend"))

@@ -1,0 +1,199 @@
+"""``tabellion``: every command, declared; what each does is imported only when it runs, so that the program starts quickly."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.cli.output import errors, status_of
+from core.errors import TabellionError
+from core.messages import Catalogue, speaking
+
+_t = Catalogue("api.cli")
+# French unless told otherwise: a server's LANG says little about who reads its terminal.
+LANGUAGE = "en" if os.environ.get("TABELLION_LANG", "").startswith("en") else "fr"
+
+with speaking(LANGUAGE):
+    app = typer.Typer(help=_t("help"), no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    db = typer.Typer(help=_t("db.help"), no_args_is_help=True)
+    archive = typer.Typer(help=_t("archive.help"), no_args_is_help=True)
+    schemas = typer.Typer(help=_t("schemas.help"), no_args_is_help=True)
+    Files = Annotated[list[Path], typer.Argument(help=_t("files"), show_default=False)]
+    Json = Annotated[bool, typer.Option("--json", help=_t("json"))]
+    Trust = Annotated[Path | None, typer.Option("--trust", help=_t("trust"), file_okay=False)]
+    At = Annotated[str | None, typer.Option("--at", help=_t("at"), metavar="AAAA-MM-JJ")]
+
+    @app.command(help=_t("check.help"))
+    def check(
+        files: Files,
+        kind: Annotated[str | None, typer.Option("--as", help=_t("check.as"))] = None,
+        trust: Trust = None,
+        at: At = None,
+        as_json: Json = False,
+    ) -> None:
+        """Hold files against everything that a deposit would check."""
+        from api.cli import documents
+
+        raise typer.Exit(documents.check(files, kind=kind, trust=trust, at=_day(at), as_json=as_json))
+
+    @app.command(help=_t("verify.help"))
+    def verify(
+        files: Files,
+        detached: Annotated[Path | None, typer.Option("--detached", help=_t("verify.detached"), dir_okay=False)] = None,
+        trust: Trust = None,
+        at: At = None,
+        as_json: Json = False,
+    ) -> None:
+        """Verify the signatures of files."""
+        from api.cli import documents
+
+        raise typer.Exit(documents.verify(files, detached=detached, trust=trust, at=_day(at), as_json=as_json))
+
+    @app.command(help=_t("up.help"))
+    def up(
+        demonstration: Annotated[bool, typer.Option("--demonstration/--no-demonstration", help=_t("up.demonstration"))] = True,
+    ) -> None:
+        """Run the embedded platform."""
+        from api.cli import serving
+
+        serving.up(with_demonstration=demonstration)
+
+    @app.command(help=_t("demo.help"))
+    def demo(keep_serving: Annotated[bool, typer.Option("--keep-serving", help=_t("demo.keep"))] = False) -> None:
+        """Run the embedded platform and push a sample PES through it to its proof."""
+        from api.cli import story
+
+        raise typer.Exit(story.tell(keep_serving=keep_serving))
+
+    @app.command(help=_t("web.help"))
+    def web() -> None:
+        """Run the web service."""
+        from api.cli import serving
+
+        serving.web()
+
+    @app.command(help=_t("worker.help"))
+    def worker(queues: Annotated[str | None, typer.Option("--queues", help=_t("worker.queues"))] = None) -> None:
+        """Run a worker."""
+        from api.cli import serving
+
+        serving.worker({queue.strip() for queue in queues.split(",")} if queues else None)
+
+    @app.command(help=_t("relay.help"))
+    def relay() -> None:
+        """Run the relay."""
+        from api.cli import serving
+
+        serving.relay()
+
+    @app.command(help=_t("simulators.help"))
+    def simulators(
+        host: Annotated[str, typer.Option(help=_t("simulators.host"))] = "127.0.0.1",
+        gateway_port: Annotated[int, typer.Option(help=_t("simulators.gateway"))] = 2222,
+        tsa_port: Annotated[int, typer.Option(help=_t("simulators.tsa"))] = 3180,
+        delay: Annotated[float, typer.Option(help=_t("simulators.delay"))] = 5.0,
+    ) -> None:
+        """Run the State's side."""
+        from api.cli import serving
+
+        serving.play(host, gateway_port, tsa_port, delay)
+
+    @app.command(help=_t("deposit.help"))
+    def deposit(
+        file: Annotated[Path, typer.Argument(help=_t("deposit.file"), show_default=False)],
+        organisation: Annotated[str, typer.Option(help=_t("deposit.organisation"))],
+        flow: Annotated[str, typer.Option(help=_t("deposit.flow"))] = "helios",
+        key: Annotated[str | None, typer.Option(help=_t("deposit.key"))] = None,
+        as_json: Json = False,
+    ) -> None:
+        """Deposit a document."""
+        from api.cli import dossiers
+
+        dossiers.deposit(file, flow=flow, organisation=organisation, key=key, as_json=as_json)
+
+    @app.command(help=_t("show.help"))
+    def show(dossier: Annotated[str, typer.Argument(help=_t("dossier"))], as_json: Json = False) -> None:
+        """Show a dossier."""
+        from api.cli import dossiers
+
+        dossiers.show(dossier, as_json=as_json)
+
+    @app.command(help=_t("follow.help"))
+    def follow(dossier: Annotated[str, typer.Argument(help=_t("dossier"))], as_json: Json = False) -> None:
+        """Follow a dossier to its end."""
+        from api.cli import dossiers
+
+        raise typer.Exit(dossiers.follow(dossier, as_json=as_json))
+
+    @app.command(help=_t("doctor.help"))
+    def doctor(
+        settings: Annotated[bool, typer.Option("--settings", help=_t("doctor.settings"))] = False, as_json: Json = False
+    ) -> None:
+        """Examine the configuration and the parts."""
+        from api.cli import doctor as doctor_room
+
+        raise typer.Exit(doctor_room.list_settings(as_json) if settings else doctor_room.examine(as_json))
+
+    @db.command("upgrade", help=_t("db.upgrade"))
+    def db_upgrade() -> None:
+        """Apply the migrations."""
+        from api.cli import serving
+
+        serving.upgrade_database()
+
+    @archive.command("prove", help=_t("archive.prove"))
+    def prove(
+        record: Annotated[str, typer.Argument(help=_t("archive.record"))],
+        output: Annotated[Path, typer.Option("-o", "--output", help=_t("archive.output"), dir_okay=False)],
+    ) -> None:
+        """Write the evidence of a record."""
+        from api.cli import evidence
+
+        evidence.prove(record, output)
+
+    @archive.command("verify", help=_t("archive.verify"))
+    def verify_evidence(
+        file: Annotated[Path, typer.Argument(help=_t("archive.file"))], trust: Trust = None, as_json: Json = False
+    ) -> None:
+        """Verify evidence, offline."""
+        from api.cli import evidence
+
+        raise typer.Exit(evidence.verify(file, trust=trust, as_json=as_json))
+
+    @schemas.command("import", help=_t("schemas.import"))
+    def import_schemas(source: Annotated[Path, typer.Argument(help=_t("schemas.source"))]) -> None:
+        """Install an official set of schemas."""
+        from api.cli import documents
+
+        documents.import_schemas(source)
+
+
+app.add_typer(db, name="db")
+app.add_typer(archive, name="archive")
+app.add_typer(schemas, name="schemas")
+
+
+def _day(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(_t("at.wrong", found=text[:40])) from error
+
+
+def main() -> None:
+    """Run a command; trouble is told in a sentence, and its kind by the exit status."""
+    with speaking(LANGUAGE):
+        try:
+            app()
+        except TabellionError as error:
+            errors.print(f"[bold red]✗[/] {error}")
+            sys.exit(status_of(error))
+        except KeyboardInterrupt:
+            sys.exit(130)

@@ -1,0 +1,41 @@
+"""What the command line prints: sentences for people, JSON Lines for programs, and how it ends.
+
+Exit status: 0 all well, 1 the answer is no, 2 wrong use or unreadable input, 3 the platform is at fault.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from rich.console import Console
+
+from core.errors import (
+    Conflict,
+    Forbidden,
+    NotFound,
+    Refused,
+    TabellionError,
+    Unauthenticated,
+    UsageError,
+)
+
+NO, MISUSE, FAULT = 1, 2, 3
+_ANSWERS_NO = (Refused, Conflict, Forbidden, NotFound, Unauthenticated)
+
+console = Console(highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def json_line(value: dict[str, Any]) -> None:
+    """Print one JSON object on its own line."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def status_of(error: TabellionError) -> int:
+    """Return the exit status that an error amounts to."""
+    if isinstance(error, _ANSWERS_NO):
+        return NO
+    return MISUSE if isinstance(error, UsageError) else FAULT

@@ -1,0 +1,129 @@
+"""The embedded platform: one process, one folder. SQLite, the broker in memory, a real S3 server as a child process.
+
+With the demonstration, the State's side is simulated and a collectivité with its people is there at once; without it, the
+settings say which gateway and which timestamping authority to use.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import uvicorn
+from pydantic import SecretStr
+
+from api.app import create_app
+from api.demonstration import Demonstration, prepare_demonstration
+from api.runtime import working
+from api.simulators import Simulators, simulators
+from core.errors import Misconfigured
+from core.migrations import upgrade
+from core.platform import Platform, open_platform
+from core.s3_server import s3_server
+from core.settings import Settings
+from flows.engine.brokers import open_broker
+
+_STARTS_WITHIN = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A running embedded platform."""
+
+    platform: Platform
+    address: str
+    demonstration: Demonstration | None
+    simulators: Simulators | None
+
+
+@contextmanager
+def embedded(settings: Settings, *, with_demonstration: bool) -> Iterator[Embedded]:
+    """Run the platform for the time of the block.
+
+    Raises:
+        Misconfigured: another process uses the folder, a port is taken, or a part does not start.
+    """
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        stack.enter_context(_alone(settings.state_dir / "lock"))
+        server = stack.enter_context(s3_server(settings.state_dir / "s3"))
+        played = stack.enter_context(simulators(settings.state_dir / "simulators", delay=0.5)) if with_demonstration else None
+        if played is not None:
+            settings = settings.model_copy(
+                update={
+                    "tsa_url": played.timestamping.url,
+                    "trust_dir": played.trust_dir,
+                    "poll_seconds": 1.0,
+                    "tree_head_seconds": 2.0,
+                }
+            )
+        settings = settings.model_copy(update={"broker_url": SecretStr("memory://")})
+        platform = open_platform(settings, server.store(settings.s3_bucket_prefix, lock_mode=settings.archive_lock_mode))
+        stack.callback(platform.database.close)
+        upgrade(platform.database)
+        platform.objects.prepare()
+        platform.objects.prove_lock()
+        shown = prepare_demonstration(platform, played) if played is not None else None
+        stack.enter_context(working(platform, open_broker("memory://")))
+        address = stack.enter_context(_serving(platform))
+        yield Embedded(platform, address, shown, played)
+
+
+def server_config(platform: Platform) -> uvicorn.Config:
+    """Return how the web service is run: our own logs, no banner, no header that tells the server's name."""
+    settings = platform.settings
+    return uvicorn.Config(
+        create_app(platform),
+        host=settings.http_host,
+        port=settings.http_port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+    )
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    with path.open("w") as stream:
+        _lock(stream, path)
+        yield
+
+
+def _lock(stream: IO[str], path: Path) -> None:
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise Misconfigured(f"Une plateforme embarquée utilise déjà le dossier {path.parent}. Arrêtez-la d’abord.") from error
+
+
+@contextmanager
+def _serving(platform: Platform) -> Iterator[str]:
+    settings = platform.settings
+    config = uvicorn.Config(
+        create_app(platform),
+        host=settings.http_host,
+        port=settings.http_port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, name="web", daemon=True)
+    thread.start()
+    deadline = time.monotonic() + _STARTS_WITHIN
+    while not server.started:
+        if not thread.is_alive() or time.monotonic() > deadline:
+            raise Misconfigured(f"Le service web ne démarre pas : le port {settings.http_port} est peut-être pris.")
+        time.sleep(0.05)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield settings.public_url or f"http://{settings.http_host}:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(timeout=15)

@@ -1,0 +1,73 @@
+"""Putting the parts together: which flows, which scheduled runs, around one platform and one broker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import dramatiq
+
+from archive import heads
+from core.errors import Misconfigured
+from core.platform import Platform
+from flows.engine import schedule
+from flows.engine.execution import Engine
+from flows.engine.relay import Relay
+from flows.helios import acquits
+from flows.helios.knowledge import trust_store
+from flows.registry import FLOWS
+from signing.timestamp.client import AuthoritySettings, TimestampClient
+
+HEAD_ACTOR, HEAD_QUEUE = "archive.head", "archive"
+
+
+def build_engine(platform: Platform, broker: dramatiq.Broker) -> Engine:
+    """Declare the actors of every flow and of every scheduled run."""
+    engine = Engine(platform, broker, list(FLOWS.values()))
+    schedule.declare(platform, broker, acquits.ACTOR, acquits.QUEUE, acquits.collect)
+    schedule.declare(platform, broker, HEAD_ACTOR, HEAD_QUEUE, _cut_head)
+    return engine
+
+
+def plan_schedules(platform: Platform) -> None:
+    """Plan what runs again and again, as the settings and the configurations say now."""
+    settings = platform.settings
+    schedule.plan(platform.database, HEAD_ACTOR, HEAD_QUEUE, timedelta(seconds=settings.tree_head_seconds))
+    acquits.plan(platform, timedelta(seconds=settings.poll_seconds))
+
+
+def _cut_head(platform: Platform, _key: str) -> None:
+    heads.cut(platform, timestamps(platform))
+
+
+def timestamps(platform: Platform) -> TimestampClient:
+    """Return the client of the timestamping authorities.
+
+    Raises:
+        Misconfigured: no authority, or no trusted certificates to hold its answers against.
+    """
+    trust = trust_store(platform.settings.trust_dir)
+    if not platform.settings.tsa_urls or trust is None:
+        raise Misconfigured("L’horodatage demande TABELLION_TSA_URL et TABELLION_TRUST_DIR.")
+    return TimestampClient(AuthoritySettings(platform.settings.tsa_urls), trust)
+
+
+@contextmanager
+def working(
+    platform: Platform, broker: dramatiq.Broker, *, queues: set[str] | None = None, relays: bool = True
+) -> Iterator[Engine]:
+    """Run a worker, and a relay unless told otherwise, for the time of the block."""
+    engine = build_engine(platform, broker)
+    plan_schedules(platform)
+    worker = dramatiq.Worker(broker, queues=queues, worker_timeout=100, worker_threads=platform.settings.worker_threads)
+    relay = Relay(platform, broker)
+    worker.start()
+    thread = relay.start() if relays else None
+    try:
+        yield engine
+    finally:
+        relay.stop()
+        if thread is not None:
+            thread.join()
+        worker.stop(timeout=30_000)

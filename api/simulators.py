@@ -1,0 +1,97 @@
+"""The State's side on a laptop: the DGFiP's gateway and a timestamping authority, for editors and the embedded platform."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.serialization import Encoding
+from pydantic import SecretStr
+
+from connectors.helios.settings import HeliosGateway
+from connectors.helios.simulated_sftp import Account
+from connectors.helios.simulator import GatewaySimulator
+from flows.helios.settings import HeliosSeal
+from schemas.pes.versions import SchemaSets
+from signing.pki import TestAuthority, write_private
+from signing.timestamp.simulator import TsaSimulator
+from signing.trust import TrustStore
+
+ACCOUNT = "demonstration"
+
+
+@dataclass(frozen=True, slots=True)
+class Simulators:
+    """The simulators that are running.
+
+    Attributes:
+        trust_dir: folder of their authorities' certificates, for TABELLION_TRUST_DIR.
+    """
+
+    gateway: GatewaySimulator
+    timestamping: TsaSimulator
+    authority: TestAuthority
+    trust_dir: Path
+
+    def gateway_settings(self) -> HeliosGateway:
+        """Return how to reach the gateway."""
+        return self.gateway.settings_for(ACCOUNT).model_copy(update={"settled_age": 0.0, "second_look_after": 0.2})
+
+    def seal(self) -> HeliosSeal:
+        """Return a server seal that the gateway recognises, issued by the demonstration authority."""
+        password = secrets.token_urlsafe(24)
+        pkcs12 = self.authority.seal().as_pkcs12(password)
+        return HeliosSeal(
+            pkcs12=SecretStr(base64.b64encode(pkcs12).decode()),
+            password=SecretStr(password),
+            role="Ordonnateur",
+            city="Valmorin",
+            postal_code="99012",
+        )
+
+
+@contextmanager
+def simulators(
+    folder: Path, *, host: str = "127.0.0.1", gateway_port: int = 0, tsa_port: int = 0, delay: float = 5.0
+) -> Iterator[Simulators]:
+    """Run both simulators, everything they keep in one folder.
+
+    Args:
+        folder: keys, accounts, what was received.
+        host: address to listen on.
+        gateway_port: of the SFTP server; 0 for a free one.
+        tsa_port: of the timestamping authority; 0 for a free one.
+        delay: seconds between a delivery and its acquit.
+    """
+    authority = TestAuthority.open(folder / "authority")
+    tsa = TsaSimulator(folder / "tsa", host, tsa_port)
+    trust_dir = folder / "trust"
+    trust_dir.mkdir(parents=True, exist_ok=True)
+    for name, certificate in (("seal", authority.certificate), ("tsa", tsa.anchor)):
+        (trust_dir / f"{name}.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    gateway = GatewaySimulator(
+        folder / "gateway",
+        accounts=[Account(ACCOUNT, password=_password(folder / "gateway.json"))],
+        schemas=SchemaSets(),
+        trust=TrustStore.from_folder(trust_dir),
+        host=host,
+        port=gateway_port,
+        delay=delay,
+    )
+    tsa.start()
+    try:
+        with gateway:
+            yield Simulators(gateway, tsa, authority, trust_dir)
+    finally:
+        tsa.stop()
+
+
+def _password(path: Path) -> str:
+    if not path.exists():
+        write_private(path, json.dumps({"account": ACCOUNT, "password": secrets.token_urlsafe(12)}).encode())
+    return str(json.loads(path.read_text(encoding="utf-8"))["password"])

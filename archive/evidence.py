@@ -1,0 +1,189 @@
+"""Evidence: one file that proves a record to somebody who has neither the platform nor any reason to believe it.
+
+What lives here: the layout of the file and its writing. What does not: its verification (`archive.verification`), which reads
+nothing but the file and, when there is one, a folder of trusted authorities.
+
+The chain that the file holds, each link hashing the one before:
+
+    files of the record → manifest and package → journal entry (leaf) → root of the journal's tree → head → timestamp token
+
+Members, in this order: ``README.txt`` (in French, how an expert verifies by hand), ``package.zip``, ``leaf.json``,
+``proof.json``, ``head.json``, ``token.der`` (RFC 3161), ``certificates/NN.pem`` (the authority's chain), ``SHA256SUMS``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from archive.canonical import canonical_bytes
+from archive.head import Head
+from archive.stored_zip import Stored, stored_zip
+from archive.tree import leaf_hash, verify_inclusion
+from core.clock import in_paris, iso
+from core.errors import NeedsOperator, UnreadableInput
+from core.messages import Catalogue
+from signing.timestamp.token import Timestamp
+
+PROOF_FORMAT = "tabellion-proof/1"
+README, PACKAGE, LEAF, PROOF, HEAD, TOKEN, SUMS = (
+    "README.txt",
+    "package.zip",
+    "leaf.json",
+    "proof.json",
+    "head.json",
+    "token.der",
+    "SHA256SUMS",
+)
+CERTIFICATES = "certificates/"
+LARGEST_CHAIN = 16
+LEAF_DIGEST = "package_sha256"
+"""Where the journal entry of a sealing holds the package's digest: in its ``facts``, under this key, in hexadecimal."""
+
+_messages = Catalogue("archive")
+
+
+class BrokenChain(NeedsOperator):
+    """What was gathered as evidence does not hold together: the archive itself is at fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What proves one record.
+
+    Attributes:
+        package: the record's package, byte for byte as it was sealed.
+        leaf: the bytes of the journal entry that says so.
+        index: place of that entry in the journal's tree, from 0.
+        path: inclusion path to the root of the head, leaf end first.
+        head: the head of the tree.
+        token: RFC 3161 token over the canonical bytes of the head, DER.
+        certificates: the timestamping authority's chain, as far as it is known.
+    """
+
+    package: Path
+    leaf: bytes
+    index: int
+    path: tuple[bytes, ...]
+    head: Head
+    token: bytes
+    certificates: tuple[x509.Certificate, ...]
+
+
+def prove(evidence: Evidence, target: Path) -> None:
+    """Write the evidence file of a record; the same evidence gives the same bytes.
+
+    Raises:
+        BrokenChain: the parts do not prove one another; nothing is written.
+        TokenUnreadable: the token is not one.
+    """
+    _check(evidence)
+    stamp = Timestamp.read(evidence.token)
+    with stored_zip(target, evidence.head.at) as zipped:
+        stored = [
+            zipped.add(README, _readme(evidence, stamp).encode()),
+            zipped.add(PACKAGE, evidence.package),
+            zipped.add(LEAF, evidence.leaf),
+            zipped.add(PROOF, _proof(evidence)),
+            zipped.add(HEAD, evidence.head.canonical()),
+            zipped.add(TOKEN, evidence.token),
+        ]
+        for rank, certificate in enumerate(evidence.certificates, start=1):
+            stored.append(zipped.add(f"{CERTIFICATES}{rank:02}.pem", certificate.public_bytes(Encoding.PEM)))
+        zipped.add(SUMS, sums(stored))
+
+
+def sums(stored: Sequence[Stored]) -> bytes:
+    """Return the digests of the members in the form that ``sha256sum --check`` reads."""
+    return "".join(f"{entry.sha256}  {entry.name}\n" for entry in stored).encode()
+
+
+def package_digest(leaf: bytes) -> str:
+    """Return the SHA-256 of the package that a journal entry says was sealed, in hexadecimal.
+
+    Raises:
+        UnreadableInput: the entry is no JSON object, or says no such thing.
+    """
+    try:
+        facts = json.loads(leaf)["facts"]
+        digest = facts[LEAF_DIGEST]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise UnreadableInput("the journal entry names no package") from error
+    if not isinstance(digest, str) or not re.fullmatch(r"[0-9a-f]{64}", digest):
+        raise UnreadableInput("the journal entry names no package")
+    return digest
+
+
+def _check(evidence: Evidence) -> None:
+    """Refuse to hand out a proof that would not hold."""
+    with evidence.package.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    try:
+        sealed = package_digest(evidence.leaf)
+    except UnreadableInput as error:
+        raise BrokenChain(_messages("prove.leaf")) from error
+    if digest != sealed:
+        raise BrokenChain(_messages("prove.package"))
+    head = evidence.head
+    if not verify_inclusion(leaf_hash(evidence.leaf), evidence.index, head.size, evidence.path, head.root):
+        raise BrokenChain(_messages("prove.inclusion"))
+    if Timestamp.read(evidence.token).digest != head.digest():
+        raise BrokenChain(_messages("prove.token"))
+    if len(evidence.certificates) > LARGEST_CHAIN:
+        raise BrokenChain(_messages("prove.chain"))
+
+
+def _proof(evidence: Evidence) -> bytes:
+    return canonical_bytes(
+        {
+            "format": PROOF_FORMAT,
+            "hash": "SHA-256",
+            "head_time": iso(evidence.head.at),
+            "leaf_hash": leaf_hash(evidence.leaf).hex(),
+            "leaf_index": evidence.index,
+            "origin": evidence.head.origin,
+            "path": [step.hex() for step in evidence.path],
+            "root": evidence.head.root.hex(),
+            "tree": "RFC 9162",
+            "tree_size": evidence.head.size,
+        }
+    )
+
+
+def _readme(evidence: Evidence, stamp: Timestamp) -> str:
+    """Return the expert's guide, in French whoever asks for it, with the very commands that recompute this proof."""
+    guide = files("archive").joinpath("locale/evidence.fr.txt").read_text("utf-8")
+    return guide.format(
+        package=package_digest(evidence.leaf),
+        index=evidence.index,
+        size=evidence.head.size,
+        leaf=leaf_hash(evidence.leaf).hex(),
+        steps=_steps(evidence),
+        root=evidence.head.root.hex(),
+        origin=evidence.head.origin,
+        stamped=f"{in_paris(stamp.gen_time):%d/%m/%Y à %H:%M:%S}",
+        epoch=int(stamp.gen_time.timestamp()),
+        authority=stamp.authority,
+    )
+
+
+def _steps(evidence: Evidence) -> str:
+    """Return one shell command per step from the leaf hash to the root (RFC 9162, 2.1.3.2)."""
+    lines = [f"h={leaf_hash(evidence.leaf).hex()}"]
+    place, last = evidence.index, evidence.head.size - 1
+    for step in evidence.path:
+        left = place % 2 == 1 or place == last
+        pair = f"{step.hex()}${{h}}" if left else f"${{h}}{step.hex()}"
+        lines.append(f'h=$(printf "01{pair}" | xxd -r -p | sha256sum | cut -c1-64)')
+        while left and place % 2 == 0 and place:
+            place, last = place // 2, last // 2
+        place, last = place // 2, last // 2
+    return "\n".join(f"    {line}" for line in [*lines, 'echo "$h"'])

@@ -1,0 +1,252 @@
+"""What is said of a PES in its archive transfer: the units, the keywords and the rules of an accounting flow.
+
+What lives here: the transfer of a flow that the public accountant has acknowledged, with its proofs. What does not: the files
+themselves, the decision to archive (a flow refused by Hélios is no accounting record), the package (`archive.package`).
+
+One group of records per flow, the signed PES below it, and below the PES what proves it: acknowledgment, verification of
+signatures, journal (levels as in the profiles of archive services for PES: RecordGrp, File, Item).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+
+from archive.package import Described, Package, PackageFile, build_package
+from archive.retention import ACCOUNTING, PRIVATE_LIFE, AccessDelay, RetentionRule, end_of
+from core.errors import UsageError
+from core.messages import Catalogue, speaking
+from schemas.seda.model import (
+    AccessRule,
+    Agency,
+    AppraisalRule,
+    ArchiveUnit,
+    DataObject,
+    DataObjectGroup,
+    Dates,
+    Event,
+    Keyword,
+    KeywordType,
+    Level,
+    Management,
+    Rule,
+    Transfer,
+    Version,
+)
+
+_messages = Catalogue("archive")
+_LONGEST_TITLE = 1000
+
+
+class PesRole(StrEnum):
+    """What a file is in the record of a PES."""
+
+    PES = "pes"
+    SIGNATURE_REPORT = "signature-report"
+    ACQUIT = "acquit"
+    JOURNAL = "journal"
+
+
+_OBLIGATORY_ONCE = (PesRole.PES, PesRole.JOURNAL)
+_ITEMS = (PesRole.ACQUIT, PesRole.SIGNATURE_REPORT, PesRole.JOURNAL)
+
+
+@dataclass(frozen=True, slots=True)
+class PesRecord:
+    """The facts of an acknowledged PES.
+
+    Attributes:
+        transfer: identifier of the transfer: given once, the same for every try.
+        dossier: our own identifier of the dossier.
+        at: when sealing was decided: the same for every try.
+        archival_agency: who keeps it.
+        transferring_agency: who hands it over.
+        producer: who made it, by SIREN or SIRET.
+        producer_name: in words.
+        nom_fic: ``NomFic``, which Hélios knows the flow by.
+        cod_col: ``CodCol``.
+        cod_bud: ``CodBud``.
+        budget: ``LibelleColBud``, when it is there.
+        domains: ``PES_DepenseAller``… as found in the flow.
+        exercises: years of the accounts.
+        bordereaux: ``IdBord`` of each bordereau.
+        issued: ``DteStr`` of the PES.
+        acknowledged: ``DteStr`` of the PES_ACQUIT: the clock of every rule starts there.
+        events: what happened to the flow, for a reader.
+    """
+
+    transfer: str
+    dossier: str
+    at: datetime
+    archival_agency: Agency
+    transferring_agency: Agency
+    producer: Agency
+    producer_name: str
+    nom_fic: str
+    cod_col: str
+    cod_bud: str
+    issued: date
+    acknowledged: date
+    budget: str | None = None
+    domains: tuple[str, ...] = ()
+    exercises: tuple[int, ...] = ()
+    bordereaux: tuple[str, ...] = ()
+    events: tuple[Event, ...] = ()
+    agreement: str | None = None
+    profile: str | None = None
+    retention: RetentionRule = ACCOUNTING
+    access: AccessDelay = PRIVATE_LIFE
+
+    @property
+    def title(self) -> str:
+        """The title of the record, in French: domains, date, budget."""
+        with speaking("fr"):
+            what = ", ".join(dict.fromkeys(self.domains)) or "PES_Aller"
+            budget = f"{self.budget} ({self.cod_col}{self.cod_bud})" if self.budget else self.cod_col + self.cod_bud
+            title = _messages("pes.title", what=what, date=f"{self.issued:%d/%m/%Y}", budget=budget)
+        return title if len(title) <= _LONGEST_TITLE else title[: _LONGEST_TITLE - 1] + "…"
+
+    @property
+    def keep_until(self) -> date:
+        """The end of the retention."""
+        return end_of(self.acknowledged, self.retention.years)
+
+
+def pes_package(target: Path, record: PesRecord, files: Sequence[PackageFile], *, version: Version = Version.V2_2) -> Package:
+    """Build the package of an acknowledged PES.
+
+    Args:
+        target: the package to write.
+        record: its facts.
+        files: one PES, exactly as it was sent; one acknowledgment or more; one journal extract; reports on signatures.
+        version: of SEDA.
+
+    Raises:
+        UsageError: a file is missing, or there is one too many.
+    """
+    return build_package(target, files, partial(pes_transfer, record), at=record.at, version=version)
+
+
+def pes_transfer(record: PesRecord, files: Sequence[Described]) -> Transfer:
+    """Return the transfer of an acknowledged PES.
+
+    Raises:
+        UsageError: a file is missing, one too many, or of a role that a PES has not.
+    """
+    _check_roles(files)
+    with speaking("fr"):  # the manifest is read by French archivists, whoever asks for it
+        return Transfer(
+            identifier=record.transfer,
+            at=record.at,
+            archival_agency=record.archival_agency,
+            transferring_agency=record.transferring_agency,
+            originating_agency=record.producer,
+            units=(_flow(record, files),),
+            groups=tuple(DataObjectGroup(_group(item), (item,)) for _, item in files),
+            management=_management(record),
+            agreement=record.agreement,
+            profile=record.profile,
+            comments=_comments(record),
+            rules_version=record.retention.version,
+        )
+
+
+def _check_roles(files: Sequence[Described]) -> None:
+    roles = Counter(file.role for file, _ in files)
+    unknown = sorted(set(roles) - {role.value for role in PesRole})
+    if unknown:
+        raise UsageError(_messages("pes.unknown_role", roles=", ".join(unknown)))
+    for role in _OBLIGATORY_ONCE:
+        if roles[role] != 1:
+            raise UsageError(_messages("pes.one_of", role=_messages(f"pes.{role.value}"), count=roles[role]))
+    if not roles[PesRole.ACQUIT]:
+        raise UsageError(_messages("pes.no_acquit"))
+
+
+def _management(record: PesRecord) -> Management:
+    return Management(
+        appraisal=AppraisalRule((Rule(record.retention.identifier, record.acknowledged),), record.retention.final_action),
+        access=AccessRule((Rule(record.access.identifier, record.acknowledged),)),
+    )
+
+
+def _comments(record: PesRecord) -> tuple[str, ...]:
+    """Say why each rule applies and when it ends: SEDA has an element for the identifier of a rule only."""
+    return tuple(
+        _messages(
+            "pes.rule",
+            identifier=rule.identifier,
+            version=rule.version,
+            label=rule.label,
+            start=f"{record.acknowledged:%d/%m/%Y}",
+            end=f"{end_of(record.acknowledged, rule.years):%d/%m/%Y}",
+            source=rule.source,
+        )
+        for rule in (record.retention, record.access)
+    )
+
+
+def _flow(record: PesRecord, files: Sequence[Described]) -> ArchiveUnit:
+    return ArchiveUnit(
+        identifier="AU1",
+        level=Level.RECORD_GROUP,
+        title=record.title,
+        originating_identifier=record.nom_fic,
+        transferring_identifier=record.dossier,
+        language="fra",
+        keywords=_keywords(record),
+        originating_agency=record.producer,
+        submission_agency=record.transferring_agency,
+        dates=Dates(start=min(record.issued, record.acknowledged), end=record.acknowledged),
+        events=record.events,
+        units=(_pes(record, files),),
+    )
+
+
+def _keywords(record: PesRecord) -> tuple[Keyword, ...]:
+    account = record.cod_col + record.cod_bud
+    return (
+        Keyword(record.producer_name, KeywordType.CORPORATE_NAME, record.producer.identifier),
+        Keyword(_messages("pes.keyword.subject"), KeywordType.SUBJECT),
+        Keyword(_messages("pes.keyword.genre"), KeywordType.GENRE),
+        Keyword(_messages("pes.keyword.account", account=account), KeywordType.NAME, account),
+        *(Keyword(_messages("pes.keyword.exercise", year=year), KeywordType.NAME, str(year)) for year in record.exercises),
+        *(Keyword(_messages("pes.keyword.bordereau", number=number), KeywordType.NAME, number) for number in record.bordereaux),
+    )
+
+
+def _pes(record: PesRecord, files: Sequence[Described]) -> ArchiveUnit:
+    (pes,) = (item for file, item in files if file.role == PesRole.PES)
+    items = [(PesRole(file.role), item) for file, item in files if file.role != PesRole.PES]
+    ordered = sorted(items, key=lambda pair: _ITEMS.index(pair[0]))
+    return ArchiveUnit(
+        identifier="AU2",
+        level=Level.FILE,
+        title=_messages("pes.flow", name=record.nom_fic),
+        document_type="PES_Aller",
+        dates=Dates(transacted=record.issued),
+        units=tuple(_item(record, rank, role, item) for rank, (role, item) in enumerate(ordered, start=3)),
+        groups=(_group(pes),),
+    )
+
+
+def _item(record: PesRecord, rank: int, role: PesRole, item: DataObject) -> ArchiveUnit:
+    dates = Dates(received=record.acknowledged) if role is PesRole.ACQUIT else Dates(created=record.at)
+    return ArchiveUnit(
+        identifier=f"AU{rank}",
+        level=Level.ITEM,
+        title=_messages(f"pes.{role.value}"),
+        document_type="PES_ACQUIT" if role is PesRole.ACQUIT else None,
+        dates=dates,
+        groups=(_group(item),),
+    )
+
+
+def _group(item: DataObject) -> str:
+    """Return the identifier of the group that holds an object alone."""
+    return item.identifier.replace("BDO", "GO", 1)

@@ -1,0 +1,94 @@
+"""Gathering the evidence of a record from the store and the journal's tree."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+from sqlmodel import col, select
+
+from archive import evidence, tree
+from archive.evidence import Evidence
+from archive.head import Head
+from archive.heads import TableStore
+from archive.models import Record, TreeHead, TreeLeaf
+from core.blobs import SealedObject
+from core.database import ScopedSession
+from core.errors import NotFound, Unavailable
+from core.journal import JournalEntry
+from core.messages import Catalogue
+from core.platform import Platform
+from core.principal import Principal, Right
+from signing.timestamp.token import verify_token
+from signing.trust import TrustStore
+
+_messages = Catalogue("archive")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a record stands in the journal's tree.
+
+    Attributes:
+        position: of its leaf, from 0; None until it has a place.
+        head_size: of the first timestamped head that covers it; None while it waits for one.
+        stamped: when that head was timestamped.
+    """
+
+    position: int | None = None
+    head_size: int | None = None
+    root: str | None = None
+    stamped: datetime | None = None
+
+
+def standing_of(session: ScopedSession, record: Record) -> Standing:
+    """Return where a record stands in the tree."""
+    leaf = session.exec(select(TreeLeaf).where(TreeLeaf.entry_id == record.entry_id)).first()
+    if leaf is None:
+        return Standing()
+    head = _first_head(session, leaf.position)
+    if head is None:
+        return Standing(leaf.position)
+    return Standing(leaf.position, head.size, head.root.hex(), head.stamped)
+
+
+def write_evidence(platform: Platform, principal: Principal, record_id: str, target: Path) -> None:
+    """Write the evidence of a record to a file.
+
+    Raises:
+        NotFound: no such record for this principal.
+        Forbidden: the principal may not read it.
+        Unavailable: no timestamped head covers the record yet.
+        ObjectAltered: the store no longer holds the bytes that were sealed.
+    """
+    with platform.database.reading(principal) as session:
+        record = session.get(Record, record_id)
+        if record is None:
+            raise NotFound(_messages("record.unknown"))
+        principal.require(Right.READ, record.organisation_id)
+        leaf = session.exec(select(TreeLeaf).where(TreeLeaf.entry_id == record.entry_id)).first()
+        head = _first_head(session, leaf.position) if leaf else None
+        if leaf is None or head is None:
+            raise Unavailable(_messages("record.unstamped"))
+        entry = session.exec(select(JournalEntry).where(JournalEntry.id == record.entry_id)).one()
+        path = tree.inclusion_path(TableStore(session.connection()), leaf.position, head.size)
+    sealed = SealedObject(record.bucket, record.key, record.version_id, record.sha256, record.size)
+    with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
+        package = Path(folder) / "package.zip"
+        platform.objects.fetch_sealed(sealed, package)
+        chain = _chain(platform, head)
+        proof = Evidence(package, entry.leaf(), leaf.position, tuple(path), Head.read(head.head), head.token, chain)
+        evidence.prove(proof, target)
+
+
+def _first_head(session: ScopedSession, position: int) -> TreeHead | None:
+    return session.exec(select(TreeHead).where(TreeHead.size > position).order_by(col(TreeHead.size))).first()
+
+
+def _chain(platform: Platform, head: TreeHead) -> tuple[x509.Certificate, ...]:
+    folder = platform.settings.trust_dir
+    trust = TrustStore.from_folder(folder) if folder else None
+    return verify_token(head.token, Head.read(head.head).digest(), trust=trust).chain

@@ -1,0 +1,307 @@
+"""Verifying evidence, offline: nothing is read but the file and, when given, a store of trusted authorities.
+
+What lives here: every link of the chain recomputed, one named check each, and a verdict. What does not: the layout and the
+writing of the file (`archive.evidence`). Nothing in the file is believed because it stands there: digests are computed,
+the digest list and the headers of the ZIP must be exactly what they must be, so that no byte can change unseen.
+
+The verdict: *invalid* when a check fails, *indeterminate* when none fails and one could not be made (most often: nobody said
+which timestamping authorities are believed), *valid* otherwise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, Any
+
+from cryptography import x509
+
+from archive.canonical import read_canonical
+from archive.evidence import (
+    CERTIFICATES,
+    HEAD,
+    LARGEST_CHAIN,
+    LEAF,
+    PACKAGE,
+    PROOF,
+    PROOF_FORMAT,
+    README,
+    SUMS,
+    TOKEN,
+    package_digest,
+    sums,
+)
+from archive.head import Head
+from archive.inspection import check_package
+from archive.stored_zip import Entry, NotStoredZip, Stored, content, read_stored_zip
+from archive.tree import leaf_hash, verify_inclusion
+from core.clock import in_paris, iso
+from core.errors import UnreadableInput
+from core.messages import Catalogue
+from signing.timestamp.token import verify_token
+from signing.trust import TrustState, TrustStore
+
+_messages = Catalogue("archive")
+_SMALL = 1 << 20
+_LONGEST_PATH = 64
+_FIXED = (README, PACKAGE, LEAF, PROOF, HEAD, TOKEN)
+
+
+class CheckState(StrEnum):
+    """What came out of one check."""
+
+    OK = "ok"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class EvidenceVerdict(StrEnum):
+    """What came out of all of them."""
+
+    VALID = "valid"
+    INVALID = "invalid"
+    INDETERMINATE = "indeterminate"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One link of the chain.
+
+    Attributes:
+        name: ``container``, ``members``, ``package``, ``files``, ``inclusion``, ``timestamp``, ``authority``.
+        message: a sentence for a person.
+    """
+
+    name: str
+    state: CheckState
+    message: str
+
+
+@dataclass(slots=True)
+class EvidenceReport:
+    """All checks, in the order of the chain, and what was read on the way.
+
+    Attributes:
+        facts: digests, place in the journal, time of the token; JSON values only, and only from links that hold.
+    """
+
+    checks: list[Check] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> EvidenceVerdict:
+        """The worst of the checks."""
+        states = {check.state for check in self.checks}
+        if CheckState.FAILED in states or not states:
+            return EvidenceVerdict.INVALID
+        return EvidenceVerdict.INDETERMINATE if CheckState.UNKNOWN in states else EvidenceVerdict.VALID
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report as JSON values."""
+        checks = [{"name": check.name, "state": check.state.value, "message": check.message} for check in self.checks]
+        return {"verdict": self.verdict.value, "checks": checks, "facts": self.facts}
+
+    def add(self, name: str, state: CheckState, key: str, /, **places: object) -> None:
+        """Add a check, its sentence from the catalogue."""
+        self.checks.append(Check(name, state, _messages(f"verify.{key}", **places)))
+
+
+def verify_evidence(path: Path, *, trust: TrustStore | None = None) -> EvidenceReport:
+    """Verify an evidence file.
+
+    Args:
+        path: the file; read in streams, its package is unpacked to a temporary folder.
+        trust: authorities that are believed; None leaves open who the timestamping authority is.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
+    report = EvidenceReport()
+    with path.open("rb") as stream, tempfile.TemporaryDirectory() as folder:
+        parts = _read(stream, Path(folder) / PACKAGE, report)
+        if parts is None:
+            done = {check.name for check in report.checks}
+            for name in ("members", *_LINKS):
+                if name not in done:
+                    report.add(name, CheckState.UNKNOWN, "unknown")
+            return report
+        for name, check in _LINKS.items():
+            try:
+                check(parts, trust, report)
+            except (UnreadableInput, ValueError):
+                report.add(name, CheckState.FAILED, "unreadable")
+    return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """The members of an evidence file whose digests agree with its list."""
+
+    package: Path
+    package_sha256: str
+    small: dict[str, bytes]
+    certificates: tuple[bytes, ...]
+
+
+def _read(stream: IO[bytes], package: Path, report: EvidenceReport) -> _Parts | None:
+    """Read the members; None when the file itself is not what it should be."""
+    try:
+        entries = read_stored_zip(stream, largest_count=len(_FIXED) + LARGEST_CHAIN + 1)
+    except NotStoredZip:
+        report.add("container", CheckState.FAILED, "container.failed")
+        return None
+    report.add("container", CheckState.OK, "container.ok")
+    chain = [entry.name for entry in entries[len(_FIXED) : -1]]
+    expected = [f"{CERTIFICATES}{rank:02}.pem" for rank in range(1, len(chain) + 1)]
+    names = [entry.name for entry in entries]
+    if names != [*_FIXED, *expected, SUMS]:
+        report.add("members", CheckState.FAILED, "members.names", names=", ".join(names)[:500])
+        return None
+    try:
+        return _members(stream, entries, package, report)
+    except NotStoredZip:
+        report.add("members", CheckState.FAILED, "members.failed")
+        return None
+
+
+def _members(stream: IO[bytes], entries: list[Entry], package: Path, report: EvidenceReport) -> _Parts | None:
+    small: dict[str, bytes] = {}
+    stored: list[Stored] = []
+    for entry in entries:
+        if entry.name == PACKAGE:
+            stored.append(_unpack(stream, entry, package))
+        elif entry.size > _SMALL:
+            report.add("members", CheckState.FAILED, "members.large", name=entry.name)
+            return None
+        else:
+            small[entry.name] = b"".join(content(stream, entry))
+            stored.append(Stored(entry.name, hashlib.sha256(small[entry.name]).hexdigest(), entry.size))
+    if not hmac.compare_digest(small[SUMS], sums(stored[:-1])):
+        report.add("members", CheckState.FAILED, "members.failed")
+        return None
+    report.add("members", CheckState.OK, "members.ok", count=len(entries))
+    (package_sha256,) = (part.sha256 for part in stored if part.name == PACKAGE)
+    certificates = tuple(data for name, data in small.items() if name.startswith(CERTIFICATES))
+    return _Parts(package, package_sha256, small, certificates)
+
+
+def _unpack(stream: IO[bytes], entry: Entry, target: Path) -> Stored:
+    digest = hashlib.sha256()
+    with target.open("wb") as unpacked:
+        for chunk in content(stream, entry):
+            digest.update(chunk)
+            unpacked.write(chunk)
+    return Stored(entry.name, digest.hexdigest(), entry.size)
+
+
+_Link = Callable[[_Parts, TrustStore | None, EvidenceReport], None]
+
+
+def _package(parts: _Parts, _trust: TrustStore | None, report: EvidenceReport) -> None:
+    """The package is the one that the journal entry names."""
+    sealed = package_digest(parts.small[LEAF])
+    if not hmac.compare_digest(sealed, parts.package_sha256):
+        report.add("package", CheckState.FAILED, "package.failed", sealed=sealed, found=parts.package_sha256)
+        return
+    report.facts["package_sha256"] = sealed
+    report.add("package", CheckState.OK, "package.ok", digest=sealed)
+
+
+def _files(parts: _Parts, _trust: TrustStore | None, report: EvidenceReport) -> None:
+    """The files of the package are those of its manifest."""
+    problems = check_package(parts.package)
+    if problems:
+        report.add("files", CheckState.FAILED, "files.failed", detail=f"{problems[0].path or ''} {problems[0].message}".strip())
+        return
+    report.add("files", CheckState.OK, "files.ok")
+
+
+def _inclusion(parts: _Parts, _trust: TrustStore | None, report: EvidenceReport) -> None:
+    """The journal entry is in the tree whose root the head gives."""
+    head = Head.read(parts.small[HEAD])
+    index, path = _proof(parts.small[PROOF], parts.small[LEAF], head)
+    if not verify_inclusion(leaf_hash(parts.small[LEAF]), index, head.size, path, head.root):
+        report.add("inclusion", CheckState.FAILED, "inclusion.failed")
+        return
+    report.facts.update(leaf_index=index, tree_size=head.size, root=head.root.hex(), origin=head.origin)
+    report.add("inclusion", CheckState.OK, "inclusion.ok", index=index, size=head.size, origin=head.origin)
+
+
+def _proof(data: bytes, leaf: bytes, head: Head) -> tuple[int, list[bytes]]:
+    """Return index and path, everything else in the proof being what leaf and head make it.
+
+    Raises:
+        UnreadableInput: it is not.
+    """
+    proof = read_canonical(data)
+    index, path = proof.get("leaf_index"), proof.get("path")
+    if type(index) is not int or not isinstance(path, list) or len(path) > _LONGEST_PATH:
+        raise UnreadableInput("the proof has no index or no path")
+    expected = {
+        "format": PROOF_FORMAT,
+        "hash": "SHA-256",
+        "head_time": iso(head.at),
+        "leaf_hash": leaf_hash(leaf).hex(),
+        "leaf_index": index,
+        "origin": head.origin,
+        "path": path,
+        "root": head.root.hex(),
+        "tree": "RFC 9162",
+        "tree_size": head.size,
+    }
+    if proof != expected or not all(isinstance(step, str) for step in path):
+        raise UnreadableInput("the proof is not about this leaf and this head")
+    return index, [bytes.fromhex(step) for step in path]
+
+
+def _timestamp(parts: _Parts, _trust: TrustStore | None, report: EvidenceReport) -> None:
+    """The token is over the head, and its signature holds."""
+    head = parts.small[HEAD]
+    Head.read(head)
+    status = verify_token(parts.small[TOKEN], hashlib.sha256(head).digest(), trust=None)
+    if not status.intact or status.timestamp is None:
+        report.add("timestamp", CheckState.FAILED, "timestamp.failed", reason=status.reason or "")
+        return
+    report.facts.update(stamped=iso(status.timestamp.gen_time), authority=status.timestamp.authority)
+    report.add("timestamp", CheckState.OK, "timestamp.ok", time=_french(status.timestamp.gen_time))
+
+
+def _authority(parts: _Parts, trust: TrustStore | None, report: EvidenceReport) -> None:
+    """The timestamping authority is believed; without a trust store, its chain at least leads somewhere."""
+    chain = [certificate for data in parts.certificates for certificate in x509.load_pem_x509_certificates(data)]
+    enclosed = TrustStore.of(chain)
+    store = enclosed
+    if trust is not None:  # what came with the evidence only helps to find the way
+        store = TrustStore(trust.anchors, (*trust.material, *enclosed.material), trust.revocations)
+    status = verify_token(parts.small[TOKEN], hashlib.sha256(parts.small[HEAD]).digest(), trust=store)
+    name = status.timestamp.authority if status.timestamp else ""
+    if not status.intact:
+        report.add("authority", CheckState.UNKNOWN, "unknown")
+    elif status.trust is TrustState.TRUSTED and trust is not None:
+        report.add("authority", CheckState.OK, "authority.ok", name=name)
+    elif status.trust is TrustState.TRUSTED:
+        report.add("authority", CheckState.UNKNOWN, "authority.not_compared", name=name)
+    elif status.trust is TrustState.UNKNOWN:
+        key = "authority.no_path" if trust is not None else "authority.not_compared"
+        report.add("authority", CheckState.UNKNOWN, key, name=name)
+    else:
+        report.add("authority", CheckState.FAILED, "authority.failed", name=name, reason=status.reason or status.trust.value)
+
+
+_LINKS: dict[str, _Link] = {
+    "package": _package,
+    "files": _files,
+    "inclusion": _inclusion,
+    "timestamp": _timestamp,
+    "authority": _authority,
+}
+
+
+def _french(moment: datetime) -> str:
+    return f"{in_paris(moment):%d/%m/%Y %H:%M:%S}"

@@ -1,0 +1,1 @@
+"""The treasury's gateway (DGFiP, PASSTRANS): our side in ``client``, the other side in ``simulator``."""

@@ -1,0 +1,217 @@
+"""Collecting what the gateway answers: fetched, kept, matched by NomFic and CodCol, applied once.
+
+Every file is kept before anything is concluded from it. What matches no dossier stays in ``helios_response`` for a person;
+what comes before its dossier is ready to hear it is applied at a later turn.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, select
+
+from connectors.helios.client import ResponseFile, Session
+from core import journal
+from core.blobs import Blob
+from core.configuration import Configuration
+from core.database import ScopedSession
+from core.errors import TabellionError, UnreadableInput
+from core.messages import Catalogue
+from core.organisations import Organisation, subtree
+from core.platform import Platform
+from core.principal import PLATFORM
+from flows.engine import schedule, transitions
+from flows.engine.models import Dossier
+from flows.engine.table import Wait
+from flows.engine.work import Advance, KeptFile
+from flows.helios.flow import HELIOS
+from flows.helios.knowledge import gateway_of, sessions
+from flows.helios.models import HeliosResponse
+from flows.helios.settings import GATEWAY
+from schemas.pes.acquit import Acquit, acquit_of
+from schemas.pes.reader import read
+
+_log = structlog.get_logger()
+_messages = Catalogue("flows.helios")
+ACTOR, QUEUE = "helios.collect", "remote.helios"
+_BEFORE_SENT = ("received", "checked", "signed")
+
+
+def plan(platform: Platform, every: timedelta) -> None:
+    """Plan the collection of every gateway that is configured."""
+    with platform.database.reading(PLATFORM) as session:
+        owners = session.exec(select(Configuration.organisation_id).where(Configuration.name == GATEWAY)).all()
+    for owner in owners:
+        schedule.plan(platform.database, ACTOR, QUEUE, every, key=owner)
+
+
+def collect(platform: Platform, organisation_id: str) -> None:
+    """Fetch what is new at an organisation's gateway, and apply it and what is still to be applied.
+
+    A file that cannot be fetched or kept does not hold up the others.
+
+    Raises:
+        TabellionError: the gateway does not answer, or one of the files made trouble: the last trouble.
+    """
+    trouble: TabellionError | None = None
+    with sessions.borrow(gateway_of(platform, organisation_id)) as session:
+        for response in _unknown(platform, organisation_id, session.list_responses()):
+            try:
+                _keep(platform, organisation_id, session, response)
+            except TabellionError as error:
+                _log.warning("helios.response_troubled", name=response.name, reason=str(error))
+                trouble = error
+    apply_pending(platform, organisation_id)
+    if trouble is not None:
+        raise trouble
+
+
+def _unknown(platform: Platform, organisation_id: str, found: list[ResponseFile]) -> list[ResponseFile]:
+    names = [response.name for response in found]
+    with platform.database.reading(PLATFORM) as session:
+        known = set(
+            session.exec(
+                select(HeliosResponse.name).where(
+                    HeliosResponse.gateway_id == organisation_id, col(HeliosResponse.name).in_(names)
+                )
+            )
+        )
+    return [response for response in found if response.name not in known]
+
+
+def _keep(platform: Platform, organisation_id: str, session: Session, response: ResponseFile) -> None:
+    with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
+        path = Path(folder) / "response"
+        session.fetch(response.name, path)
+        blob = platform.objects.put_file(path)
+        kind, reference, flaw = _read(path)
+    _insert(platform, organisation_id, response.name, blob, kind, reference, flaw)
+    if session.gateway.removes_responses:
+        session.remove(response.name)
+
+
+def _read(path: Path) -> tuple[str, str | None, str | None]:
+    """Return kind, reference and flaw of a response (rules A03, A04)."""
+    try:
+        document = read(path)
+    except UnreadableInput as error:
+        return "unknown", None, _messages("A04.message", detail=str(error))
+    if document.kind != "pes-acquit":
+        return document.kind, None, _messages("A04.kind", kind=document.kind)
+    acquit = acquit_of(document)
+    if not acquit.header.nom_fic:
+        return document.kind, None, _messages("A03.nameless")
+    if acquit.answer is None:
+        return document.kind, None, _messages("A06.mute")
+    return document.kind, f"{acquit.header.nom_fic}|{acquit.header.cod_col or ''}", None
+
+
+def _insert(platform: Platform, owner: str, name: str, blob: Blob, kind: str, reference: str | None, flaw: str | None) -> None:
+    try:
+        with platform.database.writing(PLATFORM) as session:
+            session.add(
+                HeliosResponse(
+                    organisation_id=owner,
+                    gateway_id=owner,
+                    name=name,
+                    sha256=blob.sha256,
+                    size=blob.size,
+                    kind=kind,
+                    reference=reference,
+                    flaw=flaw,
+                )
+            )
+            session.flush()
+            journal.write(
+                session, organisation_id=owner, kind="helios.response_received", actor="platform", facts={"sha256": blob.sha256}
+            )
+    except IntegrityError:
+        _log.info("helios.response_known", name=name)  # kept by a run that died before it could say so
+
+
+def apply_pending(platform: Platform, organisation_id: str) -> None:
+    """Apply every response of a gateway that has not been applied and has no flaw."""
+    with platform.database.reading(PLATFORM) as session:
+        pending = session.exec(
+            select(HeliosResponse.id)
+            .where(HeliosResponse.gateway_id == organisation_id, col(HeliosResponse.flaw).is_(None))
+            .where(col(HeliosResponse.applied).is_(False))
+            .order_by(col(HeliosResponse.received))
+        ).all()
+    for response_id in pending:
+        _apply(platform, response_id)
+
+
+def _apply(platform: Platform, response_id: str) -> None:
+    with platform.database.reading(PLATFORM) as session:
+        response = session.get(HeliosResponse, response_id)
+    if response is None:
+        return
+    with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
+        path = Path(folder) / "response"
+        platform.objects.fetch(response.sha256, path)
+        acquit = acquit_of(read(path))
+    with platform.database.writing(PLATFORM) as session:
+        current = session.get(HeliosResponse, response_id, with_for_update=True)
+        if current is None or current.applied:
+            return
+        dossier = _match(session, current.gateway_id, acquit)
+        if dossier is None:
+            current.flaw = _messages("A03.message", name=acquit.header.nom_fic or "?", code=acquit.header.cod_col or "?")
+            return
+        current.organisation_id, current.dossier_id = dossier.organisation_id, dossier.id
+        current.applied = _tell(session, dossier, current, acquit)
+
+
+def _match(session: ScopedSession, gateway_id: str, acquit: Acquit) -> Dossier | None:
+    """Return the dossier that an acquit answers: those that wait first, then the newest (rule A02).
+
+    An acquit without CodCol is matched on NomFic alone, if that names one dossier only.
+    """
+    owner = session.get(Organisation, gateway_id)
+    if owner is None:
+        return None
+    own = select(Dossier).where(Dossier.flow == HELIOS.name, col(Dossier.organisation_id).in_(subtree(session, owner.path)))
+    name, code = acquit.header.nom_fic or "", acquit.header.cod_col
+    if code:
+        found = list(session.exec(own.where(Dossier.reference == f"{name}|{code}")))
+    else:
+        found = [dossier for dossier in session.exec(own.where(Dossier.title == name[:200])) if dossier.reference]
+        found = found if len(found) == 1 else []
+    same_budget = [dossier for dossier in found if dossier.facts.get("id_coll") == acquit.header.id_coll]
+    candidates = same_budget or found
+    return max(candidates, key=lambda dossier: (dossier.state == "sent", dossier.created), default=None)
+
+
+def _tell(session: ScopedSession, dossier: Dossier, response: HeliosResponse, acquit: Acquit) -> bool:
+    """Apply an acquit to its dossier; False when the dossier cannot hear it yet (its delivery is still being recorded)."""
+    if dossier.state in _BEFORE_SENT:
+        return False
+    answer = acquit.answer
+    if answer is None:
+        return False
+    facts = {"acquit": acquit.as_json(), "acquit_date": acquit.header.dte_str}
+    waiting = HELIOS.rows.get(dossier.state)
+    if isinstance(waiting, Wait):
+        kept = _as_file(response, "acquit")
+        outcome = Advance(answer.value, facts=facts, files=(kept,), journal={"response": response.id})
+        return transitions.signal(session, HELIOS, dossier.id, answer.value, outcome)
+    # A second acquit is kept beside the first and downgrades nothing silently: the journal says what it answers.
+    transitions.add_files(session, dossier.organisation_id, dossier.id, (_as_file(response, "acquit.later"),))
+    journal.write(
+        session,
+        organisation_id=dossier.organisation_id,
+        dossier_id=dossier.id,
+        kind="helios.acquit_again",
+        actor="platform",
+        facts={"answer": answer.value, "sha256": response.sha256},
+    )
+    return True
+
+
+def _as_file(response: HeliosResponse, role: str) -> KeptFile:
+    return KeptFile(role, response.name, "application/xml", response.sha256, response.size)

@@ -1,0 +1,204 @@
+"""The stages of HELIOS: check, sign, transmit, archive. Each is one actor; what surrounds them is the engine's.
+
+The acquit comes from outside and is collected by ``acquits.py``.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from connectors.helios.client import Session
+from connectors.helios.errors import AlreadyPublished, TemporaryMissing
+from connectors.helios.remote_name import Routing, remote_name
+from core import clock
+from core.errors import NeedsOperator, Refused
+from core.messages import Catalogue
+from core.problems import Problem, Severity
+from flows.engine.table import stage
+from flows.engine.work import Advance, KeptFile, Work, digest_of
+from flows.helios import archiving, rules
+from flows.helios.knowledge import gateway_of, schema_sets, seal_of, sessions, trust_store
+from signing.pes.examination import examine
+from signing.pes.rules import SignatureRules
+from signing.pes.seal import seal
+from signing.pes.verifier import verify
+
+_messages = Catalogue("flows.helios")
+# A tree takes a little more memory than its file: large documents pass one at a time, so that a worker stays small.
+_LARGE = 16 * 1024 * 1024
+_large_documents = threading.BoundedSemaphore(1)
+# A gateway may clear what was left unfinished: past this age, an absent temporary file proves nothing any more.
+_PROOF_HOLDS_FOR = timedelta(hours=12)
+
+
+@contextmanager
+def _room_for(size: int) -> Iterator[None]:
+    if size < _LARGE:
+        yield
+        return
+    with _large_documents:
+        yield
+
+
+@stage("cpu", "accepted", "refused")
+def check(work: Work) -> Advance:
+    """Hold the document against the rules R and S and those of the platform; every problem is reported at once."""
+    kept = work.file("pes")
+    settings = work.platform.settings
+    signs_here = seal_of(work.platform, work.organisation_id) is not None
+    with _room_for(kept.size):
+        document, report = examine(
+            work.fetch("pes"),
+            schemas=schema_sets(settings.schemas_dir),
+            trust=trust_store(settings.trust_dir),
+            limit=settings.upload_limit,
+            rules=SignatureRules(unsigned_is_error=not signs_here),
+        )
+        facts = document.facts() if document else {}
+        del document
+    problems = report.problems
+    header: dict[str, Any] = facts.get("header", {})
+    if report.kind != "pes-aller":
+        problems = [*problems, _wrong_kind(report.kind)]
+    else:
+        problems = [
+            *problems,
+            *rules.of_the_platform(work.platform, work.organisation_id, work.dossier_id, header.get("id_coll"), kept.sha256),
+        ]
+    if any(problem.severity is Severity.ERROR for problem in problems):
+        raise Refused(problems)
+    gateway_of(work.platform, work.organisation_id)
+    return Advance(
+        "accepted",
+        facts={**_essential(facts), "warnings": [problem.as_json() for problem in problems]},
+        journal={"warnings": sorted({problem.rule for problem in problems})},
+    )
+
+
+def _wrong_kind(kind: str) -> Problem:
+    return Problem(
+        "R05", Severity.ERROR, _messages("kind.message"), found=kind, expected="PES_Aller", mend=_messages("kind.mend")
+    )
+
+
+def _essential(facts: dict[str, Any]) -> dict[str, Any]:
+    header = facts["header"]
+    names = ("nom_fic", "typ_fic", "dte_str", "id_post", "id_coll", "cod_col", "cod_bud", "libelle_col_bud")
+    bordereaux = [
+        {name: bordereau[name] for name in ("domain", "id_bord", "exer", "typ_bord", "pieces", "mt_bord_ht", "signed")}
+        for bordereau in facts["bordereaux"]
+    ]
+    signed = facts["globally_signed"] or any(bordereau["signed"] for bordereau in bordereaux)
+    return {
+        **{name: header[name] for name in names},
+        "bordereaux": bordereaux,
+        "attachments": len(facts["attachments"]),
+        "arrived_signed": signed,
+    }
+
+
+@stage("signing", "sealed", "kept")
+def sign(work: Work) -> Advance:
+    """Seal a document that arrives unsigned with the organisation's server key; leave one that arrives signed as it came.
+
+    A flow of supporting documents alone has nothing to sign. In every case the verdict on the bytes that will leave is kept.
+    """
+    kept = work.file("pes")
+    ours = seal_of(work.platform, work.organisation_id)
+    with _room_for(kept.size):
+        source = work.fetch("pes")
+        if work.facts["arrived_signed"] or not work.facts["bordereaux"] or ours is None:
+            verdict = verify(source, trust=trust_store(work.platform.settings.trust_dir))
+            return Advance("kept", files=(_renamed(kept), _report(work, verdict.as_json())))
+        target = work.folder / "sealed.xml"
+        verdict = seal(source, target, ours.signer(), ours.context())
+    sealed = work.keep("signed", target, kept.name, kept.media_type)
+    return Advance("sealed", files=(sealed, _report(work, verdict.as_json())))
+
+
+def _renamed(kept: KeptFile) -> KeptFile:
+    return KeptFile("signed", kept.name, kept.media_type, kept.sha256, kept.size)
+
+
+def _report(work: Work, verdict: dict[str, Any]) -> KeptFile:
+    path = work.folder / "signatures.json"
+    path.write_text(json.dumps(verdict, ensure_ascii=False, indent=2, sort_keys=True), encoding="utf-8")
+    return work.keep("report", path, "signatures.json", "application/json")
+
+
+@stage("remote.helios", "sent")
+def transmit(work: Work) -> Advance:
+    """Deliver the document to the DGFiP's gateway, once (law 4).
+
+    What will be written is recorded before anything leaves, and that it is about to be published before it is: the rename of
+    the one temporary file succeeds once. After a crash, what the gateway shows tells what is left to do.
+    """
+    gateway = gateway_of(work.platform, work.organisation_id)
+    path = work.fetch("signed")
+    sending = work.facts.get("sending") or _intend(
+        work, path, remote_name(gateway, _routing(work.facts), digest_of(path, "sha1"))
+    )
+    name, size = str(sending["remote_name"]), int(sending["size"])
+    with sessions.borrow(gateway) as session:
+        if sending["phase"] == "publishing":
+            _finish(session, name, size, str(sending["at"]))
+        else:
+            _refuse_foreign(session, name)
+            session.upload(path, name)
+            work.note("publishing", sending={**sending, "phase": "publishing", "at": clock.iso(clock.now())})
+            _publish(session, name, size)
+    return Advance("sent", facts={"sent_at": clock.iso(clock.now())}, journal={"remote_name": name, "sha1": sending["sha1"]})
+
+
+def _routing(facts: dict[str, Any]) -> Routing:
+    return Routing(facts["typ_fic"], facts["cod_col"], facts["id_post"], facts["cod_bud"])
+
+
+def _intend(work: Work, path: Path, name: str) -> dict[str, Any]:
+    sending = {
+        "remote_name": name,
+        "sha1": name.rpartition("%%")[2],
+        "sha256": work.file("signed").sha256,
+        "size": path.stat().st_size,
+        "phase": "uploading",
+        "at": clock.iso(clock.now()),
+    }
+    work.note("intended", sending=sending)
+    return sending
+
+
+def _refuse_foreign(session: Session, name: str) -> None:
+    if session.presence(name).final:
+        raise NeedsOperator(_messages("transmit.foreign", name=name))
+
+
+def _publish(session: Session, name: str, size: int) -> None:
+    try:
+        session.publish(name, size)
+    except (AlreadyPublished, TemporaryMissing):
+        # Only a worker that had recorded the same intent can have renamed it: the delivery has taken place.
+        return
+
+
+def _finish(session: Session, name: str, size: int, at: str) -> None:
+    """Conclude a publication that was recorded as about to happen and of which no more is known."""
+    found = session.presence(name)
+    if found.final:
+        return
+    if found.temporary_size is not None:
+        _publish(session, name, size)
+        return
+    if clock.now() - clock.from_iso(at) > _PROOF_HOLDS_FOR:
+        raise NeedsOperator(_messages("transmit.unknown", name=name))
+
+
+@stage("archive", "sealed")
+def archive(work: Work) -> Advance:
+    """Build the package of the dossier, put it under lock, and write the record and its leaf with the last state."""
+    return archiving.seal(work)

@@ -1,0 +1,30 @@
+"""The flows that this platform knows, and how a document enters each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from core.blobs import Readable
+from core.errors import UsageError
+from core.platform import Platform
+from core.principal import Principal
+from flows.engine.intake import Received
+from flows.engine.table import Flow
+from flows.helios.flow import HELIOS
+from flows.helios.intake import deposit as deposit_helios
+
+Deposit = Callable[[Platform, Principal, str, Readable, str, str | None], Received]
+
+FLOWS: dict[str, Flow] = {flow.name: flow for flow in (HELIOS,)}
+DEPOSITS: dict[str, Deposit] = {HELIOS.name: deposit_helios}
+
+
+def flow_named(name: str) -> Flow:
+    """Return a flow by its name.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if name not in FLOWS:
+        raise UsageError(f"Flux inconnu : « {name[:40]} ». Flux possibles : {', '.join(sorted(FLOWS))}.")
+    return FLOWS[name]

@@ -1,0 +1,103 @@
+"""What the bytes of a PES say before any parser reads them: declared encoding, byte order mark, doubtful characters.
+
+Files are read by chunks: a flow of 128 MB costs one chunk of memory. Nothing here decodes or judges; the rules do.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+_CHUNK = 1 << 20
+_HEAD = 1024
+_BOMS = ((b"\xef\xbb\xbf", "UTF-8"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
+_DECLARATION = re.compile(rb"""<\?xml\s[^>]*?\sencoding\s*=\s*(?:"([^"<>]*)"|'([^'<>]*)')""")
+_ROOT_NAME = re.compile(rb"<(?:[A-Za-z_][-.\w]*:)?(PES_[A-Za-z_]+)[\s/>]")
+# Longest first: a character of UTF-8 in two to four bytes, or one that ISO-8859-1 leaves to control codes.
+_UTF8 = rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+_DOUBTFUL = re.compile(rb"(?P<utf8>" + _UTF8 + rb")|(?P<control>[\x80-\x9f])")
+_OVERLAP = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What the first bytes claim.
+
+    Attributes:
+        encoding: as written in the XML declaration; None without one.
+        bom: name of the encoding whose byte order mark opens the file; None without one.
+        root: local name of a PES root element seen near the top, for a file that cannot be parsed.
+    """
+
+    encoding: str | None
+    bom: str | None
+    root: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """The first bytes that ISO-8859-1 text does not hold.
+
+    Attributes:
+        line: from 1.
+        utf8: a sequence of UTF-8; otherwise a lone byte between 0x80 and 0x9F, as Windows-1252 writes.
+        found: the bytes, in hexadecimal, and what they look like.
+    """
+
+    line: int
+    utf8: bool
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """What reading all bytes once tells.
+
+    Attributes:
+        tags: number of ``<``, which no parser's tree can exceed in elements.
+        doubt: the first doubtful character, None when there is none.
+    """
+
+    tags: int
+    doubt: Doubt | None
+
+
+def read_declaration(path: Path) -> Declaration:
+    """Return what the first kilobyte of a file claims about its encoding (XML 1.0, 4.3.3 and appendix F)."""
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD)
+    bom = next((name for mark, name in _BOMS if head.startswith(mark)), None)
+    declared = _DECLARATION.search(head)
+    root = _ROOT_NAME.search(head)
+    return Declaration(
+        encoding=(declared.group(1) or declared.group(2) or b"").decode("ascii", "replace") if declared else None,
+        bom=bom,
+        root=root.group(1).decode("ascii") if root else None,
+    )
+
+
+def read_bytes(path: Path) -> Bytes:
+    """Read a file once, counting tags and looking for the first character that does not belong in ISO-8859-1."""
+    tags, line, doubt, tail = 0, 1, None, b""
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            tags += chunk.count(b"<")
+            if doubt is None:
+                window = tail + chunk
+                doubt = _first_doubt(window, line - tail.count(b"\n"), last=len(chunk) < _CHUNK)
+                tail = window[-_OVERLAP:]
+                line += chunk.count(b"\n")
+    return Bytes(tags=tags, doubt=doubt)
+
+
+def _first_doubt(window: bytes, line: int, *, last: bool) -> Doubt | None:
+    if window.isascii():
+        return None
+    match = _DOUBTFUL.search(window)
+    if match is None or (match.group("control") and not last and match.start() >= len(window) - _OVERLAP):
+        return None  # the next window holds it again, with what follows
+    raw = match.group()
+    utf8 = match.group("utf8") is not None
+    shown = raw.decode("utf-8" if utf8 else "cp1252", "replace")
+    return Doubt(line + window.count(b"\n", 0, match.start()), utf8, f"0x{raw.hex().upper()} ({shown})")

@@ -1,0 +1,235 @@
+"""The numbered rules that a PES alone can break: the R series, on the file and its header (domain rules R01 to R17).
+
+R09, R10, R14, R15 and the ownership half of R13 need what the platform knows and live with the flow; signatures (S) with the
+signatures. What Hélios itself sends is never refused for its form: there every flaw but an unreadable file is a warning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from lxml import etree
+
+from core.identifiers import Siret
+from core.messages import Catalogue
+from core.problems import Problem, Report, Severity
+from schemas.pes.acquit import acquit_of
+from schemas.pes.encoding import Bytes, Declaration, read_bytes, read_declaration
+from schemas.pes.header import Header
+from schemas.pes.reader import PesDocument, read, value, whole
+from schemas.pes.roots import FROM_THE_STATE, ROOTS, UNKNOWN, kind_of, root_of
+from schemas.pes.versions import SchemaSets
+from schemas.xml import DoctypeRefused, Malformed
+
+DEFAULT_LIMIT = 128 << 20
+"""Largest file accepted unless the operator says otherwise, in bytes."""
+
+MOST_TAGS = 3_000_000
+"""A tree takes about 350 bytes a tag; the densest flow of 60 MB has fewer."""
+
+_ENCODING = "ISO-8859-1"
+_SIRET_LENGTH = 14
+_UNREADABLE = frozenset({"R01", "R02", "R07"})
+_BODY = (
+    "PES_DepenseAller/Bordereau | PES_RecetteAller/Bordereau | PES_PJ/PJ"
+    " | PES_Marche/Marches/Marche | PES_Marche/Concessions/Concession | PES_Facture/FactureIndiv"
+)
+_VERSIONS = (
+    ("Enveloppe/Parametres/Version", 2),
+    ("PES_DepenseAller/EnTeteDepense/IdVer", 2),
+    ("PES_RecetteAller/EnTeteRecette/IdVer", 2),
+    ("PES_Facture/IdVer", 2),
+    ("PES_Marche/EnTeteMarche/IdVer", 2),
+    ("PES_PJ/EnTetePES_PJ/IdVer", 1),
+)
+_HOSPITAL = "PES_RecetteAller/Bordereau/Piece/LigneDePiece/BlocLignePiece/InfoAssure"
+messages = Catalogue("schemas.pes")
+
+
+def examine(path: Path, *, schemas: SchemaSets, limit: int = DEFAULT_LIMIT) -> tuple[PesDocument | None, Report]:
+    """Examine one PES file: all rules of this room, all problems at once.
+
+    Args:
+        path: the file.
+        schemas: the sets of schemas in force.
+        limit: largest size accepted, in bytes.
+
+    Returns:
+        The document, None when it could not be parsed, and the report, whose kind is ``unknown`` when no PES was recognised.
+    """
+    declaration = read_declaration(path)
+    report = Report(kind=kind_of(declaration.root or ""))
+    document = _open(path, limit, declaration, report)
+    if document is not None:
+        report.kind = document.kind
+        report.problems += _of_the_document(document, schemas)
+        report.facts = document.facts()
+        if document.kind == "pes-acquit":
+            acquit = acquit_of(document)
+            report.problems += acquit.flaws
+            report.facts["acquit"] = acquit.as_json()
+    report.problems = [problem.as_warning() if _is_tolerated(problem, report.kind) else problem for problem in report.problems]
+    report.problems.sort(key=lambda problem: problem.line or 0)
+    return document, report
+
+
+def _open(path: Path, limit: int, declaration: Declaration, report: Report) -> PesDocument | None:
+    """Parse the file unless its bytes forbid it; what they say goes to the report."""
+    size = path.stat().st_size
+    if size == 0:
+        report.problems.append(_problem("R01", "empty"))
+        return None
+    if size > limit:
+        report.problems.append(_problem("R07", found=_megabytes(size), limit=_megabytes(limit)))
+        return None
+    content = read_bytes(path)
+    report.problems += [*_r03_encoding(declaration), *_r04_mojibake(declaration, content)]
+    if content.tags > MOST_TAGS:
+        report.problems.append(_problem("R07", "tags", found=str(content.tags), limit=str(MOST_TAGS)))
+        return None
+    try:
+        return read(path)
+    except DoctypeRefused as error:
+        report.problems.append(_problem("R02", line=error.line, found="<!DOCTYPE"))
+    except Malformed as error:
+        report.problems.append(_problem("R01", line=error.line, found=error.reason))
+    return None
+
+
+def _is_tolerated(problem: Problem, kind: str) -> bool:
+    """Tell whether the problem must not refuse the document (verdicts: messages from the State).
+
+    An acquit of a PES Retour is ours, but the field writes CodColl where the schema says CodCol, and Hélios takes both.
+    """
+    if kind == "pes-acquit-retour":
+        return problem.rule == "R06"
+    return kind in FROM_THE_STATE and problem.rule not in _UNREADABLE
+
+
+def _of_the_document(document: PesDocument, schemas: SchemaSets) -> list[Problem]:
+    problems = list(_r05_root(document))
+    if document.kind == UNKNOWN:
+        return problems
+    if not problems:
+        problems += schemas.validate(document.tree, document.kind, document.path)
+    problems += _r08_name(document.header, document.root)
+    if document.kind == "pes-aller":
+        problems += _r11_empty(document.root)
+        problems += _r13_siret(document.root)
+        problems += _r16_versions(document.root)
+        problems += _r17_hospital(document)
+    if document.kind in ("pes-aller", "pes-acquit-retour"):
+        problems += _r12_routing(document.header, document.root)
+    return problems
+
+
+def _r03_encoding(declaration: Declaration) -> Iterator[Problem]:
+    """ISO-8859-1 declared, under this very name, and no byte order mark."""
+    if declaration.bom is not None:
+        yield _problem("R03", "bom", line=1, found=declaration.bom)
+    if declaration.encoding is None:
+        yield _problem("R03", "undeclared", line=1)
+    elif declaration.encoding.upper() != _ENCODING:
+        yield _problem("R03", line=1, found=declaration.encoding)
+
+
+def _r04_mojibake(declaration: Declaration, content: Bytes) -> Iterator[Problem]:
+    """Bytes that agree with a declaration of ISO-8859-1."""
+    if content.doubt is not None and (declaration.encoding or "").upper() == _ENCODING:
+        variant = "utf8" if content.doubt.utf8 else "control"
+        yield _problem("R04", variant, Severity.WARNING, line=content.doubt.line, found=content.doubt.found)
+
+
+def _r05_root(document: PesDocument) -> Iterator[Problem]:
+    """A root element of the protocol, in its namespace."""
+    tag = document.root.tag
+    if root_of(tag) is None:
+        local = etree.QName(document.root).localname
+        expected = ", ".join(root.tag for root in ROOTS if root.name == local) or ", ".join(root.name for root in ROOTS)
+        variant = "" if document.kind == UNKNOWN else "namespace"
+        yield _problem("R05", variant, line=document.root.sourceline, path="/*", found=tag, places={"expected": expected})
+
+
+def _r08_name(header: Header, root: etree._Element) -> Iterator[Problem]:
+    """NomFic present."""
+    if header.nom_fic is None:
+        yield _problem("R08", line=_line(root, "Enveloppe/Parametres/NomFic"), path="/*/Enveloppe/Parametres/NomFic")
+
+
+def _r11_empty(root: etree._Element) -> Iterator[Problem]:
+    """At least one bordereau, supporting document, contract or invoice: Hélios never answers a flow without any."""
+    if not root.xpath(f"boolean({_BODY})"):
+        yield _problem("R11", line=root.sourceline, path="/*")
+
+
+def _r12_routing(header: Header, root: etree._Element) -> Iterator[Problem]:
+    """CodCol, IdPost and CodBud present: without them the flow cannot be addressed."""
+    for name, text in (("CodCol", header.cod_col), ("IdPost", header.id_post), ("CodBud", header.cod_bud)):
+        if text is None:
+            place = f"EnTetePES/{name}"
+            yield _problem("R12", line=_line(root, place), path=f"/*/{place}", places={"name": name})
+
+
+def _r13_siret(root: etree._Element) -> Iterator[Problem]:
+    """The key of the SIRET in IdColl; whose SIRET it is, only the platform knows. A wrong length is R06."""
+    digits = value(root, "EnTetePES/IdColl")
+    if digits and len(digits) == _SIRET_LENGTH and digits.isascii() and digits.isdigit() and not Siret.key_holds(digits):
+        place = "EnTetePES/IdColl"
+        yield _problem("R13", severity=Severity.WARNING, line=_line(root, place), path=f"/*/{place}", found=digits)
+
+
+def _r16_versions(root: etree._Element) -> Iterator[Problem]:
+    """Each part in the version of the protocol that Hélios takes; an absent or unreadable one is R06."""
+    for place, expected in _VERSIONS:
+        found = value(root, place)
+        if found is not None and whole(found) not in (None, expected):
+            places = {"name": place.rpartition("/")[2], "part": place.partition("/")[0], "expected": str(expected)}
+            yield _problem("R16", line=_line(root, place), path=f"/*/{place}", found=found, places=places)
+
+
+def _r17_hospital(document: PesDocument) -> Iterator[Problem]:
+    """FinJur if and only if M21/M22. A file names no nomenclature, but only a hospital's tells insured people."""
+    insured = document.root.find(_HOSPITAL)
+    if insured is not None and document.header.fin_jur is None:
+        yield _problem("R17", severity=Severity.WARNING, line=insured.sourceline, path="/*/EnTetePES/FinJur")
+
+
+def _line(root: etree._Element, place: str) -> int | None:
+    """Return the line of a place, or of the nearest ancestor that is there."""
+    while place:
+        if (element := root.find(place)) is not None:
+            return int(element.sourceline)
+        place = place.rpartition("/")[0]
+    return int(root.sourceline)
+
+
+def _problem(
+    rule: str,
+    variant: str = "",
+    severity: Severity = Severity.ERROR,
+    *,
+    line: int | None = None,
+    path: str | None = None,
+    found: str | None = None,
+    limit: str = "",
+    places: dict[str, str] | None = None,
+) -> Problem:
+    key = f"{rule}.{variant}" if variant else rule
+    filled = {"found": found or "", "limit": limit} | (places or {})
+    expected = f"{key}.expected" if f"{key}.expected" in messages else f"{rule}.expected"
+    mend = f"{key}.mend" if f"{key}.mend" in messages else f"{rule}.mend"
+    return Problem(
+        rule=rule,
+        severity=severity,
+        message=messages(f"{key}.message", **filled),
+        line=line,
+        path=path,
+        found=found,
+        expected=messages(expected, **filled),
+        mend=messages(mend, **filled),
+    )
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / (1 << 20):.1f} Mio"

@@ -1,0 +1,158 @@
+"""What a manifest must satisfy by itself: the schema, and what the schema does not see.
+
+Each rule bears the reply code that an archive service answers with (code list shipped with SEDA 0.2, still in use): ``101``
+malformed message, ``207`` digest. What needs the files of the package is judged with the package; what needs referentials
+(agreements, agencies, rule identifiers) belongs to the service that holds them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from core.messages import Catalogue
+from core.problems import Problem, Severity
+from schemas.seda import schema
+from schemas.seda.reader import Manifest, ManifestObject, UnsupportedVersion, read_manifest
+from schemas.xml import DoctypeRefused, Malformed
+
+DIGEST_HEX_LENGTHS = {"MD5": 32, "SHA-1": 40, "SHA-256": 64, "SHA-384": 96, "SHA-512": 128}
+"""The code list of digest algorithms, with the number of hexadecimal digits of each."""
+
+_BROKEN = frozenset({"MD5", "SHA-1"})
+_MALFORMED = "SEDA-101"
+_DIGEST = "SEDA-207"
+_SCHEMA_ERRORS_TOLD = 50
+
+_messages = Catalogue("schemas.seda")
+
+
+def check_manifest_file(path: Path, *, schemas: Path | None = None) -> tuple[Manifest | None, list[Problem]]:
+    """Read a manifest and check it; without a folder of official schemas, everything but the schema.
+
+    Returns:
+        What was read, None when nothing could be, and the problems in the order of the rules.
+
+    Raises:
+        Misconfigured: the folder of schemas lacks the one of this version.
+    """
+    try:
+        manifest = read_manifest(path)
+    except DoctypeRefused as error:
+        return None, [_problem("XML", "doctype", line=error.line)]
+    except Malformed as error:
+        return None, [_problem("XML", "malformed", line=error.line, found=error.reason)]
+    except UnsupportedVersion as error:
+        return None, [_problem(_MALFORMED, "version", found=error.root)]
+    found = [] if schemas is None else list(_schema_problems(manifest, schemas))
+    return manifest, found + check_manifest(manifest)
+
+
+def check_manifest(manifest: Manifest) -> list[Problem]:
+    """Check what the schema does not see: identifiers, references, cycles, digests, sizes, paths."""
+    return [
+        *_repeated_identifiers(manifest),
+        *_dangling_references(manifest),
+        *_cycles(manifest),
+        *(problem for item in manifest.objects for problem in _object_problems(item)),
+        *_repeated_paths(manifest),
+    ]
+
+
+def _schema_problems(manifest: Manifest, schemas: Path) -> Iterator[Problem]:
+    validator = schema.load(schemas, manifest.version)
+    if validator.validate(manifest.tree):
+        return
+    for error in list(validator.error_log)[:_SCHEMA_ERRORS_TOLD]:
+        yield _problem("XSD", "xsd", line=error.line, path=error.path, found=error.message)
+
+
+def _repeated_identifiers(manifest: Manifest) -> Iterator[Problem]:
+    counts = Counter(identifier for identifier, _ in manifest.identifiers)
+    told: set[str] = set()
+    for identifier, line in reversed(manifest.identifiers):
+        if counts[identifier] > 1 and identifier not in told:
+            told.add(identifier)
+            yield _problem(_MALFORMED, "repeated", line=line, found=identifier)
+
+
+def _dangling_references(manifest: Manifest) -> Iterator[Problem]:
+    """IDREF, which libxml2 does not verify."""
+    known = {identifier for identifier, _ in manifest.identifiers}
+    for reference, line in manifest.references:
+        if reference not in known:
+            yield _problem(_MALFORMED, "dangling", line=line, found=reference)
+
+
+def _cycles(manifest: Manifest) -> Iterator[Problem]:
+    """Units form a directed acyclic graph; what cannot be taken away from its leaves upwards stands on a cycle."""
+    lines = {unit.identifier: unit.line for unit in manifest.units}
+    below: dict[str, set[str]] = {identifier: set() for identifier in lines}
+    for unit in manifest.units:
+        below[unit.identifier].update(reference for reference in unit.references if reference in lines)
+        if unit.parent in below:
+            below[unit.parent].add(unit.identifier)
+    above: dict[str, list[str]] = {identifier: [] for identifier in lines}
+    for identifier, children in below.items():
+        for child in children:
+            above[child].append(identifier)
+    remaining = {identifier: len(children) for identifier, children in below.items()}
+    leaves = [identifier for identifier, count in remaining.items() if count == 0]
+    while leaves:
+        for parent in above[leaves.pop()]:
+            remaining[parent] -= 1
+            if remaining[parent] == 0:
+                leaves.append(parent)
+    stuck = sorted(identifier for identifier, count in remaining.items() if count > 0)
+    if stuck:
+        yield _problem(_MALFORMED, "cycle", line=lines[stuck[0]], found=", ".join(stuck))
+
+
+def _object_problems(item: ManifestObject) -> Iterator[Problem]:
+    place = item.uri or item.identifier
+    if item.uri is not None and not is_plain_path(item.uri):
+        yield _problem(_MALFORMED, "path", line=item.line, found=item.uri)
+    if item.size is not None and not re.fullmatch(r"\+?[0-9]{1,19}", item.size):
+        yield _problem(_MALFORMED, "size", line=item.line, path=place, found=item.size)
+    if item.algorithm is None or item.digest is None:
+        yield _problem(_DIGEST, "no_digest", line=item.line, path=place)
+    elif item.algorithm not in DIGEST_HEX_LENGTHS:
+        yield _problem(_DIGEST, "algorithm", line=item.line, path=place, found=item.algorithm)
+    elif item.algorithm in _BROKEN:
+        yield _problem(_DIGEST, "broken", line=item.line, path=place, found=item.algorithm)
+    elif not re.fullmatch(rf"[0-9a-f]{{{DIGEST_HEX_LENGTHS[item.algorithm]}}}", item.digest):
+        yield _problem(_DIGEST, "digest", line=item.line, path=place, found=item.digest, algorithm=item.algorithm)
+
+
+def _repeated_paths(manifest: Manifest) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for item in manifest.objects:
+        if item.uri in seen:
+            yield _problem(_MALFORMED, "path_twice", line=item.line, found=item.uri)
+        if item.uri is not None:
+            seen.add(item.uri)
+
+
+def is_plain_path(path: str) -> bool:
+    """Tell whether a path stays inside the package: relative, forward slashes, no step up, no control character."""
+    if not path or path.startswith("/") or "\\" in path or re.match(r"[A-Za-z]:", path):
+        return False
+    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in path):
+        return False
+    return not any(part in {"", ".", ".."} for part in path.split("/"))
+
+
+def _problem(
+    rule: str, key: str, *, line: int | None = None, path: str | None = None, found: str | None = None, **places: str
+) -> Problem:
+    return Problem(
+        rule=rule,
+        severity=Severity.ERROR,
+        message=_messages(f"{key}.message", **places),
+        line=line,
+        path=path,
+        found=found,
+        mend=_messages(f"{key}.mend", **places),
+    )

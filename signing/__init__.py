@@ -1,0 +1,1 @@
+"""Signatures, keys, trust and timestamps."""

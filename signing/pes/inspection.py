@@ -1,0 +1,306 @@
+"""The strict examination of every signature of a PES: what is looked at, in one place, for ``verify`` and for the S rules.
+
+Nothing that a document says about how it is to be verified is followed beyond the closed lists: the parent of a signature is what
+must be signed, whatever its references say, and any other construction is refused (signature wrapping).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import islice
+
+from cryptography import x509
+from lxml import etree
+
+from signing.algorithms import DIGESTS, ENVELOPED, EXCLUSIVE_C14N, METHODS, SignatureMethod, value_holds, weakness
+from signing.pes import canonical
+from signing.pes.claims import Claims, examine_claims
+from signing.pes.findings import Finding, messages
+from signing.pes.layout import Domain, domains, own_signatures, path_of, signatures
+from signing.pes.signature import Reference, Signature, Unreadable, read_signature, timestamp_elements, timestamp_token
+from signing.standing import Standing, standing
+from signing.timestamp.token import TokenUnreadable, imprint_hash, verify_token
+from signing.trust import TrustState, TrustStore
+from signing.verdicts import Belief, TimestampVerdict
+
+_INCLUSIVE_C14N = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
+_SHA1_REFUSED_FROM = 2017
+_MOST_SIGNATURES = 2000
+_MOST_PLACES = 50
+
+
+@dataclass(slots=True)
+class Inspected:
+    """What was found about one signature.
+
+    Attributes:
+        element: the ds:Signature.
+        covers: ``document``, ``bordereau <Id>`` or ``nothing``.
+        intact: every digest and the value hold.
+        certificate: the signer's.
+        claims: what its signed properties say.
+        timestamps: those it carries.
+        standing: what is known of the certificate.
+        findings: everything remarkable.
+    """
+
+    element: etree._Element
+    covers: str = "nothing"
+    intact: bool = False
+    certificate: x509.Certificate | None = None
+    claims: Claims | None = None
+    timestamps: tuple[TimestampVerdict, ...] = ()
+    standing: Standing | None = None
+    findings: list[Finding] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was found in a document.
+
+    Attributes:
+        signatures: every one of them, in order.
+        domains: the blocks of the PES.
+        findings: what concerns the document as a whole.
+    """
+
+    signatures: tuple[Inspected, ...]
+    domains: tuple[Domain, ...]
+    findings: tuple[Finding, ...]
+
+
+def inspect(tree: etree._ElementTree, *, trust: TrustStore | None, at: datetime) -> Inspection:
+    """Examine every signature of a document.
+
+    The tree is put back as it was; it must not be used by another thread meanwhile.
+
+    Args:
+        tree: parsed by ``schemas.xml``, so without DOCTYPE.
+        trust: who is believed; None means nobody.
+        at: the moment of the verification.
+    """
+    root = tree.getroot()
+    elements = signatures(root)
+    blocks = tuple(domains(root))
+    if not elements:
+        return Inspection((), blocks, ())
+    ids = Counter(str(value) for value in root.xpath("//@Id | //@ID | //@id | //@xml:id", smart_strings=False))
+    places = {root, *(bordereau for block in blocks for bordereau in block.bordereaux)}
+    inspected = tuple(_Examiner(element, ids, places, trust, at).run() for element in elements[:_MOST_SIGNATURES])
+    findings = _twice(root, ids) + _coverage(root, blocks)
+    if len(elements) > _MOST_SIGNATURES:
+        findings.append(Finding.at(root, "S16.many", found=str(len(elements)), expected=str(_MOST_SIGNATURES)))
+    return Inspection(inspected, blocks, tuple(findings))
+
+
+def _twice(root: etree._Element, ids: Counter[str]) -> list[Finding]:
+    repeated = [value for value, count in ids.items() if count > 1]
+    return [Finding.at(root, "S05.twice", found=", ".join(repeated[:5]))] if repeated else []
+
+
+def _coverage(root: etree._Element, blocks: tuple[Domain, ...]) -> list[Finding]:
+    """Find what should be signed and is not, and signatures in each other's way: the DGFiP's policy allows one per element."""
+    bordereaux = [bordereau for block in blocks for bordereau in block.bordereaux]
+    several = (holder for holder in (root, *bordereaux) if len(own_signatures(holder)) > 1)
+    found = [Finding.at(holder, "S16.several") for holder in islice(several, _MOST_PLACES)]
+    signed = {bordereau for bordereau in bordereaux if own_signatures(bordereau)}
+    if own_signatures(root):
+        return found + ([Finding.at(root, "S16.mixed")] if signed else [])
+    concerned = [block for block in blocks if block.signed or (signed and block.dematerialised)]
+    bare = (bordereau for block in concerned for bordereau in block.bordereaux if bordereau not in signed)
+    return found + [Finding.at(bordereau, "S03.unsigned", found=_name(bordereau)) for bordereau in islice(bare, _MOST_PLACES)]
+
+
+def _name(bordereau: etree._Element) -> str:
+    number = bordereau.find("{*}BlocBordereau/{*}IdBord")
+    return str((number.get("V") if number is not None else None) or bordereau.get("Id") or path_of(bordereau))
+
+
+class _Examiner:
+    """The examination of one signature, step by step; each step adds its findings."""
+
+    def __init__(
+        self,
+        element: etree._Element,
+        ids: Counter[str],
+        places: set[etree._Element],
+        trust: TrustStore | None,
+        at: datetime,
+    ) -> None:
+        self.ids = ids
+        self.places = places
+        self.trust = trust
+        self.at = at
+        self.parent = element.getparent()
+        self.result = Inspected(element)
+
+    def run(self) -> Inspected:
+        element = self.result.element
+        if self.parent is None or self.parent not in self.places:
+            self.add("S05.place", found=path_of(element))
+        try:
+            signature = read_signature(element)
+            timestamps = [(holder, timestamp_token(holder)) for holder in timestamp_elements(signature)]
+        except Unreadable as error:
+            self.add("S04.unreadable", found=str(error))
+            return self.result
+        if signature.stowaways:
+            self.add("S05.object")
+        digests = self.methods(signature)
+        covered = self.references(signature)
+        self.certificate(signature)
+        if covered and digests and self.parent in self.places and len(own_signatures(self.parent)) == 1:
+            self.cryptography(signature, *covered)
+        self.timestamps(signature, timestamps)
+        self.time()
+        return self.result
+
+    def add(
+        self, key: str, belief: Belief | None = Belief.INVALID, *, found: str | None = None, expected: str | None = None
+    ) -> None:
+        self.result.findings.append(Finding.at(self.result.element, key, belief, found=found, expected=expected))
+
+    def methods(self, signature: Signature) -> bool:
+        """Hold the algorithms against the closed lists; tell whether all of them are known."""
+        known = True
+        if signature.canonicalization != EXCLUSIVE_C14N:
+            self.add("S06.canonicalization", found=signature.canonicalization, expected=EXCLUSIVE_C14N)
+            known = False
+        method = METHODS.get(signature.method)
+        if method is None:
+            self.add("S07.unknown", found=signature.method)
+            known = False
+        elif method.family != "rsa":
+            self.add("S07.family", None, found=signature.method)
+        unknown = [reference.digest_method for reference in signature.references if reference.digest_method not in DIGESTS]
+        if unknown:
+            self.add("S07.unknown", found=unknown[0])
+        return known and not unknown
+
+    def references(self, signature: Signature) -> tuple[Reference, Reference] | None:
+        """Return the reference to the data and the one to the signed properties, when they are what they must be."""
+        own = signature.signed_properties
+        identifier = None if own is None else own.get("Id")
+        to_properties = [reference for reference in signature.references if identifier and reference.uri == f"#{identifier}"]
+        to_data = [reference for reference in signature.references if reference not in to_properties]
+        if own is None:
+            self.add("S08.absent")
+        elif len(to_properties) != 1 or self.ids[str(identifier)] != 1:
+            self.add("S08.unsigned")
+        if len(to_data) != 1 or not self.designates_parent(to_data[0]):
+            found = ", ".join(str(reference.uri) for reference in to_data)
+            self.add("S05.reference", found=found, expected=f"#{self.parent.get('Id') or ''}")
+            return None
+        if self.parent in self.places:
+            name = self.parent.get("Id")
+            self.result.covers = "document" if self.parent.getparent() is None else f"bordereau {name}"
+        if len(to_properties) != 1:
+            return None
+        return (to_data[0], to_properties[0]) if self.transforms(to_data[0], to_properties[0]) else None
+
+    def designates_parent(self, reference: Reference) -> bool:
+        if self.parent.getparent() is None and reference.uri == "":
+            return True
+        name = self.parent.get("Id")
+        if not name or reference.uri != f"#{name}" or self.ids[name] != 1:
+            return False
+        # the canonical form of the root would take in instructions that stand beside it, which "#Id" leaves out
+        return self.parent.getparent() is not None or not self.parent.xpath("boolean(/processing-instruction())")
+
+    def transforms(self, data: Reference, properties: Reference) -> bool:
+        if data.transforms != (ENVELOPED, EXCLUSIVE_C14N) or data.parametrised:
+            self.add("S06.transforms", found=", ".join(data.transforms), expected=f"{ENVELOPED}, {EXCLUSIVE_C14N}")
+            return False
+        legacy = (ENVELOPED, EXCLUSIVE_C14N)
+        if properties.transforms == legacy and not properties.parametrised:
+            self.add("S06.legacy", None)
+        elif properties.transforms != (EXCLUSIVE_C14N,) or properties.parametrised:
+            self.add("S06.transforms", found=", ".join(properties.transforms), expected=EXCLUSIVE_C14N)
+            return False
+        return True
+
+    def certificate(self, signature: Signature) -> None:
+        """Read the claims, and take the certificate that they name."""
+        result = self.result
+        result.claims, found = examine_claims(signature, self.at)
+        result.findings += found
+        result.certificate = result.claims.certificate if result.claims else None
+        if result.certificate is None:
+            return
+        if weak := weakness(result.certificate):
+            self.add("S07.weak", found=weak)
+
+    def cryptography(self, signature: Signature, data: Reference, properties: Reference) -> None:
+        """Recompute the digests and check the value; the small parts first, for they are read while the tree is whole."""
+        result = self.result
+        certificate = result.certificate
+        over_properties = canonical.digest(signature.signed_properties, DIGESTS[properties.digest_method])
+        method = METHODS[signature.method]
+        held = certificate is not None and value_holds(
+            certificate, method, signature.value, canonical.octets(signature.signed_info)
+        )
+        with canonical.without(result.element) as parent:
+            target = parent.getroottree().getroot() if data.uri == "" else parent
+            over_data = canonical.digest(target, DIGESTS[data.digest_method])
+        if over_data != data.digest:
+            self.add("S04.data", found=str(data.uri))
+        if over_properties != properties.digest:
+            self.add("S04.properties", found=str(properties.uri))
+        if not held:
+            self.add("S04.value")
+        if self.parent.xpath(_CUTTING):
+            self.add("S05.comment")
+        result.intact = held and over_data == data.digest and over_properties == properties.digest
+        self.sha1(method, [DIGESTS[reference.digest_method] for reference in signature.references])
+
+    def sha1(self, method: SignatureMethod, digests: list[str]) -> None:
+        """Refuse SHA-1, except in what is proved or claimed to be older than 2017."""
+        if "sha1" not in {method.hash_name, *digests}:
+            return
+        claimed = self.result.claims.signing_time if self.result.claims else None
+        old = claimed is not None and claimed.year < _SHA1_REFUSED_FROM
+        self.add("S07.sha1", Belief.INDETERMINATE if old else Belief.INVALID)
+
+    def timestamps(self, signature: Signature, tokens: list[tuple[etree._Element, bytes]]) -> None:
+        self.result.timestamps = tuple(self.timestamp(signature, holder, token) for holder, token in tokens)
+
+    def timestamp(self, signature: Signature, holder: etree._Element, token: bytes) -> TimestampVerdict:
+        """Verify a timestamp over the canonical SignatureValue (ETSI TS 101 903, 7.3)."""
+        method = holder.xpath("string(*[local-name()='CanonicalizationMethod']/@Algorithm)") or _INCLUSIVE_C14N
+        try:
+            name = imprint_hash(token)
+        except TokenUnreadable as error:
+            return TimestampVerdict(None, None, False, TrustState.UNKNOWN, str(error))
+        if method not in {EXCLUSIVE_C14N, _INCLUSIVE_C14N} or name not in DIGESTS.values():
+            return TimestampVerdict(None, None, False, TrustState.UNKNOWN, messages("timestamp.weak"))
+        exclusive = method == EXCLUSIVE_C14N
+        digest = canonical.digest(signature.value_element, name, exclusive=exclusive)
+        return verify_token(token, digest, trust=self.trust, hash_name=name).as_verdict()
+
+    def time(self) -> None:
+        """Say where the certificate stands at the times that count."""
+        result = self.result
+        if result.certificate is None:
+            return
+        claimed = result.claims.signing_time if result.claims else None
+        proved = min((stamp.time for stamp in result.timestamps if stamp.proves and stamp.time), default=None)
+        others = result.claims.others if result.claims else ()
+        result.standing = standing(result.certificate, self.trust, claimed=claimed, proved=proved, at=self.at, material=others)
+        if proved and proved.year < _SHA1_REFUSED_FROM:
+            result.findings = [_excused(finding) for finding in result.findings]
+        then = result.standing.then
+        if then.state is TrustState.UNKNOWN:
+            key = "S15.unknown" if self.trust else "S15.nobody"
+            self.add(key, None, found=result.certificate.issuer.rfc4514_string())
+        elif then.state is not TrustState.TRUSTED:
+            self.add("S13.then", None, found=then.reason)
+
+
+def _excused(finding: Finding) -> Finding:
+    """Believe a SHA-1 signature that a timestamp proves to be old; the rule for a new deposit stays broken."""
+    return replace(finding, belief=None) if finding.key == "S07.sha1" else finding
+
+
+_CUTTING = "boolean((.//comment() | .//processing-instruction())[../text()[normalize-space()]])"

@@ -1,0 +1,224 @@
+"""Timestamp tokens (RFC 3161): reading one, and verifying it offline against the data it is said to be of.
+
+How a token is obtained is in ``client``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from asn1crypto import cms, tsp
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from pyhanko.sign.general import CMSExtractionError, CMSStructuralError, extract_signer_info
+from pyhanko.sign.validation.errors import SignatureValidationError
+from pyhanko.sign.validation.generic_cms import extract_certs_for_validation, validate_sig_integrity
+
+from core import clock
+from core.errors import UnreadableInput
+from core.messages import Catalogue
+from signing.algorithms import weakness
+from signing.keys import name_of
+from signing.trust import TrustState, TrustStore
+from signing.verdicts import TimestampVerdict
+
+_messages = Catalogue("signing")
+_HASHES = ("sha256", "sha384", "sha512")
+LARGEST_TOKEN = 256 << 10
+
+
+class TokenUnreadable(UnreadableInput):
+    """What was handed over is no timestamp token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timestamp:
+    """A timestamp token, read.
+
+    Attributes:
+        token: its DER (a CMS ContentInfo).
+        gen_time: when the authority says that the data existed, in UTC.
+        serial: its number at the authority.
+        policy: the authority's policy, dotted.
+        authority: name in the authority's certificate.
+        hash_name: ``sha256`` …
+        digest: what it is over.
+    """
+
+    token: bytes
+    gen_time: datetime
+    serial: int
+    policy: str
+    authority: str
+    hash_name: str
+    digest: bytes
+
+    @classmethod
+    def read(cls, token: bytes) -> Self:
+        """Read a token.
+
+        Raises:
+            TokenUnreadable: not a CMS with a TSTInfo and its authority's certificate, or larger than 256 KiB.
+        """
+        return cls._of(token, _Parts.read(token))
+
+    @classmethod
+    def _of(cls, token: bytes, parts: _Parts) -> Self:
+        imprint = parts.info["message_imprint"]
+        return cls(
+            token=token,
+            gen_time=clock.as_utc(parts.info["gen_time"].native),
+            serial=int(parts.info["serial_number"].native),
+            policy=str(parts.info["policy"].dotted),
+            authority=name_of(parts.signer),
+            hash_name=str(imprint["hash_algorithm"]["algorithm"].native),
+            digest=bytes(imprint["hashed_message"].native),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TimestampStatus:
+    """What can be believed of a token.
+
+    Attributes:
+        timestamp: what it says; None when it cannot be read.
+        intact: it is over the digest given, and its signature holds.
+        trust: what the trust store says of the authority at the time of the token.
+        reason: what is wrong, in words.
+        chain: the authority's certificate and those above it, when a path was found.
+    """
+
+    timestamp: Timestamp | None
+    intact: bool
+    trust: TrustState
+    reason: str | None = None
+    chain: tuple[x509.Certificate, ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        """Whether the token proves that the data existed at its time."""
+        return self.intact and self.trust is TrustState.TRUSTED
+
+    def as_verdict(self) -> TimestampVerdict:
+        """Return the answer in the shape of ``verify --json``."""
+        found = self.timestamp
+        return TimestampVerdict(
+            time=found.gen_time if found else None,
+            authority=found.authority if found else None,
+            valid=self.intact,
+            trust=self.trust,
+            reason=self.reason,
+        )
+
+
+def verify_token(token: bytes, digest: bytes, *, trust: TrustStore | None, hash_name: str = "sha256") -> TimestampStatus:
+    """Verify a token offline (RFC 3161, 2.2 to 2.4): imprint, signature, usage, the authority's path at the token's time.
+
+    Args:
+        token: DER of the token (not of the whole response).
+        digest: that of the data.
+        trust: authorities that are believed; None means nobody.
+        hash_name: what the digest was made with; the token must use the same.
+    """
+    try:
+        parts = _Parts.read(token)
+        timestamp = Timestamp._of(token, parts)  # noqa: SLF001 - the class is this module's
+        flaw = _flaw(parts, timestamp, digest, hash_name)
+    except TokenUnreadable as error:
+        return TimestampStatus(None, False, TrustState.UNKNOWN, str(error))
+    if flaw:
+        return TimestampStatus(timestamp, False, TrustState.UNKNOWN, _messages(flaw))
+    store = trust or TrustStore(())
+    status = store.assess(parts.signer, at=timestamp.gen_time, material=parts.others)
+    return TimestampStatus(timestamp, True, status.state, status.reason, status.chain)
+
+
+def imprint_hash(token: bytes) -> str:
+    """Return the name of the hash that a token's imprint was made with.
+
+    Raises:
+        TokenUnreadable: not a token.
+    """
+    return Timestamp.read(token).hash_name
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """The parts of a token that verification needs."""
+
+    signer_info: cms.SignerInfo
+    info: tsp.TSTInfo
+    info_der: bytes
+    signer: x509.Certificate
+    signer_asn1: cms.Certificate
+    others: tuple[x509.Certificate, ...]
+
+    @classmethod
+    def read(cls, token: bytes) -> Self:
+        """Take a token apart.
+
+        Raises:
+            TokenUnreadable: it is not one.
+        """
+        if len(token) > LARGEST_TOKEN:
+            raise TokenUnreadable(_messages("timestamp.unreadable"))
+        try:
+            signed = _signed_data(token)
+            content = signed["encap_content_info"]
+            if content["content_type"].native != "tst_info":
+                raise TokenUnreadable(_messages("timestamp.unreadable"))
+            der = bytes(content["content"])
+            found = extract_certs_for_validation(signed)
+            info = tsp.TSTInfo.load(der, strict=True)
+            _ = info.native, signed.native
+            return cls(
+                signer_info=extract_signer_info(signed),
+                info=info,
+                info_der=der,
+                signer=x509.load_der_x509_certificate(found.signer_cert.dump()),
+                signer_asn1=found.signer_cert,
+                others=tuple(x509.load_der_x509_certificate(other.dump()) for other in found.other_certs),
+            )
+        except (ValueError, TypeError, KeyError, CMSExtractionError, CMSStructuralError, SignatureValidationError) as error:
+            raise TokenUnreadable(_messages("timestamp.unreadable")) from error
+
+
+def _signed_data(token: bytes) -> cms.SignedData:
+    content = cms.ContentInfo.load(token, strict=True)
+    if content["content_type"].native != "signed_data":
+        raise TokenUnreadable(_messages("timestamp.unreadable"))
+    return content["content"]
+
+
+def _flaw(parts: _Parts, timestamp: Timestamp, digest: bytes, hash_name: str) -> str | None:
+    """Return the key of what is wrong with the token itself, or None."""
+    if timestamp.hash_name != hash_name or not hmac.compare_digest(timestamp.digest, digest):
+        return "timestamp.imprint"
+    hashes = {timestamp.hash_name, parts.signer_info["digest_algorithm"]["algorithm"].native}
+    if not hashes.issubset(_HASHES) or weakness(parts.signer):
+        return "timestamp.weak"
+    if not _stamps_only(parts.signer):
+        return "timestamp.usage"
+    names = {attribute["type"].native for attribute in parts.signer_info["signed_attrs"]}
+    if not names & {"signing_certificate", "signing_certificate_v2"}:
+        return "timestamp.signature"
+    actual = hashlib.new(parts.signer_info["digest_algorithm"]["algorithm"].native, parts.info_der).digest()
+    try:
+        intact, valid = validate_sig_integrity(parts.signer_info, parts.signer_asn1, "tst_info", actual)
+    except (SignatureValidationError, CMSStructuralError, UnsupportedAlgorithm, ValueError):
+        return "timestamp.signature"
+    return None if intact and valid else "timestamp.signature"
+
+
+def _stamps_only(certificate: x509.Certificate) -> bool:
+    """Tell whether extendedKeyUsage is critical and holds id-kp-timeStamping alone (RFC 3161, 2.3)."""
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+    return usage.critical and list(usage.value) == [ExtendedKeyUsageOID.TIME_STAMPING]

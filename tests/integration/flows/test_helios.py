@@ -1,0 +1,168 @@
+"""A PES from the finance software to its sealed record, on each deployment shape, with real parts and the State's simulators."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+from sqlmodel import select
+
+from archive.models import Record
+from archive.proving import write_evidence
+from archive.verification import EvidenceVerdict, verify_evidence
+from core.errors import Conflict, Unavailable
+from core.journal import JournalEntry
+from core.principal import PLATFORM
+from flows.engine.models import DossierFile
+from flows.helios.models import HeliosResponse
+from schemas.pes.sample import Authority
+from signing.pes.seal import seal
+from signing.trust import TrustStore
+from tests.integration.flows.conftest import Town
+from tests.waiting import wait_until
+
+
+def record_of(town: Town, dossier_id: str) -> Record:
+    with town.platform.database.reading(PLATFORM) as session:
+        return session.exec(select(Record).where(Record.dossier_id == dossier_id)).one()
+
+
+def files_of(town: Town, dossier_id: str) -> dict[str, DossierFile]:
+    with town.platform.database.reading(PLATFORM) as session:
+        return {kept.role: kept for kept in session.exec(select(DossierFile).where(DossierFile.dossier_id == dossier_id))}
+
+
+def evidence_of(town: Town, record: Record, target: Path) -> Path:
+    def written() -> bool:
+        try:
+            write_evidence(town.platform, PLATFORM, record.id, target)
+        except Unavailable:
+            return False
+        return True
+
+    wait_until(written)
+    return target
+
+
+def test_an_unsigned_pes_is_sealed_sent_acknowledged_archived_and_proved(town: Town, tmp_path: Path) -> None:
+    with town.at_work():
+        dossier = town.push("PES_JOURNEY")
+        town.wait_for(dossier, "archived")
+        record = record_of(town, dossier)
+        proof = evidence_of(town, record, tmp_path / "proof.zip")
+    (delivered,) = town.played.gateway.received()
+    files = files_of(town, dossier)
+    assert delivered.sha256 == files["signed"].sha256 != files["pes"].sha256
+    report = verify_evidence(proof, trust=TrustStore.from_folder(town.played.trust_dir))
+    assert report.verdict is EvidenceVerdict.VALID, report.as_json()
+    with ZipFile(proof) as evidence, ZipFile(evidence.open("package.zip")) as package:
+        contents = {hashlib.sha256(package.read(name)).hexdigest() for name in package.namelist()}
+    assert {files["signed"].sha256, files["acquit"].sha256, files["report"].sha256} <= contents
+    assert town.platform.objects.sealed_versions(record.key) == 1
+
+
+def test_a_pes_that_arrives_signed_leaves_byte_for_byte_as_it_came(town: Town) -> None:
+    unsigned = town.pes("PES_SIGNED")
+    ours = town.played.seal()
+    signed = unsigned.with_name("signed.xml")
+    seal(unsigned, signed, ours.signer(), ours.context())
+    with town.at_work():
+        dossier = town.deposit(signed)
+        town.wait_for(dossier, "archived")
+    (delivered,) = town.played.gateway.received()
+    assert delivered.sha256 == hashlib.sha256(signed.read_bytes()).hexdigest()
+
+
+def test_a_pes_with_faults_is_rejected_with_every_problem_and_nothing_leaves(town: Town) -> None:
+    path = town.pes("PES_FAULTY")
+    text = (
+        path.read_text("iso-8859-1").replace('<CodCol V="123"/>', '<CodCol V="000"/>').replace('<IdVer V="2"/>', '<IdVer V="1"/>')
+    )
+    path.write_text(text, "iso-8859-1")
+    with town.at_work():
+        ended = town.wait_for(town.deposit(path), "rejected")
+    rules = {problem["rule"] for problem in ended.problems}
+    assert {"R06", "R16"} <= rules
+    assert all(problem["message"] and problem["mend"] for problem in ended.problems)
+    assert town.played.gateway.received() == []
+
+
+def test_a_pes_of_another_entity_is_rejected_with_rule_r13(town: Town) -> None:
+    with town.at_work():
+        ended = town.wait_for(town.push("PES_FOREIGN", authority=Authority()), "rejected")
+    assert [problem["rule"] for problem in ended.problems if problem["severity"] == "error"] == ["R13"]
+
+
+def test_the_same_pes_twice_is_one_dossier_and_another_of_its_name_is_a_duplicate(town: Town) -> None:
+    path = town.pes("PES_TWICE")
+    first = town.deposit(path)
+    assert town.deposit(path) == first
+    path.write_bytes(path.read_bytes() + b"\n")
+    with pytest.raises(Conflict, match="Doublon") as refused:
+        town.deposit(path)
+    assert refused.value.existing == first
+
+
+def test_a_rejected_pes_can_be_mended_and_pushed_again_under_its_name(town: Town) -> None:
+    path = town.pes("PES_MENDED")
+    good = path.read_bytes()
+    path.write_bytes(good.replace(b'<CodCol V="123"/>', b'<CodCol V="000"/>'))
+    with town.at_work():
+        town.wait_for(town.deposit(path), "rejected")
+        path.write_bytes(good)
+        town.wait_for(town.deposit(path), "archived")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "state", "answer"),
+    [("KOXSD", "refused", "refused"), ("KOSIG", "refused", "refused"), ("DOUBLON", "refused", "refused")],
+)
+def test_a_pes_that_helios_refuses_ends_refused_with_the_acquit_and_no_record(
+    town: Town, suffix: str, state: str, answer: str
+) -> None:
+    with town.at_work():
+        dossier = town.push(f"PES_{suffix}")
+        ended = town.wait_for(dossier, state)
+    assert ended.facts["acquit"]["answer"] == answer
+    assert "acquit" in files_of(town, dossier)
+    with town.platform.database.reading(PLATFORM) as session:
+        assert session.exec(select(Record)).all() == []
+
+
+def test_a_pes_accepted_in_part_is_archived_with_its_details(town: Town) -> None:
+    with town.at_work():
+        dossier = town.push("PES_PARTIEL_PARTIEL", bordereaux=2)
+        ended = town.wait_for(dossier, "archived")
+    assert ended.facts["acquit"]["answer"] == "partial"
+
+
+def test_an_acquit_of_no_known_flow_is_kept_for_a_person(town: Town) -> None:
+    with town.at_work():
+        town.wait_for(town.push("PES_AUTRECODCOL_AUTRECODCOL"), "sent")
+
+        def quarantined() -> bool:
+            with town.platform.database.reading(PLATFORM) as session:
+                return any(response.flaw for response in session.exec(select(HeliosResponse)))
+
+        wait_until(quarantined)
+
+
+def test_a_second_acquit_is_kept_and_changes_nothing(town: Town) -> None:
+    with town.at_work():
+        dossier = town.push("PES_DEUX_DEUXACQUITS")
+        town.wait_for(dossier, "archived")
+        wait_until(lambda: "acquit.later" in files_of(town, dossier))
+    assert town.dossier(dossier).state == "archived"
+
+
+def test_no_name_and_no_address_of_a_person_enters_the_journal(town: Town) -> None:
+    with town.at_work():
+        town.wait_for(town.push("PES_PRIVATE"), "archived")
+    with town.platform.database.reading(PLATFORM) as session:
+        leaves = [json.loads(entry.leaf()) for entry in session.exec(select(JournalEntry))]
+    text = json.dumps(leaves)
+    assert "PAPETERIE" not in text
+    assert "FR76" not in text

@@ -1,0 +1,14 @@
+"""Waiting for something that happens elsewhere, with a bound."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 20, seen: Callable[[], str] = lambda: "") -> None:
+    """Wait until something holds; fail, and say what was seen, when it does not within the time."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"what was awaited did not happen: {seen()}"
+        time.sleep(0.02)
