@@ -25,8 +25,8 @@ HEAD_ACTOR, HEAD_QUEUE = "archive.head", "archive"
 def build_engine(platform: Platform, broker: dramatiq.Broker) -> Engine:
     """Declare the actors of every flow and of every scheduled run."""
     engine = Engine(platform, broker, list(FLOWS.values()))
-    schedule.declare(platform, broker, acquits.ACTOR, acquits.QUEUE, acquits.collect)
-    schedule.declare(platform, broker, HEAD_ACTOR, HEAD_QUEUE, _cut_head)
+    schedule.declare(engine, acquits.ACTOR, acquits.QUEUE, acquits.collect)
+    schedule.declare(engine, HEAD_ACTOR, HEAD_QUEUE, _cut_head)
     return engine
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, SecretStr
@@ -31,7 +32,7 @@ class Configuration(Owned, table=True):
 
 def configure(session: Session, box: SecretBox, organisation_id: str, name: str, model: BaseModel) -> None:
     """Keep a model as the organisation's configuration of that name, in place of an earlier one; all of it is encrypted."""
-    encrypted = box.encrypt(json.dumps(_revealed(model.model_dump())).encode())
+    encrypted = box.encrypt(json.dumps(revealed(model.model_dump())).encode())
     kept = session.get(Configuration, (organisation_id, name))
     if kept is None:
         session.add(Configuration(organisation_id=organisation_id, name=name, encrypted=encrypted))
@@ -39,14 +40,14 @@ def configure(session: Session, box: SecretBox, organisation_id: str, name: str,
         kept.encrypted, kept.changed = encrypted, clock.now()
 
 
-def _revealed(value: Any) -> Any:
+def revealed(value: Any) -> Any:
     """Return a dumped model with its secrets in clear and nothing but JSON values: for encryption only."""
     if isinstance(value, SecretStr):
         return value.get_secret_value()
     if isinstance(value, dict):
-        return {key: _revealed(inner) for key, inner in value.items()}
+        return {key: revealed(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_revealed(inner) for inner in value]
+        return [revealed(inner) for inner in value]
     return value.value if isinstance(value, Enum) else value
 
 
@@ -65,4 +66,11 @@ def configuration_of(session: Session, box: SecretBox, organisation_id: str, nam
     if not found:
         raise NotFound(f"Rien n’est configuré sous le nom « {name} » pour cette organisation.")
     nearest = max(found, key=lambda kept: ancestors.index(kept.organisation_id))
-    return model.model_validate_json(box.decrypt(nearest.encrypted))
+    return _opened(box, model, nearest.encrypted)
+
+
+@lru_cache(maxsize=1024)
+def _opened(box: SecretBox, model: type[Model], encrypted: bytes) -> Model:
+    """Decrypt and read a configuration once: every stage of every dossier asks for it, and the same bytes say the same."""
+    opened: Model = model.model_validate_json(box.decrypt(encrypted))
+    return opened

@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import URL, Connection, Dialect, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import ORMExecuteState, with_loader_criteria
-from sqlmodel import Field, Session, SQLModel
+from sqlmodel import Field, Session, SQLModel, col
 
 from core.clock import as_utc
 from core.errors import Forbidden, Misconfigured
@@ -142,7 +142,10 @@ def _narrow(state: ORMExecuteState) -> None:
     if isinstance(session, ScopedSession) and not session.principal.everywhere:
         visible = session.principal.organisations
         state.statement = state.statement.options(
-            with_loader_criteria(Owned, lambda table: table.organisation_id.in_(visible), include_aliases=True)
+            *(
+                with_loader_criteria(table, col(table.organisation_id).in_(visible), include_aliases=True)
+                for table in Owned.__subclasses__()
+            )
         )
 
 

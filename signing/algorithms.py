@@ -31,6 +31,8 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
 }
+CERTIFICATE_FLAWS = (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+"""What reading a certificate that a stranger made may raise."""
 LEAST_RSA_BITS = 2048
 CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from core import clock
 from core.errors import UsageError
 from core.messages import Catalogue
-from signing.algorithms import raw_ecdsa, weakness
+from signing.algorithms import CERTIFICATE_FLAWS, raw_ecdsa, weakness
 
 _messages = Catalogue("signing")
 _LARGEST_PKCS12 = 1 << 20
@@ -95,7 +95,7 @@ class Pkcs12Signer:
             raise KeyUnreadable(_messages("key.unreadable"))
         try:
             key, certificate, others = pkcs12.load_key_and_certificates(data, password.encode())
-        except ValueError as error:
+        except CERTIFICATE_FLAWS as error:
             raise KeyUnreadable(_messages("key.unreadable")) from error
         if certificate is None or not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
             raise KeyUnreadable(_messages("key.unreadable"))

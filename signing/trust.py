@@ -18,7 +18,7 @@ from typing import Self
 
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko_certvalidator import CertificateValidator, ValidationContext
 from pyhanko_certvalidator.errors import (
@@ -31,7 +31,7 @@ from pyhanko_certvalidator.errors import (
 
 from core.errors import Misconfigured
 from core.messages import Catalogue
-from signing.algorithms import weakness
+from signing.algorithms import CERTIFICATE_FLAWS, weakness
 
 _messages = Catalogue("signing")
 _CERTIFICATES = {".pem", ".crt", ".cer", ".der"}
@@ -100,7 +100,7 @@ class TrustStore:
                     certificates += _certificates(_bounded(path, _LARGEST_CERTIFICATES))
                 elif suffix == ".crl":
                     revocations.append(_revocations(_bounded(path, _LARGEST_CRL)))
-            except (ValueError, OSError) as error:
+            except (*CERTIFICATE_FLAWS, OSError) as error:
                 raise Misconfigured(_messages("trust.file", file=path.name)) from error
         return cls.of(certificates, revocations)
 
@@ -187,7 +187,7 @@ def is_root(certificate: x509.Certificate) -> bool:
     try:
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
         certificate.verify_directly_issued_by(certificate)
-    except (x509.ExtensionNotFound, InvalidSignature, ValueError, TypeError):
+    except (x509.ExtensionNotFound, InvalidSignature, UnsupportedAlgorithm, *CERTIFICATE_FLAWS, TypeError):
         return False
     return constraints.ca
 

@@ -53,6 +53,13 @@ class Shape:
     broker_url: str
 
 
+def free_port() -> int:
+    """A TCP port of the loopback address that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def _answers(url: str) -> bool:
     address = urlsplit(url)
     with contextlib.suppress(OSError), socket.create_connection((address.hostname or "", address.port or 0), timeout=2):
@@ -155,3 +162,12 @@ def mairie(platform: Platform) -> Organisation:
     with platform.database.writing(PLATFORM) as session:
         root = add_organisation(session, "Plateforme d’essai", OrganisationKind.PLATFORM)
         return add_organisation(session, "Commune de Valmorin", OrganisationKind.COLLECTIVITE, parent=root, siret=MAIRIE)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In continuous integration nothing may be skipped: a service that is missing there is a fault of the machine."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    if os.environ.get("CI") and skipped:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        reporter.write_line(f"{len(skipped)} tests were skipped, which is not allowed here (see the reasons above)", red=True)

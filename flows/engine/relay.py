@@ -13,9 +13,7 @@ from datetime import timedelta
 
 import dramatiq
 import structlog
-from dramatiq.errors import DramatiqError
 from sqlalchemy import ColumnElement, Connection, Table, func, or_, select, update
-from sqlalchemy.exc import SQLAlchemyError
 
 from core import clock
 from core.platform import Platform
@@ -62,8 +60,8 @@ class Relay:
         while not self._stopped.wait(pause):
             try:
                 pause = 0.0 if self.announce() else _IDLE
-            except (SQLAlchemyError, DramatiqError, OSError) as error:
-                _log.warning("relay.waits", reason=type(error).__name__)
+            except Exception as error:  # noqa: BLE001 - each broker's client fails in its own words; the relay outlives them all
+                _log.warning("relay.waits", reason=type(error).__name__, detail=str(error)[:200])
                 pause = _AWAY
 
     def announce(self) -> int:
@@ -76,7 +74,7 @@ class Relay:
         for rank, hint in enumerate(hints):
             try:
                 self._publish(hint)
-            except (DramatiqError, OSError):
+            except BaseException:
                 self._take_back(hints[rank:])
                 raise
         return len(hints)

@@ -19,22 +19,22 @@ from core.errors import TabellionError
 from core.identifiers import new_id
 from core.platform import Platform
 from core.principal import PLATFORM
+from flows.engine.execution import Engine
 from flows.engine.models import Schedule
 
 _log = structlog.get_logger()
 _schedule: Table = Schedule.__table__  # type: ignore[attr-defined]
-_LEASE = timedelta(minutes=10)
 
 Run = Callable[[Platform, str], None]
 
 
-def declare(platform: Platform, broker: dramatiq.Broker, actor: str, queue: str, run: Run) -> None:
+def declare(engine: Engine, actor: str, queue: str, run: Run) -> None:
     """Declare the actor of a scheduled run; it is given the key of the schedule's name."""
 
     def perform(name: str) -> None:
-        _perform(platform, name, run)
+        _perform(engine, name, run)
 
-    dramatiq.actor(actor_name=actor, queue_name=queue, broker=broker)(perform)
+    dramatiq.actor(actor_name=actor, queue_name=queue, broker=engine.broker)(perform)
 
 
 def plan(database: Database, actor: str, queue: str, every: timedelta, key: str = "") -> None:
@@ -60,24 +60,27 @@ def hasten(database: Database, name: str) -> None:
         session.connection().execute(update(_schedule).where(_schedule.c.name == name).values(due=clock.now(), announced=None))
 
 
-def _perform(platform: Platform, name: str, run: Run) -> None:
-    lease = _claim(platform.database, name)
+def _perform(engine: Engine, name: str, run: Run) -> None:
+    database = engine.platform.database
+    lease = _claim(database, name, timedelta(seconds=engine.platform.settings.lease_seconds))
     if lease is None:
         return
     trouble = None
+    engine.leases.hold(lease)
     try:
-        key = name.partition(":")[2]
-        run(platform, key)
+        run(engine.platform, name.partition(":")[2])
     except TabellionError as error:
         trouble = str(error)
         _log.warning("schedule.troubled", name=name, reason=trouble)
     except Exception:  # noqa: BLE001 - a fault of ours must not end the schedule: logged whole, told to the operator, run again
         trouble = "erreur interne : voir le journal technique"
         _log.exception("schedule.failed", name=name)
-    _release(platform.database, name, lease, trouble)
+    finally:
+        engine.leases.release(lease)
+    _release(database, name, lease, trouble)
 
 
-def _claim(database: Database, name: str) -> str | None:
+def _claim(database: Database, name: str, lease_for: timedelta) -> str | None:
     now, lease = clock.now(), new_id()
     free = (
         select(_schedule.c.name)
@@ -87,7 +90,7 @@ def _claim(database: Database, name: str) -> str | None:
     )
     with database.writing(PLATFORM) as session:
         taken = session.connection().execute(
-            update(_schedule).where(_schedule.c.name.in_(free)).values(lease=lease, leased_until=now + _LEASE)
+            update(_schedule).where(_schedule.c.name.in_(free)).values(lease=lease, leased_until=now + lease_for)
         )
         return lease if taken.rowcount else None
 

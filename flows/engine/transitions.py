@@ -19,7 +19,7 @@ from core.errors import Conflict, NotFound, TabellionError
 from core.identifiers import new_id
 from core.principal import PLATFORM
 from core.problems import Problem
-from flows.engine.models import Dossier, DossierFile, Step
+from flows.engine.models import Dossier, DossierFile, Schedule, Step
 from flows.engine.table import Flow, On, Row, Wait
 from flows.engine.work import Advance, KeptFile
 
@@ -27,6 +27,7 @@ DEADLINE = "deadline"
 DEADLINE_QUEUE = "cpu"
 _step: Table = Step.__table__  # type: ignore[attr-defined]
 _dossier: Table = Dossier.__table__  # type: ignore[attr-defined]
+_schedule: Table = Schedule.__table__  # type: ignore[attr-defined]
 _file: Table = DossierFile.__table__  # type: ignore[attr-defined]
 
 
@@ -94,9 +95,11 @@ def claim(database: Database, dossier_id: str, stage: str, lease_for: timedelta)
 
 
 def renew(database: Database, leases: list[str], lease_for: timedelta) -> None:
-    """Extend leases that are still held."""
+    """Extend leases that are still held, on dossiers and on scheduled runs."""
+    until = clock.now() + lease_for
     with database.writing(PLATFORM) as session:
-        session.connection().execute(update(_step).where(_step.c.lease.in_(leases)).values(leased_until=clock.now() + lease_for))
+        for table in (_step, _schedule):
+            session.connection().execute(update(table).where(table.c.lease.in_(leases)).values(leased_until=until))
 
 
 def note(database: Database, claimed: Claim, kind: str, facts: Mapping[str, Any]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+from functools import lru_cache
+from typing import Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
@@ -22,7 +24,7 @@ class HeliosSeal(BaseModel):
     city: str = Field(min_length=1, max_length=100, description="Production place.")
     postal_code: str = Field(pattern=r"^\d{5}$", description="Production place.")
     country: str = Field("France", max_length=60, description="Production place.")
-    xades: str = Field("1.2.2", pattern=r"^1\.(1\.1|2\.2)$", description="Version of the XAdES namespace.")
+    xades: Literal["1.1.1", "1.2.2"] = Field("1.2.2", description="Version of the XAdES namespace.")
 
     def signer(self) -> Pkcs12Signer:
         """Return the key, ready to sign.
@@ -30,8 +32,14 @@ class HeliosSeal(BaseModel):
         Raises:
             KeyRefused: unreadable, too weak, out of date, or not for signing.
         """
-        return Pkcs12Signer.load(base64.b64decode(self.pkcs12.get_secret_value()), self.password.get_secret_value())
+        return _opened(self.pkcs12, self.password)
 
     def context(self) -> SealContext:
         """Return what the seal says."""
         return SealContext(self.role, self.city, self.postal_code, self.country, xades=self.xades)
+
+
+@lru_cache(maxsize=64)
+def _opened(pkcs12: SecretStr, password: SecretStr) -> Pkcs12Signer:
+    """Open a PKCS#12 once a process: its key derivation is made to be slow."""
+    return Pkcs12Signer.load(base64.b64decode(pkcs12.get_secret_value()), password.get_secret_value())

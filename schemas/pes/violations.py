@@ -106,6 +106,8 @@ def _reading(code: str, element: str, attribute: str, rest: str) -> tuple[str, s
     found = next(group for group in value.groups() if group is not None)
     if code == "SCHEMAV_CVC_DATATYPE_VALID_1_2_1" and "xs:ID'" in rest and _NCNAME.fullmatch(found):
         return "id_repeated", found, messages("R06.expected.id_unique")
+    if attribute not in ("", "V"):
+        return "attribute_value", found, _expected_value(code, attribute, rest)
     return "value", found, _expected_value(code, element, rest)
 
 

@@ -9,6 +9,7 @@ import base64
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -43,7 +44,7 @@ class SealContext:
     postal_code: str
     country: str = "France"
     policy: SignaturePolicy = HELIOS
-    xades: str = "1.2.2"
+    xades: Literal["1.1.1", "1.2.2"] = "1.2.2"
     whole: bool = False
 
 

@@ -29,6 +29,7 @@ _INCLUSIVE_C14N = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
 _SHA1_REFUSED_FROM = 2017
 _MOST_SIGNATURES = 2000
 _MOST_PLACES = 50
+_IDENTIFIERS = ("//@Id", "//@ID", "//@id", "//@xml:id")  # one by one: the union of large sets takes quadratic time
 
 
 @dataclass(slots=True)
@@ -86,7 +87,7 @@ def inspect(tree: etree._ElementTree, *, trust: TrustStore | None, at: datetime)
     blocks = tuple(domains(root))
     if not elements:
         return Inspection((), blocks, ())
-    ids = Counter(str(value) for value in root.xpath("//@Id | //@ID | //@id | //@xml:id", smart_strings=False))
+    ids = Counter(str(value) for name in _IDENTIFIERS for value in root.xpath(name, smart_strings=False))
     places = {root, *(bordereau for block in blocks for bordereau in block.bordereaux)}
     inspected = tuple(_Examiner(element, ids, places, trust, at).run() for element in elements[:_MOST_SIGNATURES])
     findings = _twice(root, ids) + _coverage(root, blocks)
@@ -138,7 +139,10 @@ class _Examiner:
 
     def run(self) -> Inspected:
         element = self.result.element
-        if self.parent is None or self.parent not in self.places:
+        if self.parent is None:
+            self.add("S05.place", found=path_of(element))
+            return self.result
+        if self.parent not in self.places:
             self.add("S05.place", found=path_of(element))
         try:
             signature = read_signature(element)
@@ -303,4 +307,4 @@ def _excused(finding: Finding) -> Finding:
     return replace(finding, belief=None) if finding.key == "S07.sha1" else finding
 
 
-_CUTTING = "boolean((.//comment() | .//processing-instruction())[../text()[normalize-space()]])"
+_CUTTING = "boolean(descendant-or-self::*[comment() or processing-instruction()][text()[normalize-space()]])"

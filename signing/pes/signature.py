@@ -14,6 +14,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from lxml import etree
 
+from signing.algorithms import CERTIFICATE_FLAWS
 from signing.pes.layout import DS
 
 XADES = {
@@ -23,6 +24,7 @@ XADES = {
 }
 _MOST_CERTIFICATES = 10
 _MOST_REFERENCES = 20
+_MOST_TIMESTAMPS = 5
 
 
 class Unreadable(Exception):
@@ -175,12 +177,19 @@ def read_properties(signed_properties: etree._Element) -> Properties:
 
 
 def timestamp_elements(signature: Signature) -> list[etree._Element]:
-    """Return the SignatureTimeStamp elements of a signature (ETSI TS 101 903, 7.3)."""
+    """Return the SignatureTimeStamp elements of a signature (ETSI TS 101 903, 7.3).
+
+    Raises:
+        Unreadable: more than five of them.
+    """
     if signature.qualifying is None:
         return []
     namespace = etree.QName(signature.qualifying).namespace
     path = "x:UnsignedProperties/x:UnsignedSignatureProperties/x:SignatureTimeStamp"
-    return list(signature.qualifying.xpath(path, namespaces={"x": namespace}))
+    found = list(signature.qualifying.xpath(path, namespaces={"x": namespace}))
+    if len(found) > _MOST_TIMESTAMPS:
+        raise Unreadable("SignatureTimeStamp")
+    return found
 
 
 def timestamp_token(element: etree._Element) -> bytes:
@@ -225,7 +234,7 @@ def _certificate(der: bytes) -> x509.Certificate:
     try:
         certificate = x509.load_der_x509_certificate(der)
         _ = certificate.extensions, certificate.public_key(), certificate.subject, certificate.issuer
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, UnsupportedAlgorithm) as error:
+    except (*CERTIFICATE_FLAWS, UnsupportedAlgorithm) as error:
         raise Unreadable("X509Certificate") from error
     return certificate
 

@@ -137,6 +137,6 @@ def _granted(reply: bytes, nonce: int) -> bytes:
         if info["nonce"].native != nonce:
             raise TokenRefused(_messages("timestamp.nonce"))
         der: bytes = token.dump()
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:  # the ways in which asn1crypto cannot read
         raise TokenRefused(_messages("timestamp.unreadable")) from error
     return der

@@ -22,7 +22,7 @@ from pyhanko.sign.validation.generic_cms import extract_certs_for_validation, va
 from core import clock
 from core.errors import UnreadableInput
 from core.messages import Catalogue
-from signing.algorithms import weakness
+from signing.algorithms import CERTIFICATE_FLAWS, weakness
 from signing.keys import name_of
 from signing.trust import TrustState, TrustStore
 from signing.verdicts import TimestampVerdict
@@ -30,6 +30,8 @@ from signing.verdicts import TimestampVerdict
 _messages = Catalogue("signing")
 _HASHES = ("sha256", "sha384", "sha512")
 LARGEST_TOKEN = 256 << 10
+# the ways in which asn1crypto and cryptography say that something cannot be read
+_UNPARSED = (*CERTIFICATE_FLAWS, TypeError, KeyError, AttributeError, UnsupportedAlgorithm)
 
 
 class TokenUnreadable(UnreadableInput):
@@ -175,16 +177,17 @@ class _Parts:
             der = bytes(content["content"])
             found = extract_certs_for_validation(signed)
             info = tsp.TSTInfo.load(der, strict=True)
-            _ = info.native, signed.native
+            signer = x509.load_der_x509_certificate(found.signer_cert.dump())
+            _ = info.native, signed.native, signer.public_key()
             return cls(
                 signer_info=extract_signer_info(signed),
                 info=info,
                 info_der=der,
-                signer=x509.load_der_x509_certificate(found.signer_cert.dump()),
+                signer=signer,
                 signer_asn1=found.signer_cert,
                 others=tuple(x509.load_der_x509_certificate(other.dump()) for other in found.other_certs),
             )
-        except (ValueError, TypeError, KeyError, CMSExtractionError, CMSStructuralError, SignatureValidationError) as error:
+        except (*_UNPARSED, CMSExtractionError, CMSStructuralError, SignatureValidationError) as error:
             raise TokenUnreadable(_messages("timestamp.unreadable")) from error
 
 
@@ -219,6 +222,6 @@ def _stamps_only(certificate: x509.Certificate) -> bool:
     """Tell whether extendedKeyUsage is critical and holds id-kp-timeStamping alone (RFC 3161, 2.3)."""
     try:
         usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, *CERTIFICATE_FLAWS):
         return False
     return usage.critical and list(usage.value) == [ExtendedKeyUsageOID.TIME_STAMPING]

@@ -21,7 +21,7 @@ from flows.helios.models import HeliosResponse
 from schemas.pes.sample import Authority
 from signing.pes.seal import seal
 from signing.trust import TrustStore
-from tests.integration.flows.conftest import Town
+from tests.town import Town
 from tests.waiting import wait_until
 
 

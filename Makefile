@@ -1,0 +1,53 @@
+# Tabellion: every task, one line each. `make help` lists them.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+ASSETS := api/web/static/vendor/.built
+
+.DEFAULT_GOAL := help
+.PHONY: help install run demo test check bench docs clean
+
+help: ## list the tasks
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+install: $(STAMP) $(ASSETS) ## .venv with everything, web assets built; quick when nothing changed
+
+$(STAMP): requirements.lock pyproject.toml .ci/require
+	@.ci/require python
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index --editable .
+	@touch $@
+
+$(ASSETS): package.json package-lock.json api/web/assets/build.mjs
+	@.ci/require node
+	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@node api/web/assets/build.mjs
+	@touch $@
+
+run: install ## the platform with its demonstration: pushes a PES, shows it through to its proof, and keeps serving
+	@$(BIN)/tabellion demo --keep-serving
+
+demo: install ## the same, and stops once the proof is verified
+	@$(BIN)/tabellion demo
+
+test: install ## the whole suite; services found running are used, those missing are installed when root
+	@eval "$$(.ci/services)" && $(BIN)/python -m pytest $(PYTEST)
+
+check: install ## format, lint, types, layers, spelling of message catalogues
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/codespell
+	@$(BIN)/python .ci/spell
+
+bench: install ## the benchmarks, as tables with ratios against the raw ceilings of this machine
+	@eval "$$(.ci/services)" && $(BIN)/python -m bench
+
+docs: install ## the diagrams of the flows, drawn from their declarations
+	@$(BIN)/python docs/draw.py
+
+clean: ## what was built here; the data of the demonstration stays in var/
+	@rm -rf .venv node_modules api/web/static/vendor .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,46 @@
+"""One answer to an error: problem details for software, a page for people."""
+
+from __future__ import annotations
+
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from api.problems import fault_of, problem_response
+from api.web.errors.page import error_page
+from core.errors import Misconfigured, TabellionError, Unauthenticated
+
+_log = structlog.get_logger()
+_SOFTWARE = ("/v1/", "/health/", "/metrics")
+
+
+def answer(request: Request, error: Exception) -> Response:
+    """Return what a failed request is answered."""
+    if isinstance(error, Misconfigured):
+        _log.error("http.misconfigured", request=request.state.reference, reason=str(error))
+    fault = fault_of(error)
+    if request.url.path.startswith(_SOFTWARE):
+        return problem_response(request, fault)
+    if isinstance(error, Unauthenticated) and request.method == "GET" and "HX-Request" not in request.headers:
+        return RedirectResponse(request.url_for("sign_in").include_query_params(suite=request.url.path), status_code=303)
+    return error_page(request, fault)
+
+
+async def _foreseen(request: Request, error: Exception) -> Response:
+    return answer(request, error)
+
+
+async def _unforeseen(request: Request, error: Exception) -> Response:
+    """Answer to a fault of ours; whoever serves the application logs its trace, this line ties it to the reference."""
+    _log.error("http.fault", request=request.state.reference, error=type(error).__name__)
+    return answer(request, error)
+
+
+def install(app: FastAPI) -> None:
+    """Have every error of the application answered so."""
+    for kind in (TabellionError, HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, _foreseen)
+    app.add_exception_handler(Exception, _unforeseen)

@@ -1,0 +1,88 @@
+"""The web application: every face that speaks HTTP, behind one gate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import structlog
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from api import answers, operation
+from api.guard import Guard
+from api.metrics import Requests, WorkCollector
+from api.problems import MEDIA_TYPE, ProblemDetails
+from api.uploads import Uploads
+from api.v1 import deposits, dossiers, reference, sealed
+from api.web import site
+from core.platform import Platform
+
+_log = structlog.get_logger()
+_STATIC = Path(__file__).parent / "web" / "static"
+_VERSION = "1.0.0"
+_FORM_AROUND = 64 * 1024  # what a form adds to the document in it
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ProblemDetails, "description": words, "content": {MEDIA_TYPE: {}}}
+    for status, words in (
+        (400, "The request cannot be understood."),
+        (401, "No valid token."),
+        (403, "The right is not held there."),
+        (404, "Nothing there, or nothing that may be seen."),
+        (409, "It exists already, or somebody acted in between."),
+        (413, "Too large."),
+        (422, "A value does not fit."),
+        (503, "A part of the platform does not answer; try again."),
+    )
+}
+
+
+class _Application(FastAPI):
+    """The application behind its gate, which stands outside everything, so that answers to our own faults pass it too."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        platform: Platform = self.state.platform
+        large = platform.settings.upload_limit + _FORM_AROUND
+        return Guard(
+            super().build_middleware_stack(),
+            limits={"/v1/dossiers": large, "/deposer": large},
+            requests=Requests(self.state.registry),
+            public_url=platform.settings.public_url,
+        )
+
+
+def create_app(platform: Platform) -> FastAPI:
+    """Return the application of a platform."""
+    app = _Application(
+        title="Tabellion",
+        version=_VERSION,
+        summary="Télétransmission, signature et archivage des flux des collectivités.",
+        openapi_url="/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        license_info={"name": "EUPL-1.2", "identifier": "EUPL-1.2"},
+    )
+    registry = CollectorRegistry()
+    registry.register(WorkCollector(platform.database))
+    app.state.platform, app.state.registry, app.state.uploads = platform, registry, Uploads()
+    answers.install(app)
+    for part in (deposits, dossiers, sealed):
+        app.include_router(part.router, responses=_PROBLEMS)
+    for other in (reference, operation, site):
+        app.include_router(other.router)
+    app.mount("/static", _Static(directory=_STATIC), name="static")
+    if not (_STATIC / "vendor").is_dir():
+        _log.warning("web.assets_missing", mend="npm ci --ignore-scripts && npm run assets")
+    return app
+
+
+class _Static(StaticFiles):
+    """Files that a browser may keep: pages name them with their version."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "public, max-age=86400"
+        return response

@@ -1,0 +1,50 @@
+"""A deposit, whichever face it comes through: what it is for, and the document behind it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from api.tenants import organisation_named
+from api.uploads import Document
+from api.words import messages
+from core.blobs import Readable
+from core.errors import UsageError
+from core.platform import Platform
+from core.principal import Principal
+from flows.engine.intake import Received
+from flows.registry import DEPOSITS, flow_named
+
+_KEY = re.compile(r"[\x21-\x7e]{1,200}")
+_LONGEST_NAME = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a document goes.
+
+    Attributes:
+        flow: name of the flow.
+        organisation: SIREN, SIRET or identifier of whom it is deposited for.
+    """
+
+    flow: str
+    organisation: str
+
+
+def deposit(
+    platform: Platform, principal: Principal, to: Destination, document: Readable, name: str, key: str | None = None
+) -> Received:
+    """Read a document to its end into the flow.
+
+    Raises:
+        UsageError: no such flow, an empty document, a key that cannot be one.
+        NotFound: no such organisation here.
+        Forbidden: the principal may not deposit for it.
+        TooLarge, Conflict, Unavailable: see ``flows.engine.intake``.
+    """
+    if key is not None and not _KEY.fullmatch(key):
+        raise UsageError(messages("key.malformed"))
+    flow = flow_named(to.flow)
+    organisation = organisation_named(platform, principal, to.organisation)
+    return DEPOSITS[flow.name](platform, principal, organisation.id, Document(document), name[:_LONGEST_NAME], key)

@@ -1,0 +1,44 @@
+"""Reading records: one, that of a dossier, a page of them. Where their proof stands is told by archive/proving.py."""
+
+from __future__ import annotations
+
+from sqlalchemy import literal, tuple_
+from sqlmodel import col, select
+
+from api.words import messages
+from archive.models import Record
+from core.database import ScopedSession, UtcDateTime
+from core.errors import NotFound
+from flows.engine.reading import Place
+
+
+def record_of(session: ScopedSession, dossier_id: str) -> str | None:
+    """Return the identifier of a dossier's record, if it has one."""
+    return session.exec(select(Record.id).where(Record.dossier_id == dossier_id)).first()
+
+
+def record(session: ScopedSession, record_id: str) -> Record:
+    """Return a record.
+
+    Raises:
+        NotFound: there is none of that identifier, or the session does not see it.
+    """
+    found = session.exec(select(Record).where(Record.id == record_id)).first()
+    if found is None:
+        raise NotFound(messages("record.unknown"))
+    return found
+
+
+def records(
+    session: ScopedSession, organisations: tuple[str, ...], limit: int, after: Place | None
+) -> tuple[list[Record], Place | None]:
+    """Return a page of records, newest first, and where the next one starts."""
+    wanted = select(Record).order_by(col(Record.sealed).desc(), col(Record.id).desc()).limit(limit + 1)
+    if organisations:
+        wanted = wanted.where(col(Record.organisation_id).in_(organisations))
+    if after is not None:
+        here = tuple_(col(Record.sealed), col(Record.id))
+        wanted = wanted.where(here < tuple_(literal(after.created, UtcDateTime()), literal(after.id)))
+    found = list(session.exec(wanted))
+    last = found[limit - 1] if len(found) > limit else None
+    return found[:limit], Place(last.sealed, last.id) if last else None

@@ -1,0 +1,97 @@
+"""Depositing a document over the API: a multipart form, or the document as the very body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from api.deposits import Destination, deposit
+from api.multipart import Form
+from api.uploads import Body, Uploads
+from api.v1.access import Caller, Parts, own_organisation
+from api.v1.shapes import DossierLine
+from core.platform import Platform
+from core.principal import Principal
+from flows.engine.intake import Received
+from flows.helios.flow import HELIOS
+
+router = APIRouter(prefix="/v1", tags=["Dossiers"])
+_FIELDS = frozenset({"flow", "organisation"})
+_RAW = "application/xml"
+_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["document"],
+                "properties": {
+                    "flow": {"type": "string", "description": "Name of the flow; before the document.", "default": HELIOS.name},
+                    "organisation": {
+                        "type": "string",
+                        "description": "SIREN or SIRET; before the document; that of the token when absent.",
+                    },
+                    "document": {"type": "string", "format": "binary", "description": "The document: the last part."},
+                },
+            }
+        },
+        _RAW: {"schema": {"type": "string", "format": "binary"}},
+    },
+}
+
+
+@router.post(
+    "/dossiers",
+    status_code=201,
+    summary="Deposit a document",
+    openapi_extra={"requestBody": _BODY},
+    responses={
+        200: {"model": DossierLine, "description": "The identical document was deposited before: this is its dossier."},
+        201: {"headers": {"Location": {"schema": {"type": "string"}}}},
+    },
+)
+async def deposited(
+    request: Request,
+    response: Response,
+    platform: Parts,
+    caller: Caller,
+    flow: Annotated[str | None, Query(max_length=40, description="In place of the form’s field.")] = None,
+    organisation: Annotated[str | None, Query(max_length=26, description="In place of the form’s field.")] = None,
+    name: Annotated[str, Query(max_length=255, description="Name of the document, when it is the body.")] = "document.xml",
+    idempotency_key: Annotated[str | None, Header(description="Makes a repeat harmless: 1 to 200 visible characters.")] = None,
+) -> DossierLine:
+    """Make a dossier of a document, read as it comes; the answer is given once the document is kept.
+
+    What the document is worth is checked afterwards: follow the dossier.
+    """
+    given = {"flow": flow, "organisation": organisation}
+    uploads: Uploads = request.app.state.uploads
+    received = await uploads.run(
+        request, _reader(platform, caller, request.headers.get("content-type", ""), given, name, idempotency_key)
+    )
+    response.headers["Location"] = f"/v1/dossiers/{received.dossier.id}"
+    if not received.created:
+        response.status_code = 200
+        response.headers["Idempotent-Replay"] = "true"
+    return DossierLine.of(received.dossier)
+
+
+def _reader(
+    platform: Platform, caller: Principal, content_type: str, given: dict[str, str | None], name: str, key: str | None
+) -> Callable[[Body], Received]:
+    """Return what reads the body, in a thread, once it is its turn."""
+
+    def read(body: Body) -> Received:
+        if content_type.partition(";")[0].strip().lower() == _RAW:
+            return deposit(platform, caller, _destination(platform, caller, given), body, name, key)
+        form = Form(body, content_type, _FIELDS)
+        to = _destination(platform, caller, {**given, **form.values})
+        return deposit(platform, caller, to, form, form.file_name, key)
+
+    return read
+
+
+def _destination(platform: Platform, caller: Principal, given: dict[str, str | None]) -> Destination:
+    return Destination(given["flow"] or HELIOS.name, given["organisation"] or own_organisation(platform, caller).id)

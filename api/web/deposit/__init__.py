@@ -1,0 +1,1 @@
+"""Depositing a document by hand."""

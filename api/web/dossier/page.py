@@ -1,0 +1,163 @@
+"""The page of a dossier, and the part of it that follows the work while there is some."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+from markupsafe import Markup
+from sqlmodel import col, select
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+
+from api import downloads, records
+from api.v1.shapes import has_ended
+from api.web.pages import render
+from api.web.visitor import Fields, Parts, SignedIn, Visitor
+from api.words import day, label
+from core.database import ScopedSession
+from core.journal import JournalEntry
+from core.people import Person
+from core.platform import Platform
+from core.principal import Right
+from flows.engine import reading, transitions
+from flows.engine.diagram import draw
+from flows.engine.models import Dossier
+from flows.engine.reading import Seen
+from flows.engine.table import End
+from flows.registry import flow_named
+
+router = APIRouter()
+Identifier = Annotated[str, Path(pattern="^[0-9A-Z]{26}$")]
+_PROBLEMS = 200
+_NO_MORE = 286  # htmx: take this answer, and stop asking
+_UNCHANGED = 204
+_FACTS = (
+    *("nom_fic", "libelle_col_bud", "id_coll", "cod_col", "cod_bud", "id_post"),
+    *("dte_str", "typ_fic", "attachments", "arrived_signed", "remote_name"),
+)
+_ISO_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What the following part shows.
+
+    Attributes:
+        version: changes whenever what is shown changes.
+    """
+
+    seen: Seen
+    entries: list[JournalEntry]
+    actors: dict[str, str]
+    record: str | None
+    version: str
+
+
+@router.get("/dossiers/{dossier_id}")
+def shown(request: Request, platform: Parts, visitor: SignedIn, dossier_id: Identifier, fait: str = "") -> HTMLResponse:
+    """Show a dossier; ``fait`` says what the visitor has just done."""
+    followed = _followed(platform, visitor, dossier_id)
+    dossier = followed.seen.dossier
+    flow = flow_named(dossier.flow)
+    drawing = draw(flow, label, dossier.state, label(f"flow.{dossier.flow}"))
+    return render(
+        request,
+        "web/dossier/dossier.html",
+        visitor=visitor,
+        done=fait if fait in {"depot", "deja", "reprise"} else "",
+        drawing=Markup(drawing),  # noqa: S704  (drawn here, every word escaped)
+        **_context(visitor, followed),
+    )
+
+
+@router.get("/dossiers/{dossier_id}/suivi")
+def progress(request: Request, platform: Parts, visitor: SignedIn, dossier_id: Identifier, version: str = "") -> Response:
+    """Return the following part, or nothing when nothing has changed since the version that the browser shows."""
+    followed = _followed(platform, visitor, dossier_id)
+    ended = has_ended(followed.seen.dossier)
+    if version == followed.version and not ended:
+        return Response(status_code=_UNCHANGED)
+    status = _NO_MORE if ended else 200
+    return render(
+        request, "web/dossier/progress.html", visitor=visitor, status=status, swapped=True, **_context(visitor, followed)
+    )
+
+
+@router.post("/dossiers/{dossier_id}/reprise")
+def resume(platform: Parts, visitor: SignedIn, fields: Fields, dossier_id: Identifier) -> RedirectResponse:
+    """Take a parked dossier up again."""
+    visitor.check(fields.get("csrf"))
+    with reading.opened(platform.database, visitor.principal) as session:
+        dossier = reading.seen(session, dossier_id).dossier
+    visitor.principal.require(Right.OPERATE, dossier.organisation_id)
+    transitions.resume(platform.database, flow_named(dossier.flow), dossier_id, visitor.principal.actor)
+    return RedirectResponse(f"/dossiers/{dossier_id}?fait=reprise", status_code=303)
+
+
+@router.get("/dossiers/{dossier_id}/fichiers/{file_id}")
+def file(platform: Parts, visitor: SignedIn, dossier_id: Identifier, file_id: Identifier) -> StreamingResponse:
+    """Give a document out."""
+    with reading.opened(platform.database, visitor.principal) as session:
+        kept = reading.file_of(session, dossier_id, file_id)
+    return downloads.document(platform, kept)
+
+
+def _followed(platform: Platform, visitor: Visitor, dossier_id: str) -> Followed:
+    with reading.opened(platform.database, visitor.principal) as session:
+        seen = reading.seen(session, dossier_id)
+        entries = reading.timeline(session, dossier_id)
+        record = records.record_of(session, dossier_id)
+        actors = _names(session, entries)
+    dossier = seen.dossier
+    facts = (dossier.state, dossier.parked, seen.step and seen.step.trouble, len(entries), len(seen.files), record)
+    return Followed(seen, entries, actors, record, hashlib.sha256(repr(facts).encode()).hexdigest()[:16])
+
+
+def _names(session: ScopedSession, entries: list[JournalEntry]) -> dict[str, str]:
+    """Return the names of the people in a timeline, by actor: the journal itself holds none."""
+    people = {entry.actor.removeprefix("person:") for entry in entries if entry.actor.startswith("person:")}
+    found = session.exec(select(Person).where(col(Person.id).in_(people))) if people else ()
+    return {f"person:{person.id}": person.name for person in found}
+
+
+def _context(visitor: Visitor, followed: Followed) -> dict[str, Any]:
+    seen = followed.seen
+    dossier, flow = seen.dossier, flow_named(seen.dossier.flow)
+    behind, ahead = reading.way(flow, dossier.state)
+    row = flow.rows[dossier.state]
+    return {
+        "followed": followed,
+        "dossier": dossier,
+        "organisation": seen.organisation,
+        "files": seen.files,
+        "problems": seen.problems[:_PROBLEMS],
+        "problem_count": len(seen.problems),
+        "trouble": seen.step.trouble if seen.step else None,
+        "behind": behind,
+        "ahead": ahead,
+        "ended": isinstance(row, End),
+        "failed": isinstance(row, End) and not row.good,
+        "may_resume": dossier.parked is not None and visitor.principal.may(Right.OPERATE, dossier.organisation_id),
+        "facts": _plain_facts(dossier),
+        "bordereaux": dossier.facts.get("bordereaux", ()),
+    }
+
+
+def _plain_facts(dossier: Dossier) -> dict[str, str]:
+    """Return the facts that are single values and have words to be shown by; the title is shown already."""
+    known = {**dossier.facts, **dossier.facts.get("sending", {})}
+    return {name: _shown(known[name]) for name in _FACTS if known.get(name) not in {None, "", dossier.title}}
+
+
+def _shown(value: str | int) -> str:
+    if isinstance(value, bool):
+        return label(f"value.{str(value).lower()}")
+    try:
+        return day(date.fromisoformat(str(value))) if _ISO_DAY.fullmatch(str(value)) else str(value)
+    except ValueError:  # a day that no calendar has is shown as it was written
+        return str(value)

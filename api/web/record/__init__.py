@@ -1,0 +1,1 @@
+"""One sealed record and its proof."""

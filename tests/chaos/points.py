@@ -1,0 +1,89 @@
+"""Where a worker is killed: each boundary between claim, perform and record of each stage, and between every two effects within.
+
+A point names a function of the product, whether it dies before or after the call, and for which stage.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+STAGES = ("check", "sign", "transmit", "archive")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One place to die.
+
+    Attributes:
+        target: ``module:function`` or ``module:Class.function``.
+        when: ``before`` or ``after`` the call.
+        argument: text that must stand in the call's arguments, such as the stage; empty for any call.
+    """
+
+    target: str
+    when: str
+    argument: str = ""
+
+    @property
+    def name(self) -> str:
+        """A name for files and test reports."""
+        return f"{self.when}-{self.target.rpartition(':')[2]}-{self.argument or 'any'}"
+
+
+def _around(target: str, argument: str = "") -> list[Point]:
+    return [Point(target, "before", argument), Point(target, "after", argument)]
+
+
+POINTS: tuple[Point, ...] = (
+    *(
+        point
+        for stage in STAGES
+        for function in ("claim", "advance")
+        for point in _around(f"flows.engine.transitions:{function}", f"helios.{stage}")
+    ),
+    *_around("flows.engine.transitions:note", "intended"),
+    *_around("connectors.helios.client:Session.upload"),
+    *_around("flows.engine.transitions:note", "publishing"),
+    *_around("connectors.helios.client:Session.publish"),
+    *_around("core.blobs:ObjectStore.seal"),
+    Point("connectors.helios.client:Session.fetch", "after"),
+    *_around("flows.helios.acquits:_insert"),
+    *_around("flows.helios.acquits:_apply"),
+    *_around("archive.heads:grow"),
+    Point("signing.timestamp.client:TimestampClient.stamp", "after"),
+)
+
+
+def arm(point: Point, marker: Path) -> None:
+    """Make this process kill itself at a point, once: a marker remembers that it has."""
+    module_name, _, path = point.target.partition(":")
+    owner: Any = importlib.import_module(module_name)
+    *holders, name = path.split(".")
+    for holder in holders:
+        owner = getattr(owner, holder)
+    original = getattr(owner, name)
+
+    @functools.wraps(original)
+    def deadly(*args: Any, **kwargs: Any) -> Any:
+        meant = not point.argument or any(point.argument in repr(argument) for argument in (*args, *kwargs.values()))
+        if meant and point.when == "before":
+            _die_once(marker)
+        result = original(*args, **kwargs)
+        missed = name == "claim" and result is None  # a claim that another worker holds is no boundary of this one
+        if meant and point.when == "after" and not missed:
+            _die_once(marker)
+        return result
+
+    setattr(owner, name, deadly)
+
+
+def _die_once(marker: Path) -> None:
+    if not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)

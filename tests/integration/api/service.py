@@ -1,0 +1,187 @@
+"""The web service as it is run, for tests: uvicorn on a free port, SQLite, a real S3 server, two collectivités."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+from pydantic import SecretStr
+
+from api.app import create_app
+from archive.models import Record, TreeHead, TreeLeaf
+from core import clock, journal
+from core.identifiers import Siret
+from core.migrations import upgrade
+from core.organisations import Organisation, OrganisationKind, add_organisation
+from core.people import add_person, grant_role
+from core.platform import Platform, open_platform
+from core.principal import PLATFORM, Right
+from core.s3_server import S3Server
+from core.settings import Settings
+from core.tokens import issue_token
+from flows.engine.models import Dossier, DossierFile
+
+# Invented: no commune has these numbers.
+MAIRIE, SYNDICAT = Siret("21400999500017"), Siret("21640980500019")
+PASSWORD = "encre et papier"
+UPLOAD_LIMIT = 24 * 1024 * 1024
+EVERYTHING = {Right.READ, Right.DEPOSIT, Right.OPERATE}
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """A collectivité with its software and its people."""
+
+    organisation: Organisation
+    token: str
+    reader_token: str
+    depositor_token: str
+    email: str
+
+
+@dataclass(frozen=True)
+class Service:
+    """The running service."""
+
+    platform: Platform
+    address: str
+    mairie: Tenant
+    syndicat: Tenant
+
+    def client(self, token: str | None = None, **headers: str) -> httpx.Client:
+        """Return a client that bears a token."""
+        bearer = {"Authorization": f"Bearer {token}"} if token else {}
+        return httpx.Client(base_url=self.address, headers=bearer | headers, timeout=60)
+
+
+@contextmanager
+def web_service(s3: S3Server, folder: Path, **settings: Any) -> Iterator[Service]:
+    """Run the service for the time of the block."""
+    chosen = Settings(
+        state_dir=folder,
+        database_url=SecretStr(f"sqlite:///{folder / 'tabellion.sqlite3'}"),
+        s3_bucket_prefix=f"t{secrets.token_hex(6)}",
+        **{"upload_limit": UPLOAD_LIMIT, **settings},
+    )
+    platform = open_platform(chosen, s3.store(chosen.s3_bucket_prefix))
+    platform.objects.prepare()
+    upgrade(platform.database)
+    mairie, syndicat = _tenants(platform)
+    server = uvicorn.Server(uvicorn.Config(create_app(platform), port=0, log_config=None, access_log=False))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.02)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield Service(platform, f"http://127.0.0.1:{port}", mairie, syndicat)
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        platform.database.close()
+
+
+def _tenants(platform: Platform) -> tuple[Tenant, Tenant]:
+    with platform.database.writing(PLATFORM) as session:
+        root = add_organisation(session, "Plateforme d’essai", OrganisationKind.PLATFORM)
+        tenants = []
+        for name, siret, who in (
+            ("Commune de Valmorin", MAIRIE, "Agent de Valmorin"),
+            ("Syndicat des eaux du Lavoir", SYNDICAT, "Agent du Lavoir"),
+        ):
+            organisation = add_organisation(session, name, OrganisationKind.COLLECTIVITE, parent=root, siret=siret)
+            email = f"agent@{siret}.test"
+            person = add_person(session, email, who, PASSWORD)
+            grant_role(session, person, organisation, "agent", EVERYTHING)
+            tenants.append(
+                Tenant(
+                    organisation,
+                    issue_token(session, organisation, "logiciel", EVERYTHING),
+                    issue_token(session, organisation, "lecture", {Right.READ}),
+                    issue_token(session, organisation, "dépôt", {Right.DEPOSIT}),
+                    email,
+                )
+            )
+    return tenants[0], tenants[1]
+
+
+def pes(name: str = "PESALR2_21400999500017_1", body: str = "") -> bytes:
+    """A document whose header can be read, which is all that a deposit asks for."""
+    return (
+        '<?xml version="1.0" encoding="ISO-8859-1"?>\n'
+        '<n:PES_Aller xmlns:n="http://www.minefi.gouv.fr/cp/helios/pes_v2/Rev0/aller"><Enveloppe><Parametres><Version V="1"/>'
+        f'<TypFic V="PESALR2"/><NomFic V="{name}"/></Parametres></Enveloppe><EnTetePES><DteStr V="2026-11-23"/>'
+        '<IdPost V="099012"/><IdColl V="21400999500017"/><CodCol V="123"/><CodBud V="00"/></EnTetePES>'
+        f"{body}</n:PES_Aller>"
+    ).encode("latin-1")
+
+
+def add_dossier(platform: Platform, organisation: Organisation, title: str, state: str, *, days: float = 0, **values: Any) -> str:
+    """Put a dossier in the database as the engine would have left it."""
+    document = pes(title)
+    blob = platform.objects.put(io.BytesIO(document))
+    moment = clock.now() - timedelta(days=days)
+    with platform.database.writing(PLATFORM) as session:
+        dossier = Dossier(
+            organisation_id=organisation.id, flow="helios", title=title, state=state, created=moment, since=moment, **values
+        )
+        session.add(dossier)
+        session.flush()
+        session.add(
+            DossierFile(
+                organisation_id=organisation.id,
+                dossier_id=dossier.id,
+                role="pes",
+                name=f"{title}.xml",
+                media_type="application/xml",
+                sha256=blob.sha256,
+                size=blob.size,
+            )
+        )
+        journal.write(session, organisation_id=organisation.id, dossier_id=dossier.id, kind="dossier.received", actor="platform")
+    return dossier.id
+
+
+def add_record(platform: Platform, organisation: Organisation, dossier_id: str, *, stamped: bool) -> str:
+    """Put a record in the database, its package in the archive."""
+    package = platform.settings.state_dir / f"{dossier_id}.zip"
+    package.write_bytes(b"a package of " + dossier_id.encode())
+    digest = hashlib.sha256(package.read_bytes()).hexdigest()
+    until = clock.now() + timedelta(days=3653)
+    sealed = platform.objects.seal(f"{organisation.id}/{dossier_id}.zip", package, digest, until)
+    with platform.database.writing(PLATFORM) as session:
+        entry = journal.write(
+            session, organisation_id=organisation.id, dossier_id=dossier_id, kind="record.sealed", actor="platform"
+        )
+        record = Record(
+            organisation_id=organisation.id,
+            dossier_id=dossier_id,
+            title="PESALR2 archivé",
+            bucket=sealed.bucket,
+            key=sealed.key,
+            version_id=sealed.version_id,
+            sha256=digest,
+            size=sealed.size,
+            entry_id=entry,
+            rule="APP-COMPTA-10ANS/1",
+            keep_until=date(2037, 12, 31),
+            locked_until=until,
+        )
+        session.add(record)
+        if stamped:
+            session.add(TreeLeaf(position=0, entry_number=1, entry_id=entry))
+            session.add(TreeHead(size=4, root=bytes(32), head=b"{}", token=b"", stamped=clock.now()))
+        session.flush()
+    return record.id
