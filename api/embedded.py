@@ -18,9 +18,9 @@ from typing import IO
 import uvicorn
 from pydantic import SecretStr
 
-from api.app import create_app
 from api.demonstration import Demonstration, prepare_demonstration
 from api.runtime import working
+from api.server import server_config
 from api.simulators import Simulators, simulators
 from core.errors import Misconfigured
 from core.migrations import upgrade
@@ -75,19 +75,6 @@ def embedded(settings: Settings, *, with_demonstration: bool) -> Iterator[Embedd
         yield Embedded(platform, address, shown, played)
 
 
-def server_config(platform: Platform) -> uvicorn.Config:
-    """Return how the web service is run: our own logs, no banner, no header that tells the server's name."""
-    settings = platform.settings
-    return uvicorn.Config(
-        create_app(platform),
-        host=settings.http_host,
-        port=settings.http_port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-    )
-
-
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
     with path.open("w") as stream:
@@ -105,15 +92,7 @@ def _lock(stream: IO[str], path: Path) -> None:
 @contextmanager
 def _serving(platform: Platform) -> Iterator[str]:
     settings = platform.settings
-    config = uvicorn.Config(
-        create_app(platform),
-        host=settings.http_host,
-        port=settings.http_port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-    )
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(server_config(platform))
     thread = threading.Thread(target=server.run, name="web", daemon=True)
     thread.start()
     deadline = time.monotonic() + _STARTS_WITHIN

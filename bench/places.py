@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import secrets
+import socket
 import subprocess
 import sys
 import tempfile
@@ -33,6 +33,10 @@ from flows.helios.settings import GATEWAY, SEAL, HeliosSeal
 POSTGRES = os.environ.get("TABELLION_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 RABBITMQ = os.environ.get("TABELLION_TEST_RABBITMQ", "amqp://guest:guest@127.0.0.1:5672")
 SHAPES = ("embedded", "PostgreSQL + RabbitMQ + S3")
+
+
+TABELLION = str(Path(sys.executable).with_name("tabellion"))
+WORKER = (sys.executable, "-m", "bench.worker")
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,7 @@ def empty_postgres() -> Iterator[str]:
 def _environment(settings: Settings, server: S3Server) -> dict[str, str]:
     values = {
         "STATE_DIR": settings.state_dir,
+        "SECRET_KEY_FILE": settings.state_dir / "secret.key",
         "DATABASE_URL": settings.database_url.get_secret_value(),
         "BROKER_URL": settings.broker_url.get_secret_value(),
         "S3_ENDPOINT": server.endpoint,
@@ -141,16 +146,33 @@ def _environment(settings: Settings, server: S3Server) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def process(place: Place, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run ``python -m`` with the platform's settings for the time of the block."""
-    log = place.platform.settings.state_dir / f"{re.sub(r'[^a-z]', '-', arguments[0])}.log"
+def process(place: Place, *command: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program with the platform's settings for the time of the block."""
+    log = place.platform.settings.state_dir / f"{secrets.token_hex(4)}.log"
     with log.open("ab") as stream:
-        running = subprocess.Popen([sys.executable, "-m", *arguments], env=place.environment, stdout=stream, stderr=stream)
+        running = subprocess.Popen(command, env=place.environment, stdout=stream, stderr=stream)
         try:
             yield running
         finally:
             running.terminate()
             running.wait()
+
+
+@contextlib.contextmanager
+def web(here: Place) -> Iterator[tuple[str, int]]:
+    """Run the web service in a process of its own; give its address and its process number."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    here.environment["TABELLION_HTTP_PORT"] = str(port)
+    with process(here, TABELLION, "web") as running:
+        until(lambda: _listens(port), 30)
+        yield f"127.0.0.1:{port}", running.pid
+
+
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
 
 
 def until(holds: Callable[[], bool], seconds: float) -> None:
@@ -164,5 +186,3 @@ def until(holds: Callable[[], bool], seconds: float) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError("the benchmark did not come to its end")
         time.sleep(0.02)
-
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.cli.serving import wait_for_the_end
+from api.cli.output import wait_for_the_end
 from api.runtime import working
 from core import logs
 from core.platform import open_platform

@@ -31,7 +31,7 @@ from core.errors import Misconfigured, NotFound, TabellionError, Unavailable
 from core.identifiers import new_id
 
 _CHUNK = 1 << 20
-_PART = 8 * 1024 * 1024
+_PART = 5 * 1024 * 1024
 _TIMEOUT = urllib3.Timeout(connect=5, read=60)
 
 

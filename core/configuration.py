@@ -66,11 +66,13 @@ def configuration_of(session: Session, box: SecretBox, organisation_id: str, nam
     if not found:
         raise NotFound(f"Rien n’est configuré sous le nom « {name} » pour cette organisation.")
     nearest = max(found, key=lambda kept: ancestors.index(kept.organisation_id))
-    return _opened(box, model, nearest.encrypted)
+    opened = _opened(box, model, nearest.encrypted)
+    if not isinstance(opened, model):
+        raise TypeError(f"{name} is no {model.__name__}")
+    return opened
 
 
 @lru_cache(maxsize=1024)
-def _opened(box: SecretBox, model: type[Model], encrypted: bytes) -> Model:
-    """Decrypt and read a configuration once: every stage of every dossier asks for it, and the same bytes say the same."""
-    opened: Model = model.model_validate_json(box.decrypt(encrypted))
-    return opened
+def _opened(box: SecretBox, model: type[BaseModel], encrypted: bytes) -> BaseModel:
+    """Decrypt and read once what every stage of every dossier asks for: the same bytes always say the same."""
+    return model.model_validate_json(box.decrypt(encrypted))

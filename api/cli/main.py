@@ -73,23 +73,23 @@ with speaking(LANGUAGE):
     @app.command(help=_t("web.help"))
     def web() -> None:
         """Run the web service."""
-        from api.cli import serving
+        from api.cli import parts
 
-        serving.web()
+        parts.web()
 
     @app.command(help=_t("worker.help"))
     def worker(queues: Annotated[str | None, typer.Option("--queues", help=_t("worker.queues"))] = None) -> None:
         """Run a worker."""
-        from api.cli import serving
+        from api.cli import parts
 
-        serving.worker({queue.strip() for queue in queues.split(",")} if queues else None)
+        parts.worker({queue.strip() for queue in queues.split(",")} if queues else None)
 
     @app.command(help=_t("relay.help"))
     def relay() -> None:
         """Run the relay."""
-        from api.cli import serving
+        from api.cli import parts
 
-        serving.relay()
+        parts.relay()
 
     @app.command(help=_t("simulators.help"))
     def simulators(
@@ -142,9 +142,9 @@ with speaking(LANGUAGE):
     @db.command("upgrade", help=_t("db.upgrade"))
     def db_upgrade() -> None:
         """Apply the migrations."""
-        from api.cli import serving
+        from api.cli import parts
 
-        serving.upgrade_database()
+        parts.upgrade_database()
 
     @archive.command("prove", help=_t("archive.prove"))
     def prove(

@@ -6,7 +6,9 @@ Exit status: 0 all well, 1 the answer is no, 2 wrong use or unreadable input, 3 
 from __future__ import annotations
 
 import json
+import signal
 import sys
+import threading
 from typing import Any
 
 from rich.console import Console
@@ -39,3 +41,11 @@ def status_of(error: TabellionError) -> int:
     if isinstance(error, _ANSWERS_NO):
         return NO
     return MISUSE if isinstance(error, UsageError) else FAULT
+
+
+def wait_for_the_end() -> None:
+    """Wait for Ctrl-C or SIGTERM."""
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    ended.wait()

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from rich.markup import escape
 
-from api.cli.output import FAULT, NO, console, errors
-from api.cli.serving import introduce, wait_for_the_end
+from api.cli.output import FAULT, NO, console, errors, wait_for_the_end
+from api.cli.serving import introduce
 from api.demonstration import SIRET
 from api.embedded import Embedded, embedded
 from archive.verification import EvidenceVerdict, verify_evidence

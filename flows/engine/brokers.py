@@ -10,9 +10,6 @@ import os
 from urllib.parse import urlsplit
 
 import dramatiq
-from dramatiq.brokers.rabbitmq import RabbitmqBroker
-from dramatiq.brokers.redis import RedisBroker
-from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import ShutdownNotifications, TimeLimit
 
 from core.errors import Misconfigured
@@ -29,10 +26,15 @@ def open_broker(url: str) -> dramatiq.Broker:
     middleware = [TimeLimit(time_limit=_TIME_LIMIT_MS), ShutdownNotifications(notify_shutdown=False)]
     scheme = urlsplit(url).scheme
     broker: dramatiq.Broker
+    # Each client library is imported by whoever speaks to its broker: together they weigh twenty megabytes.
     if scheme == "memory":
+        from dramatiq.brokers.stub import StubBroker
+
         broker = StubBroker(middleware=middleware)
         broker.emit_after("process_boot")
     elif scheme in {"redis", "rediss"}:
+        from dramatiq.brokers.redis import RedisBroker
+
         # Without these a killed worker's messages come back late or never, and an idle worker starts late.
         os.environ.setdefault("dramatiq_queue_prefetch", "100")
         os.environ.setdefault("dramatiq_worker_timeout", "100")
@@ -40,6 +42,8 @@ def open_broker(url: str) -> dramatiq.Broker:
             url=url, middleware=middleware, heartbeat_timeout=10_000, maintenance_chance=100_000
         )
     elif scheme in {"amqp", "amqps"}:
+        from dramatiq.brokers.rabbitmq import RabbitmqBroker
+
         broker = RabbitmqBroker(url=url, middleware=middleware, confirm_delivery=True)
     else:
         raise Misconfigured("TABELLION_BROKER_URL : memory://, redis://… ou amqp://… est attendu.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
@@ -35,7 +35,7 @@ BOUNDARIES = (
         "x" * length
         for length in (3, 4, 5, *range(8, 40), 50, 51, 70, 71, 80, 81, 100, 101, 140, 141, 160, 161, 250, 251, 500, 501)
     ),
-    *(f"{code:02d}" for code in range(100)),
+    *("f" * length + ".pdf" for length in (96, 97)),
     *(".5", "0.5", "12.5"),
     *("1" * length for length in (*range(2, 21), 25, 26, 50, 51)),
     *("0" * length for length in (4, 5, 6, 9, 10, 11, 13, 14, 15)),
@@ -107,11 +107,17 @@ def _accepted(simple: xmlschema.XsdType) -> str:
     return next(value for value in (*(simple.enumeration or ()), *_ORDINARY, *BOUNDARIES) if simple.is_valid(value))
 
 
-def with_boundaries(root: etree._Element) -> Iterator[tuple[str, etree._Element]]:
+def codes(*folders: Path) -> set[str]:
+    """Return every code that the closed lists of these schemas name."""
+    schemas = [path for folder in folders for path in sorted(folder.rglob("*.xsd"))]
+    return {code for path in schemas for code in etree.parse(str(path)).xpath("//*[local-name() = 'enumeration']/@value")}
+
+
+def with_boundaries(root: etree._Element, more: Iterable[str]) -> Iterator[tuple[str, etree._Element]]:
     """Yield the document with all values replaced by one boundary after the other, then without any; the same tree each time."""
     elements = [element for element in root.iter(etree.Element) if "V" in element.attrib]
     originals = [element.get("V") for element in elements]
-    for value in BOUNDARIES:
+    for value in (*BOUNDARIES, *more):
         for element in elements:
             element.set("V", value)
         yield f"V={value[:40]!r} ({len(value)})", root

@@ -1,0 +1,70 @@
+"""The parts of a real deployment, each in a process of its own: ``web``, ``worker``, ``relay``, ``db upgrade``."""
+
+from __future__ import annotations
+
+import uvicorn
+
+from api.cli.output import console, wait_for_the_end
+from api.runtime import working
+from api.server import server_config
+from core import logs
+from core.database import Database
+from core.errors import Misconfigured
+from core.messages import Catalogue
+from core.migrations import is_current, upgrade
+from core.platform import Platform, open_platform
+from core.settings import Settings, load_settings
+from flows.engine.brokers import open_broker
+from flows.engine.relay import Relay
+
+_t = Catalogue("api.cli")
+
+
+def web() -> None:
+    """Run the web service until interrupted."""
+    uvicorn.Server(server_config(_opened())).run()
+
+
+def worker(queues: set[str] | None) -> None:
+    """Run a worker on some queues, or on all."""
+    platform = _opened()
+    broker = open_broker(_distributed(platform.settings))
+    with working(platform, broker, queues=queues, relays=False):
+        wait_for_the_end()
+
+
+def relay() -> None:
+    """Run the relay until interrupted."""
+    platform = _opened()
+    announcing = Relay(platform, open_broker(_distributed(platform.settings)))
+    thread = announcing.start()
+    wait_for_the_end()
+    announcing.stop()
+    thread.join()
+
+
+def upgrade_database() -> None:
+    """Apply the migrations that are missing."""
+    upgrade(Database(load_settings().database))
+    console.print(_t("db.upgraded"))
+
+
+def _distributed(settings: Settings) -> str:
+    url = settings.broker_url.get_secret_value()
+    if url.startswith("memory:"):
+        raise Misconfigured(_t("worker.memory"))
+    return url
+
+
+def _opened() -> Platform:
+    logs.configure()
+    settings = load_settings()
+    if not settings.s3_endpoint:
+        raise Misconfigured(_t("parts.s3"))
+    if settings.secret_key_file is None:
+        raise Misconfigured(_t("parts.secret"))
+    platform = open_platform(settings)
+    if not is_current(platform.database):
+        raise Misconfigured(_t("parts.database"))
+    platform.objects.prepare()
+    return platform

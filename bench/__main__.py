@@ -1,0 +1,41 @@
+"""``make bench``: every table, one after the other."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import ceiling, deposits, journey, memory
+from bench.places import SHAPES
+
+
+def main() -> None:
+    console = Console(width=110)
+    raw = ceiling.steps_per_second()
+    table = Table(title="The whole HELIOS journey, one worker process (simulators in another, answering at once)")
+    for column in ("shape", "dossiers/s", "recorded steps/s", "raw ceiling, steps/s", "ratio"):
+        table.add_column(column, justify="left" if column == "shape" else "right")
+    for shape in SHAPES:
+        rate = journey.dossiers_per_second(shape)
+        steps = rate * journey.STEPS
+        table.add_row(shape, f"{rate:.1f}", f"{steps:.0f}", f"{raw:.0f}", f"{steps / raw:.3f}")
+    console.print(table, "The ceiling: a Dramatiq actor on RabbitMQ doing one PostgreSQL transaction, and nothing else.\n")
+
+    table = Table(title=f"Deposits over HTTP, one web process, {deposits.CONNECTIONS} connections")
+    for column in ("document", "deposits/s", "store alone, puts/s", "ratio"):
+        table.add_column(column, justify="left" if column == "document" else "right")
+    for name, size in deposits.SIZES.items():
+        over_http, stored = deposits.rates(size)
+        table.add_row(name, f"{over_http:.0f}", f"{stored:.0f}", f"{over_http / stored:.2f}")
+    console.print(table, "")
+
+    table = Table(title="A PES of 128 MB: peak resident memory")
+    for column in ("shape", "document MB", "web MB (goal: under 200)", "worker MB (goal: under 400)"):
+        table.add_column(column, justify="left" if column == "shape" else "right")
+    peaks = memory.peaks(SHAPES[1])
+    table.add_row(SHAPES[1], *(f"{peaks[name]:.0f}" for name in ("document", "web", "worker")))
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()

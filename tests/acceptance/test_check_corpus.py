@@ -1,0 +1,120 @@
+"""``tabellion check`` over the PES samples, as a user runs it: with our schemas alone, then with the official sets imported."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TABELLION = Path(sys.executable).with_name("tabellion")
+KINDS = {"pes-aller", "pes-acquit", "pes-retour"}
+# The rules on bordereaux (B) and supporting documents (P) come with a later flow of work: entries that rest on them alone wait.
+COVERED = ("R", "S", "XML", "XSD")
+
+
+def tabellion(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(TABELLION), *arguments], env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def entries_of(folder: Path) -> list[dict[str, Any]]:
+    lines = (folder / "expected.jsonl").read_text(encoding="utf-8").splitlines()
+    return [entry for line in lines if (entry := json.loads(line))["kind"] in KINDS and entry["check"]]
+
+
+def reports_of(folder: Path, entries: list[dict[str, Any]], **environment: str) -> dict[str, dict[str, Any]]:
+    """Run the command once for each way of calling it, and return the reports by file."""
+    groups: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for entry in entries:
+        groups[entry["kind"], entry.get("trust_dir", ""), entry.get("at", "")].append(entry["file"])
+    reports = {}
+    for (kind, trust, at), files in groups.items():
+        options = [*(("--trust", str(folder / trust)) if trust else ()), *(("--at", at) if at else ())]
+        ran = tabellion("check", "--json", "--as", kind, *options, *(str(folder / file) for file in files), **environment)
+        assert ran.returncode in {0, 1}, ran.stderr
+        for line in ran.stdout.splitlines():
+            report = json.loads(line)
+            reports[Path(report["file"]).name] = report
+    return reports
+
+
+def disagreements(entries: list[dict[str, Any]], reports: dict[str, dict[str, Any]]) -> list[str]:
+    found = []
+    for entry in entries:
+        report = reports[entry["file"]]
+        expected = [rule for rule in entry["rules"] if rule.startswith(COVERED)]
+        if entry["rules"] and not expected:
+            continue
+        rules = {problem["rule"] for problem in report["problems"]}
+        if missing := set(expected) - rules:
+            found.append(f"{entry['file']}: {sorted(missing)} not among {sorted(rules)}")
+        if entry["check"] not in {"either", report["verdict"]}:
+            found.append(f"{entry['file']}: {report['verdict']} {sorted(rules)} instead of {entry['check']}")
+    return found
+
+
+@pytest.fixture(scope="module")
+def official(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("schemas")
+    ran = tabellion("schemas", "import", str(shared / "official" / "pes"), TABELLION_SCHEMAS_DIR=str(folder))
+    assert ran.returncode == 0, ran.stderr
+    return folder
+
+
+def test_every_sample_gets_its_verdict_with_our_own_schemas(shared: Path) -> None:
+    folder = shared / "corpus" / "pes"
+    entries = entries_of(folder)
+    assert disagreements(entries, reports_of(folder, entries)) == []
+
+
+def test_every_sample_gets_its_verdict_with_the_official_schemas_imported(shared: Path, official: Path) -> None:
+    folder = shared / "corpus" / "pes"
+    entries = entries_of(folder)
+    assert disagreements(entries, reports_of(folder, entries, TABELLION_SCHEMAS_DIR=str(official))) == []
+
+
+def test_every_problem_says_what_is_wrong_and_every_error_how_to_mend_it(shared: Path) -> None:
+    folder = shared / "corpus" / "pes"
+    for report in reports_of(folder, entries_of(folder)).values():
+        for problem in report["problems"]:
+            assert set(problem) >= {"rule", "severity", "line", "path", "found", "expected", "message", "mend"}
+            assert problem["message"]
+            assert problem["severity"] == "warning" or problem["mend"], problem
+
+
+def test_a_file_that_cannot_be_read_is_told_apart_from_one_that_is_refused(tmp_path: Path) -> None:
+    absent = tabellion("check", "--json", str(tmp_path / "absent.xml"))
+    assert (absent.returncode, absent.stdout) == (2, "")
+    assert "absent.xml" in absent.stderr
+    text = tmp_path / "letter.xml"
+    text.write_text("Madame, Monsieur,", encoding="utf-8")
+    refused = tabellion("check", "--json", str(text))
+    assert refused.returncode == 1
+    assert "R01" in {problem["rule"] for problem in json.loads(refused.stdout)["problems"]}
+
+
+def test_verify_gives_each_sample_its_verdict(shared: Path) -> None:
+    folder = shared / "corpus" / "pes"
+    lines = [json.loads(line) for line in (folder / "expected.jsonl").read_text(encoding="utf-8").splitlines()]
+    entries = [entry for entry in lines if entry["kind"] in KINDS and entry["verify"]]
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for entry in entries:
+        groups[entry.get("trust_dir", ""), entry.get("at", "")].append(entry)
+    found = []
+    for (trust, at), members in groups.items():
+        options = [*(("--trust", str(folder / trust)) if trust else ()), *(("--at", at) if at else ())]
+        ran = tabellion("verify", "--json", *options, *(str(folder / entry["file"]) for entry in members))
+        verdicts = {Path(told["file"]).name: told["verdict"] for told in map(json.loads, ran.stdout.splitlines())}
+        found += [
+            f"{entry['file']}: {verdicts.get(entry['file'])} instead of {entry['verify']}: {ran.stderr[-300:]}"
+            for entry in members
+            if verdicts.get(entry["file"]) != entry["verify"]
+        ]
+    assert found == []
