@@ -89,9 +89,9 @@ def refuse_doctype(stream: IO[bytes]) -> None:
     try:
         while chunk := stream.read(_CHUNK):
             parser.Parse(chunk, False)
-    except (_PrologRead, expat.ExpatError):
+    except (_PrologRead, expat.ExpatError, LookupError, ValueError):  # the last two: an encoding that expat does not know
         return
 
 
-class _PrologRead(Exception):  # noqa: N818 - not an error: the way out of the parser
+class _PrologRead(Exception):
     """The root element has begun."""

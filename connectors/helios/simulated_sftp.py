@@ -180,6 +180,7 @@ class _Visitor(ServerInterface):
     def __init__(self, door: SftpDoor, transport: Transport) -> None:
         self.door = door
         self.transport = transport
+        self.gone = False
 
     def check_channel_request(self, kind: str, chanid: int) -> int:  # noqa: ARG002 - paramiko's signature
         return OPEN_SUCCEEDED if kind == "session" else OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
@@ -200,7 +201,8 @@ class _Visitor(ServerInterface):
         return AUTH_SUCCESSFUL if expected and same else AUTH_FAILED
 
     def hang_up(self) -> None:
-        """Cut the connection as a broken network would: no goodbye."""
+        """Cut the connection as a broken network would: no goodbye, and nothing heard of what is still on its way."""
+        self.gone = True
         self.transport.sock.close()
         self.transport.close()
 
@@ -315,6 +317,8 @@ class _File(SFTPHandle):
         return data
 
     def write(self, offset: int, data: Any) -> int:
+        if self._visitor.gone:
+            return SFTP_FAILURE
         self._moved += len(data)
         limit = self._visitor.door.faults.drop_upload_after
         if limit is not None and self._moved > limit:

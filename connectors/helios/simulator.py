@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from paramiko import Ed25519Key
@@ -38,6 +39,7 @@ DESTINATIONS = frozenset(
 )
 """Destination centres (P_DEST) known in the field."""
 
+_log = structlog.get_logger()
 _NOM_FIC = re.compile(rb"<NomFic\s+V\s*=\s*(?:\"([^\"<]{0,100})\"|'([^'<]{0,100})')")
 _HEAD = 1 << 16
 _ACK_CODE = "A3000000"
@@ -224,7 +226,10 @@ class GatewaySimulator:
 
     def _work(self) -> None:
         while (delivery := self._next()) is not None:
-            self._answer(delivery)
+            try:
+                self._answer(delivery)
+            except Exception:  # noqa: BLE001 - one flow that the rules stumble over must not leave all others without an answer
+                _log.exception("simulator.not_answered", delivery=delivery.file)
 
     def _next(self) -> Received | None:
         """Wait for the next delivery whose delay is over; None when the simulator stops."""

@@ -168,7 +168,7 @@ def add_record(platform: Platform, organisation: Organisation, dossier_id: str, 
         record = Record(
             organisation_id=organisation.id,
             dossier_id=dossier_id,
-            title="PESALR2 archivé",
+            title=f"PESALR2 {dossier_id}",
             bucket=sealed.bucket,
             key=sealed.key,
             version_id=sealed.version_id,

@@ -1,0 +1,144 @@
+"""The embedded platform as an operator runs it: started, asked, killed, started again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from api.demonstration import SIRET
+from schemas.pes.sample import Authority, Sample, write_sample
+from tests.conftest import free_port
+from tests.waiting import wait_until
+
+TABELLION = Path(sys.executable).with_name("tabellion")
+
+
+class Operator:
+    """Somebody at a terminal, with a state folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.environment = {
+            **os.environ,
+            "TABELLION_STATE_DIR": str(folder / "var"),
+            "TABELLION_HTTP_PORT": str(self.port),
+            "TABELLION_TRUST_DIR": str(folder / "var" / "simulators" / "trust"),
+        }
+        self.running: subprocess.Popen[bytes] | None = None
+
+    def up(self) -> None:
+        log = (self.folder / "up.log").open("ab")
+        self.running = subprocess.Popen([str(TABELLION), "up"], env=self.environment, stdout=log, stderr=log)
+        wait_until(lambda: b"Ctrl-C" in (self.folder / "up.log").read_bytes(), 60)
+        (self.folder / "up.log").write_bytes(b"")
+
+    def kill(self) -> None:
+        if self.running is not None:
+            self.running.send_signal(signal.SIGKILL)
+            self.running.wait()
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(TABELLION), *arguments], env=self.environment, capture_output=True, text=True, check=False, timeout=120
+        )
+
+    def pes(self, name: str, number: int) -> Path:
+        path = self.folder / f"{name}.xml"
+        write_sample(Sample(name, Authority(siret=SIRET), first_bordereau=number), path)
+        return path
+
+
+@pytest.fixture
+def operator(tmp_path: Path) -> Iterator[Operator]:
+    at_work = Operator(tmp_path)
+    at_work.up()
+    yield at_work
+    at_work.kill()
+    # The S3 server outlives a killed parent: the next start would end it, here nobody starts again.
+    pid = tmp_path / "var" / "s3" / "pid"
+    if pid.exists():
+        subprocess.run(["kill", "-9", pid.read_text()], check=False, capture_output=True)
+
+
+def test_a_deposit_is_followed_to_its_record_proved_and_verified_offline(operator: Operator, tmp_path: Path) -> None:
+    deposited = operator.run(
+        "deposit", str(operator.pes("PES_CLI", 1)), "--flow", "helios", "--organisation", SIRET.siren, "--json"
+    )
+    assert deposited.returncode == 0, deposited.stderr
+    dossier = json.loads(deposited.stdout)["dossier"]
+    followed = operator.run("follow", dossier)
+    assert followed.returncode == 0, followed.stdout + followed.stderr
+    shown = json.loads(operator.run("show", dossier, "--json").stdout)
+    assert shown["state"] == "archived"
+    record = next(entry["facts"]["record"] for entry in shown["timeline"] if entry["kind"] == "record.sealed")
+    proof = tmp_path / "proof.zip"
+    wait_until(lambda: operator.run("archive", "prove", record, "-o", str(proof)).returncode == 0)
+    operator.kill()
+    alone = {"PATH": os.environ["PATH"]}
+    trust = str(tmp_path / "var" / "simulators" / "trust")
+    held = subprocess.run([str(TABELLION), "archive", "verify", str(proof), "--trust", trust], env=alone, check=False)
+    assert held.returncode == 0
+    unknown = subprocess.run([str(TABELLION), "archive", "verify", str(proof)], env=alone, check=False, capture_output=True)
+    assert unknown.returncode == 1, "an authority that nobody vouches for must not pass"
+    bytes_of_proof = bytearray(proof.read_bytes())
+    bytes_of_proof[len(bytes_of_proof) // 2] ^= 1
+    proof.write_bytes(bytes_of_proof)
+    broken = subprocess.run([str(TABELLION), "archive", "verify", str(proof), "--trust", trust], env=alone, check=False)
+    assert broken.returncode == 1
+    with zipfile.ZipFile(tmp_path / "proof.zip") as opened:
+        assert "README.txt" in opened.namelist()
+
+
+def test_a_platform_killed_with_work_in_hand_takes_it_up_again(operator: Operator) -> None:
+    dossiers = []
+    for number in range(2, 6):
+        ran = operator.run("deposit", str(operator.pes(f"PES_{number}", number)), "--organisation", SIRET.siren, "--json")
+        dossiers.append(json.loads(ran.stdout)["dossier"])
+    operator.kill()
+    operator.up()
+    for dossier in dossiers:
+        followed = operator.run("follow", dossier, "--json")
+        assert followed.returncode == 0, followed.stdout + followed.stderr
+
+
+def test_doctor_finds_every_part_well_and_names_what_is_not(operator: Operator) -> None:
+    well = operator.run("doctor", "--json")
+    findings = [json.loads(line) for line in well.stdout.splitlines()]
+    assert all(finding["well"] for finding in findings if "S3" in finding["part"] or "Base" in finding["part"]), findings
+    operator.environment["TABELLION_TRUST_DIR"] = ""
+    operator.environment.pop("TABELLION_TRUST_DIR")
+    ill = operator.run("doctor", "--json")
+    assert ill.returncode == 3
+    assert any(not finding["well"] and finding["mend"] for finding in map(json.loads, ill.stdout.splitlines()))
+
+
+def test_a_second_platform_on_the_same_folder_is_refused(operator: Operator) -> None:
+    second = operator.run("up")
+    assert second.returncode == 3
+    assert "dossier" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_every_command_explains_itself_in_both_languages(language: str) -> None:
+    environment = {**os.environ, "TABELLION_LANG": language}
+    told = subprocess.run([str(TABELLION), "--help"], env=environment, capture_output=True, text=True, check=True).stdout
+    for command in ("check", "verify", "up", "web", "worker", "relay", "simulators", "deposit", "show", "follow", "doctor"):
+        assert command in told
+    assert ("Vérifie" in told) == (language == "fr")
+
+
+def test_an_unknown_dossier_is_told_in_a_sentence(operator: Operator) -> None:
+    ran = operator.run("show", "01UNKNOWN")
+    assert ran.returncode == 1
+    assert "01UNKNOWN" in ran.stderr
+    assert "Traceback" not in ran.stderr

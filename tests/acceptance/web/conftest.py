@@ -1,0 +1,129 @@
+"""A browser, and a site with a dossier in each situation that a person meets."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from core.problems import Problem, Severity
+from core.s3_server import S3Server
+from tests.integration.api.service import PASSWORD, Service, add_dossier, add_record, web_service
+
+WIDTHS = (320, 390, 1280)
+_FACTS = {
+    "nom_fic": "PESALR2_21400999500017_20261123_118",
+    "cod_col": "123",
+    "id_coll": "21400999500017",
+    "dte_str": "2026-11-23",
+    "libelle_col_bud": "COMMUNE DE VALMORIN",
+    "attachments": 4,
+    "arrived_signed": False,
+    "bordereaux": [
+        {"domain": "depense", "id_bord": "118", "exer": "2026", "typ_bord": "01", "pieces": 18, "mt_bord_ht": "41230.12"}
+    ],
+}
+_PROBLEMS = [
+    Problem(
+        "R08",
+        Severity.ERROR,
+        "Le nom du flux (NomFic) est absent de l’en-tête du document.",
+        line=3,
+        path="/PES_Aller/Enveloppe/Parametres/NomFic",
+        expected="un nom de 1 à 100 caractères",
+        mend="Renseignez NomFic dans le logiciel financier, puis exportez de nouveau le flux.",
+    ),
+    Problem("B12", Severity.WARNING, "Le total diffère de la somme des lignes.", line=1204, found="41 230,12"),
+]
+
+
+@dataclass(frozen=True)
+class Site:
+    """The running site and the addresses of its pages, by situation."""
+
+    service: Service
+    pages: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def site(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The site, furnished."""
+    with web_service(s3, tmp_path_factory.mktemp("site")) as service:
+        platform, owner = service.platform, service.mairie.organisation
+        for rank in range(30):
+            add_dossier(platform, owner, f"PESALR2_21400999500017_202610{rank + 1:02d}_{rank}", "sent", days=30 - rank)
+        archived = add_dossier(platform, owner, "PESALR2_21400999500017_20261122_117", "archived", facts=_FACTS)
+        unstamped = add_dossier(platform, owner, "PESALR2_21400999500017_20261122_116", "archived")
+        rejected = add_dossier(
+            platform, owner, "PESALR2_21400999500017_119", "rejected", problems=[problem.as_json() for problem in _PROBLEMS]
+        )
+        parked = add_dossier(platform, owner, "PESALR2_21400999500017_120", "signed", parked="La passerelle est inconnue (R14).")
+        sent = add_dossier(platform, owner, "PESALR2_21400999500017_118", "sent", facts=_FACTS)
+        yield Site(
+            service,
+            {
+                "list": "/dossiers",
+                "list, filtered": "/dossiers?etat=sent",
+                "list, empty": "/dossiers?q=introuvable",
+                "dossier, under way": f"/dossiers/{sent}",
+                "dossier, rejected": f"/dossiers/{rejected}",
+                "dossier, parked": f"/dossiers/{parked}",
+                "dossier, archived": f"/dossiers/{archived}",
+                "record": f"/archives/{add_record(platform, owner, archived, stamped=True)}",
+                "record, waiting": f"/archives/{add_record(platform, owner, unstamped, stamped=False)}",
+                "deposit": "/deposer",
+                "not found": "/nulle-part",
+                "API documentation": "/v1/docs",
+            },
+        )
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, as the machine has it: nothing is downloaded."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no Chromium on this machine (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+Opening = Callable[..., Page]
+
+
+@pytest.fixture
+def visit(browser: Browser, site: Site) -> Iterator[Opening]:
+    """Open a tab, signed in unless told otherwise; at the end, it must have met no error and left for nowhere else."""
+    contexts, troubles = [], []
+
+    def open_tab(*, width: int = 1280, signed_in: bool = True, **options: object) -> Page:
+        context = browser.new_context(
+            base_url=site.service.address, viewport={"width": width, "height": 844}, locale="fr-FR", **options
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("console", lambda said: troubles.append(said.text) if "Content Security Policy" in said.text else None)
+        page.on("request", lambda asked: troubles.append(asked.url) if not asked.url.startswith(site.service.address) else None)
+        if signed_in:
+            sign_in(page, site)
+        return page
+
+    yield open_tab
+    for context in contexts:
+        context.close()
+    assert troubles == []
+
+
+def sign_in(page: Page, site: Site) -> None:
+    """Pass the door as a person does."""
+    page.goto("/connexion")
+    page.get_by_label("Adresse électronique").fill(site.service.mairie.email)
+    page.get_by_label("Mot de passe").fill(PASSWORD)
+    page.get_by_role("button", name="Se connecter").click()
+    page.wait_for_url("**/dossiers")
