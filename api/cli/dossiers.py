@@ -10,6 +10,7 @@ from rich.markup import escape
 from sqlmodel import col, select
 
 from api.cli.output import NO, console, json_line
+from api.words import label, told
 from core.clock import in_paris, iso
 from core.errors import Misconfigured, NotFound, UnreadableInput
 from core.journal import JournalEntry
@@ -24,7 +25,6 @@ from flows.engine.table import End
 from flows.registry import DEPOSITS, FLOWS, flow_named
 
 _t = Catalogue("api.cli")
-_words = Catalogue("api")
 _LOOK_EVERY = 0.5
 
 
@@ -79,12 +79,12 @@ def follow(dossier_id: str, *, as_json: bool) -> int:
         NotFound: no such dossier.
     """
     platform = operators_platform()
-    told = 0
+    shown = 0
     while True:
         dossier, entries = _read(platform, dossier_id)
-        for entry in entries[told:]:
+        for entry in entries[shown:]:
             json_line(_entry_json(entry)) if as_json else _tell_entry(entry)
-        told = len(entries)
+        shown = len(entries)
         row = FLOWS[dossier.flow].rows[dossier.state]
         if isinstance(row, End) or dossier.parked:
             if not as_json:
@@ -116,17 +116,14 @@ def _read(platform: Platform, dossier_id: str) -> tuple[Dossier, list[JournalEnt
 
 
 def _tell_state(dossier: Dossier) -> None:
-    key = f"state.{dossier.state}"
-    words = _words(key) if key in _words else dossier.state
+    words = label(f"state.{dossier.state}")
     console.print(f"[bold]{escape(dossier.title)}[/] · {dossier.id} · [bold]{words}[/]")
     if dossier.parked:
         console.print(f"  [yellow]{escape(dossier.parked)}[/]")
 
 
 def _tell_entry(entry: JournalEntry) -> None:
-    key = f"journal.{entry.kind}"
-    words = _words(key) if key in _words else entry.kind
-    console.print(f"  {in_paris(entry.at):%d/%m/%Y %H:%M:%S}  {words}")
+    console.print(f"  {in_paris(entry.at):%d/%m/%Y %H:%M:%S}  {told(entry.kind)}")
 
 
 def _entry_json(entry: JournalEntry) -> dict[str, Any]:

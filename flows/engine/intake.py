@@ -80,7 +80,7 @@ def _known(session: ScopedSession, flow: Flow, deposit: Deposit) -> Dossier | No
     found = session.exec(
         select(Dossier)
         .where(Dossier.organisation_id == deposit.organisation_id, or_(same_key, same_reference))
-        .order_by(same_key.desc())
+        .order_by(same_key.desc().nulls_last())
     ).first()
     if found is None:
         return None

@@ -64,9 +64,9 @@ def check(work: Work) -> Advance:
         del document
     problems = report.problems
     header: dict[str, Any] = facts.get("header", {})
-    if report.kind != "pes-aller":
+    if report.kind in {"pes-acquit", "pes-retour", "pes-acquit-retour"}:
         problems = [*problems, _wrong_kind(report.kind)]
-    else:
+    elif facts:
         problems = [
             *problems,
             *rules.of_the_platform(work.platform, work.organisation_id, work.dossier_id, header.get("id_coll"), kept.sha256),
