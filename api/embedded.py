@@ -23,12 +23,14 @@ from api.runtime import working
 from api.server import server_config
 from api.simulators import Simulators, simulators
 from core.errors import Misconfigured
+from core.messages import Catalogue
 from core.migrations import upgrade
 from core.platform import Platform, open_platform
 from core.s3_server import s3_server
 from core.settings import Settings
 from flows.engine.brokers import open_broker
 
+_messages = Catalogue("api.cli")
 _STARTS_WITHIN = 30.0
 
 
@@ -86,7 +88,7 @@ def _lock(stream: IO[str], path: Path) -> None:
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        raise Misconfigured(f"Une plateforme embarquée utilise déjà le dossier {path.parent}. Arrêtez-la d’abord.") from error
+        raise Misconfigured(_messages("parts.folder_taken", folder=path.parent)) from error
 
 
 @contextmanager
@@ -98,7 +100,7 @@ def _serving(platform: Platform) -> Iterator[str]:
     deadline = time.monotonic() + _STARTS_WITHIN
     while not server.started:
         if not thread.is_alive() or time.monotonic() > deadline:
-            raise Misconfigured(f"Le service web ne démarre pas : le port {settings.http_port} est peut-être pris.")
+            raise Misconfigured(_messages("parts.web", port=settings.http_port))
         time.sleep(0.05)
     port = server.servers[0].sockets[0].getsockname()[1]
     try:

@@ -10,6 +10,7 @@ import dramatiq
 
 from archive import heads
 from core.errors import Misconfigured
+from core.messages import Catalogue
 from core.platform import Platform
 from flows.engine import schedule
 from flows.engine.execution import Engine
@@ -19,6 +20,7 @@ from flows.helios.knowledge import trust_store
 from flows.registry import FLOWS
 from signing.timestamp.client import AuthoritySettings, TimestampClient
 
+_messages = Catalogue("api.cli")
 HEAD_ACTOR, HEAD_QUEUE = "archive.head", "archive"
 
 
@@ -49,7 +51,7 @@ def timestamps(platform: Platform) -> TimestampClient:
     """
     trust = trust_store(platform.settings.trust_dir)
     if not platform.settings.tsa_urls or trust is None:
-        raise Misconfigured("L’horodatage demande TABELLION_TSA_URL et TABELLION_TRUST_DIR.")
+        raise Misconfigured(_messages("parts.timestamps"))
     return TimestampClient(AuthoritySettings(platform.settings.tsa_urls), trust)
 
 

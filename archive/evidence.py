@@ -24,10 +24,10 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from archive.canonical import canonical_bytes
 from archive.head import Head
 from archive.stored_zip import Stored, stored_zip
 from archive.tree import leaf_hash, verify_inclusion
+from core.canonical import canonical_bytes
 from core.clock import in_paris, iso
 from core.errors import NeedsOperator, UnreadableInput
 from core.messages import Catalogue

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
-from archive.canonical import NotCanonical, canonical_bytes, read_canonical
+from core.canonical import NotCanonical, canonical_bytes, read_canonical
 from core.clock import iso
 
 FORMAT = "tabellion-tree-head/1"

@@ -22,7 +22,6 @@ from typing import IO, Any
 
 from cryptography import x509
 
-from archive.canonical import read_canonical
 from archive.evidence import (
     CERTIFICATES,
     HEAD,
@@ -41,6 +40,7 @@ from archive.head import Head
 from archive.inspection import check_package
 from archive.stored_zip import Entry, NotStoredZip, Stored, content, read_stored_zip
 from archive.tree import leaf_hash, verify_inclusion
+from core.canonical import read_canonical
 from core.clock import in_paris, iso
 from core.errors import UnreadableInput
 from core.messages import Catalogue

@@ -29,7 +29,9 @@ from urllib3.exceptions import HTTPError
 from core import clock
 from core.errors import Misconfigured, NotFound, TabellionError, Unavailable
 from core.identifiers import new_id
+from core.messages import Catalogue
 
+_messages = Catalogue("core")
 _CHUNK = 1 << 20
 _PART = 5 * 1024 * 1024
 _TIMEOUT = urllib3.Timeout(connect=5, read=60)
@@ -75,7 +77,7 @@ class ObjectStore:
     def __init__(self, endpoint: str, access_key: str, secret_key: str, prefix: str, *, lock_mode: str = COMPLIANCE) -> None:
         address = urllib3.util.parse_url(endpoint)
         if address.host is None or address.scheme not in {"http", "https"}:
-            raise Misconfigured("TABELLION_S3_ENDPOINT : http://hôte:port ou https://hôte:port est attendu.")
+            raise Misconfigured(_messages("s3.endpoint"))
         self._pool = urllib3.PoolManager(maxsize=32, timeout=_TIMEOUT, retries=urllib3.Retry(2, backoff_factor=0.2))
         self._client = Minio(
             address.netloc or address.host,
@@ -91,7 +93,7 @@ class ObjectStore:
 
     def prepare(self) -> None:
         """Make the buckets that are missing: one plain, one versioned with object lock."""
-        with _classified("préparation des compartiments"):
+        with _classified("s3.doing.prepare"):
             for bucket, lock in ((self.documents, False), (self.archive, True)):
                 if not self._client.bucket_exists(bucket):
                     self._client.make_bucket(bucket, object_lock=lock)
@@ -111,7 +113,7 @@ class ObjectStore:
         head = reader.read(_PART)
         if len(head) < _PART:
             blob = Blob(reader.sha256, reader.size)
-            with _classified("écriture d’un document"):
+            with _classified("s3.doing.put"):
                 self._client.put_object(self.documents, _key(blob.sha256), io.BytesIO(head), len(head))
             return blob
         return self._put_large(head, reader)
@@ -119,7 +121,7 @@ class ObjectStore:
     def _put_large(self, head: bytes, reader: _Hashing) -> Blob:
         # The name is the digest, known only at the end: hence a provisional name and a copy within the server.
         incoming = f"incoming/{new_id()}"
-        with _classified("écriture d’un document"):
+        with _classified("s3.doing.put"):
             try:
                 whole: Any = _Joined(head, reader)  # all that the client asks of its BinaryIO is read()
                 self._client.put_object(self.documents, incoming, whole, -1, part_size=_PART, num_parallel_uploads=1)
@@ -148,7 +150,7 @@ class ObjectStore:
     @contextmanager
     def reading(self, sha256: str) -> Iterator[Any]:
         """Open a document to be read forward in pieces (``.stream(size)`` or ``.read(size)``)."""
-        with _classified("lecture d’un document"):
+        with _classified("s3.doing.read"):
             response = self._client.get_object(self.documents, _key(sha256))
             try:
                 yield response
@@ -173,7 +175,7 @@ class ObjectStore:
             Unavailable: the store does not answer.
         """
         size = path.stat().st_size
-        with _classified("scellement d’un paquet"):
+        with _classified("s3.doing.seal"):
             address = self._client.presigned_put_object(self.archive, key, expires=timedelta(hours=1))
             headers = {
                 "If-None-Match": "*",
@@ -183,7 +185,7 @@ class ObjectStore:
             with path.open("rb") as stream:
                 answer = self._pool.request("PUT", address, body=stream, headers=headers, retries=False)
             if answer.status not in {200, 412}:
-                raise Unavailable(f"Le stockage S3 a répondu {answer.status} au scellement d’un paquet.")
+                raise Unavailable(_messages("s3.seal_status", status=answer.status))
         return self.seal_again(key, sha256, size, until)
 
     def seal_again(self, key: str, sha256: str, size: int, until: datetime) -> SealedObject:
@@ -194,7 +196,7 @@ class ObjectStore:
             ObjectAltered: the key is taken by other bytes.
             Unavailable: the store does not answer.
         """
-        with _classified("scellement d’un paquet"):
+        with _classified("s3.doing.seal"):
             version = self._first_version(key)
             self._check_sealed(key, version, sha256, size)
             self._client.set_object_retention(self.archive, key, Retention(self._lock_mode, until), version_id=version)
@@ -207,7 +209,7 @@ class ObjectStore:
             if found.object_name == key and not found.is_delete_marker
         ]
         if not versions:
-            raise ObjectMissing("Aucun paquet n’a été écrit sous cette clé d’archive.")
+            raise ObjectMissing(_messages("s3.not_sealed"))
         oldest = min(versions, key=lambda found: found.last_modified or clock.now())
         return str(oldest.version_id)
 
@@ -223,7 +225,7 @@ class ObjectStore:
             response.close()
             response.release_conn()
         if (digest.hexdigest(), read) != (sha256, size):
-            raise ObjectAltered(f"La clé d’archive {key} porte déjà un autre contenu : rien n’a été scellé.")
+            raise ObjectAltered(_messages("s3.key_taken", key=key))
 
     def fetch_sealed(self, sealed: SealedObject, target: Path) -> None:
         """Write a sealed package to a file, checking it against its digest.
@@ -232,7 +234,7 @@ class ObjectStore:
             ObjectMissing: that version is not there.
             ObjectAltered: its bytes have changed.
         """
-        with _classified("lecture d’un paquet scellé"):
+        with _classified("s3.doing.read_sealed"):
             response = self._client.get_object(sealed.bucket, sealed.key, version_id=sealed.version_id)
             try:
                 _copy_checked(response, target, sealed.sha256)
@@ -242,13 +244,13 @@ class ObjectStore:
 
     def locked_until(self, sealed: SealedObject) -> datetime | None:
         """Return the end of the lock, as the store knows it."""
-        with _classified("lecture d’un verrou"):
+        with _classified("s3.doing.read_lock"):
             retention = self._client.get_object_retention(sealed.bucket, sealed.key, version_id=sealed.version_id)
         return retention.retain_until_date if retention else None
 
     def sealed_versions(self, key: str) -> int:
         """Return how many versions stand under an archive key; one, for what is sealed once."""
-        with _classified("liste des versions"):
+        with _classified("s3.doing.versions"):
             found = self._client.list_objects(self.archive, prefix=key, include_version=True)
             return sum(1 for item in found if item.object_name == key)
 
@@ -259,7 +261,7 @@ class ObjectStore:
             Misconfigured: the probe could be deleted.
         """
         key = f"probe/{secrets.token_hex(8)}"
-        with _classified("essai du verrou"):
+        with _classified("s3.doing.prove"):
             version = self._client.put_object(self.archive, key, io.BytesIO(b"probe"), 5).version_id
             until = clock.now() + timedelta(minutes=2)
             self._client.set_object_retention(self.archive, key, Retention(self._lock_mode, until), version_id=version)
@@ -267,7 +269,7 @@ class ObjectStore:
                 self._client.remove_object(self.archive, key, version_id=version)
             except S3Error:
                 return
-        raise Misconfigured("Le stockage S3 laisse supprimer un objet verrouillé : il ne peut pas recevoir d’archives.")
+        raise Misconfigured(_messages("s3.lock_not_kept"))
 
 
 class TooLarge(TabellionError):
@@ -278,7 +280,7 @@ class TooLarge(TabellionError):
     """
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"Le document dépasse la taille maximale de {limit // 1_048_576} Mio. Rien n’a été conservé.")
+        super().__init__(_messages("s3.too_large", mebibytes=limit // 1_048_576))
         self.limit = limit
 
 
@@ -327,19 +329,20 @@ def _copy_checked(stream: Any, target: Path, sha256: str) -> None:
             file.write(chunk)
     if digest.hexdigest() != sha256:
         target.unlink()
-        raise ObjectAltered(f"L’objet {sha256} ne correspond plus à son empreinte : le stockage l’a altéré.")
+        raise ObjectAltered(_messages("s3.altered", sha256=sha256))
 
 
 @contextmanager
 def _classified(doing: str) -> Iterator[None]:
+    """Say in our own errors what the store or its client answered; ``doing`` is the key of what was under way."""
     try:
         yield
     except S3Error as error:
         if error.code in {"NoSuchKey", "NoSuchVersion", "NoSuchBucket"}:
-            raise ObjectMissing(f"Stockage S3, {doing} : l’objet n’existe pas.") from error
+            raise ObjectMissing(_messages("s3.missing", doing=_messages(doing))) from error
         if error.code in {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"}:
-            raise Misconfigured(f"Stockage S3, {doing} : accès refusé ({error.code}). Vérifiez TABELLION_S3_*.") from error
-        raise Unavailable(f"Stockage S3, {doing} : {error.code}.") from error
+            raise Misconfigured(_messages("s3.denied", doing=_messages(doing), code=error.code)) from error
+        raise Unavailable(_messages("s3.failed", doing=_messages(doing), code=error.code)) from error
     except (MinioException, HTTPError, ConnectionError, ValueError) as error:
         # The client raises ValueError for an answer that is no S3 answer, such as the error page of a proxy.
-        raise Unavailable(f"Stockage S3, {doing} : pas de réponse exploitable ({type(error).__name__}).") from error
+        raise Unavailable(_messages("s3.silent", doing=_messages(doing), reason=type(error).__name__)) from error

@@ -15,9 +15,11 @@ from sqlmodel import Field, Session, select
 from core import clock
 from core.database import Owned, UtcDateTime
 from core.errors import NotFound
+from core.messages import Catalogue
 from core.organisations import Organisation
 from core.secrets import SecretBox
 
+_messages = Catalogue("core")
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -64,7 +66,7 @@ def configuration_of(session: Session, box: SecretBox, organisation_id: str, nam
         select(Configuration).where(Configuration.name == name, Configuration.organisation_id.in_(ancestors))  # type: ignore[attr-defined]
     ).all()
     if not found:
-        raise NotFound(f"Rien n’est configuré sous le nom « {name} » pour cette organisation.")
+        raise NotFound(_messages("configuration.missing", name=name))
     nearest = max(found, key=lambda kept: ancestors.index(kept.organisation_id))
     opened = _opened(box, model, nearest.encrypted)
     if not isinstance(opened, model):

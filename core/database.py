@@ -22,8 +22,10 @@ from sqlmodel import Field, Session, SQLModel, col
 
 from core.clock import as_utc
 from core.errors import Forbidden, Misconfigured
+from core.messages import Catalogue
 from core.principal import Principal
 
+_messages = Catalogue("core")
 JsonValue = JSON().with_variant(JSONB(), "postgresql")
 
 
@@ -115,12 +117,12 @@ def _checked(url: str) -> URL:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
-        raise Misconfigured("TABELLION_DATABASE_URL n’est pas une adresse de base de données lisible.") from error
+        raise Misconfigured(_messages("database.unreadable")) from error
     if parsed.get_backend_name() == "postgresql":
         return parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() == "sqlite":
         return parsed
-    raise Misconfigured("TABELLION_DATABASE_URL : sqlite:///… ou postgresql://… sont attendus.")
+    raise Misconfigured(_messages("database.kind"))
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
@@ -155,4 +157,4 @@ def _refuse_foreign_writes(session: ScopedSession, _context: object, _instances:
         return
     for written in (*session.new, *session.dirty, *session.deleted):
         if isinstance(written, Owned) and written.organisation_id not in session.principal.grants:
-            raise Forbidden("Écriture refusée : l’objet appartient à une autre organisation.")
+            raise Forbidden(_messages("access.foreign_write"))

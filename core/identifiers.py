@@ -10,7 +10,9 @@ from pydantic_core import CoreSchema, core_schema
 from ulid import ULID
 
 from core.errors import UsageError
+from core.messages import Catalogue
 
+_messages = Catalogue("core")
 _LA_POSTE = "356000000"
 
 
@@ -33,7 +35,7 @@ class _Identifier(str):
 
     __slots__ = ()
     length: int
-    french: str
+    kind: str
 
     def __new__(cls, value: str) -> Self:
         """Build from digits, spaces between them allowed.
@@ -43,9 +45,9 @@ class _Identifier(str):
         """
         digits = re.sub(r"[\s\u00a0\u202f]", "", value)
         if not (digits.isascii() and digits.isdigit() and len(digits) == cls.length):
-            raise UsageError(f"« {value[:40]} » n’est pas un {cls.french} : {cls.length} chiffres sont attendus.")
+            raise UsageError(_messages("identifier.length", found=value[:40], kind=cls.kind, length=cls.length))
         if not cls.key_holds(digits):
-            raise UsageError(f"« {digits} » n’est pas un {cls.french} : sa clé de contrôle est fausse. Vérifiez la saisie.")
+            raise UsageError(_messages("identifier.key", found=digits, kind=cls.kind))
         return super().__new__(cls, digits)
 
     @classmethod
@@ -71,7 +73,7 @@ class Siren(_Identifier):
 
     __slots__ = ()
     length = 9
-    french = "SIREN"
+    kind = "SIREN"
 
 
 class Siret(_Identifier):
@@ -82,7 +84,7 @@ class Siret(_Identifier):
 
     __slots__ = ()
     length = 14
-    french = "SIRET"
+    kind = "SIRET"
 
     @classmethod
     def key_holds(cls, digits: str) -> bool:

@@ -7,7 +7,6 @@ The database refuses to change or delete an entry (triggers, see the first migra
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +14,7 @@ from sqlalchemy import BigInteger, Column, Index, Integer, insert
 from sqlmodel import Field, Session
 
 from core import clock
+from core.canonical import canonical_bytes
 from core.clock import iso
 from core.database import JsonValue, Owned, UtcDateTime
 from core.identifiers import new_id
@@ -50,7 +50,7 @@ class JournalEntry(Owned, table=True):
 
     def leaf(self) -> bytes:
         """Return the bytes of the entry's leaf: canonical JSON (sorted keys, no spaces, UTF-8)."""
-        return canonical(
+        return canonical_bytes(
             {
                 "v": LEAF_VERSION,
                 "id": self.id,
@@ -76,7 +76,13 @@ def write(
     """Append an entry in the session's transaction and return its identifier.
 
     A plain insert: this runs at every transition of every dossier, where the ORM would double the cost.
+
+    Raises:
+        TypeError, ValueError: the facts have no canonical form.
     """
+    told = facts or {}
+    # An entry cannot be changed any more: one without a leaf would keep every later one out of the tree.
+    canonical_bytes(told)
     identifier = new_id()
     session.connection().execute(
         insert(JournalEntry).values(
@@ -86,24 +92,7 @@ def write(
             at=clock.now(),
             actor=actor,
             kind=kind,
-            facts=facts or {},
+            facts=told,
         )
     )
     return identifier
-
-
-def canonical(value: dict[str, Any]) -> bytes:
-    """Return the one way of writing a JSON object: sorted keys, no spaces, UTF-8.
-
-    Raises:
-        TypeError: it holds something that has no single JSON form, such as a float.
-    """
-    _refuse_floats(value)
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _refuse_floats(value: object) -> None:
-    if isinstance(value, float):
-        raise TypeError("a float has no canonical form: use an integer or a string")
-    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ():
-        _refuse_floats(inner)

@@ -9,8 +9,8 @@ import structlog
 from structlog.typing import Processor
 
 
-def configure() -> None:
-    """Log as JSON lines from ``INFO`` up, libraries included."""
+def configure(level: int = logging.INFO) -> None:
+    """Log as JSON lines from a level up, libraries included."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -26,7 +26,7 @@ def configure() -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(renderer)
-    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+    logging.basicConfig(handlers=[handler], level=level, force=True)
     for chatty in ("paramiko", "pika", "urllib3", "dramatiq"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     structlog.configure(

@@ -44,7 +44,7 @@ class Catalogue:
     def __init__(self, package: str) -> None:
         self.package = package
 
-    def __call__(self, key: str, **places: object) -> str:
+    def __call__(self, key: str, /, **places: object) -> str:
         """Return the text of a key in the current locale, its places filled in.
 
         Raises:

@@ -12,6 +12,9 @@ from core import clock
 from core.database import UtcDateTime
 from core.errors import NotFound
 from core.identifiers import Siren, Siret, new_id
+from core.messages import Catalogue
+
+_messages = Catalogue("core")
 
 
 class OrganisationKind(StrEnum):
@@ -78,9 +81,7 @@ def organisation_of(session: Session, number: str) -> Organisation:
     wanted = Organisation.siret == Siret(digits) if len(digits) == Siret.length else Organisation.siren == Siren(digits)
     found = session.exec(select(Organisation).where(wanted).order_by(Organisation.path)).first()
     if found is None:
-        raise NotFound(
-            f"Aucune organisation de numéro {digits} sur cette plateforme. Vérifiez le SIREN ou demandez son ouverture."
-        )
+        raise NotFound(_messages("organisation.unknown", number=digits))
     return found
 
 

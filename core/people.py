@@ -15,9 +15,11 @@ from core import clock
 from core.database import JsonValue, Owned, UtcDateTime
 from core.errors import Unauthenticated
 from core.identifiers import new_id
+from core.messages import Catalogue
 from core.organisations import Organisation, subtree
 from core.principal import Principal, Right
 
+_messages = Catalogue("core")
 _hasher = PasswordHasher()
 # Verified when nobody has the address, so that an unknown address takes as long to refuse as a wrong password.
 _NOBODY = _hasher.hash(secrets.token_urlsafe(16))
@@ -77,9 +79,9 @@ def sign_in(session: Session, email: str, password: str) -> tuple[str, WebSessio
     try:
         _hasher.verify(person.password_hash if person else _NOBODY, password)
     except (VerifyMismatchError, InvalidHashError) as error:
-        raise Unauthenticated("Adresse ou mot de passe inconnu. Vérifiez la saisie.") from error
+        raise Unauthenticated(_messages("person.unknown")) from error
     if person is None:
-        raise Unauthenticated("Adresse ou mot de passe inconnu. Vérifiez la saisie.")
+        raise Unauthenticated(_messages("person.unknown"))
     cookie = secrets.token_urlsafe(32)
     opened = WebSession(
         digest=_digest(cookie),
@@ -105,10 +107,10 @@ def person_behind(session: Session, cookie: str) -> tuple[Principal, WebSession]
     """
     opened = session.get(WebSession, _digest(cookie))
     if opened is None or opened.expires <= clock.now():
-        raise Unauthenticated("Votre session a expiré. Identifiez-vous de nouveau.")
+        raise Unauthenticated(_messages("person.session_expired"))
     person = session.get(Person, opened.person_id)
     if person is None:
-        raise Unauthenticated("Ce compte n’existe plus.")
+        raise Unauthenticated(_messages("person.gone"))
     return principal_of(session, person), opened
 
 

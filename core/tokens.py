@@ -14,9 +14,11 @@ from core import clock
 from core.database import JsonValue, Owned, UtcDateTime
 from core.errors import Unauthenticated
 from core.identifiers import new_id
+from core.messages import Catalogue
 from core.organisations import Organisation, subtree
 from core.principal import Principal, Right
 
+_messages = Catalogue("core")
 _PREFIX = "tab"
 
 
@@ -66,12 +68,12 @@ def software_behind(session: Session, bearer: str) -> Principal:
     token = session.get(ApiToken, identifier) if prefix == _PREFIX else None
     known = hmac.compare_digest(token.digest if token else "", _digest(secret))
     if token is None or not known or token.revoked is not None:
-        raise Unauthenticated("Jeton d’API inconnu ou révoqué. Vérifiez l’en-tête Authorization : Bearer <jeton>.")
+        raise Unauthenticated(_messages("token.unknown"))
     if token.expires <= clock.now():
-        raise Unauthenticated(f"Jeton d’API expiré le {clock.in_paris(token.expires):%d/%m/%Y}. Demandez-en un nouveau.")
+        raise Unauthenticated(_messages("token.expired", day=clock.in_paris(token.expires)))
     organisation = session.get(Organisation, token.organisation_id)
     if organisation is None:
-        raise Unauthenticated("L’organisation de ce jeton n’existe plus.")
+        raise Unauthenticated(_messages("token.orphan"))
     rights = frozenset(Right(right) for right in token.rights)
     return Principal(f"token:{token.id}", dict.fromkeys(subtree(session, organisation.path), rights))
 

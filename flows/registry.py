@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from core.blobs import Readable
 from core.errors import UsageError
+from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import Principal
 from flows.engine.intake import Received
@@ -13,6 +14,7 @@ from flows.engine.table import Flow
 from flows.helios.flow import HELIOS
 from flows.helios.intake import deposit as deposit_helios
 
+_messages = Catalogue("flows.engine")
 Deposit = Callable[[Platform, Principal, str, Readable, str, str | None], Received]
 
 FLOWS: dict[str, Flow] = {flow.name: flow for flow in (HELIOS,)}
@@ -26,5 +28,5 @@ def flow_named(name: str) -> Flow:
         UsageError: there is none of that name.
     """
     if name not in FLOWS:
-        raise UsageError(f"Flux inconnu : « {name[:40]} ». Flux possibles : {', '.join(sorted(FLOWS))}.")
+        raise UsageError(_messages("flow.unknown", found=name[:40], known=", ".join(sorted(FLOWS))))
     return FLOWS[name]

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from archive.canonical import canonical_bytes
 from archive.evidence import Evidence
 from archive.head import Head
 from archive.package import Package, PackageFile
 from archive.pes import PesRecord, PesRole, pes_package
 from archive.tree import Place, append, inclusion_path, leaf_hash, root_at
+from core.canonical import canonical_bytes
 from schemas.seda.model import Agency, Event
 from signing.timestamp.client import AuthoritySettings, TimestampClient
 from signing.timestamp.simulator import TsaSimulator

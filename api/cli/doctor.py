@@ -26,7 +26,7 @@ from core.messages import Catalogue
 from core.migrations import is_current
 from core.platform import Platform
 from core.principal import PLATFORM
-from core.settings import PREFIX, Settings
+from core.settings import Settings, meaning, variable
 from flows.engine.brokers import open_broker
 
 _t = Catalogue("api.cli")
@@ -47,23 +47,20 @@ class Finding:
 def list_settings(as_json: bool) -> int:
     """Print every setting with its meaning, its default and whether it is set."""
     for name, field in Settings.model_fields.items():
-        variable = f"{PREFIX}{name.upper()}"
         secret = isinstance(field.default, SecretStr)
         default = "" if secret else str(field.default if field.default is not None else "")
         if as_json:
             json_line(
                 {
-                    "name": variable,
-                    "meaning": field.description,
+                    "name": variable(name),
+                    "meaning": meaning(name),
                     "default": default,
-                    "set": variable in os.environ,
+                    "set": variable(name) in os.environ,
                     "secret": secret,
                 }
             )
         else:
-            console.print(
-                f"[bold]{variable}[/] {escape(f'[{default}]') if default else ''}\n    {escape(field.description or '')}"
-            )
+            console.print(f"[bold]{variable(name)}[/] {escape(f'[{default}]') if default else ''}\n    {escape(meaning(name))}")
     return 0
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from rich.markup import escape
 
 from api.cli.output import console, wait_for_the_end
@@ -16,7 +18,7 @@ _t = Catalogue("api.cli")
 
 def up(*, with_demonstration: bool) -> None:
     """Run the embedded platform until interrupted."""
-    logs.configure()
+    logs.configure(logging.WARNING)
     with embedded(load_settings(), with_demonstration=with_demonstration) as running:
         introduce(running)
         wait_for_the_end()
@@ -36,7 +38,7 @@ def introduce(running: Embedded) -> None:
 
 def play(host: str, gateway_port: int, tsa_port: int, delay: float) -> None:
     """Run the simulators until interrupted, and print what reaches them."""
-    logs.configure()
+    logs.configure(logging.WARNING)
     folder = load_settings().state_dir / "simulators"
     with simulators(folder, host=host, gateway_port=gateway_port, tsa_port=tsa_port, delay=delay) as played:
         gateway = played.gateway_settings()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import logging
 import tempfile
 import time
 from pathlib import Path
@@ -31,7 +32,7 @@ _LOOK_EVERY = 0.2
 
 def tell(*, keep_serving: bool) -> int:
     """Run the embedded platform and tell the story; return 0 only if the record was sealed and its proof holds."""
-    logs.configure()
+    logs.configure(logging.WARNING)
     settings = load_settings()
     if not keep_serving:
         settings = settings.model_copy(update={"http_port": 0})

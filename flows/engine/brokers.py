@@ -13,7 +13,9 @@ import dramatiq
 from dramatiq.middleware import ShutdownNotifications, TimeLimit
 
 from core.errors import Misconfigured
+from core.messages import Catalogue
 
+_messages = Catalogue("flows.engine")
 _TIME_LIMIT_MS = 15 * 60 * 1000  # below RabbitMQ's consumer timeout of 30 minutes
 
 
@@ -46,6 +48,6 @@ def open_broker(url: str) -> dramatiq.Broker:
 
         broker = RabbitmqBroker(url=url, middleware=middleware, confirm_delivery=True)
     else:
-        raise Misconfigured("TABELLION_BROKER_URL : memory://, redis://… ou amqp://… est attendu.")
+        raise Misconfigured(_messages("broker.scheme"))
     dramatiq.set_broker(broker)
     return broker

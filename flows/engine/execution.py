@@ -17,6 +17,7 @@ import structlog
 
 from core import clock
 from core.errors import Misconfigured, NeedsOperator, Refused, TabellionError, Unavailable
+from core.messages import Catalogue
 from core.platform import Platform
 from flows.engine import transitions
 from flows.engine.table import REFUSED, Flow, Stage, Wait
@@ -24,6 +25,7 @@ from flows.engine.transitions import DEADLINE, DEADLINE_QUEUE, Claim, LeaseLost
 from flows.engine.work import Advance, Later, Work
 
 _log = structlog.get_logger()
+_messages = Catalogue("flows.engine")
 _FIRST_BACK_OFF, _LONGEST_BACK_OFF = 5.0, 900.0
 _UNAVAILABLE_ATTEMPTS, _FAULT_ATTEMPTS = 100, 3
 # A claim that is neither recorded nor given back means that the process died with it; a document that kills every worker
@@ -96,7 +98,7 @@ class Engine:
         def overdue(work: Work) -> Advance | Later:
             row = flow.rows[work.state]
             awaited = row.waits_for if isinstance(row, Wait) else work.state
-            raise NeedsOperator(f"Délai dépassé : {awaited}. Vérifiez auprès de l’interlocuteur, puis reprenez le dossier.")
+            raise NeedsOperator(_messages("stage.overdue", awaited=awaited))
 
         def run(dossier_id: str) -> None:
             self._run(flow, f"{flow.name}.{DEADLINE}", dossier_id, overdue)
@@ -120,7 +122,7 @@ class Engine:
     def _settle(self, flow: Flow, claimed: Claim, perform: Callable[[Work], Advance | Later]) -> None:
         database = self.platform.database
         if claimed.attempt > (_LOST_ATTEMPTS if claimed.trouble is None else _UNAVAILABLE_ATTEMPTS + _LOST_ATTEMPTS):
-            transitions.park(database, claimed, "Traitement interrompu à chaque essai : le document met le service en défaut.")
+            transitions.park(database, claimed, _messages("stage.lost"))
             return
         try:
             outcome = self._perform(claimed, perform)
@@ -139,8 +141,8 @@ class Engine:
         except Exception as fault:  # noqa: BLE001 - a fault of ours: logged whole, then tried again or parked, never lost
             reference = secrets.token_hex(4)
             _log.exception("stage.failed", reference=reference)
-            said = str(fault) if isinstance(fault, TabellionError) else "erreur interne"
-            self._try_again(claimed, f"{said} (référence {reference})", _FAULT_ATTEMPTS)
+            said = str(fault) if isinstance(fault, TabellionError) else _messages("stage.fault")
+            self._try_again(claimed, _messages("stage.reference", said=said, reference=reference), _FAULT_ATTEMPTS)
         else:
             self._record(flow, claimed, outcome)
 
@@ -172,7 +174,7 @@ class Engine:
 
     def _try_again(self, claimed: Claim, reason: str, attempts: int) -> None:
         if claimed.attempt >= attempts:
-            transitions.park(self.platform.database, claimed, f"Abandonné après {claimed.attempt} essais : {reason}")
+            transitions.park(self.platform.database, claimed, _messages("stage.abandoned", count=claimed.attempt, reason=reason))
             return
         transitions.postpone(self.platform.database, claimed, clock.now() + back_off(claimed.attempt), reason, fresh=False)
 

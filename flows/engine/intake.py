@@ -17,11 +17,14 @@ from sqlmodel import col, select
 from core import journal
 from core.database import Database, ScopedSession
 from core.errors import Conflict
+from core.messages import Catalogue
 from core.principal import Principal, Right
 from flows.engine import transitions
 from flows.engine.models import Dossier, DossierFile
 from flows.engine.table import Flow
 from flows.engine.work import KeptFile
+
+_messages = Catalogue("flows.engine")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +93,8 @@ def _known(session: ScopedSession, flow: Flow, deposit: Deposit) -> Dossier | No
     if first is not None and first.sha256 == deposit.document.sha256:
         return found
     if deposit.idempotency_key and found.idempotency_key == deposit.idempotency_key:
-        raise Conflict(
-            f"La clé d’idempotence « {deposit.idempotency_key} » a déjà servi pour un autre document. "
-            "Donnez une nouvelle clé à un nouveau document.",
-            found.id,
-        )
-    raise Conflict(
-        f"Doublon : « {found.title} » a déjà été déposé avec un autre contenu. Changez le nom du flux, "
-        "ou suivez le dossier existant.",
-        found.id,
-    )
+        raise Conflict(_messages("deposit.key_taken", key=deposit.idempotency_key), found.id)
+    raise Conflict(_messages("deposit.duplicate", title=found.title), found.id)
 
 
 def _insert(session: ScopedSession, flow: Flow, principal: Principal, deposit: Deposit) -> Dossier:

@@ -20,11 +20,13 @@ from core import clock
 from core.database import Database, ScopedSession, UtcDateTime
 from core.errors import NotFound
 from core.journal import JournalEntry
+from core.messages import Catalogue
 from core.organisations import Organisation
 from core.principal import Principal, Right
 from flows.engine.models import Dossier, DossierFile, Step
 from flows.engine.table import End, Flow
 
+_messages = Catalogue("flows.engine")
 COUNTED_UP_TO = 10_000
 _TIMELINE = 500
 _COLUMNS = (
@@ -172,7 +174,7 @@ def seen(session: ScopedSession, dossier_id: str) -> Seen:
     """
     dossier = session.exec(select(Dossier).where(Dossier.id == dossier_id)).first()
     if dossier is None:
-        raise NotFound("Ce dossier n’existe pas, ou vous n’avez pas le droit de le voir.")
+        raise NotFound(_messages("dossier.unseen"))
     files = session.exec(
         select(DossierFile).where(DossierFile.dossier_id == dossier_id).order_by(col(DossierFile.created), col(DossierFile.id))
     ).all()
@@ -189,7 +191,7 @@ def file_of(session: ScopedSession, dossier_id: str, file_id: str) -> DossierFil
     """
     found = session.exec(select(DossierFile).where(DossierFile.id == file_id, DossierFile.dossier_id == dossier_id)).first()
     if found is None:
-        raise NotFound("Ce fichier n’existe pas, ou vous n’avez pas le droit de le lire.")
+        raise NotFound(_messages("file.unseen"))
     return found
 
 

@@ -17,12 +17,14 @@ from core import clock
 from core.database import Database
 from core.errors import TabellionError
 from core.identifiers import new_id
+from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import PLATFORM
 from flows.engine.execution import Engine
 from flows.engine.models import Schedule
 
 _log = structlog.get_logger()
+_messages = Catalogue("flows.engine")
 _schedule: Table = Schedule.__table__  # type: ignore[attr-defined]
 
 Run = Callable[[Platform, str], None]
@@ -73,7 +75,7 @@ def _perform(engine: Engine, name: str, run: Run) -> None:
         trouble = str(error)
         _log.warning("schedule.troubled", name=name, reason=trouble)
     except Exception:  # noqa: BLE001 - a fault of ours must not end the schedule: logged whole, told to the operator, run again
-        trouble = "erreur interne : voir le journal technique"
+        trouble = _messages("schedule.fault")
         _log.exception("schedule.failed", name=name)
     finally:
         engine.leases.release(lease)

@@ -17,12 +17,14 @@ from core import clock, journal
 from core.database import Database
 from core.errors import Conflict, NotFound, TabellionError
 from core.identifiers import new_id
+from core.messages import Catalogue
 from core.principal import PLATFORM
 from core.problems import Problem
 from flows.engine.models import Dossier, DossierFile, Schedule, Step
 from flows.engine.table import Flow, On, Row, Wait
 from flows.engine.work import Advance, KeptFile
 
+_messages = Catalogue("flows.engine")
 DEADLINE = "deadline"
 DEADLINE_QUEUE = "cpu"
 _step: Table = Step.__table__  # type: ignore[attr-defined]
@@ -205,9 +207,9 @@ def resume(database: Database, flow: Flow, dossier_id: str, actor: str) -> None:
         connection = session.connection()
         row = connection.execute(select(_dossier).where(_dossier.c.id == dossier_id).with_for_update()).first()
         if row is None:
-            raise NotFound("Ce dossier n’existe pas.")
+            raise NotFound(_messages("dossier.unknown"))
         if row.parked is None:
-            raise Conflict("Ce dossier n’est pas mis de côté : il n’y a rien à reprendre.")
+            raise Conflict(_messages("dossier.not_parked"))
         _enter(connection, flow, dossier_id, row.organisation_id, row.state)
         _journal(session, row.organisation_id, dossier_id, "dossier.resumed", {"state": row.state}, actor)
 

@@ -15,7 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import NotFound
+from core.messages import Catalogue
 from core.platform import Platform
+
+_messages = Catalogue("flows.engine")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ class Work:
         for kept in reversed(self.files):
             if kept.role == role:
                 return kept
-        raise NotFound(f"Le dossier n’a pas de document « {role} ».")
+        raise NotFound(_messages("file.missing", role=role))
 
     def has(self, role: str) -> bool:
         """Tell whether the dossier has a document of that role."""

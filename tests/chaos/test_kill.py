@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import subprocess
 import time
@@ -9,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import pika
 import pytest
 from sqlmodel import select
 
@@ -90,15 +93,18 @@ def test_every_message_doubled_delivers_once_and_seals_once(town: Town, monkeypa
 class PrivateRedis:
     """A Redis of the test's own that keeps nothing on disk: killed, it forgets every message."""
 
-    def __init__(self) -> None:
-        self.port = free_port()
+    def __init__(self, folder: Path) -> None:
+        port = free_port()
+        self.url = f"redis://127.0.0.1:{port}/0"
+        self._command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        self._ping = ["redis-cli", "-p", str(port), "ping"]
+        self._log = folder / "redis.log"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        ping = ["redis-cli", "-p", str(self.port), "ping"]
-        wait_until(lambda: subprocess.run(ping, capture_output=True, check=False).stdout == b"PONG\n")
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(self._command, stdout=log)
+        wait_until(lambda: subprocess.run(self._ping, capture_output=True, check=False).stdout == b"PONG\n")
 
     def kill(self) -> None:
         assert self._process is not None
@@ -106,25 +112,66 @@ class PrivateRedis:
         self._process.wait()
 
 
-@pytest.fixture
-def private_redis() -> Iterator[PrivateRedis]:
-    redis = PrivateRedis()
-    redis.start()
-    yield redis
-    redis.kill()
+class PrivateRabbit:
+    """A RabbitMQ node of the test's own: killed, its channels break and its queues come back from disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self._port = free_port()
+        self.url = f"amqp://guest:guest@127.0.0.1:{self._port}"
+        configuration = folder / "rabbitmq.conf"
+        configuration.write_text(f"listeners.tcp.1 = 127.0.0.1:{self._port}\n")
+        self._environment = {
+            **os.environ,
+            "HOME": str(folder),
+            "RABBITMQ_NODENAME": f"chaos{self._port}@localhost",
+            "RABBITMQ_DIST_PORT": str(free_port()),
+            "RABBITMQ_CONFIG_FILE": str(configuration),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
+            "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(folder / "logs"),
+        }
+        self._log = folder / "rabbitmq.out"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                ["/usr/lib/rabbitmq/bin/rabbitmq-server"], env=self._environment, stdout=log, stderr=log, start_new_session=True
+            )
+        wait_until(self._answers, 60)
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(pika.exceptions.AMQPError):
+            pika.BlockingConnection(pika.URLParameters(self.url)).close()
+            return True
+        return False
+
+    def kill(self) -> None:
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+
+@pytest.fixture(params=[PrivateRedis, PrivateRabbit])
+def private_broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PrivateRedis | PrivateRabbit]:
+    broker: PrivateRedis | PrivateRabbit = request.param(tmp_path)
+    broker.start()
+    yield broker
+    broker.kill()
 
 
 @pytest.mark.parametrize("shape", ["postgresql-redis"], indirect=True)
-def test_a_broker_killed_with_all_its_messages_loses_nothing(town: Town, shape: Shape, private_redis: PrivateRedis) -> None:
-    url = f"redis://127.0.0.1:{private_redis.port}/0"
-    environment = environment_of(town, Shape(shape.name, shape.database_url, url))
+def test_a_broker_killed_again_and_again_loses_nothing(
+    town: Town, shape: Shape, private_broker: PrivateRedis | PrivateRabbit
+) -> None:
+    environment = environment_of(town, Shape(shape.name, shape.database_url, private_broker.url))
     dossiers = [town.push(f"PES_BROKER_{rank}") for rank in range(6)]
     with worker(environment):
         wait_until(lambda: states(town)["received"] < len(dossiers), 60, lambda: f"{states(town)}")
-        for _ in range(3):
-            private_redis.kill()
+        for _ in range(2):
+            private_broker.kill()
             time.sleep(0.5)
-            private_redis.start()
+            private_broker.start()
             time.sleep(1)
         wait_until(lambda: states(town) == {"archived": len(dossiers)}, 90, lambda: f"{states(town)}")
     assert_each_delivered_and_sealed_once(town, dossiers)

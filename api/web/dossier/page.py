@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 
 from api import downloads, records
 from api.v1.shapes import has_ended
+from api.web.dossier.objections import objections
 from api.web.pages import render
 from api.web.visitor import Fields, Parts, SignedIn, Visitor
 from api.words import day, label
@@ -137,6 +138,7 @@ def _context(visitor: Visitor, followed: Followed) -> dict[str, Any]:
         "files": seen.files,
         "problems": seen.problems[:_PROBLEMS],
         "problem_count": len(seen.problems),
+        "objections": objections(dossier.facts)[:_PROBLEMS],
         "trouble": seen.step.trouble if seen.step else None,
         "behind": behind,
         "ahead": ahead,

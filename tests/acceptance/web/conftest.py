@@ -39,6 +39,19 @@ _PROBLEMS = [
     Problem("B12", Severity.WARNING, "Le total diffère de la somme des lignes.", line=1204, found="41 230,12"),
 ]
 
+_ACQUIT = {
+    "answer": "refused",
+    "elements": [
+        {
+            "domain": "5",
+            "accepted": False,
+            "bordereau": "118",
+            "anomalies": [],
+            "pieces": [{"number": "12", "anomalies": [{"code": "ERREUR_METIER", "label": "1971 - tiers inconnu"}], "lines": []}],
+        }
+    ],
+}
+
 
 @dataclass(frozen=True)
 class Site:
@@ -60,6 +73,7 @@ def site(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
         rejected = add_dossier(
             platform, owner, "PESALR2_21400999500017_119", "rejected", problems=[problem.as_json() for problem in _PROBLEMS]
         )
+        refused = add_dossier(platform, owner, "PESALR2_21400999500017_121", "refused", facts=_FACTS | {"acquit": _ACQUIT})
         parked = add_dossier(platform, owner, "PESALR2_21400999500017_120", "signed", parked="La passerelle est inconnue (R14).")
         sent = add_dossier(platform, owner, "PESALR2_21400999500017_118", "sent", facts=_FACTS)
         yield Site(
@@ -70,6 +84,7 @@ def site(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
                 "list, empty": "/dossiers?q=introuvable",
                 "dossier, under way": f"/dossiers/{sent}",
                 "dossier, rejected": f"/dossiers/{rejected}",
+                "dossier, refused": f"/dossiers/{refused}",
                 "dossier, parked": f"/dossiers/{parked}",
                 "dossier, archived": f"/dossiers/{archived}",
                 "record": f"/archives/{add_record(platform, owner, archived, stamped=True)}",

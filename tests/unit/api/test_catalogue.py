@@ -10,7 +10,7 @@ import pytest
 
 from api import words
 from core.messages import speaking
-from flows.engine.table import End
+from flows.engine.table import End, On
 from flows.registry import FLOWS
 
 API = Path(words.__file__).parent
@@ -46,6 +46,26 @@ def test_every_state_outcome_and_flow_has_words(flow) -> None:
         assert f"sentence.{state}" in words.messages
         for outcome in () if isinstance(row, End) else row.leads:
             assert f"outcome.{outcome}" in words.messages
+
+
+def journal_kinds() -> set[str]:
+    """Everything that the journal can say: by the flows' tables, and by name in the code."""
+    kinds = set()
+    for flow in FLOWS.values():
+        for row in flow.rows.values():
+            actor = flow.actor(row.stage) if isinstance(row, On) else flow.name
+            kinds |= {f"{actor}.{outcome}" for outcome in row.leads} | {f"{actor}.postponed", f"{actor}.parked"}
+    for path in (*(API.parent / "flows").rglob("*.py"), *(API.parent / "archive").rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        kinds |= set(re.findall(r'kind="(\w+\.[\w.]+)"', text))
+        kinds |= {f"{path.parent.name}.some_stage.{noted}" for noted in re.findall(r'\.note\("(\w+)"', text)}
+    return kinds
+
+
+def test_everything_that_the_journal_can_say_has_words() -> None:
+    kinds = journal_kinds()
+    assert {"dossier.received", "record.sealed", "helios.check.refused", "helios.some_stage.intended"} <= kinds
+    assert [kind for kind in sorted(kinds) if " · " in words.told(kind)] == []
 
 
 @pytest.mark.parametrize(

@@ -12,15 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from archive.canonical import NotCanonical, canonical_bytes, read_canonical
 from archive.evidence import BrokenChain, prove, sums
 from archive.head import Head
 from archive.package import Package, PackageFile
 from archive.pes import pes_package
 from archive.stored_zip import stored_zip
 from archive.verification import CheckState, EvidenceReport, EvidenceVerdict, verify_evidence
+from core.canonical import NotCanonical
 from core.errors import UnreadableInput
-from core.journal import canonical
 from signing.pki import TestAuthority
 from signing.timestamp.simulator import TsaSimulator
 from signing.trust import TrustStore
@@ -221,22 +220,6 @@ def test_the_guide_for_the_expert_is_in_french_and_holds_the_values_expected(sou
     assert guide.startswith("FICHIER DE PREUVE")
     assert package.sha256 in guide
     assert "openssl ts -verify" in guide
-
-
-def test_canonical_json_has_one_form_only():
-    value = {"b": 1, "a": ["é", None, True, {"z": "\n", "y": -5}]}
-    data = canonical_bytes(value)
-    assert data == '{"a":["é",null,true,{"y":-5,"z":"\\n"}],"b":1}'.encode()
-    assert read_canonical(data) == value
-    assert canonical(value) == data
-    for other in (b'{"a":1, "b":2}', b'{"b":1,"a":2}', b'{"a":1,"a":1}', b"[]", b"1", b"{", b'{"a":1.0}', b"\xff", b"{}\n"):
-        with pytest.raises(NotCanonical):
-            read_canonical(other)
-    with pytest.raises(NotCanonical):
-        read_canonical(b'{"a":' + b"[" * 100_000)
-    for bad in ({"a": 1.5}, {"é": 1}, {"a": {1: 2}}, {"a": 2**53}, {"a": b""}):
-        with pytest.raises(TypeError):
-            canonical_bytes(bad)
 
 
 def test_a_head_is_read_back_from_its_own_bytes_only(notary: Notary, package: Package):

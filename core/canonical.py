@@ -10,7 +10,9 @@ import json
 from typing import Any
 
 from core.errors import UnreadableInput
+from core.messages import Catalogue
 
+_messages = Catalogue("core")
 _LARGEST_INTEGER = 2**53 - 1
 
 
@@ -23,6 +25,7 @@ def canonical_bytes(value: dict[str, Any]) -> bytes:
 
     Raises:
         TypeError: it holds something that has no single form on every platform.
+        ValueError: a text holds half of a surrogate pair, which UTF-8 cannot write.
     """
     _refuse_ambiguous(value)
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
@@ -38,9 +41,9 @@ def read_canonical(data: bytes) -> dict[str, Any]:
         value = json.loads(data)
         same = isinstance(value, dict) and canonical_bytes(value) == data
     except (ValueError, TypeError, RecursionError) as error:
-        raise NotCanonical(str(error)) from error
+        raise NotCanonical(_messages("canonical.refused")) from error
     if not same:
-        raise NotCanonical("not the canonical form of a JSON object")
+        raise NotCanonical(_messages("canonical.refused"))
     return dict(value)
 
 
