@@ -1,7 +1,8 @@
 """The database: SQLite or PostgreSQL behind the same sessions, each opened for a principal and seeing only what it may see.
 
 The filter between organisations sits in the session, not in the queries: every ORM query on an ``Owned`` table is narrowed,
-and every object written is checked. The platform's own principal sees everything.
+every object written is checked, and a statement that can be neither is refused. The platform's own principal sees everything;
+what is executed on the session's connection is its module's own business.
 """
 
 from __future__ import annotations
@@ -141,14 +142,18 @@ def _begin_sqlite(connection: Connection) -> None:
 @event.listens_for(ScopedSession, "do_orm_execute")
 def _narrow(state: ORMExecuteState) -> None:
     session = state.session
-    if isinstance(session, ScopedSession) and not session.principal.everywhere:
-        visible = session.principal.organisations
-        state.statement = state.statement.options(
-            *(
-                with_loader_criteria(table, col(table.organisation_id).in_(visible), include_aliases=True)
-                for table in Owned.__subclasses__()
-            )
+    if not isinstance(session, ScopedSession) or session.principal.everywhere:
+        return
+    if not (state.is_orm_statement and state.is_select):
+        # Neither a bare table, nor SQL text, nor a bulk write (which could move rows to others) can be narrowed.
+        raise TypeError("a narrowed session reads by ORM queries and writes by objects")
+    visible = session.principal.organisations
+    state.statement = state.statement.options(
+        *(
+            with_loader_criteria(table, col(table.organisation_id).in_(visible), include_aliases=True)
+            for table in Owned.__subclasses__()
         )
+    )
 
 
 @event.listens_for(ScopedSession, "before_flush")

@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     http_port: int = Field(8000, ge=0, le=65535)
     public_url: str = ""
     upload_limit: int = Field(128 * 1024 * 1024, gt=0)
-    worker_threads: int = Field(4, ge=1, le=64)
+    worker_threads: int = Field(8, ge=1, le=64)
     lease_seconds: float = Field(60.0, gt=0)
     redelivery_seconds: float = Field(60.0, gt=0)
     window: int = Field(100, ge=1)

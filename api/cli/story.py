@@ -20,7 +20,7 @@ from api.embedded import Embedded, embedded
 from archive.verification import EvidenceVerdict, verify_evidence
 from core import clock, logs
 from core.errors import TabellionError, Unavailable
-from core.messages import Catalogue
+from core.messages import Catalogue, current_locale
 from core.settings import load_settings
 from schemas.pes.sample import Authority, Sample, write_sample
 from signing.trust import TrustStore
@@ -58,7 +58,8 @@ def _push_and_follow(running: Embedded) -> bool:
         name = f"PESALR1_{SIRET}_{moment:%Y%m%d%H%M%S%f}"
         # Each run has its own number of bordereau: Hélios refuses one that it knows.
         first = int(moment.timestamp()) % 9_000_000 + 1
-        write_sample(Sample(name, Authority(siret=SIRET), first_bordereau=first, issued=moment.date()), sample)
+        authority = Authority(siret=SIRET, name="COMMUNE DE VALMORIN")
+        write_sample(Sample(name, authority, first_bordereau=first, issued=moment.date()), sample)
         dossier = caller.deposit(sample)
         console.print(_t("demo.deposited", name=name, dossier=dossier))
         state = _follow(caller, dossier)
@@ -109,7 +110,8 @@ class _Caller:
     def __init__(self, running: Embedded) -> None:
         address = urlsplit(running.address)
         self._host, self._port = address.hostname or "127.0.0.1", address.port
-        self._token = running.demonstration.token if running.demonstration else ""
+        token = running.demonstration.token if running.demonstration else ""
+        self._known = {"Authorization": f"Bearer {token}", "Accept-Language": current_locale()}
 
     def deposit(self, path: Path) -> str:
         boundary = "----tabellion"
@@ -130,7 +132,7 @@ class _Caller:
     def ask(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(self._host, self._port, timeout=60)
         try:
-            connection.request(method, path, body, {"Authorization": f"Bearer {self._token}", **(headers or {})})
+            connection.request(method, path, body, {**self._known, **(headers or {})})
             answer = connection.getresponse()
             return answer.status, answer.read()
         finally:

@@ -62,7 +62,8 @@ def check(work: Work) -> Advance:
         )
         facts = document.facts() if document else {}
         del document
-    problems = report.problems
+    # S01 asks for a signature before sending: where we sign, that is the next stage's work and no remark to the depositor.
+    problems = [problem for problem in report.problems if not (signs_here and problem.rule == "S01")]
     header: dict[str, Any] = facts.get("header", {})
     if report.kind in {"pes-acquit", "pes-retour", "pes-acquit-retour"}:
         problems = [*problems, _wrong_kind(report.kind)]
@@ -117,7 +118,8 @@ def sign(work: Work) -> Advance:
             verdict = verify(source, trust=trust_store(work.platform.settings.trust_dir))
             return Advance("kept", files=(_renamed(kept), _report(work, verdict.as_json())))
         target = work.folder / "sealed.xml"
-        verdict = seal(source, target, ours.signer(), ours.context())
+        seal(source, target, ours.signer(), ours.context())
+        verdict = verify(target, trust=trust_store(work.platform.settings.trust_dir))
     sealed = work.keep("signed", target, kept.name, kept.media_type)
     return Advance("sealed", files=(sealed, _report(work, verdict.as_json())))
 

@@ -1,0 +1,102 @@
+"""SIREN and SIRET: none can be built wrong."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from core.errors import UsageError
+from core.identifiers import Siren, Siret, luhn_holds, new_id
+from core.messages import speaking
+
+# Invented, with right keys; the last ones are La Poste's, whose SIREN is in the rule itself.
+GOOD = "214009995"
+POSTE_BY_FIVE = "35600000000014"
+POSTE_BY_LUHN = "35600000000048"
+
+
+def luhn_key(digits: str) -> str:
+    return next(key for key in "0123456789" if luhn_holds(digits + key))
+
+
+def test_the_key_of_a_number_is_the_luhn_one() -> None:
+    assert luhn_holds("79927398713")  # the example that textbooks use
+    for key in "012456789":
+        assert not luhn_holds(f"7992739871{key}")
+
+
+def test_a_right_siren_is_kept_as_digits() -> None:
+    assert Siren(GOOD) == GOOD
+    assert isinstance(Siren(GOOD), str)
+
+
+@pytest.mark.parametrize("written", ["214 009 995", " 214009995 ", "214\u00a0009\u00a0995", "214\u202f009\u202f995", "2 1 4 0 0 9 9 9 5"])
+def test_spaces_of_any_kind_are_left_out(written: str) -> None:
+    assert Siren(written) == GOOD
+
+
+@pytest.mark.parametrize("wrong", ["", "21400999", "2140099950", "21400999A", "214.009.995", "٢١٤٠٠٩٩٩٥", "²14009995", "-21400999"])
+def test_what_is_not_nine_digits_is_no_siren(wrong: str) -> None:
+    with pytest.raises(UsageError, match="9 chiffres"):
+        Siren(wrong)
+
+
+def test_one_wrong_digit_or_two_swapped_are_found_by_the_key() -> None:
+    for wrong in ("314009995", "214009994", "241009995"):
+        with pytest.raises(UsageError, match="clé de contrôle"):
+            Siren(wrong)
+
+
+def test_a_siret_is_fourteen_digits_over_which_the_key_holds_and_knows_its_siren() -> None:
+    digits = GOOD + "0001"
+    siret = Siret(digits + luhn_key(digits))
+    assert siret.siren == GOOD
+    assert isinstance(siret.siren, Siren)
+    with pytest.raises(UsageError, match="14 chiffres"):
+        Siret(GOOD)
+    with pytest.raises(UsageError, match="SIRET"):
+        Siret(digits + str((int(luhn_key(digits)) + 1) % 10))
+
+
+def test_an_establishment_of_la_poste_may_hold_by_the_sum_of_its_digits() -> None:
+    assert not luhn_holds(POSTE_BY_FIVE)
+    assert sum(map(int, POSTE_BY_FIVE)) % 5 != 0 or Siret(POSTE_BY_FIVE)
+    by_five = next(
+        number for number in (f"356000000{rank:05d}" for rank in range(100)) if sum(map(int, number)) % 5 == 0 and not luhn_holds(number)
+    )
+    assert Siret(by_five).siren == "356000000"
+
+
+def test_the_exception_is_for_la_poste_only() -> None:
+    number = next(
+        number
+        for number in (f"{GOOD}{rank:05d}" for rank in range(100))
+        if sum(map(int, number)) % 5 == 0 and not luhn_holds(number)
+    )
+    with pytest.raises(UsageError, match="clé de contrôle"):
+        Siret(number)
+
+
+def test_a_model_says_why_a_number_is_wrong() -> None:
+    class Form(BaseModel):
+        siren: Siren
+
+    assert isinstance(Form(siren="214 009 995").siren, Siren)  # type: ignore[arg-type]
+    with pytest.raises(ValidationError, match="n’est pas un SIREN"):
+        Form(siren="1")  # type: ignore[arg-type]
+    with speaking("en"), pytest.raises(ValidationError, match="is no SIREN"):
+        Form(siren="1")  # type: ignore[arg-type]
+    with pytest.raises(ValidationError):
+        Form(siren="9" * 1000)  # type: ignore[arg-type]
+
+
+def test_a_long_text_is_not_quoted_whole() -> None:
+    with pytest.raises(UsageError) as refused:
+        Siren("x" * 10_000)
+    assert len(str(refused.value)) < 200
+
+
+def test_our_own_identifiers_are_26_characters_and_all_differ() -> None:
+    made = {new_id() for _ in range(1000)}
+    assert len(made) == 1000
+    assert {len(identifier) for identifier in made} == {26}
