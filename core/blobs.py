@@ -210,7 +210,8 @@ class ObjectStore:
         ]
         if not versions:
             raise ObjectMissing(_messages("s3.not_sealed"))
-        oldest = min(versions, key=lambda found: found.last_modified or clock.now())
+        # Times may come in whole seconds; within one, S3 lists the newest version first (ListObjectVersions).
+        oldest = min(reversed(versions), key=lambda found: found.last_modified or clock.now())
         return str(oldest.version_id)
 
     def _check_sealed(self, key: str, version: str, sha256: str, size: int) -> None:

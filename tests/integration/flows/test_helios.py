@@ -166,3 +166,32 @@ def test_no_name_and_no_address_of_a_person_enters_the_journal(town: Town) -> No
     text = json.dumps(leaves)
     assert "PAPETERIE" not in text
     assert "FR76" not in text
+
+
+BOMB = b'<?xml version="1.0" encoding="ISO-8859-1"?>\n<!DOCTYPE b [<!ENTITY a "aaaaaaaaaa">' + b"".join(
+    b'<!ENTITY a%d "%s">' % (rank, b"&a%d;" % (rank - 1) * 10 if rank else b"&a;" * 10) for rank in range(12)
+)
+BAD_DOCUMENTS = {
+    "a letter": (b"Madame, Monsieur,", {"R01"}),
+    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), {"R01"}),
+    "a DOCTYPE": (b'<?xml version="1.0" encoding="ISO-8859-1"?>\n<!DOCTYPE x SYSTEM "file:///etc/passwd"><x>&y;</x>', {"R02"}),
+    "an entity bomb": (BOMB + b"]><b>&a11;</b>", {"R02"}),
+    "an unknown encoding": (b'<?xml version="1.0" encoding="martian"?><x/>', {"R03"}),
+    "another document": (b'<?xml version="1.0" encoding="ISO-8859-1"?>\n<letter/>', {"R05"}),
+    "ten thousand levels": (b'<?xml version="1.0" encoding="ISO-8859-1"?>\n' + b"<a>" * 10_000 + b"</a>" * 10_000, {"R01"}),
+}
+
+
+def test_whatever_is_sent_is_answered_with_its_rule_and_never_breaks_a_worker(town: Town) -> None:
+    with town.at_work():
+        ended = {}
+        for name, (content, _) in BAD_DOCUMENTS.items():
+            path = town.folder / f"{name}.xml"
+            path.write_bytes(content)
+            ended[name] = town.deposit(path)
+        for name, (_, rules) in BAD_DOCUMENTS.items():
+            dossier = town.wait_for(ended[name], "rejected")
+            found = {problem["rule"] for problem in dossier.problems}
+            assert rules <= found, f"{name}: {sorted(found)}"
+            assert all(problem["message"] for problem in dossier.problems)
+    assert town.played.gateway.received() == []

@@ -9,10 +9,8 @@ from core.errors import UsageError
 from core.identifiers import Siren, Siret, luhn_holds, new_id
 from core.messages import speaking
 
-# Invented, with right keys; the last ones are La Poste's, whose SIREN is in the rule itself.
-GOOD = "214009995"
-POSTE_BY_FIVE = "35600000000014"
-POSTE_BY_LUHN = "35600000000048"
+GOOD = "214009995"  # invented, with a right key
+LA_POSTE = "356000000"  # named by the rule itself; the establishments below are invented
 
 
 def luhn_key(digits: str) -> str:
@@ -30,12 +28,16 @@ def test_a_right_siren_is_kept_as_digits() -> None:
     assert isinstance(Siren(GOOD), str)
 
 
-@pytest.mark.parametrize("written", ["214 009 995", " 214009995 ", "214\u00a0009\u00a0995", "214\u202f009\u202f995", "2 1 4 0 0 9 9 9 5"])
+@pytest.mark.parametrize(
+    "written", ["214 009 995", " 214009995 ", "214\u00a0009\u00a0995", "214\u202f009\u202f995", "2 1 4 0 0 9 9 9 5"]
+)
 def test_spaces_of_any_kind_are_left_out(written: str) -> None:
     assert Siren(written) == GOOD
 
 
-@pytest.mark.parametrize("wrong", ["", "21400999", "2140099950", "21400999A", "214.009.995", "٢١٤٠٠٩٩٩٥", "²14009995", "-21400999"])
+@pytest.mark.parametrize(
+    "wrong", ["", "21400999", "2140099950", "21400999A", "214.009.995", "٢١٤٠٠٩٩٩٥", "²14009995", "-21400999"]
+)
 def test_what_is_not_nine_digits_is_no_siren(wrong: str) -> None:
     with pytest.raises(UsageError, match="9 chiffres"):
         Siren(wrong)
@@ -58,13 +60,16 @@ def test_a_siret_is_fourteen_digits_over_which_the_key_holds_and_knows_its_siren
         Siret(digits + str((int(luhn_key(digits)) + 1) % 10))
 
 
-def test_an_establishment_of_la_poste_may_hold_by_the_sum_of_its_digits() -> None:
-    assert not luhn_holds(POSTE_BY_FIVE)
-    assert sum(map(int, POSTE_BY_FIVE)) % 5 != 0 or Siret(POSTE_BY_FIVE)
-    by_five = next(
-        number for number in (f"356000000{rank:05d}" for rank in range(100)) if sum(map(int, number)) % 5 == 0 and not luhn_holds(number)
-    )
-    assert Siret(by_five).siren == "356000000"
+@pytest.mark.parametrize("by_the_sum", ["35600000000001", "35600000000010", "35600000000015"])
+def test_an_establishment_of_la_poste_may_hold_by_the_sum_of_its_digits(by_the_sum: str) -> None:
+    assert not luhn_holds(by_the_sum)
+    assert Siret(by_the_sum).siren == LA_POSTE
+
+
+def test_an_establishment_of_la_poste_may_hold_by_luhn_too_and_one_of_them_must() -> None:
+    assert Siret("35600000000014").siren == LA_POSTE
+    with pytest.raises(UsageError, match="clé de contrôle"):
+        Siret("35600000000002")
 
 
 def test_the_exception_is_for_la_poste_only() -> None:
