@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -31,6 +31,7 @@ _messages = Catalogue("core")
 _READY_WITHIN = 30.0
 _GRPC_OFFSET = 10_000
 _HIGHEST = 55_000
+_VOLUMES = 2_000
 
 
 class S3Server:
@@ -83,11 +84,11 @@ class S3Server:
 
     def _end_orphan(self) -> None:
         # A parent that was killed leaves its server behind; two servers on one folder would ruin it.
-        path = self.folder / "pid"
-        pid = int(path.read_text()) if path.exists() else 0
+        pid = _number_in(self.folder / "pid")
         deadline = time.monotonic() + 10
         while pid and self._serves_this_folder(pid):
-            os.kill(pid, signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL)
             time.sleep(0.2)
 
     def _serves_this_folder(self, pid: int) -> bool:
@@ -104,11 +105,13 @@ class S3Server:
             *("-s3.port.iceberg=0", "-s3.port.lance=0", f"-s3.config={self.folder / 'identities.json'}"),
             *(f"-master.port={self.port - 3}", f"-volume.port={self.port - 2}", f"-filer.port={self.port - 1}"),
             f"-s3.port={self.port}",
+            # Left to itself it allows as many volumes as gigabytes are free, and each bucket takes one from its first object on.
+            f"-volume.max={_VOLUMES}",
         ]
 
     def _free_port(self) -> int:
         path = self.folder / "port"
-        port = int(path.read_text()) if path.exists() else 0
+        port = _number_in(path)
         if not port or not _all_free(port):
             port = _free_ports()
             path.write_text(str(port))
@@ -149,6 +152,12 @@ def store_running_in(folder: Path, prefix: str) -> ObjectStore:
     return ObjectStore(f"http://127.0.0.1:{port}", access_key, secret_key, prefix)
 
 
+def _number_in(path: Path) -> int:
+    """Return the number in a file; 0 when there is none, as after a crash that cut the writing short."""
+    written = path.read_text() if path.exists() else ""
+    return int(written) if written.isdecimal() else 0
+
+
 def _credentials(folder: Path) -> tuple[str, str]:
     path = folder / "identities.json"
     if not path.exists():
@@ -156,8 +165,10 @@ def _credentials(folder: Path) -> tuple[str, str]:
         folder.chmod(0o700)
         credentials = [{"accessKey": secrets.token_hex(10), "secretKey": secrets.token_urlsafe(30)}]
         identities = {"identities": [{"name": "tabellion", "credentials": credentials, "actions": ["Admin"]}]}
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(identities), encoding="utf-8")
+        unfinished = path.with_suffix(".new")
+        unfinished.touch(mode=0o600)
+        unfinished.write_text(json.dumps(identities), encoding="utf-8")
+        unfinished.replace(path)
     credential = json.loads(path.read_text(encoding="utf-8"))["identities"][0]["credentials"][0]
     return credential["accessKey"], credential["secretKey"]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from api.cli.output import errors, status_of
 from core.errors import TabellionError
@@ -23,10 +24,16 @@ with speaking(LANGUAGE):
     db = typer.Typer(help=_t("db.help"), no_args_is_help=True)
     archive = typer.Typer(help=_t("archive.help"), no_args_is_help=True)
     schemas = typer.Typer(help=_t("schemas.help"), no_args_is_help=True)
+    organisations = typer.Typer(help=_t("organisation.help"), no_args_is_help=True)
+    people = typer.Typer(help=_t("person.help"), no_args_is_help=True)
+    tokens = typer.Typer(help=_t("token.help"), no_args_is_help=True)
+    configurations = typer.Typer(help=_t("configure.help"), no_args_is_help=True)
     Files = Annotated[list[Path], typer.Argument(help=_t("files"), show_default=False)]
     Json = Annotated[bool, typer.Option("--json", help=_t("json"))]
     Trust = Annotated[Path | None, typer.Option("--trust", help=_t("trust"), file_okay=False)]
     At = Annotated[str | None, typer.Option("--at", help=_t("at"), metavar="AAAA-MM-JJ")]
+    Owner = Annotated[str, typer.Option("--organisation", help=_t("organisation.which"), show_default=False)]
+    PasswordFile = Annotated[Path | None, typer.Option("--password-file", help=_t("person.password_file"), dir_okay=False)]
 
     @app.command(help=_t("check.help"))
     def check(
@@ -172,10 +179,108 @@ with speaking(LANGUAGE):
 
         documents.import_schemas(source)
 
+    @app.command(help=_t("resume.help"))
+    def resume(dossier: Annotated[str, typer.Argument(help=_t("dossier"))]) -> None:
+        """Take up a dossier that was set aside."""
+        from api.cli import administration
+
+        administration.resume(dossier)
+
+    @app.command(help=_t("responses.help"))
+    def responses(as_json: Json = False) -> None:
+        """List the responses that wait for a person."""
+        from api.cli import administration
+
+        administration.list_responses(as_json)
+
+    @organisations.command("open", help=_t("organisation.open"))
+    def open_organisation(
+        name: Annotated[str, typer.Argument(help=_t("organisation.name"), show_default=False)],
+        siret: Annotated[str, typer.Option(help=_t("organisation.siret"), show_default=False)],
+        parent: Annotated[str | None, typer.Option(help=_t("organisation.parent"))] = None,
+        as_json: Json = False,
+    ) -> None:
+        """Open an organisation."""
+        from api.cli import administration
+
+        administration.open_organisation(name, siret=siret, parent=parent, as_json=as_json)
+
+    @organisations.command("list", help=_t("organisation.list"))
+    def list_organisations(as_json: Json = False) -> None:
+        """List the organisations."""
+        from api.cli import administration
+
+        administration.list_organisations(as_json)
+
+    @people.command("add", help=_t("person.add"))
+    def add_person(
+        email: Annotated[str, typer.Argument(help=_t("person.email"), show_default=False)],
+        name: Annotated[str, typer.Option(help=_t("person.name"), show_default=False)],
+        organisation: Owner,
+        role: Annotated[str, typer.Option(help=_t("person.role"), metavar="agent|operateur|archiviste", show_default=False)],
+        password_file: PasswordFile = None,
+        as_json: Json = False,
+    ) -> None:
+        """Add a person."""
+        from api.cli import administration
+
+        administration.add_somebody(
+            email, name=name, organisation=organisation, role=role, password_file=password_file, as_json=as_json
+        )
+
+    @tokens.command("issue", help=_t("token.issue"))
+    def issue_token(
+        name: Annotated[str, typer.Argument(help=_t("token.name"), show_default=False)],
+        organisation: Owner,
+        days: Annotated[int, typer.Option(help=_t("token.days"), min=1, max=3650)] = 365,
+        read_only: Annotated[bool, typer.Option("--read-only", help=_t("token.read_only"))] = False,
+        as_json: Json = False,
+    ) -> None:
+        """Issue a token."""
+        from api.cli import administration
+
+        administration.issue(name, organisation=organisation, days=days, read_only=read_only, as_json=as_json)
+
+    @tokens.command("revoke", help=_t("token.revoke"))
+    def revoke_token(token: Annotated[str, typer.Argument(help=_t("token.id"), metavar="ID", show_default=False)]) -> None:
+        """Revoke a token."""
+        from api.cli import administration
+
+        administration.revoke(token)
+
+    @configurations.command("gateway", help=_t("gateway.help"))
+    def configure_gateway(
+        file: Annotated[Path, typer.Argument(help=_t("gateway.file"), show_default=False)], organisation: Owner
+    ) -> None:
+        """Configure the gateway."""
+        from api.cli import administration
+
+        administration.configure_gateway(file, organisation=organisation)
+
+    @configurations.command("seal", help=_t("seal.help"))
+    def configure_seal(
+        file: Annotated[Path, typer.Argument(help=_t("seal.file"), show_default=False)],
+        organisation: Owner,
+        city: Annotated[str, typer.Option(help=_t("seal.city"), show_default=False)],
+        postal_code: Annotated[str, typer.Option(help=_t("seal.postal_code"), show_default=False)],
+        role: Annotated[str, typer.Option(help=_t("seal.role"))] = "Ordonnateur",
+        password_file: PasswordFile = None,
+    ) -> None:
+        """Configure the server seal."""
+        from api.cli import administration
+
+        administration.configure_seal(
+            file, organisation=organisation, city=city, postal_code=postal_code, role=role, password_file=password_file
+        )
+
 
 app.add_typer(db, name="db")
 app.add_typer(archive, name="archive")
 app.add_typer(schemas, name="schemas")
+app.add_typer(organisations, name="organisation")
+app.add_typer(people, name="person")
+app.add_typer(tokens, name="token")
+app.add_typer(configurations, name="configure")
 
 
 def _day(text: str | None) -> date | None:
@@ -193,7 +298,7 @@ def main() -> None:
         try:
             app()
         except TabellionError as error:
-            errors.print(f"[bold red]✗[/] {error}")
+            errors.print(f"[bold red]✗[/] {escape(str(error))}")
             sys.exit(status_of(error))
         except KeyboardInterrupt:
             sys.exit(130)

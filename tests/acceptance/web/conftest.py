@@ -61,7 +61,7 @@ class Site:
     pages: dict[str, str]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The site, furnished."""
     with web_service(s3, tmp_path_factory.mktemp("site")) as service:
@@ -96,7 +96,7 @@ def site(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
         )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium, as the machine has it: nothing is downloaded."""
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

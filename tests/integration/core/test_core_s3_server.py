@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +16,6 @@ import pytest
 from core.blobs import ObjectStore
 from core.errors import Misconfigured, TabellionError
 from core.s3_server import S3Server, s3_server, store_running_in
-from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
 PARENT = """
@@ -69,6 +67,7 @@ def test_what_is_kept_is_still_there_after_a_restart_at_the_same_address(tmp_pat
         store.prepare()
         blob = store.put(io.BytesIO(b"document"))
         endpoint, pid = server.endpoint, pid_in(tmp_path / "s3")
+        assert lives(pid)
     assert not lives(pid)
     with s3_server(tmp_path / "s3") as server:
         assert server.endpoint == endpoint
@@ -78,27 +77,26 @@ def test_what_is_kept_is_still_there_after_a_restart_at_the_same_address(tmp_pat
 
 def test_a_server_left_behind_by_a_killed_parent_is_ended_by_the_next_start(orphan: Path) -> None:
     left = pid_in(orphan)
-    assert lives(left)
     assert answers(store_running_in(orphan, "t"))
-    with s3_server(orphan) as server:
-        assert pid_in(orphan) != left
-        wait_until(lambda: not lives(left))
-        assert answers(server.store("t"))
+    server = S3Server(orphan)
+    assert not lives(left)
+    server.start()
+    assert lives(pid_in(orphan))
+    assert answers(server.store("t"))
+    server.stop()
 
 
-def test_a_process_that_has_taken_the_number_of_a_dead_server_is_left_alone(tmp_path: Path) -> None:
+def test_a_process_that_has_taken_the_number_of_a_dead_server_is_left_alone(tmp_path: Path, s3: S3Server) -> None:
     folder = tmp_path / "s3"
     folder.mkdir()
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as stranger:
-        (folder / "pid").write_text(str(stranger.pid))
-        S3Server(folder)
-        time.sleep(0.3)
-        assert stranger.poll() is None
-        stranger.kill()
+    (folder / "pid").write_text(str(pid_in(s3.folder)))  # a server, but not this folder's
+    S3Server(folder)
+    assert lives(pid_in(s3.folder))
+    assert answers(s3.store("t"))
 
 
 @pytest.mark.parametrize("written", ["", "not a number"])
-def test_a_pid_or_port_cut_short_by_a_crash_does_not_keep_the_server_from_starting(tmp_path: Path, written: str) -> None:
+def test_a_number_cut_short_by_a_crash_does_not_keep_the_server_from_starting(tmp_path: Path, written: str) -> None:
     folder = tmp_path / "s3"
     folder.mkdir()
     for name in ("pid", "port"):
