@@ -6,6 +6,8 @@ filer's HTTP port is shut, and integrity never rests on the store alone (the dig
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import os
 import secrets
@@ -23,7 +25,7 @@ from typing import IO
 from minio.error import MinioException
 from urllib3.exceptions import HTTPError
 
-from core.blobs import ObjectStore
+from core.blobs import ObjectMissing, ObjectStore
 from core.errors import Misconfigured, TabellionError
 from core.messages import Catalogue
 
@@ -32,6 +34,7 @@ _READY_WITHIN = 30.0
 _GRPC_OFFSET = 10_000
 _HIGHEST = 55_000
 _VOLUMES = 2_000
+_PROBE = b"ready"
 
 
 class S3Server:
@@ -55,7 +58,7 @@ class S3Server:
         return ObjectStore(self.endpoint, self.access_key, self.secret_key, prefix, lock_mode=lock_mode)
 
     def start(self) -> None:
-        """Start the server and wait until a bucket can be made, which is a moment after its port opens.
+        """Start the server and wait until an object can be written and read, which is a moment after its port opens.
 
         Raises:
             Misconfigured: the program is missing, or does not come up.
@@ -125,7 +128,7 @@ class S3Server:
                 break
             try:
                 with socket.create_connection(("127.0.0.1", self.port), timeout=1):
-                    probe.prepare()
+                    _answer(probe)
             except (OSError, TabellionError, MinioException, HTTPError):
                 time.sleep(0.1)
             else:
@@ -150,6 +153,16 @@ def store_running_in(folder: Path, prefix: str) -> ObjectStore:
     access_key, secret_key = _credentials(folder)
     port = int((folder / "port").read_text())
     return ObjectStore(f"http://127.0.0.1:{port}", access_key, secret_key, prefix)
+
+
+def _answer(probe: ObjectStore) -> None:
+    """Go on only if the server gives back what it keeps: for a moment after a restart it knows its buckets, not its objects."""
+    probe.prepare()
+    try:
+        with probe.reading(hashlib.sha256(_PROBE).hexdigest()) as stream:
+            stream.read()
+    except ObjectMissing:
+        probe.put(io.BytesIO(_PROBE))
 
 
 def _number_in(path: Path) -> int:

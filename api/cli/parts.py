@@ -28,6 +28,7 @@ def web() -> None:
 def worker(queues: set[str] | None) -> None:
     """Run a worker on some queues, or on all."""
     platform = _opened()
+    platform.objects.prove_lock()  # a store that lets a locked object go must not be given archives
     broker = open_broker(_distributed(platform.settings))
     with working(platform, broker, queues=queues, relays=False):
         wait_for_the_end()
