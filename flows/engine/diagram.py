@@ -6,7 +6,7 @@ The way to the good end runs along the first line; the other states hang below t
 from __future__ import annotations
 
 from collections.abc import Callable
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, quoteattr
 
 from flows.engine.table import End, Flow, Wait
 
@@ -35,7 +35,7 @@ def draw(flow: Flow, label: Callable[[str], str], current: str | None = None, ti
     boxes = [_box(flow, state, places[state], label(f"state.{state}"), state == current) for state in flow.rows]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="flow" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        f'role="img" aria-label="{escape(title or flow.name)}">'
+        f'role="img" aria-label={quoteattr(title or flow.name)}>'
         '<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
         '<path d="M0 0L8 4L0 8z" fill="#5a6780"/></marker></defs>'
         f"{''.join(arrows)}{''.join(boxes)}</svg>"

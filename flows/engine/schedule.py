@@ -56,12 +56,6 @@ def plan(database: Database, actor: str, queue: str, every: timedelta, key: str 
             _log.debug("schedule.exists", name=name)  # another process planned it in between: the same plan
 
 
-def hasten(database: Database, name: str) -> None:
-    """Make a schedule due now."""
-    with database.writing(PLATFORM) as session:
-        session.connection().execute(update(_schedule).where(_schedule.c.name == name).values(due=clock.now(), announced=None))
-
-
 def _perform(engine: Engine, name: str, run: Run) -> None:
     database = engine.platform.database
     lease = _claim(database, name, timedelta(seconds=engine.platform.settings.lease_seconds))

@@ -52,7 +52,6 @@ class Claim:
     attempt: int
     title: str
     state: str
-    since: datetime
     facts: dict[str, Any]
     files: tuple[KeptFile, ...]
     trouble: str | None
@@ -89,7 +88,6 @@ def claim(database: Database, dossier_id: str, stage: str, lease_for: timedelta)
             taken.attempts,
             row.title,
             row.state,
-            row.since,
             dict(row.facts),
             _files_of(connection, dossier_id),
             taken.trouble,

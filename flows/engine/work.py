@@ -98,10 +98,6 @@ class Work:
                 return kept
         raise NotFound(_messages("file.missing", role=role))
 
-    def has(self, role: str) -> bool:
-        """Tell whether the dossier has a document of that role."""
-        return any(kept.role == role for kept in self.files)
-
     def fetch(self, role: str) -> Path:
         """Bring the newest document of a role into the folder and return its path; its digest has been checked."""
         kept = self.file(role)

@@ -275,7 +275,8 @@ def _role(tree: Tree) -> None:
 
 def _value(tree: Tree) -> None:
     element = first(tree, "ds:SignatureValue")
-    element.text = base64.b64encode(bytes([1]) + base64.b64decode(element.text)[1:]).decode()
+    value = base64.b64decode(element.text)
+    element.text = base64.b64encode(bytes([value[0] ^ 1]) + value[1:]).decode()
 
 
 @pytest.mark.parametrize("change", [_amount, _space, _role, _value])
