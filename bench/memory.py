@@ -6,6 +6,7 @@ import http.client
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -17,17 +18,25 @@ from bench.places import WORKER, Place, place, process, until, web
 from core.principal import PLATFORM
 from flows.engine.models import Dossier
 from schemas.pes.sample import Authority, Sample, write_sample
+from signing.pes.seal import seal
 
 SIZE = 128 * 1024 * 1024
 # What gzip and base64 make of an attachment that does not compress: a third more.
 _ATTACHMENT = int(SIZE * 0.735)
 
 
-def peaks(shape: str) -> dict[str, float]:
-    """Return the peak resident memory of each process, in megabytes, and the size of the document."""
+def peaks(shape: str, *, signed: bool) -> dict[str, float]:
+    """Return the peak resident memory of each process, in megabytes, and the size of the document.
+
+    Args:
+        shape: of the platform.
+        signed: the document arrives signed as a whole, and is verified; otherwise its bordereau is sealed here.
+    """
     with place(shape, upload_limit=SIZE) as here, tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pes.xml"
         write_sample(Sample("PES_128_MB", Authority(siret=SIRET), attachment_size=_ATTACHMENT), path)
+        if signed:
+            seal(path, path, here.seal.signer(), replace(here.seal.context(), whole=True))
         with web(here) as (address, web_pid), _watching(web_pid) as web_peak:
             _deposit(here, address, path)
         with process(here, *WORKER) as worker, _watching(worker.pid) as worker_peak:

@@ -46,6 +46,7 @@ class Place:
     platform: Platform
     organisation: Organisation
     token: str
+    seal: HeliosSeal
     environment: dict[str, str]
 
 
@@ -75,7 +76,7 @@ def place(shape: str, **changes: object) -> Iterator[Place]:
         upgrade(platform.database)
         with platform.database.writing(PLATFORM) as session:
             organisation, token = _organisation(session, platform, played)
-        yield Place(platform, organisation, token, _environment(settings, server))
+        yield Place(platform, organisation, token, played.seal, _environment(settings, server))
 
 
 def _organisation(session: Session, platform: Platform, played: _Played) -> tuple[Organisation, str]:

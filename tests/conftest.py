@@ -26,6 +26,7 @@ from core.s3_server import S3Server, s3_server
 from core.settings import Settings
 from flows.engine.brokers import open_broker
 
+NO_SAMPLES = "no sample documents"
 SHARED = Path(__file__).parents[2] / "shared"
 POSTGRES = os.environ.get("TABELLION_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 RABBITMQ = os.environ.get("TABELLION_TEST_RABBITMQ", "amqp://guest:guest@127.0.0.1:5672")
@@ -40,7 +41,7 @@ AUTRE_MAIRIE = Siret("21640980500019")
 def shared() -> Path:
     """The folder of official schemas and sample documents that stands beside the checkout."""
     if not (SHARED / "corpus").is_dir():
-        pytest.skip(f"no sample documents: {SHARED} is absent (official schemas and corpora are not part of the project)")
+        pytest.skip(f"{NO_SAMPLES}: {SHARED} is absent (official schemas and corpora are not part of the project)")
     return SHARED
 
 
@@ -165,9 +166,11 @@ def mairie(platform: Platform) -> Organisation:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """In continuous integration nothing may be skipped: a service that is missing there is a fault of the machine."""
+    """In continuous integration a missing service or program is a fault of the machine; only sample documents may be absent."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    skipped = reporter.stats.get("skipped", []) if reporter else []
+    reports = reporter.stats.get("skipped", []) if reporter else []
+    excused = (NO_SAMPLES,) if (SHARED / "corpus").is_dir() else (NO_SAMPLES, "empty parameter set")
+    skipped = [report for report in reports if not any(reason in str(report.longrepr) for reason in excused)]
     if os.environ.get("CI") and skipped:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         reporter.write_line(f"{len(skipped)} tests were skipped, which is not allowed here (see the reasons above)", red=True)

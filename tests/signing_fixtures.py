@@ -8,10 +8,18 @@ import pytest
 
 from schemas.pes.sample import Sample, write_sample
 from signing.keys import Pkcs12Signer
+from signing.pes import signed_data
 from signing.pes.envelope import SealContext
 from signing.pes.seal import seal
 from signing.pki import Credential, TestAuthority
 from signing.trust import TrustStore
+
+
+@pytest.fixture(params=["tree", "stream"])
+def reading(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is signed, read both ways: from the tree as small files are, from the bytes as large ones are."""
+    if request.param == "stream":
+        monkeypatch.setattr(signed_data, "LARGE", 0)
 
 
 @pytest.fixture(scope="session")

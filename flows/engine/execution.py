@@ -121,7 +121,7 @@ class Engine:
 
     def _settle(self, flow: Flow, claimed: Claim, perform: Callable[[Work], Advance | Later]) -> None:
         database = self.platform.database
-        if claimed.attempt > (_LOST_ATTEMPTS if claimed.trouble is None else _UNAVAILABLE_ATTEMPTS + _LOST_ATTEMPTS):
+        if claimed.attempt - claimed.failures > _LOST_ATTEMPTS:
             transitions.park(database, claimed, _messages("stage.lost"))
             return
         try:
@@ -173,13 +173,14 @@ class Engine:
             return perform(work)
 
     def _try_again(self, claimed: Claim, reason: str, attempts: int) -> None:
-        if claimed.attempt >= attempts:
-            transitions.park(self.platform.database, claimed, _messages("stage.abandoned", count=claimed.attempt, reason=reason))
+        failures = claimed.failures + 1
+        if failures >= attempts:
+            transitions.park(self.platform.database, claimed, _messages("stage.abandoned", count=failures, reason=reason))
             return
-        transitions.postpone(self.platform.database, claimed, clock.now() + back_off(claimed.attempt), reason, fresh=False)
+        transitions.postpone(self.platform.database, claimed, clock.now() + back_off(failures), reason, fresh=False)
 
 
-def back_off(attempt: int) -> timedelta:
+def back_off(failures: int) -> timedelta:
     """Return how long to wait after the n-th failure: doubled each time from 5 s to 15 min, less up to a quarter by chance."""
-    whole = min(_FIRST_BACK_OFF * 2 ** min(attempt - 1, 20), _LONGEST_BACK_OFF)
+    whole = min(_FIRST_BACK_OFF * 2 ** min(failures - 1, 20), _LONGEST_BACK_OFF)
     return timedelta(seconds=whole * (1 - secrets.randbelow(250) / 1000))

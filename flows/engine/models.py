@@ -81,6 +81,7 @@ class Step(Owned, table=True):
         lease: token of the worker that holds it.
         leased_until: when the lease runs out unless renewed.
         attempts: claims since the state was entered.
+        failures: those of them that ended in trouble; the others were lost with their worker.
     """
 
     dossier_id: str = Field(foreign_key="dossier.id", primary_key=True, max_length=26)
@@ -92,6 +93,7 @@ class Step(Owned, table=True):
     lease: str | None = Field(default=None, max_length=26)
     leased_until: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     attempts: int = Field(default=0, sa_column=Column(Integer, nullable=False))
+    failures: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
     trouble: str | None = Field(default=None, max_length=1000)
 
 

@@ -42,7 +42,8 @@ class Claim:
     """A dossier held under a lease, as it stood when it was claimed.
 
     Attributes:
-        trouble: what the last failure said; None when no claim of this state has failed in good order.
+        attempt: which claim this is since the state was entered, from 1.
+        failures: how many of those before ended in trouble; the others were lost with their worker.
     """
 
     dossier_id: str
@@ -54,7 +55,7 @@ class Claim:
     state: str
     facts: dict[str, Any]
     files: tuple[KeptFile, ...]
-    trouble: str | None
+    failures: int
 
 
 def claim(database: Database, dossier_id: str, stage: str, lease_for: timedelta) -> Claim | None:
@@ -75,7 +76,7 @@ def claim(database: Database, dossier_id: str, stage: str, lease_for: timedelta)
             update(_step)
             .where(_step.c.dossier_id.in_(free))
             .values(lease=lease, leased_until=now + lease_for, attempts=_step.c.attempts + 1)
-            .returning(_step.c.attempts, _step.c.trouble)
+            .returning(_step.c.attempts, _step.c.failures)
         ).first()
         if taken is None:
             return None
@@ -90,7 +91,7 @@ def claim(database: Database, dossier_id: str, stage: str, lease_for: timedelta)
             row.state,
             dict(row.facts),
             _files_of(connection, dossier_id),
-            taken.trouble,
+            taken.failures,
         )
 
 
@@ -174,8 +175,7 @@ def postpone(database: Database, claimed: Claim, due: datetime, reason: str, *, 
         connection = session.connection()
         _hold(connection, claimed)
         values: dict[str, Any] = {"lease": None, "leased_until": None, "announced": None, "due": due, "trouble": reason[:1000]}
-        if fresh:
-            values["attempts"] = 0
+        values |= {"attempts": 0, "failures": 0} if fresh else {"failures": claimed.failures + 1}
         connection.execute(update(_step).where(_step.c.dossier_id == claimed.dossier_id).values(**values))
         _journal(session, claimed.organisation_id, claimed.dossier_id, f"{claimed.stage}.postponed", {"attempt": claimed.attempt})
 
@@ -265,7 +265,7 @@ def _plan(connection: Connection, flow: Flow, row: Row, dossier_id: str, organis
         return
     connection.execute(
         insert(_step).values(
-            dossier_id=dossier_id, organisation_id=organisation_id, stage=stage, queue=queue, due=due, attempts=0
+            dossier_id=dossier_id, organisation_id=organisation_id, stage=stage, queue=queue, due=due, attempts=0, failures=0
         )
     )
 

@@ -41,6 +41,6 @@ def examine(
     """
     document, report = examine_document(path, schemas=schemas, limit=limit)
     if document is not None:
-        report.problems += check_signatures(document.tree, trust=trust, at=at, rules=rules)
+        report.problems += check_signatures(document.tree, source=path, trust=trust, at=at, rules=rules)
         report.problems.sort(key=lambda problem: (problem.line or 0, problem.rule))
     return document, report

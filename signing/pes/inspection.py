@@ -7,19 +7,23 @@ must be signed, whatever its references say, and any other construction is refus
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
+from pathlib import Path
 
 from cryptography import x509
 from lxml import etree
 
+from core.errors import UnreadableInput
 from signing.algorithms import DIGESTS, ENVELOPED, EXCLUSIVE_C14N, METHODS, SignatureMethod, value_holds, weakness
 from signing.pes import canonical
 from signing.pes.claims import Claims, examine_claims
 from signing.pes.findings import Finding, messages
 from signing.pes.layout import Domain, domains, own_signatures, path_of, signatures
 from signing.pes.signature import Reference, Signature, Unreadable, read_signature, timestamp_elements, timestamp_token
+from signing.pes.signed_data import SignedData
 from signing.standing import Standing, standing
 from signing.timestamp.token import TokenUnreadable, imprint_hash, verify_token
 from signing.trust import TrustState, TrustStore
@@ -72,13 +76,14 @@ class Inspection:
     findings: tuple[Finding, ...]
 
 
-def inspect(tree: etree._ElementTree, *, trust: TrustStore | None, at: datetime) -> Inspection:
+def inspect(tree: etree._ElementTree, *, source: Path | None = None, trust: TrustStore | None, at: datetime) -> Inspection:
     """Examine every signature of a document.
 
     The tree is put back as it was; it must not be used by another thread meanwhile.
 
     Args:
         tree: parsed by ``schemas.xml``, so without DOCTYPE.
+        source: the file it was parsed from, whose bytes are read again when it is large.
         trust: who is believed; None means nobody.
         at: the moment of the verification.
     """
@@ -88,8 +93,10 @@ def inspect(tree: etree._ElementTree, *, trust: TrustStore | None, at: datetime)
     if not elements:
         return Inspection((), blocks, ())
     ids = Counter(str(value) for name in _IDENTIFIERS for value in root.xpath(name, smart_strings=False))
-    places = {root, *(bordereau for block in blocks for bordereau in block.bordereaux)}
-    inspected = tuple(_Examiner(element, ids, places, trust, at).run() for element in elements[:_MOST_SIGNATURES])
+    bordereaux = [bordereau for block in blocks for bordereau in block.bordereaux]
+    places = {element: rank for rank, element in enumerate([root, *bordereaux])}
+    data = SignedData(places, source)
+    inspected = tuple(_Examiner(element, ids, places, data, trust, at).run() for element in elements[:_MOST_SIGNATURES])
     findings = _twice(root, ids) + _coverage(root, blocks)
     if len(elements) > _MOST_SIGNATURES:
         findings.append(Finding.at(root, "S16.many", found=str(len(elements)), expected=str(_MOST_SIGNATURES)))
@@ -126,12 +133,14 @@ class _Examiner:
         self,
         element: etree._Element,
         ids: Counter[str],
-        places: set[etree._Element],
+        places: Mapping[etree._Element, int],
+        data: SignedData,
         trust: TrustStore | None,
         at: datetime,
     ) -> None:
         self.ids = ids
         self.places = places
+        self.data = data
         self.trust = trust
         self.at = at
         self.parent = element.getparent()
@@ -245,9 +254,11 @@ class _Examiner:
         held = certificate is not None and value_holds(
             certificate, method, signature.value, canonical.octets(signature.signed_info)
         )
-        with canonical.without(result.element) as parent:
-            target = parent.getroottree().getroot() if data.uri == "" else parent
-            over_data = canonical.digest(target, DIGESTS[data.digest_method])
+        try:
+            over_data = self.data.digest(result.element, DIGESTS[data.digest_method])
+        except UnreadableInput as error:
+            self.add("S04.unreadable", found=str(error))
+            return
         if over_data != data.digest:
             self.add("S04.data", found=str(data.uri))
         if over_properties != properties.digest:

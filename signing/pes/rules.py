@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from lxml import etree
 
@@ -49,6 +50,7 @@ DEFAULT_RULES = SignatureRules()
 def check_signatures(
     tree: etree._ElementTree,
     *,
+    source: Path | None = None,
     trust: TrustStore | None,
     at: datetime | None = None,
     rules: SignatureRules = DEFAULT_RULES,
@@ -57,6 +59,7 @@ def check_signatures(
 
     Args:
         tree: of the file, parsed by ``schemas.xml``; put back as it was.
+        source: the file, whose bytes are read again when it is large.
         trust: who is believed; None means that the authority is not judged.
         at: the moment of the check, now by default.
         rules: what is decided otherwise than by default.
@@ -64,7 +67,7 @@ def check_signatures(
     Returns:
         Problems in the order of the file.
     """
-    return problems_of(inspect(tree, trust=trust, at=at or clock.now()), tree.getroot(), rules)
+    return problems_of(inspect(tree, source=source, trust=trust, at=at or clock.now()), tree.getroot(), rules)
 
 
 def problems_of(inspection: Inspection, root: etree._Element, rules: SignatureRules = DEFAULT_RULES) -> list[Problem]:

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 from pathlib import Path
-from typing import IO
 
 from cryptography import x509
 from lxml import etree
@@ -34,10 +33,12 @@ from core.messages import Catalogue
 from schemas import xml
 from signing.algorithms import METHODS, method_of, value_holds
 from signing.keys import Signer, check_fit
-from signing.pes import canonical, layout
+from signing.pes import canonical, layout, stream
+from signing.pes.edits import Edit, rewritten
 from signing.pes.envelope import Envelope, SealContext, build
 from signing.pes.layout import FLAG, is_true
 from signing.pes.offsets import Block, Layout, Place, locate
+from signing.pes.signed_data import streams
 from signing.pes.verifier import verify
 from signing.verdicts import Belief, FileVerdict
 
@@ -46,7 +47,6 @@ _ENCODINGS = {"iso-8859-1", "us-ascii", "utf-8"}
 _NCNAME = re.compile(r"[A-Za-z_\u00c0-\u00ff][\w.\-]*", re.ASCII)
 _FLAG_VALUE = re.compile(rb"\sV\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _LONGEST_TAG = 1 << 12
-_CHUNK = 1 << 20
 
 
 class AlreadySigned(Conflict):
@@ -67,21 +67,6 @@ class WrongValue(UsageError):
 
 class UnsoundSeal(TabellionError):
     """What was written does not pass our own strict verification."""
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """Bytes to put in place of others.
-
-    Attributes:
-        offset: in the source.
-        removed: how many bytes of the source go.
-        inserted: what comes instead.
-    """
-
-    offset: int
-    removed: int
-    inserted: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +153,8 @@ def prepare(source: Path, certificate: x509.Certificate, context: SealContext, *
         return Prepared(source, places.sha256, certificate, moment, (), ())
     touched = [block for block in places.blocks if any(target.block is None or target.block is block for target in targets)]
     edits = _raise_flags(source, touched, root) + _name_targets(targets, places.encoding, places.identifiers)
-    slots = tuple(_slot(target, places.identifiers, certificate, context, moment) for target in targets)
+    digests = _digests(source, edits, targets)
+    slots = tuple(_slot(target, digests[target.rank], places.identifiers, certificate, context, moment) for target in targets)
     return Prepared(source, places.sha256, certificate, moment, tuple(edits), slots)
 
 
@@ -196,9 +182,10 @@ def complete(prepared: Prepared, values: Mapping[str, bytes], target: Path) -> F
         edits.append(Edit(slot.offset, 0, slot.envelope.filled(value)))
     draft = target.with_name(f".{target.name}.{new_id()}")
     try:
-        with prepared.source.open("rb") as source, draft.open("xb") as output:
-            digest = _rewrite(source, output, edits)
-        if digest != prepared.sha256:
+        read = hashlib.sha256()
+        with draft.open("xb") as output:
+            output.writelines(rewritten(prepared.source, edits, witness=read.update))
+        if read.digest() != prepared.sha256:
             raise SourceChanged(_messages("seal.changed"))
         verdict = _sound(draft, prepared)
         draft.replace(target)
@@ -210,8 +197,9 @@ def complete(prepared: Prepared, values: Mapping[str, bytes], target: Path) -> F
 
 @dataclass(slots=True)
 class _Target:
-    """An element to sign: where its bytes stand, the element itself, and the domain it is in (None for the root)."""
+    """An element to sign: which one, where its bytes stand, the element itself, and the domain it is in (None for the root)."""
 
+    rank: int
     place: Place
     element: etree._Element
     block: Block | None
@@ -221,9 +209,12 @@ def _targets(places: Layout, root: etree._Element, *, whole: bool) -> list[_Targ
     """Return what there is to sign; the file and its tree name the bordereaux in the same order."""
     elements = [bordereau for domain in layout.domains(root) for bordereau in domain.bordereaux]
     found = [(block, place) for block in places.blocks for place in block.bordereaux]
-    bordereaux = [_Target(place, element, block) for (block, place), element in zip(found, elements, strict=True)]
+    bordereaux = [
+        _Target(rank, place, element, block)
+        for rank, ((block, place), element) in enumerate(zip(found, elements, strict=True), start=1)
+    ]
     signed = [target for target in bordereaux if target.place.signatures]
-    chosen = [_Target(places.root, root, None)] if whole else [other for other in bordereaux if other not in signed]
+    chosen = [_Target(stream.WHOLE, places.root, root, None)] if whole else [other for other in bordereaux if other not in signed]
     if places.root.signatures or (signed and (whole or not chosen)):
         raise AlreadySigned(_messages("seal.signed"))
     for target in chosen:
@@ -284,8 +275,16 @@ def _name_targets(targets: list[_Target], encoding: str, identifiers: Counter[st
     return edits
 
 
+def _digests(source: Path, edits: list[Edit], targets: list[_Target]) -> dict[int, bytes]:
+    """Return the digest of each target by its rank, the edits counted in."""
+    if streams(source):
+        return stream.digests(rewritten(source, edits), {target.rank: "sha256" for target in targets})
+    return {target.rank: canonical.digest(target.element, "sha256") for target in targets}
+
+
 def _slot(
     target: _Target,
+    digest: bytes,
     identifiers: Counter[str],
     certificate: x509.Certificate,
     context: SealContext,
@@ -293,7 +292,6 @@ def _slot(
 ) -> Slot:
     name = str(target.place.identifier)
     identifier = _free(f"{name}_SIG_1", identifiers)
-    digest = canonical.digest(target.element, "sha256")
     envelope = build(identifier, name, digest, certificate, context, moment)
     return Slot(identifier, name, target.place.close or 0, envelope)
 
@@ -306,27 +304,6 @@ def _free(wanted: str, identifiers: Counter[str]) -> str:
             identifiers[name] += 1
             return name
     raise AssertionError("count() does not end")
-
-
-def _rewrite(source: IO[bytes], output: IO[bytes], edits: list[Edit]) -> bytes:
-    """Copy the source with the edits applied, in flat memory; return the SHA-256 of the source."""
-    digest = hashlib.sha256()
-    for edit in sorted(edits, key=lambda one: one.offset):
-        _copy(source, output, digest, edit.offset - source.tell())
-        digest.update(source.read(edit.removed))
-        output.write(edit.inserted)
-    _copy(source, output, digest, None)
-    return digest.digest()
-
-
-def _copy(source: IO[bytes], output: IO[bytes], digest: hashlib._Hash, length: int | None) -> None:
-    while length is None or length > 0:
-        piece = source.read(_CHUNK if length is None else min(_CHUNK, length))
-        if not piece:
-            return
-        digest.update(piece)
-        output.write(piece)
-        length = None if length is None else length - len(piece)
 
 
 def _sound(draft: Path, prepared: Prepared) -> FileVerdict:

@@ -26,12 +26,17 @@ def verify(path: Path, *, trust: TrustStore | None, at: datetime | None = None) 
     Raises:
         UnreadableInput: a DOCTYPE, or not well-formed XML.
     """
-    return verify_tree(xml.parse(path), trust=trust, at=at)
+    return verify_tree(xml.parse(path), source=path, trust=trust, at=at)
 
 
-def verify_tree(tree: etree._ElementTree, *, trust: TrustStore | None, at: datetime | None = None) -> FileVerdict:
-    """Verify every signature of a tree parsed by ``schemas.xml``; it must not be used by another thread meanwhile."""
-    return verdict_of(inspect(tree, trust=trust, at=at or clock.now()))
+def verify_tree(
+    tree: etree._ElementTree, *, source: Path | None = None, trust: TrustStore | None, at: datetime | None = None
+) -> FileVerdict:
+    """Verify every signature of a tree parsed by ``schemas.xml``; it must not be used by another thread meanwhile.
+
+    The bytes of ``source``, the file it was parsed from, are read again when it is large.
+    """
+    return verdict_of(inspect(tree, source=source, trust=trust, at=at or clock.now()))
 
 
 def verdict_of(inspection: Inspection) -> FileVerdict:

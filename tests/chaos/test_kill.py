@@ -18,7 +18,7 @@ from sqlmodel import select
 from archive.models import Record, TreeHead, TreeLeaf
 from core.journal import JournalEntry
 from core.principal import PLATFORM
-from flows.engine.models import Dossier
+from flows.engine.models import Dossier, Step
 from flows.engine.relay import Hint, Relay
 from tests.chaos.conftest import environment_of, worker
 from tests.chaos.points import POINTS
@@ -32,6 +32,13 @@ pytestmark = pytest.mark.timeout(420)
 def states(town: Town) -> Counter[str]:
     with town.platform.database.reading(PLATFORM) as session:
         return Counter(session.exec(select(Dossier.state)).all())
+
+
+def left_behind(town: Town) -> str:
+    """What has not come to its end, and why."""
+    with town.platform.database.reading(PLATFORM) as session:
+        steps = session.exec(select(Step)).all()
+        return f"{states(town)}, {[step for step in steps if step.trouble or step.lease]}"
 
 
 def assert_each_delivered_and_sealed_once(town: Town, dossiers: list[str]) -> None:
@@ -70,7 +77,7 @@ def test_a_kill_at_every_boundary_delivers_once_and_seals_once(town: Town, shape
             died = process.wait(timeout=60)
         assert died == -signal.SIGKILL, f"{point.name}: the worker ended with {died}"
     with worker(environment):
-        wait_until(lambda: states(town) == {"archived": len(POINTS)}, 90, lambda: f"{states(town)}")
+        wait_until(lambda: states(town) == {"archived": len(POINTS)}, 90, lambda: left_behind(town))
         assert_tree_is_whole(town)
     assert_each_delivered_and_sealed_once(town, dossiers)
 

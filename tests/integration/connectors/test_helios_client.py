@@ -19,6 +19,7 @@ from connectors.helios.client import Presence, connect
 from connectors.helios.remote_name import Routing, remote_name, temporary_name
 from connectors.helios.sessions import Sessions
 from core.errors import UsageError
+from tests.waiting import wait_until
 
 ROUTING = Routing(typ_fic="PESALR1", cod_col="123", id_post="045678", cod_bud="00")
 LONG_AGO = 1_600_000_000
@@ -253,7 +254,7 @@ def test_a_connection_cut_in_the_middle_leaves_nothing_half_done(openssh: OpenSs
     with cut_after(openssh.port, 2_000_000) as port, connect(openssh.gateway(port=port)) as session:
         with pytest.raises(errors.GatewayUnavailable):
             session.upload(local_file(content), name)
-        assert not session.alive
+        wait_until(lambda: not session.alive)  # a thread of the library's own notices
     with (
         cut_after(openssh.port, 2_000_000) as port,
         connect(openssh.gateway(port=port)) as session,

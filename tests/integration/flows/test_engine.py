@@ -146,6 +146,32 @@ def test_what_a_worker_does_after_its_lease_was_lost_is_not_recorded(platform: P
     assert kinds_of(platform, dossier) == ["dossier.received", "toy.weigh.accepted"]
 
 
+def test_claims_lost_with_their_worker_do_not_lengthen_the_wait_after_a_failure(
+    platform: Platform, broker: dramatiq.Broker, mairie: Organisation
+) -> None:
+    def fail(_work: Work) -> Advance:
+        raise Unavailable("the remote is away")
+
+    dossier = deposit(platform, flow_of(fail, send), mairie)
+    for _ in range(9):
+        assert transitions.claim(platform.database, dossier, "toy.weigh", timedelta(seconds=-1)) is not None
+    with running(platform, broker, flow_of(fail, send)):
+        wait_until(lambda: "toy.weigh.postponed" in kinds_of(platform, dossier))
+    with platform.database.reading(PLATFORM) as session:
+        step = session.exec(select(Step).where(Step.dossier_id == dossier)).one()
+    assert (step.attempts, step.failures) == (10, 1)
+    assert step.due < clock.now() + timedelta(seconds=10)
+
+
+def test_a_document_that_kills_every_worker_is_parked(platform: Platform, broker: dramatiq.Broker, mairie: Organisation) -> None:
+    dossier = deposit(platform, flow_of(accept, send), mairie)
+    for _ in range(10):
+        assert transitions.claim(platform.database, dossier, "toy.weigh", timedelta(seconds=-1)) is not None
+    with running(platform, broker, flow_of(accept, send)):
+        wait_until(lambda: dossier_of(platform, dossier).parked is not None)
+    assert kinds_of(platform, dossier)[-1] == "toy.weigh.parked"
+
+
 def test_two_claims_of_one_dossier_give_one_lease(platform: Platform, mairie: Organisation) -> None:
     flow = flow_of(accept, send)
     dossier = deposit(platform, flow, mairie)

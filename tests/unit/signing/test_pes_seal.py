@@ -34,6 +34,7 @@ ODD = (
     "<Bordereau Id='BRD_1'><BlocBordereau><IdBord V='7'/></BlocBordereau></Bordereau>"
     "</PES_RecetteAller>\r\n</n:PES_Aller>\r\n"
 ).encode("iso-8859-1")
+pytestmark = pytest.mark.usefixtures("reading")
 SIGNATURES = re.compile(rb"<ds:Signature .*?</ds:Signature>", re.DOTALL)
 
 

@@ -21,11 +21,12 @@ from signing.pes.seal import complete, prepare, seal
 from signing.pki import TestAuthority
 from signing.trust import TrustStore
 
+pytestmark = pytest.mark.usefixtures("reading")
 DEFAULT = SignatureRules()
 
 
 def check(path: Path, trust: TrustStore | None, rules: SignatureRules = DEFAULT) -> list[Problem]:
-    return check_signatures(xml.parse(path), trust=trust, rules=rules)
+    return check_signatures(xml.parse(path), source=path, trust=trust, rules=rules)
 
 
 def severities(problems: list[Problem]) -> dict[str, Severity]:
@@ -114,7 +115,7 @@ def test_s15_an_unknown_authority_is_refused_and_no_authority_at_all_is_said(sea
 
 def test_s10_a_signing_time_in_the_future_is_refused(sealed: Path, trust: TrustStore) -> None:
     yesterday = clock.now() - timedelta(hours=12)
-    problems = check_signatures(xml.parse(sealed), trust=trust, at=yesterday)
+    problems = check_signatures(xml.parse(sealed), source=sealed, trust=trust, at=yesterday)
     assert severities(problems) == {"S10": Severity.ERROR}
 
 
