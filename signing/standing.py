@@ -7,14 +7,13 @@ expired since only leaves it unproved.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
 
 from core.messages import Catalogue
-from signing.trust import TrustState, TrustStatus, TrustStore
+from signing.trust import NO_EVIDENCE, Evidence, TrustState, TrustStatus, TrustStore
 from signing.verdicts import Belief
 
 _messages = Catalogue("signing")
@@ -45,7 +44,7 @@ def standing(
     claimed: datetime | None,
     proved: datetime | None,
     at: datetime,
-    material: Sequence[x509.Certificate] = (),
+    evidence: Evidence = NO_EVIDENCE,
 ) -> Standing:
     """Say where a certificate stands.
 
@@ -55,11 +54,11 @@ def standing(
         claimed: the time that the signer claims.
         proved: the time of a valid timestamp over the signature, if there is one.
         at: the moment of the verification.
-        material: certificates that came with the signature.
+        evidence: what came with the signature.
     """
     store = trust or TrustStore(())
-    then = store.assess(certificate, at=claimed or proved or at, material=material)
-    now = store.assess(certificate, at=proved or at, material=material)
+    then = store.assess(certificate, at=claimed or proved or at, evidence=evidence)
+    now = store.assess(certificate, at=proved or at, evidence=evidence)
     notes = () if proved else (_messages("time.unproved"),)
     if then.state is TrustState.UNKNOWN:
         return Standing(then.state, then, Belief.INDETERMINATE, (then.reason or "", *notes))

@@ -69,6 +69,24 @@ class TrustStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a signature brings along for its own verification; believed only as far as who signed it is.
+
+    Attributes:
+        certificates: to build paths with, never anchors.
+        lists: certificate revocation lists.
+        answers: OCSP responses, DER.
+    """
+
+    certificates: tuple[x509.Certificate, ...] = ()
+    lists: tuple[x509.CertificateRevocationList, ...] = ()
+    answers: tuple[bytes, ...] = ()
+
+
+NO_EVIDENCE = Evidence()
+
+
+@dataclass(frozen=True, slots=True)
 class TrustStore:
     """Authorities that are believed, material to build paths, and revocation lists.
 
@@ -117,7 +135,7 @@ class TrustStore:
             (anchors if is_root(certificate) else material).append(certificate)
         return cls(tuple(anchors), tuple(material), tuple(revocations))
 
-    def assess(self, certificate: x509.Certificate, *, at: datetime, material: Sequence[x509.Certificate] = ()) -> TrustStatus:
+    def assess(self, certificate: x509.Certificate, *, at: datetime, evidence: Evidence = NO_EVIDENCE) -> TrustStatus:
         """Say what is known of a certificate at a moment.
 
         The dates of the certificate itself come first: they are true whoever issued it. Runs an event loop of its own: call
@@ -126,20 +144,20 @@ class TrustStore:
         Args:
             certificate: the one in question.
             at: the moment, aware.
-            material: certificates that came with the signature, used to build a path and never as anchors.
+            evidence: what came with the signature.
         """
         if at > certificate.not_valid_after_utc:
             return TrustStatus(TrustState.EXPIRED, _messages("trust.expired", date=_day(certificate.not_valid_after_utc)))
         if at < certificate.not_valid_before_utc:
             day = _day(certificate.not_valid_before_utc)
             return TrustStatus(TrustState.NOT_YET_VALID, _messages("trust.early", date=day))
-        status = self._path(certificate, at, material)
+        status = self._path(certificate, at, evidence.certificates)
         if status.state is not TrustState.TRUSTED:
             return status
         for member in status.chain:
             if weak := weakness(member):
                 return TrustStatus(TrustState.UNTRUSTED, _messages("trust.weak", found=weak), status.chain)
-        return self._revocation(status.chain, at)
+        return self._revocation(status.chain, at, evidence)
 
     def _path(self, certificate: x509.Certificate, at: datetime, material: Sequence[x509.Certificate]) -> TrustStatus:
         if not self.anchors:
@@ -170,10 +188,10 @@ class TrustStore:
         chain = tuple(x509.load_der_x509_certificate(member.dump()) for member in path)[::-1]
         return TrustStatus(TrustState.TRUSTED, chain=chain)
 
-    def _revocation(self, chain: tuple[x509.Certificate, ...], at: datetime) -> TrustStatus:
+    def _revocation(self, chain: tuple[x509.Certificate, ...], at: datetime, evidence: Evidence) -> TrustStatus:
         known = True
         for member, issuer in pairwise(chain):
-            lists = [listing for listing in self.revocations if _issued(listing, issuer)]
+            lists = [listing for listing in (*self.revocations, *evidence.lists) if _issued(listing, issuer)]
             since = min((revoked for listing in lists if (revoked := _revoked_since(listing, member))), default=None)
             if since is not None and since <= at:
                 reason = _messages("trust.revoked", date=_day(since), name=_common(member.subject))

@@ -26,7 +26,7 @@ from signing.pes.signature import Reference, Signature, Unreadable, read_signatu
 from signing.pes.signed_data import SignedData
 from signing.standing import Standing, standing
 from signing.timestamp.token import TokenUnreadable, imprint_hash, verify_token
-from signing.trust import TrustState, TrustStore
+from signing.trust import Evidence, TrustState, TrustStore
 from signing.verdicts import Belief, TimestampVerdict
 
 _INCLUSIVE_C14N = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
@@ -301,8 +301,10 @@ class _Examiner:
             return
         claimed = result.claims.signing_time if result.claims else None
         proved = min((stamp.time for stamp in result.timestamps if stamp.proves and stamp.time), default=None)
-        others = result.claims.others if result.claims else ()
-        result.standing = standing(result.certificate, self.trust, claimed=claimed, proved=proved, at=self.at, material=others)
+        evidence = Evidence(tuple(result.claims.others) if result.claims else ())
+        result.standing = standing(
+            result.certificate, self.trust, claimed=claimed, proved=proved, at=self.at, evidence=Evidence(tuple(others))
+        )
         if proved and proved.year < _SHA1_REFUSED_FROM:
             result.findings = [_excused(finding) for finding in result.findings]
         then = result.standing.then

@@ -24,7 +24,7 @@ from core.errors import UnreadableInput
 from core.messages import Catalogue
 from signing.algorithms import CERTIFICATE_FLAWS, weakness
 from signing.keys import name_of
-from signing.trust import TrustState, TrustStore
+from signing.trust import Evidence, TrustState, TrustStore
 from signing.verdicts import TimestampVerdict
 
 _messages = Catalogue("signing")
@@ -136,7 +136,7 @@ def verify_token(token: bytes, digest: bytes, *, trust: TrustStore | None, hash_
     if flaw:
         return TimestampStatus(timestamp, False, TrustState.UNKNOWN, _messages(flaw))
     store = trust or TrustStore(())
-    status = store.assess(parts.signer, at=timestamp.gen_time, material=parts.others)
+    status = store.assess(parts.signer, at=timestamp.gen_time, evidence=Evidence(tuple(parts.others)))
     return TimestampStatus(timestamp, True, status.state, status.reason, status.chain)
 
 

@@ -12,7 +12,7 @@ from core import clock
 from core.errors import Misconfigured
 from signing.pki import Credential, TestAuthority
 from signing.standing import standing
-from signing.trust import TrustState, TrustStore
+from signing.trust import Evidence, TrustState, TrustStore
 from signing.verdicts import Belief, worst
 
 NOW = clock.now()
@@ -33,11 +33,11 @@ def test_a_certificate_of_another_authority_is_unknown(credential: Credential) -
 
 def test_a_certificate_that_vouches_for_itself_is_unknown(trust: TrustStore) -> None:
     stranger = TestAuthority.create("DEMONSTRATION Autre").certificate
-    assert trust.assess(stranger, at=NOW, material=[stranger]).state is TrustState.UNKNOWN
+    assert trust.assess(stranger, at=NOW, evidence=Evidence((stranger,))).state is TrustState.UNKNOWN
 
 
 def test_an_authority_that_came_with_the_signature_is_no_anchor(credential: Credential) -> None:
-    status = TrustStore(()).assess(credential.certificate, at=NOW, material=credential.issuers)
+    status = TrustStore(()).assess(credential.certificate, at=NOW, evidence=Evidence(tuple(credential.issuers)))
     assert status.state is TrustState.UNKNOWN
 
 
