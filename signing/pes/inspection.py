@@ -302,9 +302,7 @@ class _Examiner:
         claimed = result.claims.signing_time if result.claims else None
         proved = min((stamp.time for stamp in result.timestamps if stamp.proves and stamp.time), default=None)
         evidence = Evidence(tuple(result.claims.others) if result.claims else ())
-        result.standing = standing(
-            result.certificate, self.trust, claimed=claimed, proved=proved, at=self.at, evidence=Evidence(tuple(others))
-        )
+        result.standing = standing(result.certificate, self.trust, claimed=claimed, proved=proved, at=self.at, evidence=evidence)
         if proved and proved.year < _SHA1_REFUSED_FROM:
             result.findings = [_excused(finding) for finding in result.findings]
         then = result.standing.then
