@@ -5,6 +5,7 @@ Sizes are bounded by the caller, who knows the limit of the document at hand.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 from xml.parsers import expat
@@ -54,11 +55,35 @@ def parse(path: Path) -> etree._ElementTree:
     """
     with path.open("rb") as stream:
         refuse_doctype(stream)
+    return _parsed(str(path))
+
+
+def parse_pieces(pieces: Iterable[bytes]) -> etree._ElementTree:
+    """Return the tree of an XML document given in pieces, whose prolog was looked at before.
+
+    Raises:
+        DoctypeRefused, Malformed: as ``parse``.
+    """
+    return _parsed(_Pieces(pieces))
+
+
+class _Pieces:
+    """Pieces, as the file that the parser wants to read."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = iter(pieces)
+
+    def read(self, _size: int) -> bytes:
+        """Return the next piece that is not empty, and nothing at the end."""
+        return next((piece for piece in self._pieces if piece), b"")
+
+
+def _parsed(source: str | _Pieces) -> etree._ElementTree:
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=True, collect_ids=False
     )
     try:
-        tree = etree.parse(str(path), parser)
+        tree = etree.parse(source, parser)
     except etree.XMLSyntaxError as error:
         line, _ = error.position
         raise Malformed(line or 1, error.msg or "not well-formed") from error

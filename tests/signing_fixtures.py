@@ -8,7 +8,7 @@ import pytest
 
 from schemas.pes.sample import Sample, write_sample
 from signing.keys import Pkcs12Signer
-from signing.pes import signed_data
+from signing.pes import bulk
 from signing.pes.envelope import SealContext
 from signing.pes.seal import seal
 from signing.pki import Credential, TestAuthority
@@ -19,7 +19,7 @@ from signing.trust import TrustStore
 def reading(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is signed, read both ways: from the tree as small files are, from the bytes as large ones are."""
     if request.param == "stream":
-        monkeypatch.setattr(signed_data, "LARGE", 0)
+        monkeypatch.setattr(bulk, "LARGE", 0)
 
 
 @pytest.fixture(scope="session")

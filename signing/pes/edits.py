@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +44,10 @@ def rewritten(source: Path, edits: Iterable[Edit] = (), *, witness: Callable[[by
         for edit in sorted(edits, key=lambda one: one.offset):
             while (left := edit.offset - stream.tell()) > 0 and (piece := read(min(left, _PIECE))):
                 yield piece
-            read(edit.removed)
+            if witness is None:
+                stream.seek(edit.removed, io.SEEK_CUR)
+            else:
+                read(edit.removed)
             yield edit.inserted
         while piece := read(_PIECE):
             yield piece

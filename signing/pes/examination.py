@@ -13,6 +13,7 @@ from schemas.pes.reader import PesDocument
 from schemas.pes.rules import DEFAULT_LIMIT
 from schemas.pes.rules import examine as examine_document
 from schemas.pes.versions import SchemaSets
+from signing.pes.bulk import Bulk
 from signing.pes.rules import DEFAULT_RULES, SignatureRules, check_signatures
 from signing.trust import TrustStore
 
@@ -41,6 +42,6 @@ def examine(
     """
     document, report = examine_document(path, schemas=schemas, limit=limit)
     if document is not None:
-        report.problems += check_signatures(document.tree, source=path, trust=trust, at=at, rules=rules)
+        report.problems += check_signatures(document.tree, bulk=Bulk.of(path), trust=trust, at=at, rules=rules)
         report.problems.sort(key=lambda problem: (problem.line or 0, problem.rule))
     return document, report

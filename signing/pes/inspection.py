@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
-from pathlib import Path
 
 from cryptography import x509
 from lxml import etree
@@ -19,6 +18,7 @@ from lxml import etree
 from core.errors import UnreadableInput
 from signing.algorithms import DIGESTS, ENVELOPED, EXCLUSIVE_C14N, METHODS, SignatureMethod, value_holds, weakness
 from signing.pes import canonical
+from signing.pes.bulk import Bulk
 from signing.pes.claims import Claims, examine_claims
 from signing.pes.findings import Finding, messages
 from signing.pes.layout import Domain, domains, own_signatures, path_of, signatures
@@ -76,14 +76,14 @@ class Inspection:
     findings: tuple[Finding, ...]
 
 
-def inspect(tree: etree._ElementTree, *, source: Path | None = None, trust: TrustStore | None, at: datetime) -> Inspection:
+def inspect(tree: etree._ElementTree, *, bulk: Bulk | None = None, trust: TrustStore | None, at: datetime) -> Inspection:
     """Examine every signature of a document.
 
     The tree is put back as it was; it must not be used by another thread meanwhile.
 
     Args:
         tree: parsed by ``schemas.xml``, so without DOCTYPE.
-        source: the file it was parsed from, whose bytes are read again when it is large.
+        bulk: the file it was parsed from, when it is large.
         trust: who is believed; None means nobody.
         at: the moment of the verification.
     """
@@ -95,7 +95,7 @@ def inspect(tree: etree._ElementTree, *, source: Path | None = None, trust: Trus
     ids = Counter(str(value) for name in _IDENTIFIERS for value in root.xpath(name, smart_strings=False))
     bordereaux = [bordereau for block in blocks for bordereau in block.bordereaux]
     places = {element: rank for rank, element in enumerate([root, *bordereaux])}
-    data = SignedData(places, source)
+    data = SignedData(places, bulk)
     inspected = tuple(_Examiner(element, ids, places, data, trust, at).run() for element in elements[:_MOST_SIGNATURES])
     findings = _twice(root, ids) + _coverage(root, blocks)
     if len(elements) > _MOST_SIGNATURES:

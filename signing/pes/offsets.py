@@ -14,9 +14,11 @@ from typing import IO
 from xml.parsers import expat
 
 from core.errors import UnreadableInput
+from schemas.xml import DoctypeRefused
 from signing.pes.layout import FLAG, HEADERS
 
 _CHUNK = 1 << 16
+_LONG = 1 << 20
 _IDENTIFIERS = ("Id", "ID", "id", "xml:id")
 
 
@@ -49,6 +51,21 @@ class Place:
         return head + colon
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A long text, such as an attachment: octets of US-ASCII that hold nothing to escape, and CR only before LF.
+
+    Attributes:
+        start: offset of its first byte.
+        end: offset after its last byte.
+        lines: number of line ends in it.
+    """
+
+    start: int
+    end: int
+    lines: int
+
+
 @dataclass(slots=True)
 class Block:
     """A domain: its header, the flag in it, its bordereaux."""
@@ -69,6 +86,7 @@ class Layout:
         root: the root element.
         blocks: the domains, in order.
         identifiers: every Id of the file, with how often it occurs.
+        runs: its long texts, those in a signature left out.
     """
 
     sha256: bytes
@@ -76,12 +94,14 @@ class Layout:
     root: Place
     blocks: list[Block]
     identifiers: Counter[str]
+    runs: tuple[Run, ...]
 
 
 def locate(path: Path) -> Layout:
     """Find the places of a PES_Aller.
 
     Raises:
+        DoctypeRefused: a DOCTYPE is declared.
         UnreadableInput: not well-formed XML, or of an encoding that the reader does not know.
     """
     reader = _Reader()
@@ -99,7 +119,25 @@ def locate(path: Path) -> Layout:
     with path.open("rb") as stream:
         for place in (reader.root, *headers, *bordereaux):
             _forget_close_of_empty(stream, place, reader.encoding)
-    return Layout(digest.digest(), reader.encoding, reader.root, reader.blocks, reader.identifiers)
+        runs = tuple(run for start, end in reader.texts if (run := _run(stream, start, end)) is not None)
+    return Layout(digest.digest(), reader.encoding, reader.root, reader.blocks, reader.identifiers, runs)
+
+
+def _run(stream: IO[bytes], start: int, end: int) -> Run | None:
+    """Return a long text as a run, if its octets are fit to be one."""
+    stream.seek(start)
+    lines, left, before = 0, end - start, b""
+    while left and (piece := stream.read(min(left, _LONG))):
+        left -= len(piece)
+        if not piece.isascii() or b"&" in piece or b">" in piece or b"<" in piece:
+            return None
+        lines += piece.count(b"\n")
+        if b"\r" in piece or before == b"\r":
+            seen = before + piece
+            if seen.count(b"\r", 0, -1) != seen.count(b"\r\n"):
+                return None
+        before = piece[-1:]
+    return None if before == b"\r" else Run(start, end, lines)
 
 
 def _forget_close_of_empty(stream: IO[bytes], place: Place, encoding: str) -> None:
@@ -124,15 +162,47 @@ class _Reader:
         self.parser.XmlDeclHandler = self.declaration
         self.parser.StartElementHandler = self.start
         self.parser.EndElementHandler = self.end
+        self.parser.CommentHandler = self.aside
+        self.parser.ProcessingInstructionHandler = self.aside
+        self.parser.StartCdataSectionHandler = self.cdata
+        self.parser.EndCdataSectionHandler = self.aside
+        self.parser.StartDoctypeDeclHandler = self.doctype
+        self.texts: list[tuple[int, int]] = []
+        self.text_from: int | None = None
+        self.in_signature = 0
+
+    def doctype(self, *_: object) -> None:
+        raise DoctypeRefused(self.parser.CurrentLineNumber)
+
+    def text(self, _text: str) -> None:
+        """Take note of where a text begins, and hear no more of it."""
+        self.text_from = self.parser.CurrentByteIndex
+        self.parser.CharacterDataHandler = None
+
+    def cdata(self) -> None:
+        """Leave the text of a CDATA section alone."""
+        self.aside()
+        self.parser.CharacterDataHandler = None
+
+    def aside(self, *_: object) -> None:
+        """End the text before any markup."""
+        if self.text_from is not None and self.parser.CurrentByteIndex - self.text_from >= _LONG and not self.in_signature:
+            self.texts.append((self.text_from, self.parser.CurrentByteIndex))
+        self.text_from = None
+        self.parser.CharacterDataHandler = self.text
 
     def declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
         self.encoding = encoding or self.encoding
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
+        self.aside()
         for key in _IDENTIFIERS:
             if key in attributes:
                 self.identifiers[attributes[key]] += 1
-        self.trail.append(name.rpartition(":")[2])
+        local = name.rpartition(":")[2]
+        self.trail.append(local)
+        if self.in_signature or local == "Signature":
+            self.in_signature += 1
         depth = len(self.trail)
         if depth > _DEEPEST:
             return
@@ -162,6 +232,9 @@ class _Reader:
             block.flag = place
 
     def end(self, _name: str) -> None:
+        self.aside()
+        if self.in_signature:
+            self.in_signature -= 1
         place = self.open.pop(len(self.trail), None)
         if place is not None:
             place.close = self.parser.CurrentByteIndex

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from lxml import etree
 
 from core import clock
 from core.problems import Problem, Severity
+from signing.pes.bulk import Bulk
 from signing.pes.findings import Finding, messages
 from signing.pes.inspection import Inspection, inspect
 from signing.pes.layout import HEADERS, Domain, own_signatures
@@ -50,7 +50,7 @@ DEFAULT_RULES = SignatureRules()
 def check_signatures(
     tree: etree._ElementTree,
     *,
-    source: Path | None = None,
+    bulk: Bulk | None = None,
     trust: TrustStore | None,
     at: datetime | None = None,
     rules: SignatureRules = DEFAULT_RULES,
@@ -59,7 +59,7 @@ def check_signatures(
 
     Args:
         tree: of the file, parsed by ``schemas.xml``; put back as it was.
-        source: the file, whose bytes are read again when it is large.
+        bulk: the file, when it is large.
         trust: who is believed; None means that the authority is not judged.
         at: the moment of the check, now by default.
         rules: what is decided otherwise than by default.
@@ -67,7 +67,7 @@ def check_signatures(
     Returns:
         Problems in the order of the file.
     """
-    return problems_of(inspect(tree, source=source, trust=trust, at=at or clock.now()), tree.getroot(), rules)
+    return problems_of(inspect(tree, bulk=bulk, trust=trust, at=at or clock.now()), tree.getroot(), rules)
 
 
 def problems_of(inspection: Inspection, root: etree._Element, rules: SignatureRules = DEFAULT_RULES) -> list[Problem]:

@@ -34,11 +34,11 @@ from schemas import xml
 from signing.algorithms import METHODS, method_of, value_holds
 from signing.keys import Signer, check_fit
 from signing.pes import canonical, layout, stream
+from signing.pes.bulk import Bulk, is_large
 from signing.pes.edits import Edit, rewritten
 from signing.pes.envelope import Envelope, SealContext, build
 from signing.pes.layout import FLAG, is_true
 from signing.pes.offsets import Block, Layout, Place, locate
-from signing.pes.signed_data import streams
 from signing.pes.verifier import verify
 from signing.verdicts import Belief, FileVerdict
 
@@ -141,11 +141,11 @@ def prepare(source: Path, certificate: x509.Certificate, context: SealContext, *
     """
     moment = clock.as_utc(moment or clock.now()).replace(microsecond=0)
     check_fit(certificate, moment)
-    tree = xml.parse(source)
-    root = tree.getroot()
+    places = locate(source)
+    bulk = Bulk(source, places.runs) if is_large(source) else None
+    root = (xml.parse(source) if bulk is None else bulk.tree()).getroot()
     if root.tag != layout.ROOT:
         raise NotSealable(_messages("seal.not_pes"))
-    places = locate(source)
     if places.encoding.lower() not in _ENCODINGS:
         raise NotSealable(_messages("seal.encoding", found=places.encoding))
     targets = _targets(places, root, whole=context.whole)
@@ -153,7 +153,7 @@ def prepare(source: Path, certificate: x509.Certificate, context: SealContext, *
         return Prepared(source, places.sha256, certificate, moment, (), ())
     touched = [block for block in places.blocks if any(target.block is None or target.block is block for target in targets)]
     edits = _raise_flags(source, touched, root) + _name_targets(targets, places.encoding, places.identifiers)
-    digests = _digests(source, edits, targets)
+    digests = _digests(bulk, edits, targets)
     slots = tuple(_slot(target, digests[target.rank], places.identifiers, certificate, context, moment) for target in targets)
     return Prepared(source, places.sha256, certificate, moment, tuple(edits), slots)
 
@@ -275,10 +275,10 @@ def _name_targets(targets: list[_Target], encoding: str, identifiers: Counter[st
     return edits
 
 
-def _digests(source: Path, edits: list[Edit], targets: list[_Target]) -> dict[int, bytes]:
+def _digests(bulk: Bulk | None, edits: list[Edit], targets: list[_Target]) -> dict[int, bytes]:
     """Return the digest of each target by its rank, the edits counted in."""
-    if streams(source):
-        return stream.digests(rewritten(source, edits), {target.rank: "sha256" for target in targets})
+    if bulk is not None:
+        return bulk.digests({target.rank: "sha256" for target in targets}, edits)
     return {target.rank: canonical.digest(target.element, "sha256") for target in targets}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
@@ -31,7 +31,11 @@ _IN_ATTRIBUTE = str.maketrans(
 )  # fmt: skip
 
 
-def digests(pieces: Iterable[bytes], wanted: Mapping[int, str]) -> dict[int, bytes]:
+Texts = Callable[[str, str], Iterable[bytes] | None]
+"""Gives the canonical text that an instruction stands for, by its target and data; None for an instruction of the document."""
+
+
+def digests(pieces: Iterable[bytes], wanted: Mapping[int, str], texts: Texts = lambda _target, _data: None) -> dict[int, bytes]:
     """Return the digest of elements in exclusive canonical form without comments, each without the signatures among its children.
 
     Exclusive XML Canonicalization 1.0 on what Canonical XML 1.0 says of tags and text; enveloped signature, XMLDSig 6.6.4. The
@@ -40,6 +44,7 @@ def digests(pieces: Iterable[bytes], wanted: Mapping[int, str]) -> dict[int, byt
     Args:
         pieces: the bytes of a PES_Aller, in order.
         wanted: the hash's name by place: ``WHOLE``, or the rank of a bordereau from 1.
+        texts: what stands in for long texts.
 
     Returns:
         The digest by place, for those of the wanted that are there.
@@ -47,7 +52,7 @@ def digests(pieces: Iterable[bytes], wanted: Mapping[int, str]) -> dict[int, byt
     Raises:
         UnreadableInput: a DOCTYPE, not well-formed, a prefix that is not declared.
     """
-    reader = _Reader(wanted)
+    reader = _Reader(wanted, texts)
     try:
         for piece in pieces:
             reader.parser.Parse(piece, False)
@@ -122,8 +127,9 @@ class _Reader:
         scopes: the namespaces in force for each open element, by prefix.
     """
 
-    def __init__(self, wanted: Mapping[int, str]) -> None:
+    def __init__(self, wanted: Mapping[int, str], texts: Texts) -> None:
         self.wanted = wanted
+        self.texts = texts
         self.forms: dict[int, _Form] = {}
         self.active: list[_Form] = []
         self.scopes: list[dict[str, str]] = [{"": "", "xml": _XML}]
@@ -196,6 +202,12 @@ class _Reader:
                 form.hash.update(octets)
 
     def instruction(self, target: str, data: str) -> None:
+        if (text := self.texts(target, data)) is not None:
+            forms = [form for form in self.active if not form.cut]
+            for piece in text if forms else ():
+                for form in forms:
+                    form.hash.update(piece)
+            return
         written = f"<?{target} {data}?>".encode() if data else f"<?{target}?>".encode()
         if self.trail:
             for form in self.active:

@@ -10,6 +10,7 @@ from lxml import etree
 from core import clock
 from schemas import xml
 from signing.keys import name_of
+from signing.pes.bulk import Bulk
 from signing.pes.inspection import Inspected, Inspection, inspect
 from signing.trust import TrustState, TrustStore
 from signing.verdicts import Belief, FileVerdict, SignatureVerdict, worst
@@ -26,17 +27,18 @@ def verify(path: Path, *, trust: TrustStore | None, at: datetime | None = None) 
     Raises:
         UnreadableInput: a DOCTYPE, or not well-formed XML.
     """
-    return verify_tree(xml.parse(path), source=path, trust=trust, at=at)
+    bulk = Bulk.of(path)
+    return verify_tree(xml.parse(path) if bulk is None else bulk.tree(), bulk=bulk, trust=trust, at=at)
 
 
 def verify_tree(
-    tree: etree._ElementTree, *, source: Path | None = None, trust: TrustStore | None, at: datetime | None = None
+    tree: etree._ElementTree, *, bulk: Bulk | None = None, trust: TrustStore | None, at: datetime | None = None
 ) -> FileVerdict:
     """Verify every signature of a tree parsed by ``schemas.xml``; it must not be used by another thread meanwhile.
 
-    The bytes of ``source``, the file it was parsed from, are read again when it is large.
+    ``bulk`` is the file it was parsed from, when it is large.
     """
-    return verdict_of(inspect(tree, source=source, trust=trust, at=at or clock.now()))
+    return verdict_of(inspect(tree, bulk=bulk, trust=trust, at=at or clock.now()))
 
 
 def verdict_of(inspection: Inspection) -> FileVerdict:

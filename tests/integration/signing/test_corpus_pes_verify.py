@@ -13,6 +13,7 @@ from core.errors import UnreadableInput
 from core.problems import Problem, Severity
 from schemas import xml
 from schemas.pes.versions import SchemaSets
+from signing.pes.bulk import Bulk
 from signing.pes.examination import examine
 from signing.pes.rules import check_signatures
 from signing.pes.verifier import verify
@@ -55,7 +56,7 @@ def test_the_verdict_is_the_expected_one(shared: Path, entry: dict[str, Any]) ->
 @pytest.mark.parametrize("entry", [one for one in ENTRIES if any(rule[0] == "S" for rule in one.values[0]["rules"])])
 def test_the_rules_on_signatures_are_reported(shared: Path, entry: dict[str, Any]) -> None:
     path, trust, at = context(shared, entry)
-    problems = check_signatures(xml.parse(path), source=path, trust=trust, at=at)
+    problems = check_signatures(xml.parse(path), bulk=Bulk.of(path), trust=trust, at=at)
     assert {rule for rule in entry["rules"] if rule[0] == "S"} <= {problem.rule for problem in problems}, entry["why"]
     if entry["check"] == "rejected":
         assert errors(problems)
@@ -64,7 +65,7 @@ def test_the_rules_on_signatures_are_reported(shared: Path, entry: dict[str, Any
 @pytest.mark.parametrize("entry", [one for one in ENTRIES if one.values[0]["check"] == "accepted"])
 def test_what_is_accepted_breaks_no_rule_on_signatures(shared: Path, entry: dict[str, Any]) -> None:
     path, trust, at = context(shared, entry)
-    assert check_signatures(xml.parse(path), source=path, trust=trust, at=at) == []
+    assert check_signatures(xml.parse(path), bulk=Bulk.of(path), trust=trust, at=at) == []
 
 
 @pytest.mark.parametrize(

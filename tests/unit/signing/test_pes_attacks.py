@@ -18,7 +18,8 @@ from schemas import xml
 from schemas.pes.sample import Sample, write_sample
 from signing.algorithms import ENVELOPED, EXCLUSIVE_C14N
 from signing.keys import Pkcs12Signer
-from signing.pes import canonical, signed_data
+from signing.pes import bulk, canonical
+from signing.pes.bulk import Bulk
 from signing.pes.envelope import SealContext
 from signing.pes.layout import DS, SIGNATURE
 from signing.pes.rules import check_signatures
@@ -67,14 +68,16 @@ def rules_broken(tree: Tree, trust: TrustStore) -> set[str]:
 
 
 def refused(tree: Tree, trust: TrustStore, rule: str) -> None:
-    """Refused as it stands, once more from its bytes, and again when these are read as a stream."""
+    """Refused as it stands, once more from its bytes, and again when these are read as those of a large file."""
     with tempfile.NamedTemporaryFile(suffix=".xml") as file, pytest.MonkeyPatch.context() as patch:
         tree.write(file.name, encoding="ISO-8859-1", xml_declaration=True)
         again = xml.parse(Path(file.name))
-        for one, source in ((tree, None), (again, None), (again, Path(file.name))):
-            patch.setattr(signed_data, "LARGE", 0)
-            assert verify_tree(one, source=source, trust=trust).verdict is Belief.INVALID
-            assert rule in {problem.rule for problem in check_signatures(one, source=source, trust=trust)}
+        patch.setattr(bulk, "LARGE", 0)
+        large = Bulk.of(Path(file.name))
+        assert large is not None
+        for one, read in ((tree, None), (again, None), (again, large), (large.tree(), large)):
+            assert verify_tree(one, bulk=read, trust=trust).verdict is Belief.INVALID
+            assert rule in {problem.rule for problem in check_signatures(one, bulk=read, trust=trust)}
 
 
 def test_the_file_that_the_attacks_start_from_is_valid(tree: Tree, trust: TrustStore) -> None:

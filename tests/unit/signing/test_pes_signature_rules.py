@@ -14,6 +14,7 @@ from core.problems import Problem, Severity
 from schemas import xml
 from schemas.pes.sample import Sample, write_sample
 from signing.keys import Pkcs12Signer
+from signing.pes.bulk import Bulk
 from signing.pes.envelope import SealContext
 from signing.pes.policy import SignaturePolicy
 from signing.pes.rules import SignatureRules, check_signatures
@@ -26,7 +27,7 @@ DEFAULT = SignatureRules()
 
 
 def check(path: Path, trust: TrustStore | None, rules: SignatureRules = DEFAULT) -> list[Problem]:
-    return check_signatures(xml.parse(path), source=path, trust=trust, rules=rules)
+    return check_signatures(xml.parse(path), bulk=Bulk.of(path), trust=trust, rules=rules)
 
 
 def severities(problems: list[Problem]) -> dict[str, Severity]:
@@ -115,7 +116,7 @@ def test_s15_an_unknown_authority_is_refused_and_no_authority_at_all_is_said(sea
 
 def test_s10_a_signing_time_in_the_future_is_refused(sealed: Path, trust: TrustStore) -> None:
     yesterday = clock.now() - timedelta(hours=12)
-    problems = check_signatures(xml.parse(sealed), source=sealed, trust=trust, at=yesterday)
+    problems = check_signatures(xml.parse(sealed), bulk=Bulk.of(sealed), trust=trust, at=yesterday)
     assert severities(problems) == {"S10": Severity.ERROR}
 
 

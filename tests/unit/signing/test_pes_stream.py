@@ -9,14 +9,18 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lxml import etree
 
 from core.errors import UnreadableInput
 from schemas import xml
+from schemas.pes.sample import Sample, write_sample
 from signing.keys import Pkcs12Signer
-from signing.pes import canonical, signed_data, stream
+from signing.pes import bulk, canonical, offsets, stream
+from signing.pes.bulk import Bulk
 from signing.pes.edits import Edit, rewritten
 from signing.pes.envelope import SealContext
 from signing.pes.layout import ALLER, DS, SIGNATURE, domains
+from signing.pes.offsets import locate
 from signing.pes.seal import seal
 from signing.pes.verifier import verify
 from signing.trust import TrustStore
@@ -132,12 +136,12 @@ def test_a_large_file_is_read_as_a_stream_unless_only_the_tree_reads_its_encodin
     path = tmp_path / "large.xml"
     with path.open("wb") as file:
         file.write(b"<?xml version='1.0' encoding='ISO-8859-1'?>")
-        file.truncate(signed_data.LARGE)
-    assert signed_data.streams(path)
+        file.truncate(bulk.LARGE)
+    assert bulk.is_large(path)
     path.write_bytes(path.read_bytes().replace(b"ISO-8859-1", b"x-mac-1234"))
-    assert not signed_data.streams(path)
+    assert not bulk.is_large(path)
     path.write_bytes(b"<?xml version='1.0' encoding='ISO-8859-1'?>")
-    assert not signed_data.streams(path)
+    assert not bulk.is_large(path)
 
 
 @pytest.mark.parametrize("change", [lambda octets: octets, lambda octets: octets.replace(b"BRD101", b"BRD1O1")])
@@ -152,11 +156,11 @@ def test_a_file_sealed_as_a_stream_is_verified_from_a_tree_and_the_other_way_rou
     source, target = tmp_path / "source.xml", tmp_path / "sealed.xml"
     source.write_bytes(change(flow.read_bytes()))
     for whole in (True, False):
-        for sealing, verifying in ((0, signed_data.LARGE), (signed_data.LARGE, 0)):
+        for sealing, verifying in ((0, bulk.LARGE), (bulk.LARGE, 0)):
             with monkeypatch.context() as patch:
-                patch.setattr(signed_data, "LARGE", sealing)
+                patch.setattr(bulk, "LARGE", sealing)
                 seal(source, target, signer, SealContext(role="Maire", city="X", postal_code="1", whole=whole))
-                patch.setattr(signed_data, "LARGE", verifying)
+                patch.setattr(bulk, "LARGE", verifying)
                 assert verify(target, trust=trust).verdict is Belief.VALID
 
 
@@ -166,7 +170,7 @@ def test_a_large_file_that_cannot_be_streamed_is_not_believed(
     def fails(*_: object) -> dict[int, bytes]:
         raise UnreadableInput("only the other parser reads this")
 
-    monkeypatch.setattr(signed_data, "LARGE", 0)
+    monkeypatch.setattr(bulk, "LARGE", 0)
     monkeypatch.setattr(stream, "digests", fails)
     verdict = verify(sealed, trust=trust)
     assert verdict.verdict is Belief.INVALID
@@ -180,3 +184,51 @@ def test_edits_are_applied_in_order_and_the_witness_sees_the_source(tmp_path: Pa
     written = b"".join(rewritten(path, [Edit(100_000, 2, b"abc"), Edit(0, 0, b"<")], witness=seen.extend))
     assert seen == path.read_bytes()
     assert written == b"<" + path.read_bytes()[:100_000] + b"abc" + path.read_bytes()[100_002:]
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n", ""])
+@pytest.mark.parametrize("extra", ["", "&lt;", "é", "<![CDATA[<a>]]>", "\r", ">", "<!-- -->", "<?do?>"])
+@pytest.mark.parametrize("encoding", ["UTF-8", "ISO-8859-1"])
+def test_long_texts_left_in_the_file_change_no_digest_and_no_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str, extra: str, encoding: str
+) -> None:
+    monkeypatch.setattr(bulk, "LARGE", 0)
+    monkeypatch.setattr(offsets, "_LONG", 256)
+    long = ends.join(["QUJD" * 19] * 20)
+    path = tmp_path / "large.xml"
+    path.write_bytes(
+        f"<?xml version='1.0' encoding='{encoding}'?>\n<n:PES_Aller xmlns:n='{ALLER}'><PES_DepenseAller><Bordereau Id='B'>"
+        f"<Piece><Fichier>{long}{extra}{long}</Fichier></Piece>{long}<s:Signature xmlns:s='{DS}'>{long}</s:Signature></Bordereau>"
+        f"</PES_DepenseAller><PES_PJ><PJ>{long}</PJ></PES_PJ><End/></n:PES_Aller>".encode(encoding)
+    )
+    read = Bulk.of(path)
+    assert read is not None
+    assert read.runs
+    whole, hollow = xml.parse(path), read.tree()
+    found = read.digests({0: "sha256", 1: "sha512"})
+    bordereau = whole.find(".//Bordereau")
+    assert found[0] == canonical.digest(whole.getroot(), "sha256")
+    with canonical.without(bordereau.find(SIGNATURE)) as parent:
+        assert found[1] == canonical.digest(parent, "sha512")
+    assert len(etree.tostring(hollow)) < len(etree.tostring(whole))
+    assert [(one.tag, one.sourceline) for one in hollow.iter("*")] == [(one.tag, one.sourceline) for one in whole.iter("*")]
+    assert hollow.find(f".//{SIGNATURE}").text == whole.find(f".//{SIGNATURE}").text
+    assert all(bool(one.text) == bool(same.text) for one, same in zip(hollow.iter("*"), whole.iter("*"), strict=True))
+
+
+def test_a_change_in_a_long_text_under_a_signature_is_seen(
+    tmp_path: Path, signer: Pkcs12Signer, trust: TrustStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "LARGE", 0)
+    monkeypatch.setattr(offsets, "_LONG", 1 << 12)
+    source, target = tmp_path / "source.xml", tmp_path / "sealed.xml"
+    write_sample(Sample("WHOLE", attachment_size=100_000), source)
+    seal(source, target, signer, SealContext(role="Maire", city="X", postal_code="1", whole=True))
+    octets = bytearray(target.read_bytes())
+    run = locate(target).runs[0]
+    assert verify(target, trust=trust).verdict is Belief.VALID
+    for place in (run.start, (run.start + run.end) // 2, run.end - 1):
+        before, octets[place] = octets[place], ord("A" if octets[place] != ord("A") else "B")
+        target.write_bytes(octets)
+        assert verify(target, trust=trust).verdict is Belief.INVALID
+        octets[place] = before
