@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from bench import ceiling, deposits, journey, memory
+from bench import ceiling, deposits, journey, memory, signatures
 from bench.places import SHAPES
 
 
@@ -35,6 +35,14 @@ def main() -> None:
     for name, signed in (("put here, on its bordereau", False), ("there when it arrives, on the whole", True)):
         peaks = memory.peaks(SHAPES[1], signed=signed)
         table.add_row(name, *(f"{peaks[column]:.0f}" for column in ("document", "web", "worker")))
+    console.print(table, "")
+
+    table = Table(title="A PES with attachments: ours in a warm process beside a process of xmlsec1 (schema: xmllint)")
+    for column in ("deed", "signature covers", "MB", "seconds", "theirs", "ratio (goal: at most 1.3)", "MB held", "theirs"):
+        table.add_column(column, justify="left" if column in {"deed", "signature covers"} else "right")
+    for row in signatures.rows():
+        times = (f"{row.seconds:.3f}", f"{row.their_seconds:.3f}", f"{row.ratio:.2f}")
+        table.add_row(row.deed, row.covers, str(row.megabytes), *times, f"{row.memory:.0f}", f"{row.their_memory:.0f}")
     console.print(table)
 
 

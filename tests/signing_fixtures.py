@@ -8,18 +8,29 @@ import pytest
 
 from schemas.pes.sample import Sample, write_sample
 from signing.keys import Pkcs12Signer
-from signing.pes import bulk
+from signing.pes import texts
+from signing.pes.bulk import Bulk
 from signing.pes.envelope import SealContext
+from signing.pes.offsets import locate
 from signing.pes.seal import seal
 from signing.pki import Credential, TestAuthority
 from signing.trust import TrustStore
 
 
-@pytest.fixture(params=["tree", "stream"])
+def read_as_bulk(patch: pytest.MonkeyPatch) -> None:
+    """Read every file as those of mostly text are read, whatever its size, in small pieces."""
+    patch.setattr(texts, "LARGE", 0)
+    patch.setattr(texts, "SPARSE", 0)
+    patch.setattr(texts, "PIECE", 48)
+    patch.setattr(Bulk, "at", classmethod(lambda cls, path, places: cls(path, places.runs)))
+    patch.setattr(Bulk, "of", classmethod(lambda cls, path: cls(path, locate(path, texts.long_texts(path)).runs)))
+
+
+@pytest.fixture(params=["tree", "bulk"])
 def reading(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is signed, read both ways: from the tree as small files are, from the bytes as large ones are."""
-    if request.param == "stream":
-        monkeypatch.setattr(bulk, "LARGE", 0)
+    """What is signed, read both ways: from the tree, and from the bytes as files of mostly text are."""
+    if request.param == "bulk":
+        read_as_bulk(monkeypatch)
 
 
 @pytest.fixture(scope="session")

@@ -83,7 +83,7 @@ def inspect(tree: etree._ElementTree, *, bulk: Bulk | None = None, trust: TrustS
 
     Args:
         tree: parsed by ``schemas.xml``, so without DOCTYPE.
-        bulk: the file it was parsed from, when it is large.
+        bulk: the file it was parsed from, when it is mostly text.
         trust: who is believed; None means nobody.
         at: the moment of the verification.
     """

@@ -6,8 +6,9 @@ line ends, white space in tags).
 
 from __future__ import annotations
 
-import hashlib
+import secrets
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -15,10 +16,10 @@ from xml.parsers import expat
 
 from core.errors import UnreadableInput
 from schemas.xml import DoctypeRefused
+from signing.pes.edits import rewritten
 from signing.pes.layout import FLAG, HEADERS
+from signing.pes.texts import Run, marked
 
-_CHUNK = 1 << 16
-_LONG = 1 << 20
 _IDENTIFIERS = ("Id", "ID", "id", "xml:id")
 
 
@@ -51,21 +52,6 @@ class Place:
         return head + colon
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A long text, such as an attachment: octets of US-ASCII that hold nothing to escape, and CR only before LF.
-
-    Attributes:
-        start: offset of its first byte.
-        end: offset after its last byte.
-        lines: number of line ends in it.
-    """
-
-    start: int
-    end: int
-    lines: int
-
-
 @dataclass(slots=True)
 class Block:
     """A domain: its header, the flag in it, its bordereaux."""
@@ -81,7 +67,6 @@ class Layout:
     """A file as bytes.
 
     Attributes:
-        sha256: of the whole file.
         encoding: as declared; UTF-8 when nothing is.
         root: the root element.
         blocks: the domains, in order.
@@ -89,7 +74,6 @@ class Layout:
         runs: its long texts, those in a signature left out.
     """
 
-    sha256: bytes
     encoding: str
     root: Place
     blocks: list[Block]
@@ -97,47 +81,33 @@ class Layout:
     runs: tuple[Run, ...]
 
 
-def locate(path: Path) -> Layout:
+def locate(path: Path, texts: Sequence[Run] = ()) -> Layout:
     """Find the places of a PES_Aller.
+
+    Args:
+        path: the file.
+        texts: stretches that look like long texts; those that are, outside signatures, are not read.
 
     Raises:
         DoctypeRefused: a DOCTYPE is declared.
         UnreadableInput: not well-formed XML, or of an encoding that the reader does not know.
     """
-    reader = _Reader()
-    digest = hashlib.sha256()
+    reader = _Reader(texts)
     try:
-        with path.open("rb") as stream:
-            while chunk := stream.read(_CHUNK):
-                digest.update(chunk)
-                reader.parser.Parse(chunk, False)
-            reader.parser.Parse(b"", True)
+        for piece in rewritten(path, marked(texts, reader.target)):
+            reader.parser.Parse(piece, False)
+        reader.parser.Parse(b"", True)
     except (expat.ExpatError, LookupError) as error:
-        raise UnreadableInput(str(error)) from error
+        if not texts:
+            raise UnreadableInput(str(error)) from error
+    if reader.met != len(texts):  # one of them was something else, such as a long attribute: all is read
+        return locate(path)
     headers = [block.header for block in reader.blocks if block.header is not None]
     bordereaux = [place for block in reader.blocks for place in block.bordereaux]
     with path.open("rb") as stream:
         for place in (reader.root, *headers, *bordereaux):
             _forget_close_of_empty(stream, place, reader.encoding)
-        runs = tuple(run for start, end in reader.texts if (run := _run(stream, start, end)) is not None)
-    return Layout(digest.digest(), reader.encoding, reader.root, reader.blocks, reader.identifiers, runs)
-
-
-def _run(stream: IO[bytes], start: int, end: int) -> Run | None:
-    """Return a long text as a run, if its octets are fit to be one."""
-    stream.seek(start)
-    lines, left, before = 0, end - start, b""
-    while left and (piece := stream.read(min(left, _LONG))):
-        left -= len(piece)
-        if not piece.isascii() or b"&" in piece or b">" in piece or b"<" in piece:
-            return None
-        lines += piece.count(b"\n")
-        if b"\r" in piece or before == b"\r":
-            seen = before + piece
-            if seen.count(b"\r", 0, -1) != seen.count(b"\r\n"):
-                return None
-        before = piece[-1:]
-    return None if before == b"\r" else Run(start, end, lines)
+    return Layout(reader.encoding, reader.root, reader.blocks, reader.identifiers, tuple(reader.runs))
 
 
 def _forget_close_of_empty(stream: IO[bytes], place: Place, encoding: str) -> None:
@@ -151,7 +121,7 @@ def _forget_close_of_empty(stream: IO[bytes], place: Place, encoding: str) -> No
 class _Reader:
     """The handlers of the pass; ``trail`` holds the elements open, down to the depth that matters."""
 
-    def __init__(self) -> None:
+    def __init__(self, texts: Sequence[Run]) -> None:
         self.encoding = "UTF-8"
         self.root = Place("", 0, 0)
         self.blocks: list[Block] = []
@@ -162,40 +132,38 @@ class _Reader:
         self.parser.XmlDeclHandler = self.declaration
         self.parser.StartElementHandler = self.start
         self.parser.EndElementHandler = self.end
-        self.parser.CommentHandler = self.aside
-        self.parser.ProcessingInstructionHandler = self.aside
-        self.parser.StartCdataSectionHandler = self.cdata
-        self.parser.EndCdataSectionHandler = self.aside
+        self.parser.ProcessingInstructionHandler = self.instruction
         self.parser.StartDoctypeDeclHandler = self.doctype
-        self.texts: list[tuple[int, int]] = []
-        self.text_from: int | None = None
+        self.texts = texts
+        self.target = f"run-{secrets.token_hex(8)}"  # what no document can hold but by chance
+        self.met = 0
+        self.runs: list[Run] = []
         self.in_signature = 0
+        self.skipped = self.skipped_lines = 0
 
     def doctype(self, *_: object) -> None:
         raise DoctypeRefused(self.parser.CurrentLineNumber)
 
-    def text(self, _text: str) -> None:
-        """Take note of where a text begins, and hear no more of it."""
-        self.text_from = self.parser.CurrentByteIndex
-        self.parser.CharacterDataHandler = None
+    def instruction(self, target: str, data: str) -> None:
+        """Take note of a long text, and that what follows stands further on in the file."""
+        if target != self.target:
+            return
+        run = self.texts[int(data)]
+        self.met += bool(self.trail)
+        if not self.in_signature:
+            self.runs.append(run)
+        self.skipped += run.end - run.start - len(f"<?{target} {data}?>")
+        self.skipped_lines += run.lines
 
-    def cdata(self) -> None:
-        """Leave the text of a CDATA section alone."""
-        self.aside()
-        self.parser.CharacterDataHandler = None
-
-    def aside(self, *_: object) -> None:
-        """End the text before any markup."""
-        if self.text_from is not None and self.parser.CurrentByteIndex - self.text_from >= _LONG and not self.in_signature:
-            self.texts.append((self.text_from, self.parser.CurrentByteIndex))
-        self.text_from = None
-        self.parser.CharacterDataHandler = self.text
+    @property
+    def offset(self) -> int:
+        """Where the parser is in the file."""
+        return self.parser.CurrentByteIndex + self.skipped
 
     def declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
         self.encoding = encoding or self.encoding
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        self.aside()
         for key in _IDENTIFIERS:
             if key in attributes:
                 self.identifiers[attributes[key]] += 1
@@ -206,7 +174,7 @@ class _Reader:
         depth = len(self.trail)
         if depth > _DEEPEST:
             return
-        place = Place(name, self.parser.CurrentLineNumber, self.parser.CurrentByteIndex)
+        place = Place(name, self.parser.CurrentLineNumber + self.skipped_lines, self.offset)
         place.identifier, place.value = attributes.get("Id"), attributes.get("V")
         self.open[depth] = place
         self.keep(depth, place)
@@ -232,12 +200,11 @@ class _Reader:
             block.flag = place
 
     def end(self, _name: str) -> None:
-        self.aside()
         if self.in_signature:
             self.in_signature -= 1
         place = self.open.pop(len(self.trail), None)
         if place is not None:
-            place.close = self.parser.CurrentByteIndex
+            place.close = self.offset
         self.trail.pop()
 
 

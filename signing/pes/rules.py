@@ -59,7 +59,7 @@ def check_signatures(
 
     Args:
         tree: of the file, parsed by ``schemas.xml``; put back as it was.
-        bulk: the file, when it is large.
+        bulk: the file, when it is mostly text.
         trust: who is believed; None means that the authority is not judged.
         at: the moment of the check, now by default.
         rules: what is decided otherwise than by default.

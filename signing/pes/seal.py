@@ -34,11 +34,12 @@ from schemas import xml
 from signing.algorithms import METHODS, method_of, value_holds
 from signing.keys import Signer, check_fit
 from signing.pes import canonical, layout, stream
-from signing.pes.bulk import Bulk, is_large
+from signing.pes.bulk import Bulk
 from signing.pes.edits import Edit, rewritten
 from signing.pes.envelope import Envelope, SealContext, build
 from signing.pes.layout import FLAG, is_true
 from signing.pes.offsets import Block, Layout, Place, locate
+from signing.pes.texts import long_texts
 from signing.pes.verifier import verify
 from signing.verdicts import Belief, FileVerdict
 
@@ -141,8 +142,8 @@ def prepare(source: Path, certificate: x509.Certificate, context: SealContext, *
     """
     moment = clock.as_utc(moment or clock.now()).replace(microsecond=0)
     check_fit(certificate, moment)
-    places = locate(source)
-    bulk = Bulk(source, places.runs) if is_large(source) else None
+    places = locate(source, long_texts(source))
+    bulk = Bulk.at(source, places)
     root = (xml.parse(source) if bulk is None else bulk.tree()).getroot()
     if root.tag != layout.ROOT:
         raise NotSealable(_messages("seal.not_pes"))
@@ -150,12 +151,12 @@ def prepare(source: Path, certificate: x509.Certificate, context: SealContext, *
         raise NotSealable(_messages("seal.encoding", found=places.encoding))
     targets = _targets(places, root, whole=context.whole)
     if not targets:
-        return Prepared(source, places.sha256, certificate, moment, (), ())
+        return Prepared(source, _sha256(source), certificate, moment, (), ())
     touched = [block for block in places.blocks if any(target.block is None or target.block is block for target in targets)]
     edits = _raise_flags(source, touched, root) + _name_targets(targets, places.encoding, places.identifiers)
     digests = _digests(bulk, edits, targets)
     slots = tuple(_slot(target, digests[target.rank], places.identifiers, certificate, context, moment) for target in targets)
-    return Prepared(source, places.sha256, certificate, moment, tuple(edits), slots)
+    return Prepared(source, _sha256(source), certificate, moment, tuple(edits), slots)
 
 
 def complete(prepared: Prepared, values: Mapping[str, bytes], target: Path) -> FileVerdict:
@@ -273,6 +274,11 @@ def _name_targets(targets: list[_Target], encoding: str, identifiers: Counter[st
         offset = place.start + 1 + len(place.name.encode(encoding))
         edits.append(Edit(offset, 0, f' Id="{place.identifier}"'.encode()))
     return edits
+
+
+def _sha256(source: Path) -> bytes:
+    with source.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").digest()
 
 
 def _digests(bulk: Bulk | None, edits: list[Edit], targets: list[_Target]) -> dict[int, bytes]:

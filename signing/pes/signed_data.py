@@ -1,4 +1,4 @@
-"""The digests of what signatures cover: from the tree, or for a large file from its bytes."""
+"""The digests of what signatures cover: from the tree, or for a file of mostly text from its bytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class SignedData:
 
     Args:
         places: the root (0) and each bordereau (from 1, in the order of the file).
-        bulk: the file, when it is large.
+        bulk: the file, when it is mostly text.
     """
 
     def __init__(self, places: Mapping[etree._Element, int], bulk: Bulk | None) -> None:
@@ -28,7 +28,7 @@ class SignedData:
         """Return the digest of the parent of a signature, one of the places, as if the signature were not there.
 
         Raises:
-            UnreadableInput: a large file that only the tree's parser understands.
+            UnreadableInput: a file that only the tree's parser understands.
         """
         if self._bulk is None:
             with canonical.without(signature) as parent:

@@ -36,7 +36,7 @@ def verify_tree(
 ) -> FileVerdict:
     """Verify every signature of a tree parsed by ``schemas.xml``; it must not be used by another thread meanwhile.
 
-    ``bulk`` is the file it was parsed from, when it is large.
+    ``bulk`` is the file it was parsed from, when it is mostly text.
     """
     return verdict_of(inspect(tree, bulk=bulk, trust=trust, at=at or clock.now()))
 

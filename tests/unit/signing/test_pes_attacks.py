@@ -18,7 +18,7 @@ from schemas import xml
 from schemas.pes.sample import Sample, write_sample
 from signing.algorithms import ENVELOPED, EXCLUSIVE_C14N
 from signing.keys import Pkcs12Signer
-from signing.pes import bulk, canonical
+from signing.pes import canonical
 from signing.pes.bulk import Bulk
 from signing.pes.envelope import SealContext
 from signing.pes.layout import DS, SIGNATURE
@@ -28,6 +28,7 @@ from signing.pes.verifier import verify, verify_tree
 from signing.pki import TestAuthority
 from signing.trust import TrustStore
 from signing.verdicts import Belief
+from tests.signing_fixtures import read_as_bulk
 
 NS = {"ds": DS}
 Tree = etree._ElementTree
@@ -72,7 +73,7 @@ def refused(tree: Tree, trust: TrustStore, rule: str) -> None:
     with tempfile.NamedTemporaryFile(suffix=".xml") as file, pytest.MonkeyPatch.context() as patch:
         tree.write(file.name, encoding="ISO-8859-1", xml_declaration=True)
         again = xml.parse(Path(file.name))
-        patch.setattr(bulk, "LARGE", 0)
+        read_as_bulk(patch)
         large = Bulk.of(Path(file.name))
         assert large is not None
         for one, read in ((tree, None), (again, None), (again, large), (large.tree(), large)):

@@ -15,16 +15,16 @@ from core.errors import UnreadableInput
 from schemas import xml
 from schemas.pes.sample import Sample, write_sample
 from signing.keys import Pkcs12Signer
-from signing.pes import bulk, canonical, offsets, stream
+from signing.pes import canonical, stream, texts
 from signing.pes.bulk import Bulk
 from signing.pes.edits import Edit, rewritten
 from signing.pes.envelope import SealContext
 from signing.pes.layout import ALLER, DS, SIGNATURE, domains
-from signing.pes.offsets import locate
 from signing.pes.seal import seal
 from signing.pes.verifier import verify
 from signing.trust import TrustStore
 from signing.verdicts import Belief
+from tests.signing_fixtures import read_as_bulk
 
 URIS = ("urn:a", "urn:b", "urn:c", ALLER)  # none with an ampersand: libxml2 does not escape it there, as it should
 text = st.text(st.sampled_from("aé€&<>\"' \t\n\r]"), max_size=8)
@@ -132,16 +132,42 @@ def test_what_cannot_be_read_is_said_to_be_unreadable(octets: bytes) -> None:
         stream.digests([octets], {stream.WHOLE: "sha256"})
 
 
-def test_a_large_file_is_read_as_a_stream_unless_only_the_tree_reads_its_encoding(tmp_path: Path) -> None:
+def test_long_texts_are_looked_for_in_large_files_of_few_tags_and_plain_encoding(tmp_path: Path) -> None:
     path = tmp_path / "large.xml"
-    with path.open("wb") as file:
-        file.write(b"<?xml version='1.0' encoding='ISO-8859-1'?>")
-        file.truncate(bulk.LARGE)
-    assert bulk.is_large(path)
-    path.write_bytes(path.read_bytes().replace(b"ISO-8859-1", b"x-mac-1234"))
-    assert not bulk.is_large(path)
-    path.write_bytes(b"<?xml version='1.0' encoding='ISO-8859-1'?>")
-    assert not bulk.is_large(path)
+    head, tag, text = b"<?xml version='1.0' encoding='ISO-8859-1'?><a>", b"<b/>", b"Q" * texts.LARGE
+
+    def found(octets: bytes) -> int:
+        path.write_bytes(octets)
+        return len(texts.long_texts(path))
+
+    assert found(head + tag * 1000 + text + tag + text) == 2
+    assert found(head + tag * 1000 + text[: texts.LARGE // 2]) == 0
+    assert found(head + tag * 3000 + text) == 0
+    assert found(head.replace(b"ISO-8859-1", b"x-mac-1234") + text) == 0
+    assert found(head + b"\x01".join([text[:30_000]] * 60)) == 0
+    assert found(head + "é".encode("latin-1").join([text[:30_000]] * 60)) == 0
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "<a V='{}'/>",
+        "<a><!--{}--></a>",
+        "<a><![CDATA[{}]]></a>",
+        "<a><?do {}?></a>",
+        "<a{}/>",
+        "<{}/>",
+        "<a>&#x26;{}</a>",
+    ],
+)
+def test_what_looks_like_a_long_text_and_is_none_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, document: str) -> None:
+    read_as_bulk(monkeypatch)
+    path = tmp_path / "odd.xml"
+    path.write_text(f"<PES_Aller xmlns='{ALLER}'>{document.format('A' * 500)}</PES_Aller>")
+    read = Bulk.of(path)
+    assert read is not None
+    assert bool(read.runs) == ("&#x26;" in document)
+    assert read.digests({0: "sha256"})[0] == canonical.digest(xml.parse(path).getroot(), "sha256")
 
 
 @pytest.mark.parametrize("change", [lambda octets: octets, lambda octets: octets.replace(b"BRD101", b"BRD1O1")])
@@ -156,12 +182,15 @@ def test_a_file_sealed_as_a_stream_is_verified_from_a_tree_and_the_other_way_rou
     source, target = tmp_path / "source.xml", tmp_path / "sealed.xml"
     source.write_bytes(change(flow.read_bytes()))
     for whole in (True, False):
-        for sealing, verifying in ((0, bulk.LARGE), (bulk.LARGE, 0)):
-            with monkeypatch.context() as patch:
-                patch.setattr(bulk, "LARGE", sealing)
-                seal(source, target, signer, SealContext(role="Maire", city="X", postal_code="1", whole=whole))
-                patch.setattr(bulk, "LARGE", verifying)
-                assert verify(target, trust=trust).verdict is Belief.VALID
+        context = SealContext(role="Maire", city="X", postal_code="1", whole=whole)
+        with monkeypatch.context() as patch:
+            read_as_bulk(patch)
+            seal(source, target, signer, context)
+        assert verify(target, trust=trust).verdict is Belief.VALID
+        seal(source, target, signer, context)
+        with monkeypatch.context() as patch:
+            read_as_bulk(patch)
+            assert verify(target, trust=trust).verdict is Belief.VALID
 
 
 def test_a_large_file_that_cannot_be_streamed_is_not_believed(
@@ -170,7 +199,7 @@ def test_a_large_file_that_cannot_be_streamed_is_not_believed(
     def fails(*_: object) -> dict[int, bytes]:
         raise UnreadableInput("only the other parser reads this")
 
-    monkeypatch.setattr(bulk, "LARGE", 0)
+    read_as_bulk(monkeypatch)
     monkeypatch.setattr(stream, "digests", fails)
     verdict = verify(sealed, trust=trust)
     assert verdict.verdict is Belief.INVALID
@@ -192,8 +221,7 @@ def test_edits_are_applied_in_order_and_the_witness_sees_the_source(tmp_path: Pa
 def test_long_texts_left_in_the_file_change_no_digest_and_no_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str, extra: str, encoding: str
 ) -> None:
-    monkeypatch.setattr(bulk, "LARGE", 0)
-    monkeypatch.setattr(offsets, "_LONG", 256)
+    read_as_bulk(monkeypatch)
     long = ends.join(["QUJD" * 19] * 20)
     path = tmp_path / "large.xml"
     path.write_bytes(
@@ -210,7 +238,7 @@ def test_long_texts_left_in_the_file_change_no_digest_and_no_line(
     assert found[0] == canonical.digest(whole.getroot(), "sha256")
     with canonical.without(bordereau.find(SIGNATURE)) as parent:
         assert found[1] == canonical.digest(parent, "sha512")
-    assert len(etree.tostring(hollow)) < len(etree.tostring(whole))
+    assert len(etree.tostring(hollow)) < len(etree.tostring(whole)) - 2000
     assert [(one.tag, one.sourceline) for one in hollow.iter("*")] == [(one.tag, one.sourceline) for one in whole.iter("*")]
     assert hollow.find(f".//{SIGNATURE}").text == whole.find(f".//{SIGNATURE}").text
     assert all(bool(one.text) == bool(same.text) for one, same in zip(hollow.iter("*"), whole.iter("*"), strict=True))
@@ -219,13 +247,14 @@ def test_long_texts_left_in_the_file_change_no_digest_and_no_line(
 def test_a_change_in_a_long_text_under_a_signature_is_seen(
     tmp_path: Path, signer: Pkcs12Signer, trust: TrustStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk, "LARGE", 0)
-    monkeypatch.setattr(offsets, "_LONG", 1 << 12)
+    read_as_bulk(monkeypatch)
     source, target = tmp_path / "source.xml", tmp_path / "sealed.xml"
     write_sample(Sample("WHOLE", attachment_size=100_000), source)
     seal(source, target, signer, SealContext(role="Maire", city="X", postal_code="1", whole=True))
     octets = bytearray(target.read_bytes())
-    run = locate(target).runs[0]
+    read = Bulk.of(target)
+    assert read is not None
+    run = max(read.runs, key=lambda one: one.end - one.start)
     assert verify(target, trust=trust).verdict is Belief.VALID
     for place in (run.start, (run.start + run.end) // 2, run.end - 1):
         before, octets[place] = octets[place], ord("A" if octets[place] != ord("A") else "B")
