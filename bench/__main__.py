@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from bench import ceiling, deposits, journey, memory, signatures
+from bench import ceiling, deposits, engine, journey, memory, signatures
 from bench.places import SHAPES
 
 
@@ -20,6 +20,14 @@ def main() -> None:
         steps = rate * journey.STEPS
         table.add_row(shape, f"{rate:.1f}", f"{steps:.0f}", f"{raw:.0f}", f"{steps / raw:.3f}")
     console.print(table, "The ceiling: a Dramatiq actor on RabbitMQ doing one PostgreSQL transaction, and nothing else.\n")
+
+    table = Table(title="The engine alone: a flow of four stages that do nothing")
+    for column in ("shape", "recorded steps/s", "ratio to the raw ceiling (goal: 0.5)"):
+        table.add_column(column, justify="left" if column == "shape" else "right")
+    for shape in SHAPES:
+        rate = engine.steps_per_second(shape)
+        table.add_row(shape, f"{rate:.0f}", f"{rate / raw:.2f}")
+    console.print(table, "")
 
     table = Table(title=f"Deposits over HTTP, one web process, {deposits.CONNECTIONS} connections")
     for column in ("document", "deposits/s", "store alone, puts/s", "ratio"):
