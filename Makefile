@@ -40,7 +40,7 @@ check: install ## format, lint, types, layers, spelling of message catalogues
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
-	@$(BIN)/codespell $$(git ls-files '*.md' '*/locale/en.po' ':!docs/fr')
+	@$(BIN)/codespell $$(git ls-files '*.md' '*/locale/en.po' ':!docs/fr' ':!agent/README.md')
 	@$(BIN)/python .ci/spell
 
 bench: install ## the benchmarks, as tables with ratios against the raw ceilings of this machine

@@ -17,7 +17,7 @@ from api.guard import Guard
 from api.metrics import Requests, WorkCollector
 from api.problems import MEDIA_TYPE, ProblemDetails
 from api.uploads import Uploads
-from api.v1 import deposits, dossiers, reference, sealed
+from api.v1 import agent, deposits, dossiers, reference, sealed, sittings
 from api.web import site
 from core.platform import Platform
 
@@ -48,7 +48,12 @@ class _Application(FastAPI):
         large = platform.settings.upload_limit + _FORM_AROUND
         return Guard(
             super().build_middleware_stack(),
-            limits={"/v1/dossiers": large, "/deposer": large},
+            limits={
+                "/v1/dossiers": large,
+                "/deposer": large,
+                "/v1/sittings": sittings.LARGEST,
+                "/v1/agent/values": agent.LARGEST,
+            },
             requests=Requests(self.state.registry),
             public_url=platform.settings.public_url,
         )
@@ -69,7 +74,7 @@ def create_app(platform: Platform) -> FastAPI:
     registry.register(WorkCollector(platform.database))
     app.state.platform, app.state.registry, app.state.uploads = platform, registry, Uploads()
     answers.install(app)
-    for part in (deposits, dossiers, sealed):
+    for part in (deposits, dossiers, sealed, sittings, agent):
         app.include_router(part.router, responses=_PROBLEMS)
     for other in (reference, operation, site):
         app.include_router(other.router)

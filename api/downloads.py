@@ -19,6 +19,7 @@ from core.blobs import ObjectAltered
 from core.platform import Platform
 from core.principal import Principal
 from flows.engine.models import DossierFile
+from flows.engine.work import KeptFile
 
 _PIECE = 256 * 1024
 _HARMLESS = {
@@ -28,7 +29,7 @@ _HARMLESS = {
 }
 
 
-def document(platform: Platform, kept: DossierFile) -> StreamingResponse:
+def document(platform: Platform, kept: DossierFile | KeptFile) -> StreamingResponse:
     """Return a document as an attachment.
 
     Raises:
@@ -41,7 +42,7 @@ def document(platform: Platform, kept: DossierFile) -> StreamingResponse:
     return StreamingResponse(_pieces(opened, source, kept), media_type=kept.media_type, headers=headers)
 
 
-def _pieces(opened: ExitStack, source: Any, kept: DossierFile) -> Iterator[bytes]:
+def _pieces(opened: ExitStack, source: Any, kept: DossierFile | KeptFile) -> Iterator[bytes]:
     digest, held = hashlib.sha256(), b""
     with opened:
         for piece in source.stream(_PIECE):

@@ -18,10 +18,12 @@ from flows.engine.relay import Relay
 from flows.helios import acquits
 from flows.helios.knowledge import trust_store
 from flows.registry import FLOWS
+from signing.sittings import sittings
 from signing.timestamp.client import AuthoritySettings, TimestampClient
 
 _messages = Catalogue("api.cli")
 HEAD_ACTOR, HEAD_QUEUE = "archive.head", "archive"
+EXPIRY_ACTOR, EXPIRY_QUEUE, EXPIRY_EVERY = "sittings.expire", "signing", timedelta(minutes=1)
 
 
 def build_engine(platform: Platform, broker: dramatiq.Broker) -> Engine:
@@ -29,6 +31,7 @@ def build_engine(platform: Platform, broker: dramatiq.Broker) -> Engine:
     engine = Engine(platform, broker, list(FLOWS.values()))
     schedule.declare(engine, acquits.ACTOR, acquits.QUEUE, acquits.collect)
     schedule.declare(engine, HEAD_ACTOR, HEAD_QUEUE, _cut_head)
+    schedule.declare(engine, EXPIRY_ACTOR, EXPIRY_QUEUE, _expire_sittings)
     return engine
 
 
@@ -36,11 +39,16 @@ def plan_schedules(platform: Platform) -> None:
     """Plan what runs again and again, as the settings and the configurations say now."""
     settings = platform.settings
     schedule.plan(platform.database, HEAD_ACTOR, HEAD_QUEUE, timedelta(seconds=settings.tree_head_seconds))
+    schedule.plan(platform.database, EXPIRY_ACTOR, EXPIRY_QUEUE, EXPIRY_EVERY)
     acquits.plan(platform, timedelta(seconds=settings.poll_seconds))
 
 
 def _cut_head(platform: Platform, _key: str) -> None:
     heads.cut(platform, timestamps(platform))
+
+
+def _expire_sittings(platform: Platform, _key: str) -> None:
+    sittings.expire(platform.database)
 
 
 def timestamps(platform: Platform) -> TimestampClient:

@@ -87,6 +87,8 @@ def _parsed(source: str | _Pieces) -> etree._ElementTree:
     except etree.XMLSyntaxError as error:
         line, _ = error.position
         raise Malformed(line or 1, error.msg or "not well-formed") from error
+    except OSError as error:  # how this parser says that the first octets are not of the encoding; the file itself was just read
+        raise Malformed(1, str(error)) from error
     if tree.docinfo.internalDTD is not None:  # an encoding that only this parser knows may have hidden it from the first look
         raise DoctypeRefused(1)
     return tree

@@ -2,7 +2,7 @@
 
 The time that counts is that of a valid timestamp; else the moment of the verification. The claimed time is looked at too: a
 certificate that was already expired or revoked when it is said to have signed makes the signature invalid, while one that has
-expired since only leaves it unproved.
+expired since only leaves it unproved. A certificate that is not for signing, or too weak, makes it invalid whoever issued it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from datetime import datetime
 from cryptography import x509
 
 from core.messages import Catalogue
+from signing.keys.fitness import may_sign
+from signing.qualified import qualification
 from signing.trust import NO_EVIDENCE, Evidence, TrustState, TrustStatus, TrustStore
 from signing.verdicts import Belief
 
@@ -29,12 +31,15 @@ class Standing:
         then: what it says at the claimed time.
         belief: what follows for the signature.
         reasons: in words; the first one says why the belief is not better.
+        qualification: what the certificate is worth at the time that counts, for a report; None when it is not trusted then, or
+            when there is nothing to say.
     """
 
     state: TrustState
     then: TrustStatus
     belief: Belief
     reasons: tuple[str, ...]
+    qualification: str | None = None
 
 
 def standing(
@@ -60,6 +65,8 @@ def standing(
     then = store.assess(certificate, at=claimed or proved or at, evidence=evidence)
     now = store.assess(certificate, at=proved or at, evidence=evidence)
     notes = () if proved else (_messages("time.unproved"),)
+    if not may_sign(certificate):
+        return Standing(TrustState.UNTRUSTED, then, Belief.INVALID, (_messages("trust.usage"), *notes))
     if then.state is TrustState.UNKNOWN:
         return Standing(then.state, then, Belief.INDETERMINATE, (then.reason or "", *notes))
     if then.state is not TrustState.TRUSTED:
@@ -72,4 +79,5 @@ def standing(
         return Standing(now.state, then, Belief.INDETERMINATE, (now.reason or "", *notes))
     if not now.revocation_known:
         notes = (*notes, _messages("trust.revocation_unknown"))
-    return Standing(now.state, then, Belief.VALID, notes)
+    worth = qualification(certificate, now, store, at=proved or at)
+    return Standing(now.state, then, Belief.VALID, notes, worth.label)

@@ -77,6 +77,7 @@ class SignatureVerdict:
         timestamps: those that it carries.
         verdict: what follows from the answers.
         reasons: in words, why the verdict is not better, and what else is worth knowing.
+        qualification: what the certificate is worth beyond being trusted, in words (``Standing.qualification``).
     """
 
     format: str
@@ -89,6 +90,7 @@ class SignatureVerdict:
     timestamps: tuple[TimestampVerdict, ...]
     verdict: Belief
     reasons: tuple[str, ...] = ()
+    qualification: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the signature with the keys of ``verify --json``."""
@@ -103,6 +105,7 @@ class SignatureVerdict:
             "timestamps": [timestamp.as_json() for timestamp in self.timestamps],
             "verdict": self.verdict.value,
             "reasons": list(self.reasons),
+            "qualification": self.qualification,
         }
 
 

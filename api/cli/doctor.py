@@ -28,6 +28,7 @@ from core.platform import Platform
 from core.principal import PLATFORM
 from core.settings import Settings, meaning, variable
 from flows.engine.brokers import open_broker
+from signing.trusted_lists.folder import alerts
 
 _t = Catalogue("api.cli")
 _SOON = timedelta(days=60)
@@ -138,6 +139,8 @@ def _certificates(folder: Path | None) -> Iterator[Finding]:
             well = left > _SOON
             seen = _t("doctor.certificate", name=path.name, date=f"{certificate.not_valid_after_utc:%d/%m/%Y}")
             yield Finding(_t("doctor.trust"), well, seen, "" if well else _t("doctor.certificate.mend"))
+    for alert in alerts(folder, clock.now()):
+        yield Finding(_t("doctor.trust"), False, alert, _t("doctor.trust.list"))
 
 
 def _disk(folder: Path) -> Finding:

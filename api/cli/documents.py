@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
 from rich.markup import escape
 
 from api.cli.output import MISUSE, NO, console, errors, json_line
@@ -13,17 +14,21 @@ from core.errors import UnreadableInput, UsageError
 from core.messages import Catalogue
 from core.problems import Problem, Report, Severity, Verdict
 from core.settings import load_settings
-from schemas.pes.header import read_header
 from schemas.pes.versions import SchemaSets, import_set
+from signing.algorithms import CERTIFICATE_FLAWS
 from signing.pes.examination import examine
-from signing.pes.verifier import verify as verify_pes
+from signing.report.content import Section, Tone, plain, section_of, tone_of, verdict_in_words
+from signing.report.facts import Report as VerificationReport
+from signing.report.writing import form_of, write
 from signing.trust import TrustStore
+from signing.trusted_lists.installing import install
 from signing.verdicts import Belief, FileVerdict
+from signing.verification import verify as verify_file
 
 _t = Catalogue("api.cli")
 KINDS = ("pes-aller", "pes-acquit", "pes-retour", "pes-acquit-retour")
 _COLOURS = {Verdict.ACCEPTED: "green", Verdict.ACCEPTED_WITH_WARNINGS: "yellow", Verdict.REJECTED: "red"}
-_BELIEFS = {"valid": "green", "invalid": "red", "indeterminate": "yellow", "unsigned": "yellow"}
+_TONES = {Tone.PLAIN: "default", Tone.GOOD: "green", Tone.DOUBT: "yellow", Tone.BAD: "red"}
 
 
 def check(files: list[Path], *, kind: str | None, trust: Path | None, at: date | None, as_json: bool) -> int:
@@ -55,22 +60,34 @@ def check(files: list[Path], *, kind: str | None, trust: Path | None, at: date |
     return status
 
 
-def verify(files: list[Path], *, detached: Path | None, trust: Path | None, at: date | None, as_json: bool) -> int:
+def verify(
+    files: list[Path], *, detached: Path | None, trust: Path | None, at: date | None, report: Path | None, as_json: bool
+) -> int:
     """Verify each file and print its verdict; return 0 when all are valid, 1 when one is not, 2 when one cannot be read.
 
+    Args:
+        files: to be verified.
+        detached: the data that they are over, when they are detached signatures or timestamps.
+        trust: folder of those who are believed; the platform's by default.
+        at: the day for which they are verified; today by default.
+        report: where the report is written, for one file only.
+        as_json: print JSON Lines.
+
     Raises:
-        UsageError: a detached signature, which no kind known here has.
+        UsageError: a report on several files, or of a form that is not known.
     """
+    if report is not None:
+        form_of(report)
+        if len(files) > 1:
+            raise UsageError(_t("verify.one_report"))
     if detached is not None:
-        raise UsageError(_t("verify.no_detached"))
+        _readable(detached)
     store = _store(trust or load_settings().trust_dir)
     status = 0
     for file in files:
         try:
             _readable(file)
-            if read_header(file).kind not in KINDS:
-                raise UnreadableInput(_t("verify.kind", known=", ".join(KINDS)))
-            verdict = verify_pes(file, trust=store, at=_moment(at))
+            verdict = _verified(file, detached=detached, trust=store, at=_moment(at), report=report)
         except UsageError as error:
             errors.print(f"[red]✗[/] {escape(str(file))}: {escape(str(error))}")
             status = MISUSE
@@ -95,6 +112,33 @@ def import_schemas(source: Path) -> None:
         raise UsageError(_t("schemas.nowhere"))
     versions = import_set(source, folder)
     console.print(_t("schemas.installed", versions=", ".join(versions), folder=folder))
+
+
+def install_list(source: Path, signers: list[Path]) -> None:
+    """Install a trusted list, and say which it is and what the operator should know of it.
+
+    Raises:
+        UsageError: no trust folder is configured, or a signer is no certificate.
+        ListRefused, ListUnreadable, ListOlder: the list is not taken; the one before stays.
+    """
+    folder = load_settings().trust_dir
+    if folder is None:
+        raise UsageError(_t("trust.nowhere"))
+    installed = install(source, folder, [_certificate(path) for path in signers])
+    found = installed.kept.list
+    until = _t("trust.never") if found.next_update is None else f"{found.next_update:%d/%m/%Y}"
+    told = {"territory": found.territory, "sequence": found.sequence, "services": len(found.services), "date": until}
+    console.print(_t("trust.installed", **told))
+    for note in installed.notes:
+        console.print(escape(note))
+
+
+def _certificate(path: Path) -> x509.Certificate:
+    try:
+        data = path.read_bytes()
+        return x509.load_pem_x509_certificate(data) if data.startswith(b"-----") else x509.load_der_x509_certificate(data)
+    except (OSError, *CERTIFICATE_FLAWS) as error:
+        raise UsageError(_t("trust.signer_unreadable", file=path.name)) from error
 
 
 def _readable(file: Path) -> None:
@@ -135,13 +179,29 @@ def _tell_problem(problem: Problem) -> None:
             console.print(f"      [dim]{_t(f'problem.{name}')}[/] {escape(str(value))}")
 
 
+def _verified(
+    file: Path, *, detached: Path | None, trust: TrustStore | None, at: datetime | None, report: Path | None
+) -> FileVerdict:
+    if report is None:
+        return verify_file(file, detached=detached, trust=trust, at=at)
+    made = VerificationReport.of(file, detached=detached, trust=trust, at=at)
+    write(made, report)
+    return made.verdict
+
+
 def _tell_signatures(file: Path, verdict: FileVerdict) -> None:
-    colour = _BELIEFS[verdict.verdict.value]
-    console.print(f"[bold]{escape(str(file))}[/] · [{colour}]{_t(f'belief.{verdict.verdict.value}')}[/]")
+    colour = _TONES[tone_of(verdict.verdict)]
+    console.print(f"[bold]{escape(plain(str(file)))}[/] · [{colour}]{escape(verdict_in_words(verdict.verdict))}[/]")
     for reason in verdict.reasons:
-        console.print(f"  {escape(reason)}")
-    for signature in verdict.signatures:
-        words = _t("belief." + signature.verdict.value)
-        console.print(f"  {escape(signature.signer or '?')} · {escape(signature.covers)} · {words}")
-        for reason in signature.reasons:
-            console.print(f"      {escape(reason)}")
+        console.print(f"  {escape(plain(reason))}")
+    for rank, signature in enumerate(verdict.signatures, 1):
+        _tell_section(section_of(signature, rank, len(verdict.signatures)))
+
+
+def _tell_section(section: Section) -> None:
+    console.print(f"  [bold]{escape(section.title)}[/]")
+    width = max(len(row.label) for row in section.rows)
+    for row in section.rows:
+        for rank, line in enumerate(row.lines):
+            label = "" if rank else row.label
+            console.print(f"    [dim]{label:{width}}[/]  [{_TONES[row.tone]}]{escape(line)}[/]")

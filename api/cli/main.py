@@ -24,6 +24,7 @@ with speaking(LANGUAGE):
     db = typer.Typer(help=_t("db.help"), no_args_is_help=True)
     archive = typer.Typer(help=_t("archive.help"), no_args_is_help=True)
     schemas = typer.Typer(help=_t("schemas.help"), no_args_is_help=True)
+    trusted = typer.Typer(help=_t("trust.list.help"), no_args_is_help=True)
     organisations = typer.Typer(help=_t("organisation.help"), no_args_is_help=True)
     people = typer.Typer(help=_t("person.help"), no_args_is_help=True)
     tokens = typer.Typer(help=_t("token.help"), no_args_is_help=True)
@@ -54,12 +55,13 @@ with speaking(LANGUAGE):
         detached: Annotated[Path | None, typer.Option("--detached", help=_t("verify.detached"), dir_okay=False)] = None,
         trust: Trust = None,
         at: At = None,
+        report: Annotated[Path | None, typer.Option("--report", help=_t("verify.report"), dir_okay=False)] = None,
         as_json: Json = False,
     ) -> None:
         """Verify the signatures of files."""
         from api.cli import documents
 
-        raise typer.Exit(documents.verify(files, detached=detached, trust=trust, at=_day(at), as_json=as_json))
+        raise typer.Exit(documents.verify(files, detached=detached, trust=trust, at=_day(at), report=report, as_json=as_json))
 
     @app.command(help=_t("up.help"))
     def up(
@@ -179,6 +181,16 @@ with speaking(LANGUAGE):
 
         documents.import_schemas(source)
 
+    @trusted.command("install", help=_t("trust.install"))
+    def install_list(
+        source: Annotated[Path, typer.Argument(help=_t("trust.source"))],
+        signer: Annotated[list[Path] | None, typer.Option("--signer", help=_t("trust.signer"), dir_okay=False)] = None,
+    ) -> None:
+        """Install a trusted list."""
+        from api.cli import documents
+
+        documents.install_list(source, signer or [])
+
     @app.command(help=_t("resume.help"))
     def resume(dossier: Annotated[str, typer.Argument(help=_t("dossier"))]) -> None:
         """Take up a dossier that was set aside."""
@@ -277,6 +289,7 @@ with speaking(LANGUAGE):
 app.add_typer(db, name="db")
 app.add_typer(archive, name="archive")
 app.add_typer(schemas, name="schemas")
+app.add_typer(trusted, name="trust")
 app.add_typer(organisations, name="organisation")
 app.add_typer(people, name="person")
 app.add_typer(tokens, name="token")

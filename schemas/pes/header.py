@@ -36,6 +36,8 @@ _PLACES = {
     "EnTetePES/CodBud": "cod_bud",
     "EnTetePES/LibelleColBud": "libelle_col_bud",
 }
+_DEEPEST = 1 + max(place.count("/") + 1 for place in _PLACES)
+_DEPTH_OF_HEADER = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +157,14 @@ class _Reading:
             known = root_of(f"{{{name}") if "}" in name else None
             self.kind = known.kind if known else kind_of(local)
         self._path.append(local)
+        if len(self._path) > _DEEPEST:
+            return
         place = _PLACES.get("/".join(self._path[1:]))
         if place and (value := attributes.get("V", "").strip()):
             self.values.setdefault(place, value)
 
     def _end(self, _name: str) -> None:
-        if self._path[1:] == ["EnTetePES"]:
+        if len(self._path) == _DEPTH_OF_HEADER and self._path[1] == "EnTetePES":
             raise _HeaderRead
         self._path.pop()
 

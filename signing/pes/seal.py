@@ -27,10 +27,10 @@ from cryptography import x509
 from lxml import etree
 
 from core import clock
-from core.errors import Conflict, TabellionError, UnreadableInput, UsageError
 from core.identifiers import new_id
 from core.messages import Catalogue
 from schemas import xml
+from signing import legs
 from signing.algorithms import METHODS, method_of, value_holds
 from signing.keys import Signer, check_fit
 from signing.pes import canonical, layout, stream
@@ -50,23 +50,23 @@ _FLAG_VALUE = re.compile(rb"\sV\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _LONGEST_TAG = 1 << 12
 
 
-class AlreadySigned(Conflict):
+class AlreadySigned(legs.AlreadySigned):
     """Only one signature per element is allowed, and it is there."""
 
 
-class SourceChanged(Conflict):
+class SourceChanged(legs.SourceChanged):
     """The file is no longer the one that was prepared."""
 
 
-class NotSealable(UnreadableInput):
+class NotSealable(legs.NotSignable):
     """The file is no PES_Aller, or an element of it cannot carry a signature."""
 
 
-class WrongValue(UsageError):
+class WrongValue(legs.WrongValue):
     """A signature value is missing, or is not that of the announced certificate."""
 
 
-class UnsoundSeal(TabellionError):
+class UnsoundSeal(legs.UnsoundSignature):
     """What was written does not pass our own strict verification."""
 
 

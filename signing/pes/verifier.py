@@ -15,6 +15,8 @@ from signing.pes.inspection import Inspected, Inspection, inspect
 from signing.trust import TrustState, TrustStore
 from signing.verdicts import Belief, FileVerdict, SignatureVerdict, worst
 
+_SAID_BY_STANDING = ("S07.weak", "S13", "S14.usage", "S15")
+
 
 def verify(path: Path, *, trust: TrustStore | None, at: datetime | None = None) -> FileVerdict:
     """Verify every signature of a file.
@@ -61,7 +63,7 @@ def _verdict(inspected: Inspected) -> SignatureVerdict:
         beliefs.append(standing.belief)
     if not inspected.intact or inspected.covers == "nothing":
         beliefs.append(Belief.INVALID)
-    reasons = [finding.message for finding in inspected.findings if not finding.key.startswith(("S13", "S15"))]
+    reasons = [finding.message for finding in inspected.findings if not finding.key.startswith(_SAID_BY_STANDING)]
     return SignatureVerdict(
         format="XAdES",
         level=_level(inspected),
@@ -73,6 +75,7 @@ def _verdict(inspected: Inspected) -> SignatureVerdict:
         timestamps=inspected.timestamps,
         verdict=worst(beliefs),
         reasons=(*reasons, *(standing.reasons if standing else ())),
+        qualification=None if standing is None else standing.qualification,
     )
 
 

@@ -30,8 +30,17 @@ from signing.verdicts import TimestampVerdict
 _messages = Catalogue("signing")
 _HASHES = ("sha256", "sha384", "sha512")
 LARGEST_TOKEN = 256 << 10
-# the ways in which asn1crypto and cryptography say that something cannot be read
-_UNPARSED = (*CERTIFICATE_FLAWS, TypeError, KeyError, AttributeError, UnsupportedAlgorithm)
+UNPARSED = (
+    *CERTIFICATE_FLAWS,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    UnsupportedAlgorithm,
+)
+"""The ways in which asn1crypto and cryptography say that something cannot be read."""
 
 
 class TokenUnreadable(UnreadableInput):
@@ -187,7 +196,7 @@ class _Parts:
                 signer_asn1=found.signer_cert,
                 others=tuple(x509.load_der_x509_certificate(other.dump()) for other in found.other_certs),
             )
-        except (*_UNPARSED, CMSExtractionError, CMSStructuralError, SignatureValidationError) as error:
+        except (*UNPARSED, CMSExtractionError, CMSStructuralError, SignatureValidationError) as error:
             raise TokenUnreadable(_messages("timestamp.unreadable")) from error
 
 

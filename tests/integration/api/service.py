@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import uvicorn
 from pydantic import SecretStr
+from sqlmodel import select
 
 from api.app import create_app
 from archive.models import Record, TreeHead, TreeLeaf
@@ -31,6 +32,10 @@ from core.s3_server import S3Server
 from core.settings import Settings
 from core.tokens import issue_token
 from flows.engine.models import Dossier, DossierFile
+from signing.cades.seal import Cades
+from signing.sittings import sittings
+from signing.sittings.models import ItemState, Sitting, SittingItem, SittingState
+from signing.sittings.sittings import Document
 
 # Invented: no commune has these numbers.
 MAIRIE, SYNDICAT = Siret("21400999500017"), Siret("21640980500019")
@@ -185,3 +190,15 @@ def add_record(platform: Platform, organisation: Organisation, dossier_id: str, 
             session.add(TreeHead(size=4, root=bytes(32), head=b"{}", token=b"", stamped=clock.now()))
         session.flush()
     return record.id
+
+
+def add_sitting(platform: Platform, organisation: Organisation, title: str) -> tuple[str, str]:
+    """Put a sitting over one document in the database, as it is once it was signed and closed."""
+    blob = platform.objects.put(io.BytesIO(title.encode()))
+    document = Document(title, Cades(), blob)
+    opened = sittings.open_sitting(platform.database, PLATFORM, organisation.id, title, [document])
+    with platform.database.writing(PLATFORM) as session:
+        item = session.exec(select(SittingItem).where(SittingItem.sitting_id == opened.sitting_id)).one()
+        item.state, item.result_sha256, item.result_size = ItemState.SIGNED.value, blob.sha256, blob.size
+        session.get_one(Sitting, opened.sitting_id).state = SittingState.CLOSED.value
+    return opened.sitting_id, item.id

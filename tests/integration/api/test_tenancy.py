@@ -16,7 +16,7 @@ from core.journal import JournalEntry
 from core.platform import Platform
 from core.principal import PLATFORM
 from flows.engine.models import Dossier, DossierFile
-from tests.integration.api.service import PASSWORD, Service, Tenant, add_dossier, add_record, pes
+from tests.integration.api.service import PASSWORD, Service, Tenant, add_dossier, add_record, add_sitting, pes
 
 SECRET = "CONFIDENTIEL"
 # What no organisation owns: these answer alike to everyone.
@@ -42,13 +42,14 @@ def walks(platform: Platform, names: dict[str, str]) -> Iterator[Walk]:
 
 @pytest.fixture(scope="module")
 def names(service: Service) -> dict[str, str]:
-    """Things of the first collectivité: a parked dossier with a file, and a record that could be proved."""
+    """Things of the first collectivité: a parked dossier with a file, a record that could be proved, and a signed letter."""
     owner = service.mairie.organisation
     dossier = add_dossier(service.platform, owner, SECRET, "signed", parked=SECRET, facts={"nom_fic": SECRET})
     record = add_record(service.platform, owner, dossier, stamped=True)
     with service.platform.database.reading(PLATFORM) as session:
         kept = session.exec(select(DossierFile.id).where(DossierFile.dossier_id == dossier)).one()
-    return {"dossier_id": dossier, "file_id": kept, "record_id": record}
+    sitting, item = add_sitting(service.platform, owner, SECRET)
+    return {"dossier_id": dossier, "file_id": kept, "record_id": record, "sitting_id": sitting, "item_id": item}
 
 
 @contextmanager
@@ -94,8 +95,10 @@ def test_a_stranger_who_walks_every_route_reads_nothing_and_writes_nothing(servi
 def test_the_same_walk_by_the_owner_finds_what_the_stranger_did_not(service: Service, names: dict[str, str]) -> None:
     with signed_in(service, service.mairie) as owner:
         for walk in walks(service.platform, names):
-            # The evidence of this record cannot be made: the head over it is a dummy.
-            if walk.method == "GET" and not walk.template.endswith(("/preuve", "/evidence")):
+            # The evidence of this record cannot be made: the head over it is a dummy. The agent's routes ask for a ticket.
+            if walk.template.startswith("/v1/agent/"):
+                assert owner.request(walk.method, walk.path).status_code in {401, 422}, walk
+            elif walk.method == "GET" and not walk.template.endswith(("/preuve", "/evidence")):
                 answer = owner.get(walk.path)
                 assert answer.status_code == 200, walk
 

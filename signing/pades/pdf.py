@@ -1,0 +1,98 @@
+"""Opening a PDF that a stranger made, with every way in which pyHanko may fail on one.
+
+It is read in this process. What is bounded: the file's size, what its streams inflate to (pyHanko's own limits for documents of
+strangers), the number of its revisions and of its signatures. A worker process bounds memory and time for all that it does.
+"""
+
+from __future__ import annotations
+
+import zlib
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from pyhanko.pdf_utils.crypt import AuthStatus
+from pyhanko.pdf_utils.decode_limits import DecodeLimits
+from pyhanko.pdf_utils.misc import PdfError
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.diff_analysis import SuspiciousModification
+from pyhanko.sign.general import CMSExtractionError, CMSStructuralError, SigningError
+from pyhanko.sign.validation.errors import SignatureValidationError
+
+from core.errors import UnreadableInput
+from core.messages import Catalogue
+
+_messages = Catalogue("signing")
+LARGEST = 128 << 20
+_MOST_REVISIONS = 200
+# the ways in which pyHanko says, or shows, that it cannot make sense of a document
+FLAWS = (
+    PdfError,
+    SigningError,
+    SignatureValidationError,
+    SuspiciousModification,
+    CMSExtractionError,
+    CMSStructuralError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    zlib.error,
+)
+
+
+class PdfUnreadable(UnreadableInput):
+    """What was handed over cannot be read as a PDF."""
+
+
+def bounded(path: Path) -> bytes:
+    """Return the octets of a file of 128 MiB at most.
+
+    Raises:
+        PdfUnreadable: it is larger.
+    """
+    with path.open("rb") as stream:
+        octets = stream.read(LARGEST + 1)
+    if len(octets) > LARGEST:
+        raise PdfUnreadable(_messages("pades.large", limit=LARGEST >> 20))
+    return octets
+
+
+def opened(octets: bytes, *, strict: bool = True) -> PdfFileReader:
+    """Open a document; one that is encrypted under no password is opened with none.
+
+    Args:
+        octets: the whole file.
+        strict: refuse tables of objects that stray from ISO 32000, with which two programs could read two documents; in the
+            objects themselves what is missing or badly ended is allowed either way, as many documents are so.
+
+    Raises:
+        PdfUnreadable: no PDF, broken, encrypted under a password, or of more than 200 revisions.
+    """
+    try:
+        reader = PdfFileReader(BytesIO(octets), strict=strict, decode_limits=DecodeLimits.for_untrusted_input())
+        reader.strict = False
+        locked = reader.encrypted and reader.decrypt("").status is AuthStatus.FAILED
+        revisions = reader.total_revisions
+        if not locked and "/Pages" not in reader.root:
+            raise PdfUnreadable(_messages("pades.unreadable"))
+    except FLAWS as error:
+        raise PdfUnreadable(_messages("pades.unreadable")) from error
+    if locked:
+        raise PdfUnreadable(_messages("pades.encrypted"))
+    if revisions > _MOST_REVISIONS:
+        raise PdfUnreadable(_messages("pades.revisions", found=revisions, limit=_MOST_REVISIONS))
+    return reader
+
+
+def value_of(dictionary: Any, key: str, default: Any = None) -> Any:
+    """Return the value of a key with references followed, which ``get`` of pyHanko's dictionaries does not."""
+    try:
+        return dictionary[key]
+    except KeyError:
+        return default

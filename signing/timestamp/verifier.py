@@ -1,0 +1,119 @@
+"""Verifying a timestamp that stands alone over a file: a response (``.tsr``) or a bare token (``.tst``), RFC 3161."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from asn1crypto import cms
+
+from core import clock
+from core.errors import UnreadableInput, UsageError
+from core.messages import Catalogue
+from signing.timestamp.client import TimestampResponse
+from signing.timestamp.token import LARGEST_TOKEN, UNPARSED, Timestamp, TokenUnreadable, verify_token
+from signing.trust import TrustState, TrustStore
+from signing.verdicts import Belief, FileVerdict, SignatureVerdict
+
+_messages = Catalogue("signing")
+_GRANTED = {"granted", "granted_with_mods"}
+_HASHES = {"sha1", "sha224", "sha256", "sha384", "sha512"}  # which of them are strong enough is told by the token's verification
+_SKEW = timedelta(minutes=5)
+
+
+def verify(path: Path, *, detached: Path | None = None, trust: TrustStore | None, at: datetime | None = None) -> FileVerdict:
+    """Verify a timestamp over a file.
+
+    Args:
+        path: the response or the token, in DER.
+        detached: the file that it is said to be of; read as a stream, whatever its size.
+        trust: who is believed; None means nobody.
+        at: the moment of the verification, now by default.
+
+    Raises:
+        UnreadableInput: neither a response with a token nor a token, or no file there.
+        UsageError: the file is not named.
+    """
+    with path.open("rb") as stream:
+        octets = stream.read(LARGEST_TOKEN + 1)
+    token = token_of(octets)
+    if detached is None:
+        raise UsageError(_messages("timestamp.detached"))
+    if not detached.is_file():
+        raise UnreadableInput(_messages("cades.absent", file=detached.name))
+
+    def digest(hash_name: str) -> bytes:
+        with detached.open("rb") as data:
+            return hashlib.file_digest(data, hash_name).digest()
+
+    verdict = verify_timestamp(token, digest, trust=trust, at=at or clock.now())
+    return FileVerdict(verdict.verdict, (verdict,))
+
+
+def verify_timestamp(
+    token: bytes, digest: Callable[[str], bytes], *, trust: TrustStore | None, at: datetime, covers: str = "document"
+) -> SignatureVerdict:
+    """Verify a token as a signature of its own: that of the authority, at the time that it gives.
+
+    Args:
+        token: its DER.
+        digest: gives the digest of the data, by the hash's name.
+        trust: who is believed; None means nobody.
+        at: the moment of the verification.
+        covers: what the data are, for the verdict.
+
+    Raises:
+        UnreadableInput: no token.
+    """
+    read = Timestamp.read(token)
+    actual = digest(read.hash_name) if read.hash_name in _HASHES else b""
+    status = verify_token(token, actual, trust=trust, hash_name=read.hash_name)
+    early = read.gen_time > at + _SKEW
+    reasons = [status.reason] if status.reason else []
+    reasons += [_messages("timestamp.future", found=clock.iso(read.gen_time))] if early else []
+    return SignatureVerdict(
+        format="RFC3161",
+        level=None,
+        signer=read.authority,
+        signing_time=read.gen_time,
+        intact=status.intact,
+        covers=covers,
+        trust=status.trust,
+        timestamps=(),
+        verdict=_belief(status.intact, status.trust, early=early),
+        reasons=tuple(reasons),
+    )
+
+
+def token_of(octets: bytes) -> bytes:
+    """Return the DER of the token in a response, or of the token that stands alone.
+
+    Raises:
+        TokenUnreadable: it is neither, or the authority refused to give one.
+    """
+    try:
+        if cms.ContentInfo.load(octets, strict=True)["content_type"].native == "signed_data":
+            return octets
+    except UNPARSED:
+        return _token_in_response(octets)
+    raise TokenUnreadable(_messages("timestamp.unreadable"))
+
+
+def _token_in_response(octets: bytes) -> bytes:
+    try:
+        response = TimestampResponse.load(octets, strict=True)
+        state = response["status"]["status"].native
+        der = bytes(response["time_stamp_token"].dump())
+    except UNPARSED as error:
+        raise TokenUnreadable(_messages("timestamp.unreadable")) from error
+    if state not in _GRANTED:
+        raise TokenUnreadable(_messages("timestamp.no_token", detail=state))
+    return der
+
+
+def _belief(intact: bool, trust: TrustState, *, early: bool) -> Belief:
+    if not intact or trust not in {TrustState.TRUSTED, TrustState.UNKNOWN}:
+        return Belief.INVALID
+    return Belief.INDETERMINATE if early or trust is TrustState.UNKNOWN else Belief.VALID

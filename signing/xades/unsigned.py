@@ -1,0 +1,129 @@
+"""The unsigned properties of a signature (TS 101 903, 7.3 to 7.6): its timestamps, and what came along to verify it with."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from asn1crypto import ocsp
+from asn1crypto import x509 as asn1_x509
+from cryptography import x509
+from lxml import etree
+
+from core.messages import Catalogue
+from signing.algorithms import DIGESTS
+from signing.pes.layout import DS
+from signing.pes.signature import Signature, Unreadable, timestamp_elements, timestamp_token
+from signing.timestamp.token import UNPARSED, TokenUnreadable, imprint_hash, verify_token
+from signing.trust import Evidence, TrustState, TrustStore
+from signing.verdicts import TimestampVerdict
+from signing.xades.forms import INCLUSIVE, Form, form_of
+
+_messages = Catalogue("signing")
+_MOST_VALUES = 300
+_OTHER_STAMPS = {
+    "AllDataObjectsTimeStamp",
+    "IndividualDataObjectsTimeStamp",
+    "SigAndRefsTimeStamp",
+    "SigAndRefsTimeStampV2",
+    "RefsOnlyTimeStamp",
+    "RefsOnlyTimeStampV2",
+    "ArchiveTimeStamp",
+}
+T = TypeVar("T")
+
+
+def timestamps(signature: Signature, trust: TrustStore | None) -> tuple[TimestampVerdict, ...]:
+    """Verify the timestamps over the signature value.
+
+    Raises:
+        Unreadable: more than five of them, or one without its token.
+    """
+    return tuple(_timestamp(signature, holder, trust) for holder in timestamp_elements(signature))
+
+
+def has_others(signature: Signature) -> bool:
+    """Tell whether the signature carries timestamps of another kind, which are not examined."""
+    if signature.qualifying is None:
+        return False
+    return any(etree.QName(element).localname in _OTHER_STAMPS for element in signature.qualifying.iterdescendants("*"))
+
+
+def evidence(signature: Signature, others: tuple[x509.Certificate, ...]) -> Evidence:
+    """Return what came along: the other certificates of KeyInfo, and the values among the unsigned properties.
+
+    Raises:
+        Unreadable: more than 300 certificates, lists or answers.
+    """
+    return Evidence(
+        certificates=(*others, *_values(signature, "EncapsulatedX509Certificate", _certificate)),
+        lists=tuple(_values(signature, "EncapsulatedCRLValue", _list)),
+        answers=tuple(_values(signature, "EncapsulatedOCSPValue", _answer)),
+    )
+
+
+def _timestamp(signature: Signature, holder: etree._Element, trust: TrustStore | None) -> TimestampVerdict:
+    token = timestamp_token(holder)
+    try:
+        name = imprint_hash(token)
+    except TokenUnreadable as error:
+        return TimestampVerdict(None, None, False, TrustState.UNKNOWN, str(error))
+    form = _form(signature, holder)
+    if form is None or not form.exact(signature.value_element):
+        return TimestampVerdict(None, None, False, TrustState.UNKNOWN, _messages("xades.stamp_form"))
+    if name not in DIGESTS.values():
+        return TimestampVerdict(None, None, False, TrustState.UNKNOWN, _messages("timestamp.weak"))
+    return verify_token(token, form.digest(signature.value_element, name), trust=trust, hash_name=name).as_verdict()
+
+
+def _form(signature: Signature, holder: etree._Element) -> Form | None:
+    """Return the form that a timestamp is over: inclusive unless it names another; None when it says something else.
+
+    From 1.2.2 on it names a method; 1.1.1 has it in the transforms of a HashDataInfo, which designates the value itself.
+    """
+    parts = [child for child in holder.iterchildren("*") if etree.QName(child).localname != "EncapsulatedTimeStamp"]
+    if not parts:
+        return INCLUSIVE
+    if len(parts) == 1 and parts[0].tag == f"{{{DS}}}CanonicalizationMethod":
+        return form_of(parts[0])
+    if len(parts) == 1 and etree.QName(parts[0]).localname == "HashDataInfo":
+        transforms = parts[0].findall("{*}Transforms/{*}Transform")
+        identifier = signature.value_element.get("Id")
+        if not identifier or parts[0].get("uri") != f"#{identifier}" or len(transforms) > 1:
+            return None
+        return form_of(transforms[0]) if transforms else INCLUSIVE
+    return None
+
+
+def _values(signature: Signature, name: str, read: Callable[[bytes], T]) -> Iterator[T]:
+    """Give the values of one kind that can be read; one that cannot is left out: nothing leads through it."""
+    if signature.qualifying is None:
+        return
+    found = signature.qualifying.findall(f"{{*}}UnsignedProperties//{{*}}{name}")
+    if len(found) > _MOST_VALUES:
+        raise Unreadable(name)
+    for element in found:
+        try:
+            yield read(base64.b64decode("".join((element.text or "").split()), validate=True))
+        except (binascii.Error, *UNPARSED):
+            continue
+
+
+def _certificate(der: bytes) -> x509.Certificate:
+    certificate = x509.load_der_x509_certificate(der)
+    _ = certificate.public_key(), certificate.extensions, certificate.issuer, certificate.subject
+    _ = asn1_x509.Certificate.load(der, strict=True).native  # paths are built with another reader, which must read it too
+    return certificate
+
+
+def _list(der: bytes) -> x509.CertificateRevocationList:
+    listing = x509.load_der_x509_crl(der)
+    _ = listing.extensions, listing.issuer
+    return listing
+
+
+def _answer(der: bytes) -> bytes:
+    _ = ocsp.OCSPResponse.load(der, strict=True).native
+    return der

@@ -1,0 +1,121 @@
+"""Small PDFs for the tests of PAdES, and what strangers do to them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pyhanko.pdf_utils.crypt import StandardSecurityHandler
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.pdf_utils.writer import copy_into_new_writer
+from pyhanko.sign.fields import MDPPerm, SigSeedSubFilter
+from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, SimpleSigner
+from reportlab.pdfgen.canvas import Canvas
+
+from signing.keys import Pkcs12Signer
+from signing.pki import Credential, TestAuthority
+from signing.timestamp.client import AuthoritySettings, TimestampClient
+from signing.timestamp.simulator import TsaSimulator
+from signing.trust import TrustStore
+
+Drawing = Callable[[Canvas], None]
+
+
+def paper(*pages: Drawing, invariant: bool = True) -> bytes:
+    """A document with a page for each drawing, or one page of text."""
+    octets = BytesIO()
+    canvas = Canvas(octets, pagesize=(595, 842), invariant=invariant)
+    for draw in pages or (words("Délibération du conseil municipal"),):
+        draw(canvas)
+        canvas.showPage()
+    canvas.save()
+    return octets.getvalue()
+
+
+def words(text: str, x: float = 100, y: float = 700, *, rotation: int = 0) -> Drawing:
+    """A page with one text on it, shown turned clockwise."""
+
+    def draw(canvas: Canvas) -> None:
+        canvas.setPageRotation(rotation)
+        canvas.drawString(x, y, text)
+
+    return draw
+
+
+def form(canvas: Canvas) -> None:
+    """A page with a text field."""
+    canvas.drawString(100, 700, "Montant")
+    canvas.acroForm.textfield(name="montant", value="100", x=100, y=600, width=100, height=20)
+
+
+def encrypted(octets: bytes, password: str) -> bytes:
+    """The document under a password."""
+    writer = copy_into_new_writer(PdfFileReader(BytesIO(octets)))
+    writer.encrypt(password)
+    output = BytesIO()
+    writer.write(output)
+    assert isinstance(writer.security_handler, StandardSecurityHandler)
+    return output.getvalue()
+
+
+def sloppy(octets: bytes) -> bytes:
+    """The document with the offset of its last table one too far: read by all, against the standard."""
+    before, word, after = octets.rpartition(b"startxref")
+    return before + word + re.sub(rb"\d+", lambda found: b"%d" % (int(found[0]) + 1), after, count=1)
+
+
+def revised(octets: bytes, change: Callable[[IncrementalPdfFileWriter], None]) -> bytes:
+    """The document with one more revision."""
+    writer = IncrementalPdfFileWriter(BytesIO(octets))
+    change(writer)
+    output = BytesIO()
+    writer.write(output)
+    assert len(output.getvalue()) > len(octets)
+    return output.getvalue()
+
+
+def signed_elsewhere(
+    octets: bytes,
+    credential: Credential,
+    *,
+    field: str = "Ailleurs",
+    hash_name: str = "sha256",
+    subfilter: SigSeedSubFilter = SigSeedSubFilter.PADES,
+    permission: MDPPerm | None = None,
+) -> bytes:
+    """The document signed by another tool: pyHanko's own signer."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "key.p12"
+        path.write_bytes(credential.as_pkcs12("x"))
+        signer = SimpleSigner.load_pkcs12(str(path), passphrase=b"x")
+    assert signer is not None
+    meta = PdfSignatureMetadata(
+        field_name=field,
+        md_algorithm=hash_name,
+        subfilter=subfilter,
+        certify=permission is not None,
+        docmdp_permissions=permission or MDPPerm.FILL_FORMS,
+    )
+    signed = PdfSigner(meta, signer=signer).sign_pdf(IncrementalPdfFileWriter(BytesIO(octets)))
+    return bytes(signed.getbuffer())
+
+
+def signer_of(authority: TestAuthority, family: str = "rsa", bits: int = 2048, name: str = "Camille Exemple") -> Pkcs12Signer:
+    """A key that the authority vouches for."""
+    return Pkcs12Signer.load(authority.seal(name, family=family, bits=bits).as_pkcs12("secret"), "secret")
+
+
+@contextmanager
+def stamping(folder: Path) -> Iterator[tuple[TsaSimulator, TimestampClient]]:
+    """A timestamping authority, and whoever asks it."""
+    simulator = TsaSimulator(folder)
+    simulator.start()
+    try:
+        yield simulator, TimestampClient(AuthoritySettings([simulator.url]), TrustStore.of([simulator.anchor]))
+    finally:
+        simulator.stop()

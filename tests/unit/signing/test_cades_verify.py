@@ -1,0 +1,487 @@
+"""What the examination of a CMS believes and refuses: messages made by hand, each with one thing out of the ordinary."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from asn1crypto import algos, cms, core, tsp
+from asn1crypto import crl as asn1_crl
+from asn1crypto import ocsp as asn1_ocsp
+from asn1crypto import x509 as asn1_x509
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core import clock
+from core.errors import UnreadableInput, UsageError
+from signing.cades.message import Message
+from signing.cades.verifier import verify, verify_message
+from signing.pki import Credential, TestAuthority
+from signing.trust import TrustState, TrustStore
+from signing.verdicts import Belief, SignatureVerdict
+
+CONTENT = b"Le conseil municipal delibere."
+HASHES = {"sha1": hashes.SHA1(), "sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}
+
+
+class Lists(core.SequenceOf):  # type: ignore[misc]
+    _child_spec = asn1_crl.CertificateList
+
+
+class Answers(core.SequenceOf):  # type: ignore[misc]
+    _child_spec = asn1_ocsp.BasicOCSPResponse
+
+
+class RevocationValues(core.Sequence):  # type: ignore[misc]
+    _fields: ClassVar = [("lists", Lists, {"explicit": 0}), ("answers", Answers, {"explicit": 1})]
+
+
+@dataclass(frozen=True)
+class Crafted:
+    """One SignerInfo to make: an ordinary CAdES, but for what a test changes."""
+
+    credential: Credential
+    hash_name: str = "sha256"
+    algorithm: str | None = None
+    salt: int = 32
+    moment: datetime | None = field(default_factory=clock.now)
+    digest: bytes | None = None
+    content_type: str | None = "data"
+    certificate: x509.Certificate | None = None
+    named: bool = True
+    protection: str | None = None
+    attributes: bool = True
+    over: bytes = CONTENT
+    by_key: bool = False
+    twice: bool = False
+    unsigned: tuple[cms.CMSAttribute, ...] = ()
+
+    def info(self) -> cms.SignerInfo:
+        digest_algorithm = algos.DigestAlgorithm({"algorithm": self.hash_name})
+        signed = cms.CMSAttributes(self.signed())
+        certificate = asn1(self.credential.certificate)
+        serial = {"issuer": certificate.issuer, "serial_number": certificate.serial_number}
+        named = cms.SignerIdentifier("issuer_and_serial_number", serial)
+        if self.by_key:
+            named = cms.SignerIdentifier("subject_key_identifier", certificate.key_identifier)
+        info = {
+            "version": "v1",
+            "sid": named,
+            "digest_algorithm": digest_algorithm,
+            "signature_algorithm": self.signature_algorithm(),
+            "signature": self.value(signed.dump() if self.attributes else self.over),
+        }
+        if self.attributes:
+            info["signed_attrs"] = signed
+        if self.unsigned:
+            info["unsigned_attrs"] = list(self.unsigned)
+        return cms.SignerInfo(info)
+
+    def signed(self) -> list[dict[str, Any]]:
+        actual = hashlib.new(self.hash_name, self.over).digest()
+        attributes = [{"type": "message_digest", "values": [self.digest or actual]}]
+        if self.content_type:
+            attributes.append({"type": "content_type", "values": [self.content_type]})
+        if self.moment:
+            times = [cms.Time("utc_time", core.UTCTime(self.moment.replace(microsecond=0)))] * (2 if self.twice else 1)
+            attributes += [{"type": "signing_time", "values": [one]} for one in times]
+        if self.named:
+            der = (self.certificate or self.credential.certificate).public_bytes(Encoding.DER)
+            identifier = {"cert_hash": hashlib.sha256(der).digest()}
+            attributes.append({"type": "signing_certificate_v2", "values": [tsp.SigningCertificateV2({"certs": [identifier]})]})
+        if self.protection:
+            other = algos.DigestAlgorithm({"algorithm": self.protection})
+            protection = {"digest_algorithm": other, "signature_algorithm": self.signature_algorithm()}
+            attributes.append({"type": "cms_algorithm_protection", "values": [cms.CMSAlgorithmProtection(protection)]})
+        return attributes
+
+    def signature_algorithm(self) -> algos.SignedDigestAlgorithm:
+        if self.algorithm == "rsassa_pss":
+            digest = algos.DigestAlgorithm({"algorithm": self.hash_name})
+            mask = {"algorithm": "mgf1", "parameters": digest}
+            parameters = {"hash_algorithm": digest, "mask_gen_algorithm": mask, "salt_length": self.salt}
+            return algos.SignedDigestAlgorithm({"algorithm": "rsassa_pss", "parameters": algos.RSASSAPSSParams(parameters)})
+        family = "rsa" if isinstance(self.credential.key, rsa.RSAPrivateKey) else "ecdsa"
+        return algos.SignedDigestAlgorithm({"algorithm": self.algorithm or f"{self.hash_name}_{family}"})
+
+    def value(self, octets: bytes) -> bytes:
+        key, digest = self.credential.key, HASHES[self.hash_name]
+        if isinstance(key, ec.EllipticCurvePrivateKey):
+            return key.sign(octets, ec.ECDSA(digest))
+        if self.algorithm == "rsassa_pss":
+            return key.sign(octets, padding.PSS(padding.MGF1(digest), self.salt), digest)
+        return key.sign(octets, padding.PKCS1v15(), digest)
+
+
+def asn1(certificate: x509.Certificate) -> asn1_x509.Certificate:
+    return asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER))
+
+
+def asn1_list(listing: x509.CertificateRevocationList) -> asn1_crl.CertificateList:
+    return asn1_crl.CertificateList.load(listing.public_bytes(Encoding.DER))
+
+
+def message(
+    *infos: cms.SignerInfo,
+    certificates: tuple[x509.Certificate, ...] = (),
+    content: bytes | None = None,
+    lists: tuple[x509.CertificateRevocationList, ...] = (),
+) -> bytes:
+    capsule: dict[str, Any] = {"content_type": "data"}
+    if content is not None:
+        capsule["content"] = core.OctetString(content)
+    signed: dict[str, Any] = {
+        "version": "v1",
+        "digest_algorithms": [],
+        "encap_content_info": capsule,
+        "signer_infos": list(infos),
+    }
+    if certificates:
+        signed["certificates"] = [asn1(one) for one in certificates]
+    if lists:
+        signed["crls"] = [asn1_list(one) for one in lists]
+    der: bytes = cms.ContentInfo({"content_type": "signed_data", "content": cms.SignedData(signed)}).dump()
+    return der
+
+
+def made(*crafted: Crafted, **beside: Any) -> bytes:
+    beside.setdefault("certificates", tuple(dict.fromkeys(one.credential.certificate for one in crafted)))
+    return message(*(one.info() for one in crafted), **beside)
+
+
+def judged(octets: bytes, trust: TrustStore | None, *, content: bytes = CONTENT, at: datetime | None = None) -> Any:
+    return verify_message(octets, lambda name: hashlib.new(name, content).digest(), trust=trust, at=at or clock.now())
+
+
+def one(octets: bytes, trust: TrustStore | None, **how: Any) -> SignatureVerdict:
+    (verdict,) = judged(octets, trust, **how)
+    assert isinstance(verdict, SignatureVerdict)
+    return verdict
+
+
+@pytest.fixture(scope="module")
+def other(authority: TestAuthority) -> Credential:
+    return authority.seal("DEMONSTRATION Autre cachet", bits=2048)
+
+
+@pytest.fixture(scope="module")
+def old() -> tuple[TestAuthority, Credential]:
+    """An authority of 2014 and a seal of it."""
+    ancient = TestAuthority.create("DEMONSTRATION Ancienne racine", at=datetime(2014, 1, 1, tzinfo=UTC))
+    return ancient, ancient.seal(bits=2048, end=datetime(2023, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("hash_name", ["sha256", "sha384", "sha512"])
+@pytest.mark.parametrize("salt", [0, 32, 190])
+def test_pss_is_read_with_the_salt_that_it_states(credential: Credential, trust: TrustStore, hash_name: str, salt: int) -> None:
+    octets = made(Crafted(credential, hash_name=hash_name, algorithm="rsassa_pss", salt=salt))
+    assert one(octets, trust).verdict is Belief.VALID
+
+
+@pytest.mark.parametrize("algorithm", [None, "rsassa_pkcs1v15"])
+@pytest.mark.parametrize("hash_name", ["sha256", "sha384", "sha512"])
+def test_rsa_is_read_whether_or_not_its_identifier_names_the_hash(
+    credential: Credential, trust: TrustStore, algorithm: str | None, hash_name: str
+) -> None:
+    assert one(made(Crafted(credential, hash_name=hash_name, algorithm=algorithm)), trust).verdict is Belief.VALID
+
+
+def test_a_signer_may_be_named_by_its_key(credential: Credential, trust: TrustStore) -> None:
+    assert one(made(Crafted(credential, by_key=True)), trust).verdict is Belief.VALID
+
+
+def test_each_of_several_signers_has_its_verdict(credential: Credential, other: Credential, trust: TrustStore) -> None:
+    broken = Crafted(other, digest=bytes(32))
+    first, second = judged(made(Crafted(credential), broken), trust)
+    by_name = {verdict.signer: verdict.verdict for verdict in (first, second)}
+    assert by_name == {"DEMONSTRATION Cachet serveur": Belief.VALID, "DEMONSTRATION Autre cachet": Belief.INVALID}
+
+
+def test_a_counter_signature_is_told_apart(credential: Credential, other: Credential, trust: TrustStore) -> None:
+    signed = Crafted(credential).info()
+    value = signed["signature"].native
+    signed["unsigned_attrs"] = [
+        {"type": "counter_signature", "values": [Crafted(other, over=value, content_type=None).info()]},
+    ]
+    octets = message(signed, certificates=(credential.certificate, other.certificate))
+    first, second = judged(octets, trust)
+    assert (first.covers, second.covers) == ("document", "signature")
+    assert first.verdict is second.verdict is Belief.VALID
+    wrong = Crafted(other, over=b"another value", content_type=None).info()
+    signed["unsigned_attrs"] = [{"type": "counter_signature", "values": [wrong]}]
+    first, second = judged(message(signed, certificates=(credential.certificate, other.certificate)), trust)
+    assert (first.verdict, second.verdict) == (Belief.VALID, Belief.INVALID)
+
+
+def test_without_the_name_of_its_certificate_it_is_a_plain_cms(credential: Credential, trust: TrustStore) -> None:
+    verdict = one(made(Crafted(credential, named=False)), trust)
+    assert (verdict.format, verdict.level, verdict.verdict) == ("CMS", None, Belief.VALID)
+
+
+def test_without_a_signing_time_it_is_no_baseline(credential: Credential, trust: TrustStore) -> None:
+    assert one(made(Crafted(credential, moment=None)), trust).level == "BES"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"digest": bytes(32)}, "empreinte ne correspond pas"),
+        ({"content_type": "signed_data"}, "attributs signés"),
+        ({"content_type": None}, "attributs signés"),
+        ({"protection": "sha512"}, "que protège"),
+        ({"hash_name": "sha384", "algorithm": "sha256_rsa"}, "n’est pas admis"),
+        ({"algorithm": "sha256_ecdsa"}, "valeur de la signature est fausse"),
+        ({"algorithm": "dsa"}, "n’est pas admis"),
+        ({"algorithm": "md5_rsa"}, "n’est pas admis"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(
+    credential: Credential, trust: TrustStore, change: dict[str, Any], words: str
+) -> None:
+    verdict = one(made(replace(Crafted(credential), **change)), trust)
+    assert verdict.verdict is Belief.INVALID
+    assert not verdict.intact
+    assert words in verdict.reasons[0]
+
+
+def test_the_algorithms_that_the_signature_protects_may_be_right(credential: Credential, trust: TrustStore) -> None:
+    assert one(made(Crafted(credential, protection="sha256")), trust).verdict is Belief.VALID
+
+
+def test_a_certificate_that_the_signature_does_not_name_is_refused(
+    credential: Credential, other: Credential, trust: TrustStore
+) -> None:
+    verdict = one(made(Crafted(credential, certificate=other.certificate)), trust)
+    assert verdict.verdict is Belief.INVALID
+    assert "que nomme la signature" in verdict.reasons[0]
+
+
+def test_signed_attributes_presented_as_the_document_are_not_believed(credential: Credential, trust: TrustStore) -> None:
+    honest = Crafted(credential)
+    info = honest.info()
+    attributes = info["signed_attrs"].untag().dump()
+    stripped = cms.SignerInfo({name: info[name] for name in info if name not in {"signed_attrs", "unsigned_attrs"}})
+    verdict = one(message(stripped, certificates=(credential.certificate,)), trust, content=attributes)
+    assert verdict.intact
+    assert verdict.verdict is Belief.INDETERMINATE
+    assert "attributs signés" in verdict.reasons[0]
+
+
+def test_a_signature_without_attributes_over_other_data_is_refused(credential: Credential, trust: TrustStore) -> None:
+    assert one(made(Crafted(credential, attributes=False)), trust).intact
+    assert one(made(Crafted(credential, attributes=False)), trust, content=b"other").verdict is Belief.INVALID
+
+
+def test_a_certificate_that_is_not_brought_is_sought_in_the_trust_folder(
+    authority: TestAuthority, credential: Credential, trust: TrustStore
+) -> None:
+    octets = message(Crafted(credential).info())
+    missing = one(octets, trust)
+    assert (missing.verdict, missing.signer) == (Belief.INVALID, None)
+    assert "dossier de confiance" in missing.reasons[0]
+    assert one(octets, TrustStore.of([authority.certificate, credential.certificate])).verdict is Belief.VALID
+
+
+def test_sha1_is_refused_after_2016_and_doubted_before(old: tuple[TestAuthority, Credential]) -> None:
+    ancient, credential = old
+    trust = TrustStore.of([ancient.certificate])
+    at = datetime(2019, 6, 1, tzinfo=UTC)
+    before = Crafted(credential, hash_name="sha1", moment=datetime(2015, 5, 1, tzinfo=UTC))
+    after = replace(before, moment=datetime(2018, 5, 1, tzinfo=UTC))
+    unsaid = replace(before, moment=None)
+    assert one(made(before), trust, at=at).verdict is Belief.INDETERMINATE
+    assert one(made(before), trust, at=at).intact
+    assert one(made(after), trust, at=at).verdict is Belief.INVALID
+    assert one(made(unsaid), trust, at=at).verdict is Belief.INVALID
+
+
+def test_a_hash_on_the_way_to_the_data_is_judged_as_the_signatures_own(credential: Credential, trust: TrustStore) -> None:
+    octets = made(Crafted(credential))
+    digest = lambda name: hashlib.new(name, CONTENT).digest()  # noqa: E731
+    (weak,) = verify_message(octets, digest, trust=trust, at=clock.now(), through=("sha256", "sha1"))
+    (strong,) = verify_message(octets, digest, trust=trust, at=clock.now(), through=("sha256",))
+    assert (weak.verdict, strong.verdict) == (Belief.INVALID, Belief.VALID)
+
+
+def test_a_revocation_list_that_comes_along_is_heard(authority: TestAuthority, credential: Credential, trust: TrustStore) -> None:
+    now = clock.now()
+    listing = authority.revocations({credential.certificate.serial_number: now - timedelta(hours=2)})
+    octets = made(Crafted(credential, moment=now - timedelta(hours=1)), lists=(listing,))
+    verdict = one(octets, trust)
+    assert (verdict.trust, verdict.verdict) == (TrustState.REVOKED, Belief.INVALID)
+
+
+def test_a_list_of_another_authority_says_nothing(credential: Credential, trust: TrustStore) -> None:
+    stranger = TestAuthority.create("DEMONSTRATION Autorité racine")
+    listing = stranger.revocations({credential.certificate.serial_number: clock.now() - timedelta(hours=2)})
+    assert one(made(Crafted(credential), lists=(listing,)), trust).verdict is Belief.VALID
+
+
+def answer_of(authority: TestAuthority, credential: Credential) -> ocsp.OCSPResponse:
+    now = clock.now()
+    return (
+        ocsp.OCSPResponseBuilder()
+        .add_response(
+            cert=credential.certificate,
+            issuer=authority.certificate,
+            algorithm=hashes.SHA256(),
+            cert_status=ocsp.OCSPCertStatus.GOOD,
+            this_update=now,
+            next_update=now + timedelta(days=1),
+            revocation_time=None,
+            revocation_reason=None,
+        )
+        .responder_id(ocsp.OCSPResponderEncoding.NAME, authority.certificate)
+        .sign(authority.key, hashes.SHA256())
+    )
+
+
+def test_evidence_is_found_wherever_it_stands(authority: TestAuthority, credential: Credential, trust: TrustStore) -> None:
+    now = clock.now()
+    listing = authority.revocations({credential.certificate.serial_number: now - timedelta(hours=2)})
+    answer = answer_of(authority, credential).public_bytes(Encoding.DER)
+    basic = asn1_ocsp.OCSPResponse.load(answer)["response_bytes"]["response"].parsed
+    values = RevocationValues({"lists": [asn1_list(listing)], "answers": [basic]})
+    attribute = cms.CMSAttribute({"type": "1.2.840.113549.1.9.16.2.24", "values": [core.Any(values)]})
+    octets = made(Crafted(credential, moment=now - timedelta(hours=1), unsigned=(attribute,)))
+    evidence = Message.read(octets).evidence
+    assert evidence.lists == (listing,)
+    (found,) = evidence.answers
+    assert ocsp.load_der_ocsp_response(found).serial_number == credential.certificate.serial_number
+    assert one(octets, trust).trust is TrustState.REVOKED
+
+    beside = cms.RevocationInfoChoice(
+        "other", {"other_rev_info_format": "ocsp_response", "other_rev_info": asn1_ocsp.OCSPResponse.load(answer)}
+    )
+    signed = cms.ContentInfo.load(made(Crafted(credential)))["content"]
+    signed["crls"] = [beside]
+    octets = cms.ContentInfo({"content_type": "signed_data", "content": signed}).dump()
+    assert Message.read(octets).evidence.answers == (answer,)
+
+
+def test_a_weak_key_and_a_wrong_usage_are_refused(authority: TestAuthority, trust: TrustStore) -> None:
+    weak = authority.seal(bits=1024)
+    assert "RSA-1024" in one(made(Crafted(weak)), trust).reasons[0]
+    usage = x509.KeyUsage(False, False, True, False, False, False, False, False, False)
+    encrypting = authority.seal(bits=2048, usage=usage)
+    verdict = one(made(Crafted(encrypting)), trust)
+    assert (verdict.intact, verdict.verdict) == (True, Belief.INVALID)
+
+
+def test_a_time_to_come_is_doubted(credential: Credential, trust: TrustStore) -> None:
+    verdict = one(made(Crafted(credential, moment=clock.now() + timedelta(days=2))), trust)
+    assert verdict.verdict is Belief.INDETERMINATE
+    assert "futur" in verdict.reasons[0]
+
+
+def test_an_attribute_said_twice_makes_the_message_unreadable(credential: Credential, trust: TrustStore) -> None:
+    with pytest.raises(UnreadableInput):
+        judged(made(Crafted(credential, twice=True)), trust)
+
+
+def test_more_signatures_than_anybody_makes_are_not_read(credential: Credential) -> None:
+    info = Crafted(credential).info()
+    judged(message(*[info] * 3, certificates=(credential.certificate,)), None)
+    with pytest.raises(UnreadableInput):
+        judged(message(*[info] * 201), None)
+
+
+# files
+
+
+def test_an_enveloping_message_holds_its_content(credential: Credential, trust: TrustStore, tmp_path: Path) -> None:
+    path = tmp_path / "deliberation.p7m"
+    path.write_bytes(made(Crafted(credential), content=CONTENT))
+    assert verify(path, trust=trust).verdict is Belief.VALID
+    (tmp_path / "same").write_bytes(CONTENT)
+    (tmp_path / "other").write_bytes(b"another content")
+    assert verify(path, detached=tmp_path / "same", trust=trust).verdict is Belief.VALID
+    assert verify(path, detached=tmp_path / "other", trust=trust).verdict is Belief.INVALID
+    path.write_bytes(made(Crafted(credential), content=b"another content"))
+    assert verify(path, trust=trust).verdict is Belief.INVALID
+
+
+@pytest.mark.parametrize("label", ["PKCS7", "CMS", "PKCS #7 SIGNED DATA"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_pem_is_read_under_each_of_its_labels(
+    credential: Credential, trust: TrustStore, tmp_path: Path, label: str, end: str
+) -> None:
+    path = tmp_path / "signature.p7s"
+    body = base64.encodebytes(made(Crafted(credential), content=CONTENT)).decode().replace("\n", end)
+    path.write_bytes(f"Signature :{end}-----BEGIN {label}-----{end}{body}-----END {label}-----{end}".encode())
+    assert verify(path, trust=trust).verdict is Belief.VALID
+
+
+def test_a_detached_signature_asks_for_its_file(credential: Credential, tmp_path: Path) -> None:
+    path = tmp_path / "signature.p7s"
+    path.write_bytes(made(Crafted(credential)))
+    with pytest.raises(UsageError, match="détachée"):
+        verify(path, trust=None)
+
+
+def test_a_message_without_signatures_is_unsigned(credential: Credential, tmp_path: Path) -> None:
+    path = tmp_path / "certificates.p7b"
+    path.write_bytes(message(certificates=(credential.certificate,)))
+    assert verify(path, trust=None).verdict is Belief.UNSIGNED
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"",
+        b"hello",
+        b"\x30",
+        b"\x30\x80",
+        b"\x30\x84\xff\xff\xff\xff",
+        b"\x30\x03\x02\x01\x05",
+        b"\x30\x80" * 5000,
+        b"-----BEGIN PKCS7-----\n-----END PKCS7-----\n",
+        b"-----BEGIN PKCS7-----\nMII\n-----END CMS-----\n",
+    ],
+)
+def test_what_is_no_message_is_unreadable(tmp_path: Path, octets: bytes) -> None:
+    path = tmp_path / "x.p7s"
+    path.write_bytes(octets)
+    with pytest.raises(UnreadableInput):
+        verify(path, trust=None)
+
+
+def test_a_message_cut_anywhere_is_unreadable(credential: Credential) -> None:
+    octets = made(Crafted(credential), content=CONTENT)
+    for length in range(0, len(octets) - 1, 41):
+        with pytest.raises(UnreadableInput):
+            judged(octets[:length], None)
+
+
+def test_what_follows_a_message_is_not_ignored(credential: Credential) -> None:
+    with pytest.raises(UnreadableInput):
+        judged(made(Crafted(credential)) + b"\x00", None)
+
+
+@pytest.fixture(scope="module")
+def ordinary(credential: Credential, authority: TestAuthority) -> bytes:
+    return made(Crafted(credential), certificates=(credential.certificate, authority.certificate))
+
+
+@settings(max_examples=150, deadline=None)
+@given(place=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
+def test_no_altered_octet_escapes_as_a_fault_nor_makes_another_content_believed(
+    ordinary: bytes, trust: TrustStore, place: float, flip: int
+) -> None:
+    altered = bytearray(ordinary)
+    altered[int(place * len(altered))] ^= flip
+    try:
+        verdicts = judged(bytes(altered), trust, content=b"another content")
+    except UnreadableInput:
+        return
+    assert all(verdict.verdict is Belief.INVALID for verdict in verdicts)
