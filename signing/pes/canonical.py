@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 from lxml import etree
 
+from core.errors import UnreadableInput
+
 
 class _HashWriter:
     """What a canonical form can be written to without being kept."""
@@ -20,21 +22,39 @@ class _HashWriter:
 
 
 def digest(element: etree._Element, hash_name: str, *, exclusive: bool = True) -> bytes:
-    """Return the digest of an element's canonical form, exclusive unless said otherwise; no buffer of its size is made."""
+    """Return the digest of an element's canonical form, exclusive unless said otherwise; no buffer of its size is made.
+
+    Raises:
+        UnreadableInput: it has none (a namespace that is a relative URI: Canonical XML 1.0, 1.3).
+    """
     writer = _HashWriter(hash_name)
-    etree.ElementTree(element).write_c14n(writer, exclusive=exclusive, with_comments=False)
+    try:
+        etree.ElementTree(element).write_c14n(writer, exclusive=exclusive, with_comments=False)
+    except etree.C14NError as error:
+        raise UnreadableInput(str(error)) from error
     return writer.hash.digest()
 
 
 def octets(element: etree._Element) -> bytes:
-    """Return the exclusive canonical form of a small element."""
-    form: bytes = etree.tostring(element, method="c14n", exclusive=True, with_comments=False)
+    """Return the exclusive canonical form of a small element.
+
+    Raises:
+        UnreadableInput: as ``digest``.
+    """
+    try:
+        form: bytes = etree.tostring(element, method="c14n", exclusive=True, with_comments=False)
+    except etree.C14NError as error:
+        raise UnreadableInput(str(error)) from error
     return form
 
 
 @contextmanager
 def without(signature: etree._Element) -> Iterator[etree._Element]:
-    """Give the parent of a signature as if the signature were not there (XMLDSig, 6.6.4), and put everything back."""
+    """Give the parent of a signature as if the signature were not there (XMLDSig, 6.6.4), and put everything back.
+
+    Where the parent has another prefix for a namespace of the signature, the signature comes back with that one: its own parts
+    are read before.
+    """
     parent, previous = signature.getparent(), signature.getprevious()
     rank, tail = parent.index(signature), signature.tail
     before = parent.text if previous is None else previous.tail

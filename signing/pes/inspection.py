@@ -164,9 +164,12 @@ class _Examiner:
         digests = self.methods(signature)
         covered = self.references(signature)
         self.certificate(signature)
-        if covered and digests and self.parent in self.places and len(own_signatures(self.parent)) == 1:
-            self.cryptography(signature, *covered)
-        self.timestamps(signature, timestamps)
+        try:
+            self.timestamps(signature, timestamps)  # over the value, which is read while the tree is whole
+            if covered and digests and self.parent in self.places and len(own_signatures(self.parent)) == 1:
+                self.cryptography(signature, *covered)
+        except UnreadableInput as error:
+            self.add("S04.unreadable", found=str(error))
         self.time()
         return self.result
 
@@ -254,11 +257,7 @@ class _Examiner:
         held = certificate is not None and value_holds(
             certificate, method, signature.value, canonical.octets(signature.signed_info)
         )
-        try:
-            over_data = self.data.digest(result.element, DIGESTS[data.digest_method])
-        except UnreadableInput as error:
-            self.add("S04.unreadable", found=str(error))
-            return
+        over_data = self.data.digest(result.element, DIGESTS[data.digest_method])
         if over_data != data.digest:
             self.add("S04.data", found=str(data.uri))
         if over_properties != properties.digest:

@@ -23,6 +23,7 @@ WHOLE = 0
 _TEXT_PIECE = 1 << 16
 _XML = "http://www.w3.org/XML/1998/namespace"
 _DEEPEST_PLACE = 3
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _MARKS_IN_TEXT = re.compile(r"[&<>\r]")
 _MARKS_IN_ATTRIBUTE = re.compile(r"[&<\"\t\n\r]")
 _IN_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#xD;"})
@@ -101,6 +102,13 @@ class _Form:
         self.rendered.pop()
 
 
+def _refuse_relative(namespaces: Iterable[str]) -> None:
+    """Refuse a namespace that is a relative URI: there is no canonical form with one (Canonical XML 1.0, 1.3)."""
+    for namespace in namespaces:
+        if namespace and not _ABSOLUTE.match(namespace):
+            raise UnreadableInput(f"the namespace {namespace} is a relative URI")
+
+
 def _rank(key: str, scope: dict[str, str]) -> tuple[str, str]:
     """Return what an attribute is sorted by; one without prefix is in no namespace."""
     prefix, _, local = key.rpartition(":")
@@ -163,6 +171,7 @@ class _Reader:
             if not form.cut and depth == form.depth + 1 and self.is_signature(name, scope):
                 form.cut = depth
             if not form.cut:
+                _refuse_relative(declared.values())
                 form.start(name, attributes, scope)
 
     def begin(self, depth: int) -> None:

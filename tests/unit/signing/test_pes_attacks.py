@@ -361,3 +361,10 @@ def test_more_timestamps_than_anybody_makes(tree: Tree, trust: TrustStore) -> No
     for _ in range(6):
         etree.SubElement(properties, f"{namespace}SignatureTimeStamp")
     refused(tree, trust, "S04")
+
+
+def test_a_namespace_that_is_a_relative_uri_has_no_canonical_form(tree: Tree, trust: TrustStore) -> None:
+    bordereau = first(tree, "Bordereau")
+    etree.SubElement(bordereau, "{relative}Extra", nsmap={"r": "relative"})
+    bordereau.append(bordereau.find("ds:Signature", NS))
+    refused(tree, trust, "S04")

@@ -124,6 +124,7 @@ def test_only_what_is_wanted_is_digested() -> None:
         b"",
         b"<p:x/>",
         b"<x p:V='1'/>",
+        b"<x xmlns:p='p'/>",
         b"<?xml version='1.0' encoding='of-the-moon'?><x/>",
     ],
 )

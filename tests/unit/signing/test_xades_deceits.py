@@ -1,4 +1,4 @@
-"""XML signatures that hold and are not over what a reader would think, or that ask for what is not admitted; and forms met in the field.
+"""XML signatures that are not over what a reader would think, or that ask for what is not admitted; and forms met in the field.
 
 The signatures are assembled here: ours are not both judge and party, and what no tool would sign can be tried.
 """
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
 from core import clock
-from core.errors import UsageError
+from core.errors import UnreadableInput, UsageError
 from signing.pki import Credential
 from signing.trust import TrustStore
 from signing.verdicts import Belief
@@ -219,6 +219,25 @@ def test_a_relative_namespace_is_refused_and_nothing_breaks(
     octets = etree.tostring(enveloped(credential)).replace(start.encode(), f'{start.strip()} xmlns:r="r" r:x="1" '.encode(), 1)
     assert b'r:x="1"' in octets
     assert verify(written(tmp_path, etree.fromstring(octets)), trust=trust).verdict is Belief.INVALID
+
+
+def test_nothing_is_digested_twice(credential: Credential, tmp_path: Path, trust: TrustStore) -> None:
+    root = etree.fromstring(DOCUMENT)
+    data = reference("", OWN + EXC, digest_of(root))
+    by_manifest = f'<ds:Object xmlns:ds="{DS}"><ds:Manifest Id="M">{data}</ds:Manifest></ds:Object>'
+    root.append(signature(credential, reference("#M", EXC, b""), objects=by_manifest))
+    assert verify(written(tmp_path, root), trust=trust).verdict is Belief.VALID
+    root.remove(root.find(SIGNATURE))
+    root.append(signature(credential, data + reference("#M", EXC, b""), objects=by_manifest))
+    assert verify(written(tmp_path, root), trust=trust).verdict is Belief.INVALID
+
+
+def test_a_document_too_large_is_not_read(tmp_path: Path, trust: TrustStore) -> None:
+    path = tmp_path / "large.xml"
+    with path.open("wb") as stream:
+        stream.truncate((128 << 20) + 1)
+    with pytest.raises(UnreadableInput, match="128"):
+        verify(path, trust=trust)
 
 
 # forms and companies met in the field
