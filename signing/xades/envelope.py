@@ -164,7 +164,8 @@ def _signed_properties(
 def _policy(properties: etree._Element, policy: SignaturePolicy) -> None:
     referred = _xades(_xades(properties, "SignaturePolicyIdentifier"), "SignaturePolicyId")
     named = _xades(referred, "SigPolicyId")
-    _xades(named, "Identifier", policy.identifier)
+    urn = {"Qualifier": "OIDAsURN"} if policy.identifier.startswith("urn:oid:") else {}  # EN 319 132-1, 5.2.9.1
+    _xades(named, "Identifier", policy.identifier, **urn)
     _xades(named, "Description", policy.description)
     _hash(_xades(referred, "SigPolicyHash"), policy.digest_method, policy.digest)
     qualifier = _xades(_xades(referred, "SigPolicyQualifiers"), "SigPolicyQualifier")

@@ -19,6 +19,7 @@ from types import SimpleNamespace
 
 from lxml import etree
 
+from schemas.xml import parse_pieces
 from signing.algorithms import EXCLUSIVE_C14N
 from signing.pes import canonical
 from signing.pes.layout import SIGNATURE
@@ -55,8 +56,8 @@ class Form:
             Unreadable: a namespace is relative, which has no canonical form (Canonical XML, 1.3).
         """
         found = hashlib.new(hash_name)
-        with self._inheriting(element):
-            etree.ElementTree(element).write_c14n(
+        with _canonical():
+            etree.ElementTree(self._apex(element)).write_c14n(
                 SimpleNamespace(write=found.update),
                 exclusive=self.exclusive,
                 with_comments=False,
@@ -70,31 +71,41 @@ class Form:
         Raises:
             Unreadable: as ``digest``.
         """
-        with self._inheriting(element):
+        with _canonical():
             form: bytes = etree.tostring(
-                element, method="c14n", exclusive=self.exclusive, with_comments=False, inclusive_ns_prefixes=self.prefixes
+                self._apex(element),
+                method="c14n",
+                exclusive=self.exclusive,
+                with_comments=False,
+                inclusive_ns_prefixes=self.prefixes,
             )
         return form
 
-    @contextmanager
-    def _inheriting(self, element: etree._Element) -> Iterator[None]:
-        """Give an element what inclusive forms import from its ancestors (Canonical XML, 2.4) and lxml leaves out."""
-        added: list[str] = []
-        for ancestor in () if self.exclusive else element.iterancestors():
+    def _apex(self, element: etree._Element) -> etree._Element:
+        """Return the element whose form is computed; for an inclusive one, the root of a document of its own.
+
+        Within its document lxml leaves out what an element imports from its ancestors (Canonical XML, 2.4), and undeclares below
+        it a default namespace that stands above it.
+        """
+        if self.exclusive or element.getparent() is None:
+            return element
+        apex = parse_pieces([etree.tostring(element, encoding="UTF-8", with_tail=False)]).getroot()
+        for ancestor in element.iterancestors():
             for name, value in ancestor.attrib.items():
-                if self._imports(name) and name not in element.attrib:
-                    element.set(name, value)
-                    added.append(name)
-        try:
-            yield
-        except etree.C14NError as error:
-            raise Unreadable("xmlns") from error
-        finally:
-            for name in added:
-                del element.attrib[name]
+                if self._imports(name) and name not in apex.attrib:
+                    apex.set(name, value)
+        return apex
 
     def _imports(self, name: str) -> bool:
         return name.startswith(_XML) and (self.imported is None or name in self.imported)
+
+
+@contextmanager
+def _canonical() -> Iterator[None]:
+    try:
+        yield
+    except etree.C14NError as error:
+        raise Unreadable("xmlns") from error
 
 
 INCLUSIVE = Form(exclusive=False, imported=None)

@@ -203,7 +203,8 @@ class _Examiner:
         self.at = at
         self.result = Inspected(element)
         self.evidence = Evidence()
-        self.signed: list[etree._Element] = []
+        self.signed: set[etree._Element] = set()
+        self.reached: set[object] = set()
         self.hashes: set[str] = set()
 
     def run(self) -> Inspected:
@@ -241,8 +242,6 @@ class _Examiner:
         kinds = [target.kind for target in targets if target is not None]
         if signature.signed_properties is not None and kinds.count(Kind.PROPERTIES) != 1:
             self.add("S08.unsigned")
-        if kinds.count(Kind.ABOVE) > 1:
-            self.add("xades.several")
         if not self.result.covers:
             self.add("xades.nothing")
         return all(same)
@@ -317,6 +316,11 @@ class _Examiner:
         """Hold an announced digest against what is there, and keep what it covers."""
         if target is None:
             return False
+        place = target.kind if target.kind is Kind.ABOVE else target.element if target.element is not None else target.label
+        if place in self.reached:  # nobody needs it, and it would be paid for each time
+            self.add("xades.several")
+            return False
+        self.reached.add(place)
         hash_name = DIGESTS.get(reference.digest_method)
         if hash_name is None:
             self.add("S07.unknown", found=reference.digest_method)
@@ -379,7 +383,7 @@ class _Examiner:
             self.result.covers.append(target.label)
         if target.element is None:
             return
-        self.signed.append(target.element)
+        self.signed.add(target.element)
         self.result.whole = self.result.whole or target.element is self.document.root
         if target.label is not None and target.element.xpath(_CUTTING):
             self.add("S05.comment")
@@ -395,7 +399,7 @@ class _Examiner:
                 self.add("xades.object")
 
     def strangers(self) -> None:
-        """Refuse what is neither signed nor of the standards, wherever it hides in the signature: a reader may take it for data."""
+        """Refuse what is neither signed nor of the standards, wherever it hides in the signature: it may be taken for data."""
         pending = list(self.result.element)
         while pending:
             element = pending.pop()

@@ -19,23 +19,26 @@ from signing.verdicts import Belief, FileVerdict, SignatureVerdict, worst
 from signing.xades.inspection import Inspected, Inspection, inspect
 
 _messages = Catalogue("signing")
+_LARGEST = 128 << 20
 
 
 def verify(path: Path, *, detached: Path | None = None, trust: TrustStore | None, at: datetime | None = None) -> FileVerdict:
     """Verify every signature of an XML file.
 
     Args:
-        path: of the file, or of the detached signature; its size is bounded by the caller.
+        path: of the file, or of the detached signature: at most 128 MiB, since its tree is held in memory.
         detached: the file that a detached signature is over; read as a stream, whatever its size and its name.
         trust: who is believed; None means nobody: nothing better than indeterminate comes out.
         at: the moment of the verification, now by default.
 
     Raises:
-        UnreadableInput: a DOCTYPE, not well-formed XML, or no detached file there.
+        UnreadableInput: a DOCTYPE, not well-formed XML, too large, or no detached file there.
         UsageError: a detached file is named for signatures that are over none, or none for one that is.
     """
     if detached is not None and not detached.is_file():
         raise UnreadableInput(_messages("cades.absent", file=detached.name))
+    if path.stat().st_size > _LARGEST:
+        raise UnreadableInput(_messages("xades.large", limit=_LARGEST >> 20))
     asked: set[str | None] = set()
 
     def resolve(uri: str | None) -> IO[bytes] | None:
