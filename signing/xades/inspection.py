@@ -157,12 +157,7 @@ def _carries_signatures_only(root: etree._Element) -> bool:
     """Tell whether a document says nothing but its signatures, each of which says what it is over."""
     if root.tag == SIGNATURE:
         return True
-    texts = [root.text, *(child.tail for child in root)]
-    return (
-        root.tag == CONTAINER
-        and all(child.tag == SIGNATURE for child in root.iterchildren("*"))
-        and not any((text or "").strip() for text in texts)
-    )
+    return root.tag == CONTAINER and all(child.tag == SIGNATURE for child in root.iterchildren("*")) and not _speaks(root)
 
 
 class _Document:
@@ -394,18 +389,20 @@ class _Examiner:
             if holder in self.signed:
                 continue
             loose = [child for child in holder.iterchildren("*") if child not in self.signed]
-            texts = [holder.text, *(child.tail for child in holder)]
-            if any(not _qualifies(child) for child in loose) or any((text or "").strip() for text in texts):
+            if any(not _qualifies(child) for child in loose) or _speaks(holder):
                 self.add("xades.object")
 
     def strangers(self) -> None:
         """Refuse what is neither signed nor of the standards, wherever it hides in the signature: it may be taken for data."""
+        if _speaks(self.result.element):
+            self.add("S05.object")
+            return
         pending = list(self.result.element)
         while pending:
             element = pending.pop()
             if not isinstance(element.tag, str) or element.tag == SIGNATURE or element in self.signed:
                 continue  # a comment says nothing, and another signature has its own examination
-            if not (etree.QName(element).namespace or "").startswith(_STANDARDS):
+            if not (etree.QName(element).namespace or "").startswith(_STANDARDS) or (len(element) and _speaks(element)):
                 self.add("S05.object")
                 return
             pending += element
@@ -484,6 +481,11 @@ def _fits(recipe: Recipe, kind: Kind) -> bool:
     if kind is Kind.ABOVE:
         return recipe.cut is not Cut.NONE
     return recipe.cut is Cut.NONE and (not recipe.decoded or kind is Kind.OBJECT)
+
+
+def _speaks(element: etree._Element) -> bool:
+    """Tell whether there is text in an element itself; beside children, no structure of the standards has any."""
+    return any((text or "").strip() for text in (element.text, *(child.tail for child in element)))
 
 
 def _qualifies(element: etree._Element) -> bool:

@@ -151,7 +151,7 @@ def test_two_hundred_signatures_are_all_told() -> None:
         (signature(intact=False), "Intacte", "Non", Tone.BAD),
         (signature(covers="nothing"), "couvre", "Rien", Tone.BAD),
         (signature(covers="bordereau B1"), "couvre", "Le bordereau B1", Tone.PLAIN),
-        (signature(covers="revision 2"), "couvre", "revision 2", Tone.PLAIN),
+        (signature(covers="revision 2"), "couvre", "à la révision 2", Tone.PLAIN),
         (signature(trust=TrustState.UNKNOWN), "reconnu", "On ne sait pas", Tone.DOUBT),
         (signature(trust=TrustState.REVOKED), "reconnu", "révoqué", Tone.BAD),
         (signature(trust=TrustState.NOT_YET_VALID), "reconnu", "pas encore", Tone.BAD),

@@ -245,6 +245,27 @@ def test_an_object_in_base64_is_digested_decoded(tmp_path: Path, signer: Pkcs12S
     assert judged(tmp_path, root, trust).verdict is Belief.INVALID
 
 
+@pytest.mark.parametrize("name", ["Signature", "KeyInfo", "X509Data", "Object"])
+@pytest.mark.parametrize("after", [False, True])
+def test_a_text_is_not_slipped_into_a_signature(
+    tmp_path: Path, signer: Pkcs12Signer, trust: TrustStore, name: str, after: bool
+) -> None:
+    root = enveloped(tmp_path, signer)
+    holder = next(root.iter(tag(name)))
+    assert judged(tmp_path, root, trust).verdict is Belief.VALID
+    if after:
+        holder[0].tail = "payer 999999,00"
+    else:
+        holder.text = "payer 999999,00"
+    assert judged(tmp_path, root, trust).verdict is Belief.INVALID
+
+
+def test_an_object_of_text_alone_is_not_slipped_into_a_signature(tmp_path: Path, signer: Pkcs12Signer, trust: TrustStore) -> None:
+    root = enveloped(tmp_path, signer)
+    etree.SubElement(signature_of(root), tag("Object")).text = "payer 999999,00"
+    assert judged(tmp_path, root, trust).verdict is Belief.INVALID
+
+
 def with_manifest(folder: Path, signer: Pkcs12Signer, *references: tuple[str, bytes]) -> Element:
     """A signature over a manifest of files."""
     root = detached(folder, signer)
