@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import reduce
+from itertools import pairwise
 
 from lxml import etree
 
 from core.errors import UnreadableInput
+from schemas import xml
+
+_XML = "{http://www.w3.org/XML/1998/namespace}"
 
 
 class _HashWriter:
@@ -29,7 +35,7 @@ def digest(element: etree._Element, hash_name: str, *, exclusive: bool = True) -
     """
     writer = _HashWriter(hash_name)
     try:
-        etree.ElementTree(element).write_c14n(writer, exclusive=exclusive, with_comments=False)
+        etree.ElementTree(element if exclusive else _alone(element)).write_c14n(writer, exclusive=exclusive, with_comments=False)
     except etree.C14NError as error:
         raise UnreadableInput(str(error)) from error
     return writer.hash.digest()
@@ -48,12 +54,25 @@ def octets(element: etree._Element) -> bytes:
     return form
 
 
+def _alone(element: etree._Element) -> etree._Element:
+    """Return a small element as the root of a document of its own, with the xml: attributes that it inherits.
+
+    Within its document lxml leaves out of an inclusive form what an element imports from its ancestors (Canonical XML, 2.4), and
+    undeclares below it a default namespace that stands above it.
+    """
+    alone = xml.parse_pieces([etree.tostring(element, encoding="UTF-8", with_tail=False)]).getroot()
+    for ancestor in element.iterancestors():
+        for name, value in ancestor.attrib.items():
+            if name.startswith(_XML) and name not in alone.attrib:
+                alone.set(name, value)
+    return alone
+
+
 @contextmanager
 def without(signature: etree._Element) -> Iterator[etree._Element]:
     """Give the parent of a signature as if the signature were not there (XMLDSig, 6.6.4), and put everything back.
 
-    Where the parent has another prefix for a namespace of the signature, the signature comes back with that one: its own parts
-    are read before.
+    The signature is one that ``replaceable`` gives, or stands in a tree that nobody reads afterwards.
     """
     parent, previous = signature.getparent(), signature.getprevious()
     rank, tail = parent.index(signature), signature.tail
@@ -67,6 +86,27 @@ def without(signature: etree._Element) -> Iterator[etree._Element]:
         _set_text(parent, previous, before)
         signature.tail = tail
         parent.insert(rank, signature)
+
+
+def replaceable(signature: etree._Element) -> etree._Element:
+    """Return a signature that ``without`` can put back as it was: itself, or the same one in a copy of its document.
+
+    What comes back takes the prefix that its new surroundings have for a namespace, be it another one than its own.
+    """
+    if not _would_be_renamed(signature):
+        return signature
+    line = [signature, *signature.iterancestors()]
+    ranks = [parent.index(child) for child, parent in pairwise(line)]
+    root: etree._Element = copy.deepcopy(signature.getroottree()).getroot()
+    return reduce(lambda element, rank: element[rank], reversed(ranks), root)
+
+
+def _would_be_renamed(signature: etree._Element) -> bool:
+    around = signature.getparent().nsmap
+    if len(set(around.values())) < len(around):
+        return True
+    declared = {(prefix, uri) for element in signature.iter("*") for prefix, uri in element.nsmap.items()}
+    return any(uri in around.values() and around.get(prefix) != uri for prefix, uri in declared)
 
 
 def _set_text(parent: etree._Element, previous: etree._Element | None, text: str | None) -> None:

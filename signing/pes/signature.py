@@ -23,7 +23,7 @@ XADES = {
     "http://uri.etsi.org/01903/v1.3.2#": "1.3.2",
 }
 _MOST_CERTIFICATES = 10
-_MOST_REFERENCES = 20
+_MOST_REFERENCES = 1000
 _MOST_TIMESTAMPS = 5
 
 

@@ -31,7 +31,7 @@ class SignedData:
             UnreadableInput: a file that only the tree's parser understands.
         """
         if self._bulk is None:
-            with canonical.without(signature) as parent:
+            with canonical.without(canonical.replaceable(signature)) as parent:
                 return canonical.digest(parent, hash_name)
         if hash_name not in self._known:
             wanted = {place: hash_name for element, place in self._places.items() if own_signatures(element)}

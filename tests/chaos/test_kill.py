@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pika
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from archive.models import Record, TreeHead, TreeLeaf
 from core.journal import JournalEntry
@@ -38,7 +38,8 @@ def left_behind(town: Town) -> str:
     """What has not come to its end, and why."""
     with town.platform.database.reading(PLATFORM) as session:
         steps = session.exec(select(Step)).all()
-        return f"{states(town)}, {[step for step in steps if step.trouble or step.lease]}"
+        parked = session.exec(select(Dossier.parked).where(col(Dossier.parked).is_not(None))).all()
+        return f"{states(town)}, parked: {parked}, {[step for step in steps if step.trouble or step.lease]}"
 
 
 def assert_each_delivered_and_sealed_once(town: Town, dossiers: list[str]) -> None:

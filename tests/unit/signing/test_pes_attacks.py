@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import copy
+import hashlib
 import random
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -368,3 +370,27 @@ def test_a_namespace_that_is_a_relative_uri_has_no_canonical_form(tree: Tree, tr
     etree.SubElement(bordereau, "{relative}Extra", nsmap={"r": "relative"})
     bordereau.append(bordereau.find("ds:Signature", NS))
     refused(tree, trust, "S04")
+
+
+@pytest.mark.parametrize("where", ["n:PES_Aller", "PES_DepenseAller", "Bordereau"])
+def test_another_prefix_for_the_same_namespace_changes_no_verdict_and_no_octet(
+    tmp_path: Path, trust: TrustStore, signer: Pkcs12Signer, where: str
+) -> None:
+    source, target = tmp_path / "prefixed.xml", tmp_path / "sealed.xml"
+    write_sample(Sample("PREFIX"), source)
+    source.write_bytes(re.sub(f"<{where}(?=[ >])".encode(), f"<{where} xmlns:dsig='{DS}'".encode(), source.read_bytes()))
+    assert b"xmlns:dsig" in source.read_bytes()
+    seal(source, target, signer, SealContext(role="Maire", city="X", postal_code="1"))
+    tree = xml.parse(target)
+    before = etree.tostring(tree)
+    for _ in range(2):
+        assert verify_tree(tree, trust=trust).verdict is Belief.VALID
+    assert etree.tostring(tree) == before
+
+
+def test_an_inclusive_form_imports_what_stands_above(tmp_path: Path) -> None:
+    path = tmp_path / "inside.xml"
+    path.write_text("<a xmlns='urn:a' xmlns:p='urn:p' xml:lang='fr'><b><c xml:space='preserve'><d/></c></b></a>")
+    element = xml.parse(path).getroot()[0][0]
+    expected = b'<c xmlns="urn:a" xmlns:p="urn:p" xml:lang="fr" xml:space="preserve"><d></d></c>'
+    assert canonical.digest(element, "sha256", exclusive=False) == hashlib.sha256(expected).digest()
