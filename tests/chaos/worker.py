@@ -15,12 +15,16 @@ from api.runtime import working
 from core import logs
 from core.platform import open_platform
 from core.settings import load_settings
+from flows.engine import execution
 from flows.engine.brokers import open_broker
 from tests.chaos.points import POINTS, arm
 
 
 def main() -> None:
     logs.configure()
+    # Killed here far more often in a row than a worker is by chance: without this, a dossier that was in hand each time would be
+    # set aside as one that brings workers down (tests/integration/flows/test_engine.py shows that).
+    execution._LOST_ATTEMPTS = 1000
     settings = load_settings()
     platform = open_platform(settings)
     if len(sys.argv) > 1:
