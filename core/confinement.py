@@ -1,0 +1,173 @@
+"""The child's side of the sandbox: give up all that is not needed, then run one function. Imports little, since each call pays.
+
+What is given up here is described in ``core.sandbox``, which starts this module.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import json
+import math
+import os
+import platform
+import resource
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+_RESERVED = 1 << 30  # addresses that code and allocators claim without using the memory behind them
+_LARGEST_FILE = 512 << 20
+_OPEN_FILES = 64
+_NO_NEW_PRIVILEGES, _DIE_WITH_PARENT = 38, 1  # prctl(2)
+_NEW_USER, _NEW_NETWORK = 0x1000_0000, 0x4000_0000  # unshare(2)
+# landlock(7): system calls, and the rights that each version of it knows, by bit.
+_CREATE, _ADD, _RESTRICT = 444, 445, 446
+_BENEATH = 1
+_READ_FILE, _READ_FOLDER, _WRITE_FILE = 1 << 2, 1 << 3, 1 << 1
+_FILE_RIGHTS = 0b11  # execute and write; reading is bit 2
+_KNOWN_SINCE = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
+_CONNECT_AND_BIND, _SCOPES = 0b11, 0b11
+_NETWORK_SINCE, _SCOPES_SINCE = 4, 6
+_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share", "/etc/ld.so.cache", "/etc/fonts")
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
+_FRAMES = 4
+
+
+class _Ruleset(ctypes.Structure):
+    _fields_ = (("files", ctypes.c_uint64), ("network", ctypes.c_uint64), ("scopes", ctypes.c_uint64))
+
+
+class _Rule(ctypes.Structure):
+    _pack_ = 1
+    _layout_ = "ms"
+    _fields_ = (("rights", ctypes.c_uint64), ("folder", ctypes.c_int32))
+
+
+def confine(folder: Path, memory: int, seconds: float) -> list[str]:
+    """Give up, for the rest of this process and of its children, what a function in the sandbox does not need.
+
+    Args:
+        folder: the only place that may be written to.
+        memory: bytes.
+        seconds: of processor.
+
+    Returns:
+        What the kernel did not let us give up: ``network``, ``files``.
+    """
+    processor = math.ceil(seconds) + 1
+    for limit, most in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_CPU, processor),
+        (resource.RLIMIT_FSIZE, _LARGEST_FILE),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES),
+        # Data counts what may be written and is the process's own; addresses count everything, shared memory too.
+        (resource.RLIMIT_DATA, memory),
+        (resource.RLIMIT_AS, memory + _RESERVED),
+    ):
+        hard = resource.getrlimit(limit)[1]
+        bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(limit, (bound, bound))
+    library = ctypes.CDLL(None)
+    library.prctl(_DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
+    library.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+    kept = {"network": _without_network(library), "files": _without_files(library, folder)}
+    return [name for name, given_up in kept.items() if not given_up]
+
+
+def _without_network(library: Any) -> bool:
+    """Move to a network of our own, in which there is nothing; who is not root needs a user namespace for that."""
+    return any(library.unshare(flags) == 0 for flags in (_NEW_NETWORK, _NEW_NETWORK | _NEW_USER))
+
+
+def _without_files(library: Any, folder: Path) -> bool:
+    """Forbid every file but those of the interpreter, of the libraries and of the folder (Landlock)."""
+    if platform.machine() not in {"x86_64", "aarch64"}:  # elsewhere the numbers of the system calls are not looked up
+        return False
+    version = library.syscall(_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
+    if version < 1:
+        return False
+    rights = _KNOWN_SINCE[max(since for since in _KNOWN_SINCE if since <= version)]
+    ruleset = _Ruleset(rights, _CONNECT_AND_BIND, _SCOPES)
+    size = 24 if version >= _SCOPES_SINCE else 16 if version >= _NETWORK_SINCE else 8
+    opened = library.syscall(_CREATE, ctypes.byref(ruleset), ctypes.c_size_t(size), ctypes.c_uint32(0))
+    if opened < 0:
+        return False
+    for place, allowed in _allowed(folder, rights):
+        _allow(library, opened, place, allowed & rights)
+    restricted: bool = library.syscall(_RESTRICT, ctypes.c_int(opened), ctypes.c_uint32(0)) == 0
+    os.close(opened)
+    return restricted
+
+
+def _allow(library: Any, ruleset: int, place: Path, rights: int) -> None:
+    try:
+        opened = os.open(place, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return  # what is not there needs no right
+    rule = _Rule(rights if place.is_dir() else rights & (_READ_FILE | _FILE_RIGHTS), opened)
+    library.syscall(_ADD, ctypes.c_int(ruleset), ctypes.c_int(_BENEATH), ctypes.byref(rule), ctypes.c_uint32(0))
+    os.close(opened)
+
+
+def _allowed(folder: Path, everything: int) -> Iterator[tuple[Path, int]]:
+    reading = _READ_FILE | _READ_FOLDER
+    yield folder, everything & ~1  # all but executing
+    for device in _DEVICES:
+        yield Path(device), _READ_FILE | _WRITE_FILE
+    roots = [Path(place) for place in (sys.prefix, sys.base_prefix, *_LIBRARIES)]
+    for root in roots:
+        yield root, reading
+    for entry in map(Path, sys.path):
+        if any(entry.is_relative_to(root) for root in roots) or not entry.is_dir():
+            continue
+        # The root of a checkout may hold the state of a platform beside the packages: names only, but for the packages.
+        yield entry, _READ_FOLDER
+        yield from ((package.parent, reading) for package in entry.glob("*/__init__.py"))
+
+
+def _answered(request: dict[str, Any]) -> str:
+    from importlib import import_module
+
+    from core.errors import TabellionError
+    from core.messages import speaking
+
+    module, _, name = request["function"].partition(":")
+    try:
+        with speaking(request["locale"]):
+            return json.dumps({"value": getattr(import_module(module), name)(request["argument"])})
+    except TabellionError as error:
+        return json.dumps({"declined": str(error)})
+    except MemoryError:
+        return json.dumps({"exhausted": "memory"})
+    except OSError as error:
+        exhausted = {errno.ENOMEM: "memory", errno.EFBIG: "room", errno.EMFILE: "room"}.get(error.errno or 0)
+        return json.dumps({"exhausted": exhausted}) if exhausted else _fault(error)
+    except Exception as error:  # noqa: BLE001  (told to the parent, which raises it again)
+        return _fault(error)
+
+
+def _fault(error: Exception) -> str:
+    """Say where it happened and of what kind it is; never the message, which may quote the document."""
+    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+    trace = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
+    return json.dumps({"fault": f"{type(error).__name__} at {trace}"})
+
+
+def main() -> None:
+    """Read the request from the standard input, write the answer where the standard output stood."""
+    request = json.load(sys.stdin)
+    # What a library prints must not get between the answer's braces.
+    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    sys.path[:] = request["path"]
+    lacking = confine(Path.cwd(), request["memory"], request["seconds"])
+    with answer:
+        answer.write(f"{json.dumps(lacking)}\n{_answered(request)}")
+
+
+if __name__ == "__main__":
+    main()
