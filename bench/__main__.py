@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from bench import agent, ceiling, deposits, engine, journey, memory, signatures
+from bench import agent, ceiling, deposits, engine, journey, memory, signatures, viewer
 from bench.places import SHAPES
 
 
@@ -51,6 +51,16 @@ def main() -> None:
     for row in signatures.rows():
         times = (f"{row.seconds:.3f}", f"{row.their_seconds:.3f}", f"{row.ratio:.2f}")
         table.add_row(row.deed, row.covers, str(row.megabytes), *times, f"{row.memory:.0f}", f"{row.their_memory:.0f}")
+    console.print(table, "")
+
+    table = Table(title="Looking at a PES of 100 MB, its web process warm: its first page, its whole reading beside expat alone")
+    for column in (
+        *("mostly", "MB", "first page, s (goal: under 1)", "whole, s", "expat, s", "ratio", "search, s", "web MB", "child MB"),
+    ):
+        table.add_column(column, justify="left" if column == "mostly" else "right")
+    for row in viewer.rows():
+        times = (f"{row.first:.2f}", f"{row.whole:.1f}", f"{row.bare:.1f}", f"{row.ratio:.1f}", f"{row.search:.3f}")
+        table.add_row(row.shape, f"{row.megabytes:.0f}", *times, f"{row.web:.0f}", f"{row.child:.0f}")
     console.print(table, "")
 
     took = agent.seconds()

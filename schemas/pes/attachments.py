@@ -1,0 +1,169 @@
+"""Supporting documents of a PES: base64 of gzip, taken out of the flow one at a time, within bounds.
+
+What a document is comes from its octets, never from what the flow says of it. Nothing here opens one.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from core.errors import UnreadableInput
+from core.messages import Catalogue
+
+messages = Catalogue("schemas.pes")
+HEAD = 2_048
+"""Characters of base64 that are enough to recognise a document."""
+
+_GZIP = 31
+_MAGIC = b"\x1f\x8b"
+_PIECE = 1 << 16
+_BLANKS = b"\r\n\t \x00"
+_ALPHABET = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
+_TYPES = (
+    (b"%PDF-", "application/pdf"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"II*\x00", "image/tiff"),
+    (b"MM\x00*", "image/tiff"),
+    (b"GIF8", "image/gif"),
+    (b"PK\x03\x04", "application/zip"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-ole-storage"),
+    (b"{\\rtf", "application/rtf"),
+)
+_BINARY = "application/octet-stream"
+_PRINTABLE = set(range(0x20, 0x7F)) | set(range(0xA0, 0x100)) | {9, 10, 13}
+_ALIKE = {"application/xml": {"text/xml", "text/plain"}, "application/x-ole-storage": {"application/msword"}}
+# Containers that formats of their own are made of: what the flow says is then as likely as what the octets say.
+_CONTAINERS = {"application/zip", "application/x-ole-storage", "text/plain", _BINARY}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the first octets say.
+
+    Attributes:
+        packing: ``gzip`` as the protocol wants, ``bare`` (base64 of the document itself), ``empty``, or ``broken``.
+        media_type: of the document; None when it cannot be read.
+    """
+
+    packing: str
+    media_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """A document that was taken out: its type by its octets, and its size in bytes."""
+
+    media_type: str
+    size: int
+
+
+class AttachmentUnreadable(UnreadableInput):
+    """The document cannot be taken out of the flow."""
+
+
+def recognised(text: str) -> Found:
+    """Return what the beginning of the text of a ``Fichier`` tells."""
+    characters = "".join(text.split())
+    if not characters:
+        return Found("empty")
+    try:
+        octets = base64.b64decode(characters[: len(characters) // 4 * 4], validate=True)
+        if not octets.startswith(_MAGIC):
+            return Found("bare", sniffed(octets))
+        return Found("gzip", sniffed(zlib.decompressobj(_GZIP).decompress(octets, HEAD)))
+    except (binascii.Error, ValueError, zlib.error):
+        return Found("broken")
+
+
+def sniffed(octets: bytes) -> str:
+    """Return the media type that the first octets of a document tell; text only when nothing in it is otherwise."""
+    found = next((kind for magic, kind in _TYPES if octets.startswith(magic)), None)
+    if found is not None:
+        return found
+    if octets.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return "application/xml"
+    return "text/plain" if octets and _PRINTABLE.issuperset(octets) else _BINARY
+
+
+def agree(declared: str | None, found: str | None) -> bool:
+    """Tell whether the declared media type can be that of what was found (domain rule P09)."""
+    if declared is None or found is None or found in _CONTAINERS:
+        return True
+    plain = declared.partition(";")[0].strip().lower()
+    return plain == found or plain in _ALIKE.get(found, ())
+
+
+def extract(text: Iterable[bytes], target: Path, limit: int) -> Extracted:
+    """Write the document that a stretch of base64 holds to a file.
+
+    Args:
+        text: the bytes between the tags of a ``Fichier``, in pieces.
+        target: where the document goes; removed again when it cannot be read.
+        limit: bytes that the document may have at most, inflated.
+
+    Raises:
+        AttachmentUnreadable: empty, not base64, broken gzip, or larger than the limit.
+    """
+    try:
+        with target.open("wb") as file:
+            return _written(_inflated(_decoded(text)), file, limit)
+    except (binascii.Error, zlib.error) as error:
+        target.unlink()
+        raise AttachmentUnreadable(messages("attachment.broken")) from error
+    except AttachmentUnreadable:
+        target.unlink()
+        raise
+
+
+def _written(octets: Iterator[bytes], file: IO[bytes], limit: int) -> Extracted:
+    head, size = b"", 0
+    for piece in octets:
+        size += len(piece)
+        if size > limit:
+            raise AttachmentUnreadable(messages("attachment.large", limit=limit >> 20))
+        head += piece[: HEAD - len(head)]
+        file.write(piece)
+    if not size:
+        raise AttachmentUnreadable(messages("attachment.empty"))
+    return Extracted(sniffed(head), size)
+
+
+def _decoded(text: Iterable[bytes]) -> Iterator[bytes]:
+    held = b""
+    for piece in text:
+        held += piece.translate(None, _BLANKS)
+        if not _ALPHABET.fullmatch(held):  # a tag, an entity or a CDATA section stands in it
+            raise binascii.Error("not base64")
+        whole = len(held) // 4 * 4
+        yield base64.b64decode(held[:whole])
+        held = held[whole:]
+    if held:
+        raise binascii.Error("cut short")
+
+
+def _inflated(octets: Iterator[bytes]) -> Iterator[bytes]:
+    """Inflate a gzip file in pieces, or give the octets as they are when they are none."""
+    held = b""
+    for piece in octets:
+        held += piece
+        if len(held) >= len(_MAGIC):
+            break
+    if not held.startswith(_MAGIC):
+        yield held
+        yield from octets
+        return
+    unpacker = zlib.decompressobj(_GZIP)
+    while held:
+        yield unpacker.decompress(held, _PIECE)
+        held = unpacker.unconsumed_tail or next((piece for piece in octets if piece), b"")
+    yield unpacker.flush()
+    if not unpacker.eof:
+        raise zlib.error("cut short")

@@ -1,0 +1,402 @@
+"""A PES as people read it, as a stream: bordereaux, pièces, lines, third parties, references and supporting documents.
+
+Memory holds one line at a time, whatever the size of the flow, and the text of an attachment is never kept: only where it stands
+in the file, and what its first octets say. Elements that only group others (``BlocPiece``, ``InfoLignePce`` …) are passed
+through, so that old versions, returns and files that no schema accepts are read as far as they go. Nothing is judged here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from xml.parsers import expat
+
+from schemas.pes.attachments import HEAD, recognised
+from schemas.pes.header import Header
+from schemas.pes.parts import (
+    Attachment,
+    Body,
+    Bordereau,
+    BordereauEnd,
+    Event,
+    Flaw,
+    FlowEnd,
+    Line,
+    Piece,
+    PieceEnd,
+    Reference,
+    Sums,
+    ThirdParty,
+)
+from schemas.pes.reader import amount, whole
+from schemas.pes.roots import DS, UNKNOWN, kind_of, root_of
+
+_DEEPEST = 200
+_LONGEST = 1_000
+_MOST_VALUES = 200
+_MOST_PARTS = 100
+_RECORDS = frozenset(
+    {
+        "Emetteur",
+        "Recepteur",
+        "EnTetePES",
+        "Bordereau",
+        "Piece",
+        "LigneDePiece",
+        "Tiers",
+        "CpteBancaire",
+        "PJRef",
+        "PJ",
+        "RefCompta",
+    }
+)
+_DOMAINS = {"Depense": "depense", "Recette": "recette"}
+_BODIES = {
+    "PES_DepenseAller": "depense",
+    "PES_RecetteAller": "recette",
+    "PES_Facture": "facture",
+    "PES_Marche": "marche",
+    "PES_PJ": "pj",
+}
+_HEADER = {
+    ("", "Version"): "version",
+    ("", "TypFic"): "typ_fic",
+    ("", "NomFic"): "nom_fic",
+    ("Emetteur", "Sigle"): "emetteur",
+    ("Emetteur", "Adresse"): "emetteur_adresse",
+    ("Recepteur", "Sigle"): "recepteur",
+    ("Recepteur", "Adresse"): "recepteur_adresse",
+    ("EnTetePES", "DteStr"): "dte_str",
+    ("EnTetePES", "IdPost"): "id_post",
+    ("EnTetePES", "LibellePoste"): "libelle_poste",
+    ("EnTetePES", "IdColl"): "id_coll",
+    ("EnTetePES", "FinJur"): "fin_jur",
+    ("EnTetePES", "CodCol"): "cod_col",
+    ("EnTetePES", "CodColl"): "cod_col",
+    ("EnTetePES", "CodBud"): "cod_bud",
+    ("EnTetePES", "LibelleColBud"): "libelle_col_bud",
+}
+_CURRENT_VERSION = "2"
+_SIGNATURE = f"{DS}}}Signature"
+
+
+def read_contents(chunks: Iterable[bytes]) -> Iterator[Event]:
+    """Yield what a PES holds, in the order of the file; a pièce comes before its lines, and its end after them.
+
+    What cannot be read ends the reading with a ``Flaw``; nothing is raised for a fault of the document.
+
+    Args:
+        chunks: the file, in pieces of any size; its own size is bounded by the caller.
+    """
+    reading = _Reading()
+    try:
+        for chunk in chunks:
+            reading.parser.Parse(chunk, False)
+            yield from reading.taken()
+        reading.parser.Parse(b"", True)
+    except _Stop as stop:
+        yield from reading.taken()
+        yield stop.flaw
+    except expat.ExpatError as error:
+        yield from reading.taken()
+        yield Flaw("malformed", error.lineno, expat.ErrorString(error.code))
+    except (LookupError, ValueError) as error:  # how expat says that it does not know an encoding
+        yield from reading.taken()
+        yield Flaw("malformed", 1, str(error))
+    yield from reading.taken()
+
+
+class _Stop(Exception):
+    def __init__(self, flaw: Flaw) -> None:
+        super().__init__(flaw.code)
+        self.flaw = flaw
+
+
+@dataclass(slots=True)
+class _Record:
+    """An element under way that gathers the values below it."""
+
+    name: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    values: dict[str, str] = field(default_factory=dict)
+    parts: list[_Record] = field(default_factory=list)
+    rank: int = 0
+    told: bool = False
+    signed: bool = False
+    sums: Sums = field(default_factory=Sums)
+
+
+class _Reading:
+    """One reading under way. Handlers run some fifty times a line: what they do for a plain value is as little as can be."""
+
+    def __init__(self) -> None:
+        self.parser = expat.ParserCreate(namespace_separator="}")
+        self.parser.StartDoctypeDeclHandler = self._doctype
+        self.parser.StartElementHandler = self._root
+        self.parser.EndElementHandler = self._end
+        self._events: list[Event] = []
+        self._record = _Record("")
+        self._open: list[_Record] = []
+        self._stack: list[_Record | str | None] = []  # what each open element is: a record, a name, the root (""), or nothing
+        self._push, self._pop = self._stack.append, self._stack.pop
+        self._header = Header()
+        self._domain: str | None = None
+        self._pj = False
+        self._text = ""
+        self._start_of_text = self._end_of_text = 0
+        self._ranks = dict.fromkeys(("Bordereau", "Piece", "LigneDePiece", "PJ"), 0)
+        self._flaws: set[str] = set()
+
+    def taken(self) -> list[Event]:
+        """Return what was read since the last time; a document of more levels than any PES has is read no further."""
+        if len(self._stack) > _DEEPEST:
+            self._stack.clear()
+            raise _Stop(Flaw("malformed", self.parser.CurrentLineNumber, f"more than {_DEEPEST} levels"))
+        events, self._events = self._events, []
+        return events
+
+    def _doctype(self, *_: object) -> None:
+        raise _Stop(Flaw("doctype", self.parser.CurrentLineNumber, "<!DOCTYPE"))
+
+    def _root(self, name: str, _attributes: dict[str, str]) -> None:
+        namespace, _, local = name.rpartition("}")
+        known = root_of(f"{{{name}") if namespace else None
+        kind = known.kind if known else kind_of(local)
+        if known is None:
+            self._flaw("root", local)
+        self._header = Header(kind=kind)
+        self._push("")
+        self.parser.StartElementHandler = self._start
+        if kind == UNKNOWN:
+            self._events.append(self._header)
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        text = attributes.get("V")
+        if text is not None:
+            values = self._record.values
+            if name not in values:
+                if len(values) < _MOST_VALUES:
+                    values[name] = text[:_LONGEST].strip()
+                elif self._record.name:
+                    self._flaw("shortened", name)
+            self._push(None)
+        elif name in _RECORDS:
+            self._open_record(name, attributes)
+        else:
+            self._group(name, attributes)
+
+    def _group(self, name: str, attributes: dict[str, str]) -> None:
+        stack = self._stack
+        if name == "Fichier":
+            self._record.attributes = {**self._record.attributes, **attributes}
+            self._begin_text()
+            stack.append("Fichier")
+            return
+        if name == _SIGNATURE and (len(stack) == 1 or stack[-1] is self._record):
+            self._record.signed = True
+        elif len(stack) == 1 and name != "Enveloppe":
+            self._begin_body(name)
+        stack.append(name if name.startswith("EnTete") else None)
+
+    def _begin_body(self, name: str) -> None:
+        self._tell_header()
+        self._record.values.clear()
+        self._domain = next((domain for word, domain in _DOMAINS.items() if word in name), None)
+        self._pj = name == "PES_PJ"
+        if name in _BODIES:
+            self._events.append(Body(_BODIES[name]))
+
+    def _open_record(self, name: str, attributes: dict[str, str]) -> None:
+        above = self._record
+        if name in {"Piece", "LigneDePiece"} and not above.told:
+            self._tell(above)
+        if len(self._stack) == 1:
+            self._pj, self._domain = False, None
+        record = _Record(name, attributes)
+        if name in self._ranks:
+            self._ranks[name] += 1
+            record.rank = self._ranks[name]
+        self._open.append(above)
+        self._stack.append(record)
+        self._record = record
+
+    def _end(self, _name: str) -> None:
+        ended = self._pop()
+        if ended is None:
+            return
+        if isinstance(ended, _Record):
+            self._record = self._open.pop()
+            self._close(ended)
+        elif ended == "Fichier":
+            self.parser.CharacterDataHandler = None
+            self._end_of_text = self.parser.CurrentByteIndex
+        elif ended:
+            self._check_version()
+        else:
+            self._finish()
+
+    def _check_version(self) -> None:
+        version = self._record.values.pop("IdVer", None)
+        if self._domain and version is not None and (version.lstrip("0") or "0") != _CURRENT_VERSION:
+            self._flaw("version", version)
+
+    def _finish(self) -> None:
+        self._tell_header()
+        self._events.append(FlowEnd(self._record.signed))
+
+    def _close(self, record: _Record) -> None:
+        closing: Callable[[_Record], None] | None = {
+            "EnTetePES": self._close_header,
+            "Bordereau": self._close_bordereau,
+            "Piece": self._close_piece,
+            "LigneDePiece": self._close_line,
+            "PJRef": self._close_reference,
+            "PJ": self._close_attachment,
+        }.get(record.name)
+        if closing is not None:
+            closing(record)
+        elif len(self._record.parts) < _MOST_PARTS:
+            self._record.parts.append(record)
+        else:
+            self._flaw("shortened", record.name)
+
+    def _close_header(self, record: _Record) -> None:
+        self._record.parts.append(record)
+        self._tell_header()
+
+    def _tell_header(self) -> None:
+        if "header" in self._flaws or self._header.kind == UNKNOWN:
+            return
+        self._flaws.add("header")
+        found: dict[str, Any] = {}
+        for record in (self._record, *self._record.parts):
+            for name, text in record.values.items():
+                if text and (known := _HEADER.get((record.name, name))):
+                    found.setdefault(known, text)
+        self._header = replace(self._header, **found)
+        self._events.append(self._header)
+
+    def _tell(self, record: _Record) -> None:
+        """Tell of what holds a pièce or a line that begins, all of whose own values stand before it."""
+        record.told = True
+        if record.name == "Bordereau":
+            self._events.append(_bordereau(record, self._domain))
+        elif record.name == "Piece":
+            above = self._open[-1]
+            self._events.append(_piece(record, above.rank if above.name == "Bordereau" else 0))
+
+    def _close_bordereau(self, record: _Record) -> None:
+        if not record.told:
+            self._tell(record)
+        self._events.append(BordereauEnd(record.rank, record.signed, record.sums))
+
+    def _close_piece(self, record: _Record) -> None:
+        if not record.told:
+            above = self._record.rank if self._record.name == "Bordereau" else 0
+            self._events.append(_piece(record, above))
+        sums = replace(record.sums, pieces=1)
+        self._events.append(PieceEnd(record.rank, sums))
+        self._record.sums = self._record.sums.plus(sums)
+
+    def _close_line(self, record: _Record) -> None:
+        line = _line(record, self._record.rank if self._record.name == "Piece" else 0)
+        self._events.append(line)
+        above = self._record.sums
+        ht, tva = above.ht + (line.ht or 0), above.tva + (line.tva or 0)
+        self._record.sums = Sums(above.pieces, above.lines + 1, ht, tva)
+
+    def _close_reference(self, record: _Record) -> None:
+        above, values = self._record, record.values
+        line = above.rank if above.name == "LigneDePiece" else 0
+        piece = self._open[-1] if line and self._open else above
+        self._events.append(
+            Reference(
+                piece.rank if piece.name == "Piece" else 0,
+                line,
+                values.get("IdUnique"),
+                values.get("Support"),
+                values.get("NomPJ"),
+                values.get("TypePJ"),
+            )
+        )
+
+    def _begin_text(self) -> None:
+        self._text = ""
+        self._start_of_text = 0
+        self.parser.CharacterDataHandler = self._text_seen
+
+    def _text_seen(self, text: str) -> None:
+        # Once the head is known nothing more is asked for: the parser then goes through the rest without a call.
+        if not self._text:
+            self._start_of_text = self.parser.CurrentByteIndex
+        self._text += text[:HEAD]
+        if len(self._text) >= HEAD:
+            self.parser.CharacterDataHandler = None
+
+    def _close_attachment(self, record: _Record) -> None:
+        values = record.values
+        end = self._end_of_text if self._text else 0
+        if not self._pj:
+            self._flaw("stray", values.get("IdUnique", ""))
+        self._events.append(
+            Attachment(
+                record.rank,
+                values.get("IdUnique"),
+                values.get("NomPJ"),
+                values.get("TypePJ"),
+                values.get("Description"),
+                record.attributes.get("MIMEType"),
+                self._start_of_text if self._text else 0,
+                end,
+                recognised(self._text),
+                tuple(part.values for part in record.parts if part.name == "RefCompta"),
+            )
+        )
+        self._text = ""
+
+    def _flaw(self, code: str, found: str) -> None:
+        if code not in self._flaws:
+            self._flaws.add(code)
+            self._events.append(Flaw(code, self.parser.CurrentLineNumber, found[:_LONGEST]))
+
+
+def _bordereau(record: _Record, domain: str | None) -> Bordereau:
+    values = record.values
+    return Bordereau(
+        record.rank,
+        domain,
+        record.attributes.get("Id"),
+        values.get("IdBord"),
+        values.get("Exer"),
+        values.get("TypBord"),
+        values.get("DteBordEm"),
+        whole(values.get("NbrPce")),
+        amount(values.get("MtBordHT", values.get("MtBordHt"))),
+        amount(values.get("MtBordTVA")),
+        amount(values.get("MtCumulAnnuel")),
+    )
+
+
+def _piece(record: _Record, bordereau: int) -> Piece:
+    more = dict(record.values)
+    number, kind, nature = more.pop("IdPce", None), more.pop("TypPce", None), more.pop("NatPce", None)
+    subject = more.pop("Obj", None) or more.pop("ObjPce", None)
+    return Piece(record.rank, bordereau, number, kind, nature, subject, more.pop("DteEch", None), more)
+
+
+def _line(record: _Record, piece: int) -> Line:
+    values = record.values
+    return Line(
+        record.rank,
+        piece,
+        values.get("IdLigne"),
+        amount(values.get("MtHT")),
+        amount(values.get("MtTVA")),
+        values,
+        tuple(_third_party(part) for part in record.parts if part.name == "Tiers"),
+    )
+
+
+def _third_party(record: _Record) -> ThirdParty:
+    return ThirdParty(record.values, tuple(part.values for part in record.parts if part.name == "CpteBancaire"))
