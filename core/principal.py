@@ -13,11 +13,15 @@ _messages = Catalogue("core")
 
 
 class Right(StrEnum):
-    """What can be allowed; roles and API tokens are sets of these."""
+    """What can be allowed; roles and API tokens are sets of these.
+
+    ``ACT`` is to hold a desk of the parapheur: visa, sign, reject.
+    """
 
     READ = "dossier.read"
     DEPOSIT = "dossier.deposit"
     OPERATE = "dossier.operate"
+    ACT = "parapheur.act"
     ADMINISTER = "organisation.administer"
 
 

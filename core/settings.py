@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: int = Field(8000, ge=0, le=65535)
     public_url: str = ""
+    smtp_url: SecretStr = SecretStr("")
+    mail_from: str = Field("", pattern=r"^([^\s@<>]+@[^\s@<>]+)?$")
+    mail_limit: int = Field(20 * 1024 * 1024, gt=0)
     upload_limit: int = Field(128 * 1024 * 1024, gt=0)
     worker_threads: int = Field(8, ge=1, le=64)
     lease_seconds: float = Field(60.0, gt=0)

@@ -1,4 +1,4 @@
-"""Opening an organisation from a terminal: its place in the tree, its people, its tokens, its gateway and its seal.
+"""Opening an organisation from a terminal: its place in the tree, its people, tokens, gateway, seal and parapheur outside.
 
 Also what a person must settle: a dossier set aside, a response that answers none. Every change writes its journal entry in the
 same transaction, with identifiers and codes only. What an open organisation does with its documents is in ``dossiers``.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -24,7 +23,9 @@ from sqlmodel import Session, col, select
 from api.cli.dossiers import operators_platform
 from api.cli.output import console, json_line
 from connectors.helios.settings import HeliosGateway
-from core import clock, journal
+from connectors.iparapheur.client import open_connector
+from connectors.iparapheur.settings import ParapheurSettings
+from core import clock, journal, passwords, people, roles
 from core.clock import in_paris, iso
 from core.configuration import configure
 from core.errors import Conflict, Misconfigured, NotFound, Unavailable, UnreadableInput, UsageError
@@ -32,7 +33,6 @@ from core.identifiers import Siret
 from core.messages import Catalogue
 from core.migrations import is_current
 from core.organisations import Organisation, OrganisationKind, add_organisation, organisation_of
-from core.people import add_person, grant_role
 from core.platform import Platform
 from core.principal import PLATFORM, Right
 from core.settings import load_settings
@@ -42,21 +42,17 @@ from flows.engine.models import Dossier
 from flows.helios import acquits
 from flows.helios.models import HeliosResponse
 from flows.helios.settings import GATEWAY, SEAL, HeliosSeal
+from flows.parapheur import returning
+from flows.parapheur.external import EXTERNAL
 from flows.registry import flow_named
 
 _t = Catalogue("api.cli")
 Model = TypeVar("Model", bound=BaseModel)
 ACTOR = "operator"
 ROOT = "platform"
-ROLES: Mapping[str, frozenset[Right]] = {
-    "agent": frozenset({Right.READ, Right.DEPOSIT}),
-    "operateur": frozenset(Right),
-    "archiviste": frozenset({Right.READ}),
-}
-_EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
-# Recommended by the CNIL (délibération 2022-100) where nothing else restrains guessing; the page of sign-in reads 300 at most.
-_SHORTEST_PASSWORD, _LONGEST_PASSWORD = 12, 256
-_LARGEST_TEXT, _LARGEST_PKCS12 = 1 << 16, 1 << 20
+# The names that these commands have always taken, and the roles that they mean; every other role is called by its own name.
+ROLES: Mapping[str, str] = {"agent": "agent", "operateur": roles.OPERATOR, "archiviste": "archiviste"}
+_LARGEST_TEXT, _LARGEST_PKCS12, _LARGEST_PARAPHEUR = 1 << 16, 1 << 20, 1 << 21
 _IDENTIFIER = 26
 
 
@@ -69,7 +65,7 @@ def open_organisation(name: str, *, siret: str, parent: str | None, as_json: boo
         Conflict: the SIRET is open already.
     """
     number, called = Siret(siret), _fit(name, 200)
-    platform = _opened()
+    platform = opened_platform()
     with platform.database.writing(PLATFORM) as session:
         _hold_the_tree(platform, session)
         if session.exec(select(Organisation.id).where(Organisation.siret == number)).first() is not None:
@@ -85,7 +81,7 @@ def open_organisation(name: str, *, siret: str, parent: str | None, as_json: boo
 
 def list_organisations(as_json: bool) -> None:
     """Print every organisation, each after the one above it."""
-    with _opened().database.reading(PLATFORM) as session:
+    with opened_platform().database.reading(PLATFORM) as session:
         found = session.exec(select(Organisation).order_by(Organisation.path)).all()
     for organisation in found:
         if as_json:
@@ -100,25 +96,24 @@ def add_somebody(email: str, *, name: str, organisation: str, role: str, passwor
     """Add a person with a role; the password is asked for twice, unless a file holds it.
 
     Raises:
-        UsageError: unknown role, an address or a name that is not fit, a password too short, too long or mistyped.
+        UsageError: unknown role, an address or a name that is not fit, a password too weak or mistyped.
         NotFound: no such organisation.
         Conflict: the address is known already.
     """
-    if role not in ROLES:
-        raise UsageError(_t("person.role_unknown", found=role[:40], known=", ".join(ROLES)))
     address, called = _fit(email, 254), _fit(name, 120)
-    if not _EMAIL.fullmatch(address):
-        raise UsageError(_t("person.address", found=address))
-    platform = _opened()
+    people.check_address(address)
+    platform = opened_platform()
     with platform.database.reading(PLATFORM) as session:
-        _owner(session, organisation)  # refused before a password is asked for
-    password = _new_password(password_file)
+        meant = role_meant(session, owner_of(session, organisation), role)  # refused before a password is asked for
+    password = _new_password(password_file, called, address)
     try:
         with platform.database.writing(PLATFORM) as session:
-            owner = _owner(session, organisation)
-            person = add_person(session, address, called, password)
-            grant_role(session, person, owner, role, set(ROLES[role]))
-            _note(session, owner.id, "person.added", {"person": person.id, "role": role})
+            owner = owner_of(session, organisation)
+            person = people.add_person(session, address, called, password)
+            people.grant_role(session, person, owner, meant)
+            # A role that an organisation defined bears a name of its own, which the journal does not hold.
+            facts = {"person": person.id} | ({"role": meant} if meant in roles.BUILT_IN else {})
+            _note(session, owner.id, "person.added", facts)
     except IntegrityError as error:
         raise Conflict(_t("person.exists", email=address)) from error
     if as_json:
@@ -136,8 +131,8 @@ def issue(name: str, *, organisation: str, days: int, read_only: bool, as_json: 
     """
     called, lifetime = _fit(name, 120), timedelta(days=days)
     rights = {Right.READ} if read_only else {Right.READ, Right.DEPOSIT}
-    with _opened().database.writing(PLATFORM) as session:
-        owner = _owner(session, organisation)
+    with opened_platform().database.writing(PLATFORM) as session:
+        owner = owner_of(session, organisation)
         bearer = issue_token(session, owner, called, rights, lifetime)
         identifier = bearer.split("_")[1]
         _note(session, owner.id, "token.issued", {"token": identifier})
@@ -160,7 +155,7 @@ def revoke(token_id: str) -> None:
     """
     # No more than an identifier is repeated: a whole token may have been pasted.
     shown = token_id[:_IDENTIFIER]
-    with _opened().database.writing(PLATFORM) as session:
+    with opened_platform().database.writing(PLATFORM) as session:
         token = session.get(ApiToken, token_id, with_for_update=True)
         if token is None:
             raise NotFound(_t("token.unknown", token=shown))
@@ -179,18 +174,33 @@ def configure_gateway(file: Path, *, organisation: str) -> None:
         UsageError: a setting does not fit; every fault is told, no value is repeated.
         NotFound: no such organisation.
     """
-    try:
-        found = json.loads(_read(file, _LARGEST_TEXT))
-    except json.JSONDecodeError as error:
-        raise UnreadableInput(_t("gateway.json", file=file, line=error.lineno, column=error.colno)) from error
-    except (UnicodeDecodeError, RecursionError) as error:
-        raise UnreadableInput(_t("gateway.unreadable", file=file)) from error
-    gateway = _built(HeliosGateway, found)
-    platform = _opened()
+    gateway = _built(HeliosGateway, _json(file, _LARGEST_TEXT))
+    platform = opened_platform()
     owner = _keep(platform, organisation, GATEWAY, gateway)
     every = timedelta(seconds=platform.settings.poll_seconds)
     schedule.plan(platform.database, acquits.ACTOR, acquits.QUEUE, every, key=owner.id)
     console.print(_t("gateway.kept", name=escape(owner.name), seconds=round(every.total_seconds())))
+
+
+def configure_parapheur(file: Path, *, organisation: str) -> None:
+    """Keep the parapheur outside that a JSON file describes, once it has answered and has the type, and plan to look into it.
+
+    Raises:
+        UnreadableInput: the file cannot be read, or is no JSON.
+        UsageError: a setting does not fit, or the account may not create dossiers of the type and sub-type there.
+        NotFound: no such organisation.
+        Unavailable, NeedsOperator, Misconfigured: the parapheur does not answer as it should.
+    """
+    settings = _built(ParapheurSettings, _json(file, _LARGEST_PARAPHEUR))
+    platform = opened_platform()
+    types = open_connector(settings).list_types()
+    if settings.subtype not in types.get(settings.type, ()):
+        known = ", ".join(f"{kind} / {subtype}" for kind, subtypes in types.items() for subtype in subtypes)
+        raise UsageError(_t("parapheur.type", type=settings.type, subtype=settings.subtype, known=known[:1000]))
+    owner = _keep(platform, organisation, EXTERNAL, settings)
+    every = timedelta(seconds=platform.settings.poll_seconds)
+    schedule.plan(platform.database, returning.ACTOR, returning.QUEUE, every, key=owner.id)
+    console.print(_t("parapheur.kept", name=escape(owner.name), seconds=round(every.total_seconds())))
 
 
 def configure_seal(file: Path, *, organisation: str, city: str, postal_code: str, role: str, password_file: Path | None) -> None:
@@ -207,7 +217,7 @@ def configure_seal(file: Path, *, organisation: str, city: str, postal_code: str
     values = {"pkcs12": SecretStr(pkcs12), "password": SecretStr(password)}
     seal = _built(HeliosSeal, {**values, "role": role, "city": city, "postal_code": postal_code})
     certificate = seal.signer().certificate
-    owner = _keep(_opened(), organisation, SEAL, seal)
+    owner = _keep(opened_platform(), organisation, SEAL, seal)
     subject, end = certificate.subject.rfc4514_string(), in_paris(certificate.not_valid_after_utc)
     console.print(_t("seal.kept", name=escape(owner.name), subject=escape(subject), day=f"{end:%d/%m/%Y}"))
 
@@ -219,7 +229,7 @@ def resume(dossier_id: str) -> None:
         NotFound: no such dossier.
         Conflict: it is not set aside.
     """
-    platform = _opened()
+    platform = opened_platform()
     with platform.database.reading(PLATFORM) as session:
         dossier = session.get(Dossier, dossier_id)
     if dossier is None:
@@ -230,7 +240,7 @@ def resume(dossier_id: str) -> None:
 
 def list_responses(as_json: bool) -> None:
     """Print the responses of the DGFiP that answer no dossier, the newest first."""
-    with _opened().database.reading(PLATFORM) as session:
+    with opened_platform().database.reading(PLATFORM) as session:
         found = session.exec(
             select(HeliosResponse)
             .where(col(HeliosResponse.flaw).is_not(None), col(HeliosResponse.dossier_id).is_(None))
@@ -246,7 +256,7 @@ def list_responses(as_json: bool) -> None:
         console.print(_t("responses.none"))
 
 
-def _opened() -> Platform:
+def opened_platform() -> Platform:
     """Open the platform to change it: its database must answer and be up to date, and its key must be the one of all."""
     settings = load_settings()
     if settings.s3_endpoint and settings.secret_key_file is None:
@@ -291,7 +301,7 @@ def _kind_below(above: Organisation) -> OrganisationKind:
     raise UsageError(_t("organisation.too_deep", name=above.name))
 
 
-def _owner(session: Session, wanted: str) -> Organisation:
+def owner_of(session: Session, wanted: str) -> Organisation:
     """Return the organisation of a SIREN or SIRET, or the platform's root for ``platform``."""
     if wanted != ROOT:
         return organisation_of(session, wanted)
@@ -314,7 +324,7 @@ def _organisation_json(organisation: Organisation) -> dict[str, Any]:
 
 def _keep(platform: Platform, organisation: str, name: str, model: BaseModel) -> Organisation:
     with platform.database.writing(PLATFORM) as session:
-        owner = _owner(session, organisation)
+        owner = owner_of(session, organisation)
         configure(session, platform.secrets, owner.id, name, model)
         _note(session, owner.id, "configuration.changed", {"configuration": name})
     return owner
@@ -326,6 +336,15 @@ def _built(kind: type[Model], values: object) -> Model:
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False)
         raise UsageError("\n".join(_fault(fault) for fault in faults)) from error
+
+
+def _json(file: Path, largest: int) -> object:
+    try:
+        return json.loads(_read(file, largest))
+    except json.JSONDecodeError as error:
+        raise UnreadableInput(_t("gateway.json", file=file, line=error.lineno, column=error.colno)) from error
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise UnreadableInput(_t("gateway.unreadable", file=file)) from error
 
 
 def _fault(fault: Mapping[str, Any]) -> str:
@@ -347,10 +366,22 @@ def _fit(given: str, longest: int) -> str:
     return name
 
 
-def _new_password(file: Path | None) -> str:
+def role_meant(session: Session, organisation: Organisation, role: str) -> str:
+    """Return the role that is meant for an organisation.
+
+    Raises:
+        UsageError: there is no such role; the message names those that are.
+    """
+    known = [*roles.BUILT_IN, *roles.defined_at(session, organisation.path)]
+    meant = ROLES.get(role, role)
+    if meant not in known:
+        raise UsageError(_t("person.role_unknown", found=role[:40], known=", ".join(known)))
+    return meant
+
+
+def _new_password(file: Path | None, *personal: str) -> str:
     password = _first_line(file) if file else str(typer.prompt(_t("person.password"), hide_input=True))
-    if not _SHORTEST_PASSWORD <= len(password) <= _LONGEST_PASSWORD:
-        raise UsageError(_t("person.password_length", shortest=_SHORTEST_PASSWORD, longest=_LONGEST_PASSWORD))
+    passwords.check(password, *personal)
     if file is None and typer.prompt(_t("person.password_again"), hide_input=True) != password:
         raise UsageError(_t("person.password_mistyped"))
     return password

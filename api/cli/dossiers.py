@@ -12,7 +12,7 @@ from sqlmodel import col, select
 from api.cli.output import NO, console, json_line
 from api.words import label, told
 from core.clock import in_paris, iso
-from core.errors import Misconfigured, NotFound, UnreadableInput
+from core.errors import Misconfigured, NotFound, UnreadableInput, UsageError
 from core.journal import JournalEntry
 from core.messages import Catalogue
 from core.organisations import organisation_of
@@ -22,22 +22,27 @@ from core.s3_server import store_running_in
 from core.settings import load_settings
 from flows.engine.models import Dossier
 from flows.engine.table import End
-from flows.registry import DEPOSITS, FLOWS, flow_named
+from flows.registry import DEPOSITS, FIELDS, FLOWS, flow_named
 
 _t = Catalogue("api.cli")
 _LOOK_EVERY = 0.5
 
 
-def deposit(file: Path, *, flow: str, organisation: str, key: str | None, as_json: bool) -> None:
+def deposit(file: Path, *, flow: str, organisation: str, key: str | None, said: list[str], as_json: bool) -> None:
     """Deposit a file for an organisation.
 
     Raises:
+        UsageError: no such flow, or something said that it does not read.
         UnreadableInput: the file cannot be opened.
         NotFound: no such organisation.
         Conflict: the document is known with another content.
     """
     platform = operators_platform()
     flow_named(flow)
+    told = dict(one.partition("=")[::2] for one in said)
+    if unknown := told.keys() - FIELDS[flow]:
+        known = ", ".join(sorted(FIELDS[flow])) or "–"
+        raise UsageError(_t("deposit.unknown", found=", ".join(sorted(unknown)), known=known))
     with platform.database.reading(PLATFORM) as session:
         owner = organisation_of(session, organisation)
     try:
@@ -45,7 +50,7 @@ def deposit(file: Path, *, flow: str, organisation: str, key: str | None, as_jso
     except OSError as error:
         raise UnreadableInput(_t("file.unreadable", reason=error.strerror or type(error).__name__)) from error
     with stream:
-        received = DEPOSITS[flow](platform, PLATFORM, owner.id, stream, file.name, key)
+        received = DEPOSITS[flow](platform, PLATFORM, owner.id, stream, file.name, key, told)
     if as_json:
         json_line({"dossier": received.dossier.id, "created": received.created})
     else:

@@ -35,6 +35,9 @@ with speaking(LANGUAGE):
     At = Annotated[str | None, typer.Option("--at", help=_t("at"), metavar="AAAA-MM-JJ")]
     Owner = Annotated[str, typer.Option("--organisation", help=_t("organisation.which"), show_default=False)]
     PasswordFile = Annotated[Path | None, typer.Option("--password-file", help=_t("person.password_file"), dir_okay=False)]
+    Email = Annotated[str, typer.Argument(help=_t("person.email"), show_default=False)]
+    PersonName = Annotated[str, typer.Option("--name", help=_t("person.name"), show_default=False)]
+    RoleName = Annotated[str, typer.Option("--role", help=_t("person.any_role"), show_default=False)]
 
     @app.command(help=_t("check.help"))
     def check(
@@ -118,12 +121,13 @@ with speaking(LANGUAGE):
         organisation: Annotated[str, typer.Option(help=_t("deposit.organisation"))],
         flow: Annotated[str, typer.Option(help=_t("deposit.flow"))] = "helios",
         key: Annotated[str | None, typer.Option(help=_t("deposit.key"))] = None,
+        said: Annotated[list[str] | None, typer.Option("--said", metavar="NAME=VALUE", help=_t("deposit.said"))] = None,
         as_json: Json = False,
     ) -> None:
         """Deposit a document."""
         from api.cli import dossiers
 
-        dossiers.deposit(file, flow=flow, organisation=organisation, key=key, as_json=as_json)
+        dossiers.deposit(file, flow=flow, organisation=organisation, key=key, said=said or [], as_json=as_json)
 
     @app.command(help=_t("show.help"))
     def show(dossier: Annotated[str, typer.Argument(help=_t("dossier"))], as_json: Json = False) -> None:
@@ -226,10 +230,10 @@ with speaking(LANGUAGE):
 
     @people.command("add", help=_t("person.add"))
     def add_person(
-        email: Annotated[str, typer.Argument(help=_t("person.email"), show_default=False)],
-        name: Annotated[str, typer.Option(help=_t("person.name"), show_default=False)],
+        email: Email,
+        name: PersonName,
         organisation: Owner,
-        role: Annotated[str, typer.Option(help=_t("person.role"), metavar="agent|operateur|archiviste", show_default=False)],
+        role: RoleName,
         password_file: PasswordFile = None,
         as_json: Json = False,
     ) -> None:
@@ -239,6 +243,69 @@ with speaking(LANGUAGE):
         administration.add_somebody(
             email, name=name, organisation=organisation, role=role, password_file=password_file, as_json=as_json
         )
+
+    @people.command("list", help=_t("person.list"))
+    def list_people(as_json: Json = False) -> None:
+        """List the people."""
+        from api.cli import accounts
+
+        accounts.list_people(as_json)
+
+    @people.command("invite", help=_t("person.invite"))
+    def invite_person(email: Email, name: PersonName, organisation: Owner, role: RoleName, as_json: Json = False) -> None:
+        """Invite a person."""
+        from api.cli import accounts
+
+        accounts.invite(email, name=name, organisation=organisation, role=role, as_json=as_json)
+
+    @people.command("link", help=_t("person.make_link"))
+    def make_link(email: Email, as_json: Json = False) -> None:
+        """Make a link by which a person chooses a password."""
+        from api.cli import accounts
+
+        accounts.make_link(email, as_json)
+
+    @people.command("give", help=_t("person.give_role"))
+    def give_role(email: Email, role: RoleName, organisation: Owner) -> None:
+        """Give a role."""
+        from api.cli import accounts
+
+        accounts.give_role(email, role=role, organisation=organisation)
+
+    @people.command("take", help=_t("person.take_role"))
+    def take_role(email: Email, role: RoleName, organisation: Owner) -> None:
+        """Take a role."""
+        from api.cli import accounts
+
+        accounts.take_role(email, role=role, organisation=organisation)
+
+    @people.command("suspend", help=_t("person.suspend"))
+    def suspend(email: Email) -> None:
+        """Suspend an account."""
+        from api.cli import accounts
+
+        accounts.act("suspend", email)
+
+    @people.command("reactivate", help=_t("person.reactivate"))
+    def reactivate(email: Email) -> None:
+        """Reactivate an account."""
+        from api.cli import accounts
+
+        accounts.act("reactivate", email)
+
+    @people.command("unlock", help=_t("person.unlock"))
+    def unlock(email: Email) -> None:
+        """Unlock an account."""
+        from api.cli import accounts
+
+        accounts.act("unlock", email)
+
+    @people.command("forget-second-factor", help=_t("person.forget_second_factor"))
+    def forget_second_factor(email: Email) -> None:
+        """Remove the second factor of an account."""
+        from api.cli import accounts
+
+        accounts.act("forget-second-factor", email)
 
     @tokens.command("issue", help=_t("token.issue"))
     def issue_token(
@@ -268,6 +335,15 @@ with speaking(LANGUAGE):
         from api.cli import administration
 
         administration.configure_gateway(file, organisation=organisation)
+
+    @configurations.command("parapheur", help=_t("parapheur.help"))
+    def configure_parapheur(
+        file: Annotated[Path, typer.Argument(help=_t("parapheur.file"), show_default=False)], organisation: Owner
+    ) -> None:
+        """Configure a parapheur outside."""
+        from api.cli import administration
+
+        administration.configure_parapheur(file, organisation=organisation)
 
     @configurations.command("seal", help=_t("seal.help"))
     def configure_seal(

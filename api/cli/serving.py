@@ -32,6 +32,7 @@ def introduce(running: Embedded) -> None:
         console.print(_t("up.organisation", name=escape(shown.organisation), siren=shown.siren))
         for email, password in shown.accounts.items():
             console.print(_t("up.account", email=email, password=escape(password)))
+        console.print(_t("up.pin", pin=shown.pin))
         console.print(_t("up.token", token=shown.token))
     console.print(_t("up.stop"))
 

@@ -1,27 +1,20 @@
-"""People: how they sign in, who is behind a cookie, and when that ends."""
+"""People: how they sign in, who is behind a cookie, when that ends, and what their roles give."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import select
 
-from core import clock
+from core import clock, roles, web_sessions
 from core.database import Database
-from core.errors import Unauthenticated
-from core.people import (
-    SESSION_LIFETIME,
-    Person,
-    WebSession,
-    add_person,
-    grant_role,
-    person_behind,
-    sign_in,
-    sign_out,
-)
-from core.principal import PLATFORM, Right
+from core.errors import Conflict, Forbidden, NotFound, Unauthenticated, UsageError
+from core.people import Membership, Person, add_person, choose_password, grant_role, principal_of, rename, sign_in
+from core.principal import PLATFORM, Principal, Right
+from core.web_sessions import WebSession
 from tests.integration.core.tree import Tree
 
 ADDRESS, PASSWORD = "agent@valmorin.example", "agrafe correcte"
@@ -36,15 +29,22 @@ def person(database: Database, tree: Tree) -> Person:
     return added
 
 
-def signed_in(database: Database, address: str = ADDRESS, password: str = PASSWORD) -> str:
+def opened_for(database: Database, person: Person, device: str = "") -> str:
     with database.writing(PLATFORM) as session:
-        return sign_in(session, address, password)[0]
+        return web_sessions.open_session(session, session.get_one(Person, person.id), device)[0]
+
+
+def refused_at_the_door(database: Database, address: str, password: str) -> str:
+    with database.reading(PLATFORM) as session, pytest.raises(Unauthenticated) as refused:
+        sign_in(session, address, password)
+    return str(refused.value)
 
 
 def test_whoever_signs_in_is_behind_the_cookie_with_their_rights(database: Database, tree: Tree, person: Person) -> None:
-    cookie = signed_in(database)
+    cookie = opened_for(database, person)
     with database.reading(PLATFORM) as session:
-        principal, opened = person_behind(session, cookie)
+        found, opened = web_sessions.behind(session, cookie)
+        principal = principal_of(session, found)
     assert (principal.actor, principal.name) == (f"person:{person.id}", "Agent des finances")
     assert principal.may(Right.DEPOSIT, tree.service.id)
     assert not principal.may(Right.OPERATE, tree.mairie.id)
@@ -52,9 +52,8 @@ def test_whoever_signs_in_is_behind_the_cookie_with_their_rights(database: Datab
     assert opened.csrf not in cookie
 
 
-@pytest.mark.usefixtures("person")
-def test_neither_the_password_nor_the_cookie_is_kept(database: Database) -> None:
-    cookie = signed_in(database)
+def test_neither_the_password_nor_the_cookie_is_kept(database: Database, person: Person) -> None:
+    cookie = opened_for(database, person)
     with database.reading(PLATFORM) as session:
         kept = f"{session.exec(select(Person)).one().model_dump()} {session.exec(select(WebSession)).one().model_dump()}"
     assert PASSWORD not in kept
@@ -64,51 +63,183 @@ def test_neither_the_password_nor_the_cookie_is_kept(database: Database) -> None
 
 @pytest.mark.usefixtures("person")
 def test_the_case_of_an_address_and_spaces_around_it_do_not_matter(database: Database) -> None:
-    assert signed_in(database, f" {ADDRESS.upper()} ")
+    with database.reading(PLATFORM) as session:
+        assert sign_in(session, f" {ADDRESS.upper()} ", PASSWORD).email == ADDRESS
 
 
 @pytest.mark.usefixtures("person")
-def test_a_wrong_password_and_an_unknown_address_are_refused_in_the_same_words(database: Database) -> None:
-    said = set()
-    for address, password in ((ADDRESS, "x"), ("nobody@valmorin.example", PASSWORD), (ADDRESS, ""), ("", "")):
-        with pytest.raises(Unauthenticated) as refused:
-            signed_in(database, address, password)
-        said.add(str(refused.value))
-    assert len(said) == 1
+def test_a_wrong_password_an_unknown_address_and_one_that_never_chose_are_refused_in_the_same_words(database: Database) -> None:
+    with database.writing(PLATFORM) as session:
+        add_person(session, "invitee@valmorin.example", "Une invitée", None)
+    tries = ((ADDRESS, "x"), ("nobody@valmorin.example", PASSWORD), (ADDRESS, ""), ("", ""), ("invitee@valmorin.example", ""))
+    assert len({refused_at_the_door(database, address, password) for address, password in tries}) == 1
+
+
+def test_a_suspended_person_is_told_so_only_with_the_right_password_and_no_session_goes_on(
+    database: Database, person: Person
+) -> None:
+    cookie = opened_for(database, person)
+    with database.writing(PLATFORM) as session:
+        session.get_one(Person, person.id).suspended = clock.now()
+    assert "suspendu" in refused_at_the_door(database, ADDRESS, PASSWORD)
+    assert "suspendu" not in refused_at_the_door(database, ADDRESS, "une autre phrase")
+    with database.reading(PLATFORM) as session, pytest.raises(Unauthenticated, match="suspendu"):
+        web_sessions.behind(session, cookie)
+
+
+def test_a_session_ends_when_one_signs_out_and_another_of_the_same_person_goes_on(database: Database, person: Person) -> None:
+    one, other = opened_for(database, person), opened_for(database, person)
+    with database.writing(PLATFORM) as session:
+        web_sessions.close(session, one)
+        web_sessions.close(session, "never opened")
     with database.reading(PLATFORM) as session:
+        with pytest.raises(Unauthenticated, match="expiré"):
+            web_sessions.behind(session, one)
+        assert web_sessions.behind(session, other)
+
+
+@pytest.mark.parametrize(
+    ("seen", "opened", "stands"),
+    [(59, 59, True), (61, 61, False), (1, 11 * 60 + 59, True), (1, 12 * 60 + 1, False)],
+    ids=["used within the hour", "unused for an hour", "used since this morning", "open for twelve hours"],
+)
+def test_a_session_ends_unused_after_an_hour_and_used_after_twelve(
+    database: Database, person: Person, seen: int, opened: int, stands: bool
+) -> None:
+    cookie, now = opened_for(database, person), clock.now()
+    with database.writing(PLATFORM) as session:
+        kept = session.exec(select(WebSession)).one()
+        kept.seen = now - timedelta(minutes=seen)
+        kept.expires = now - timedelta(minutes=opened) + web_sessions.LONGEST
+    with database.reading(PLATFORM) as session:
+        if stands:
+            assert web_sessions.behind(session, cookie)
+        else:
+            with pytest.raises(Unauthenticated, match="expiré"):
+                web_sessions.behind(session, cookie)
+
+
+def test_use_is_noted_once_a_minute_and_reopens_nothing(database: Database, person: Person) -> None:
+    cookie = opened_for(database, person)
+    with database.writing(PLATFORM) as session:
+        _, opened = web_sessions.behind(session, cookie)
+        assert not web_sessions.is_worth_noting(opened)
+        opened.seen = clock.now() - timedelta(minutes=30)
+    assert web_sessions.is_worth_noting(opened)
+    with database.writing(PLATFORM) as session:
+        web_sessions.note_use(session, opened)
+    with database.writing(PLATFORM) as session:
+        assert session.exec(select(WebSession)).one().seen > clock.now() - timedelta(minutes=1)
+        web_sessions.close(session, cookie)
+        web_sessions.note_use(session, opened)
         assert session.exec(select(WebSession)).all() == []
 
 
-@pytest.mark.usefixtures("person")
-def test_a_session_ends_when_one_signs_out_and_another_of_the_same_person_goes_on(database: Database) -> None:
-    one, other = signed_in(database), signed_in(database)
+def test_a_person_sees_their_open_sessions_and_closes_one_or_all_but_this_one(
+    database: Database, person: Person, tree: Tree
+) -> None:
+    del tree
     with database.writing(PLATFORM) as session:
-        sign_out(session, one)
-        sign_out(session, "never opened")
-    with database.reading(PLATFORM) as session:
-        with pytest.raises(Unauthenticated, match="expiré"):
-            person_behind(session, one)
-        assert person_behind(session, other)
-
-
-@pytest.mark.usefixtures("person")
-def test_a_session_ends_by_itself(database: Database) -> None:
-    cookie = signed_in(database)
+        somebody = add_person(session, "autre@valmorin.example", "Autre", PASSWORD)
+    for device in ("Firefox · Linux", "Safari · iPhone", "Chrome · Windows"):
+        opened_for(database, person, device)
+    opened_for(database, somebody)
     with database.writing(PLATFORM) as session:
-        opened = session.exec(select(WebSession)).one()
-        assert clock.now() < opened.expires <= clock.now() + SESSION_LIFETIME
-        opened.expires = clock.now() - timedelta(seconds=1)
-    with database.reading(PLATFORM) as session, pytest.raises(Unauthenticated, match="expiré"):
-        person_behind(session, cookie)
+        mine = web_sessions.open_of(session, person.id)
+        assert [found.device for found in mine] == ["Chrome · Windows", "Safari · iPhone", "Firefox · Linux"]
+        web_sessions.close_of(session, somebody.id, one=mine[0].id)
+        assert len(web_sessions.open_of(session, person.id)) == 3
+        web_sessions.close_of(session, person.id, one=mine[1].id)
+        web_sessions.close_of(session, person.id, but=mine[0].id)
+        assert [found.id for found in web_sessions.open_of(session, person.id)] == [mine[0].id]
+        assert len(web_sessions.open_of(session, somebody.id)) == 1
 
 
 @pytest.mark.parametrize("cookie", ["", "x", "é" * 1000])
 def test_a_cookie_that_was_never_given_is_nobody(database: Database, cookie: str) -> None:
-    with database.reading(PLATFORM) as session, pytest.raises(Unauthenticated):
-        person_behind(session, cookie)
+    with database.reading(PLATFORM) as session:
+        with pytest.raises(Unauthenticated):
+            web_sessions.behind(session, cookie)
+        assert web_sessions.awaited(session, cookie) is None
 
 
 @pytest.mark.usefixtures("person")
 def test_an_address_is_one_person(database: Database) -> None:
     with pytest.raises(IntegrityError), database.writing(PLATFORM) as session:
-        add_person(session, ADDRESS.title(), "Un homonyme", "autre")
+        add_person(session, ADDRESS.title(), "Un homonyme", "une toute autre phrase")
+
+
+def test_a_weak_password_is_kept_for_nobody(database: Database, person: Person) -> None:
+    with database.writing(PLATFORM) as session:
+        for weak in ("court", "motdepasse2026", "Agent des finances 64", "agent@valmorin"):
+            with pytest.raises(UsageError):
+                choose_password(session.get_one(Person, person.id), weak)
+    with database.reading(PLATFORM) as session:
+        assert sign_in(session, ADDRESS, PASSWORD)
+
+
+def test_a_person_is_sought_without_case_or_accents(database: Database) -> None:
+    with database.writing(PLATFORM) as session:
+        added = add_person(session, "helene@valmorin.example", "Hélène ŒUVRARD", None)
+        assert added.sought == "helene œuvrard helene@valmorin.example"
+        rename(added, "Éric")
+    assert (added.name, added.sought) == ("Éric", "eric helene@valmorin.example")
+
+
+def test_a_hash_made_with_weaker_parameters_is_known_to_be_outdated(person: Person) -> None:
+    from core import passwords
+
+    assert not passwords.outdated(person.password_hash)
+    older = PasswordHasher(time_cost=1, memory_cost=1024).hash(PASSWORD)
+    assert passwords.matches(older, PASSWORD)
+    assert passwords.outdated(older)
+
+
+def test_a_role_that_changes_changes_what_its_holders_may_do(database: Database, tree: Tree, person: Person) -> None:
+    with database.writing(PLATFORM) as session:
+        role = roles.define(session, PLATFORM, tree.mairie, "régisseur", {Right.READ})
+        session.exec(select(Membership)).one().organisation_id = tree.other.id
+        grant_role(session, person, tree.service, "régisseur")
+        session.flush()
+        assert principal_of(session, person).grants[tree.service.id] == {Right.READ}
+        roles.change(session, PLATFORM, role, {Right.READ, Right.ACT})
+        session.flush()
+        principal = principal_of(session, person)
+    assert principal.grants[tree.service.id] == {Right.READ, Right.ACT}
+    assert tree.mairie.id not in principal.grants
+
+
+def test_a_role_is_known_where_it_was_defined_and_below_and_the_platform_s_own_at_its_root_only(
+    database: Database, tree: Tree
+) -> None:
+    with database.writing(PLATFORM) as session:
+        roles.define(session, PLATFORM, tree.mairie, "régisseur", {Right.READ})
+        assert roles.rights_of(session, tree.service, "régisseur") == {Right.READ}
+        assert roles.rights_of(session, tree.root, "exploitant") == set(Right)
+        for organisation, role in ((tree.other, "régisseur"), (tree.mairie, "exploitant"), (tree.mairie, "x" * 100)):
+            with pytest.raises(NotFound):
+                roles.rights_of(session, organisation, role)
+        for name in ("agent", " régisseur "):
+            with pytest.raises(Conflict):
+                roles.define(session, PLATFORM, tree.service, name, {Right.READ})
+        for name, rights in (("", {Right.READ}), ("x" * 61, {Right.READ}), ("vide", set())):
+            with pytest.raises(UsageError):
+                roles.define(session, PLATFORM, tree.mairie, name, rights)
+
+
+def test_an_administrator_gives_only_rights_that_they_hold_there(database: Database, tree: Tree) -> None:
+    del database
+    mayor = Principal("person:1", {tree.mairie.id: frozenset({Right.READ, Right.ADMINISTER})})
+    roles.require_over(mayor, tree.mairie, {Right.READ})
+    for organisation, rights in ((tree.mairie, {Right.ACT}), (tree.other, {Right.READ})):
+        with pytest.raises(Forbidden):
+            roles.require_over(mayor, organisation, rights)
+
+
+def test_the_exploitation_of_the_platform_is_given_only_by_those_who_hold_it_whole(database: Database, tree: Tree) -> None:
+    del database
+    almost = Principal("person:1", {tree.root.id: frozenset(set(Right) - {Right.DEPOSIT})})
+    with pytest.raises(Forbidden):
+        roles.require_over(almost, tree.root, {Right.OPERATE})
+    roles.require_over(almost, tree.root, {Right.ACT})
+    roles.require_over(tree.agent(tree.root), tree.root, set(Right))

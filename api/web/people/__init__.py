@@ -1,0 +1,1 @@
+"""People, their roles, and the links that are handed over to them."""
