@@ -103,6 +103,11 @@ def build_package(
     return Package(target, digest, target.stat().st_size, manifest_sha256, tuple(stored))
 
 
+def group_of(item: DataObject) -> str:
+    """Return the identifier of the group that holds an object alone."""
+    return item.identifier.replace("BDO", "GO", 1)
+
+
 def _object(rank: int, file: PackageFile, entry: Stored) -> DataObject:
     return DataObject(
         identifier=f"BDO{rank}",

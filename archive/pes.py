@@ -17,14 +17,12 @@ from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
-from archive.package import Described, Package, PackageFile, build_package
-from archive.retention import ACCOUNTING, PRIVATE_LIFE, AccessDelay, RetentionRule, end_of
+from archive.package import Described, Package, PackageFile, build_package, group_of
+from archive.retention import ACCOUNTING, PRIVATE_LIFE, AccessDelay, RetentionRule, end_of, explained, management_of
 from core.errors import UsageError
 from core.messages import Catalogue, speaking
 from schemas.seda.model import (
-    AccessRule,
     Agency,
-    AppraisalRule,
     ArchiveUnit,
     DataObject,
     DataObjectGroup,
@@ -33,8 +31,6 @@ from schemas.seda.model import (
     Keyword,
     KeywordType,
     Level,
-    Management,
-    Rule,
     Transfer,
     Version,
 )
@@ -147,11 +143,11 @@ def pes_transfer(record: PesRecord, files: Sequence[Described]) -> Transfer:
             transferring_agency=record.transferring_agency,
             originating_agency=record.producer,
             units=(_flow(record, files),),
-            groups=tuple(DataObjectGroup(_group(item), (item,)) for _, item in files),
-            management=_management(record),
+            groups=tuple(DataObjectGroup(group_of(item), (item,)) for _, item in files),
+            management=management_of(record.retention, record.access, record.acknowledged),
             agreement=record.agreement,
             profile=record.profile,
-            comments=_comments(record),
+            comments=explained(record.retention, record.access, record.acknowledged, _messages("pes.rule.start")),
             rules_version=record.retention.version,
         )
 
@@ -166,29 +162,6 @@ def _check_roles(files: Sequence[Described]) -> None:
             raise UsageError(_messages("pes.one_of", role=_messages(f"pes.{role.value}"), count=roles[role]))
     if not roles[PesRole.ACQUIT]:
         raise UsageError(_messages("pes.no_acquit"))
-
-
-def _management(record: PesRecord) -> Management:
-    return Management(
-        appraisal=AppraisalRule((Rule(record.retention.identifier, record.acknowledged),), record.retention.final_action),
-        access=AccessRule((Rule(record.access.identifier, record.acknowledged),)),
-    )
-
-
-def _comments(record: PesRecord) -> tuple[str, ...]:
-    """Say why each rule applies and when it ends: SEDA has an element for the identifier of a rule only."""
-    return tuple(
-        _messages(
-            "pes.rule",
-            identifier=rule.identifier,
-            version=rule.version,
-            label=rule.label,
-            start=f"{record.acknowledged:%d/%m/%Y}",
-            end=f"{end_of(record.acknowledged, rule.years):%d/%m/%Y}",
-            source=rule.source,
-        )
-        for rule in (record.retention, record.access)
-    )
 
 
 def _flow(record: PesRecord, files: Sequence[Described]) -> ArchiveUnit:
@@ -231,7 +204,7 @@ def _pes(record: PesRecord, files: Sequence[Described]) -> ArchiveUnit:
         document_type="PES_Aller",
         dates=Dates(transacted=record.issued),
         units=tuple(_item(record, rank, role, item) for rank, (role, item) in enumerate(ordered, start=3)),
-        groups=(_group(pes),),
+        groups=(group_of(pes),),
     )
 
 
@@ -243,10 +216,5 @@ def _item(record: PesRecord, rank: int, role: PesRole, item: DataObject) -> Arch
         title=_messages(f"pes.{role.value}"),
         document_type="PES_ACQUIT" if role is PesRole.ACQUIT else None,
         dates=dates,
-        groups=(_group(item),),
+        groups=(group_of(item),),
     )
-
-
-def _group(item: DataObject) -> str:
-    """Return the identifier of the group that holds an object alone."""
-    return item.identifier.replace("BDO", "GO", 1)

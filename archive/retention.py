@@ -8,8 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Self
 
-from schemas.seda.model import FinalAction
+from pydantic import BaseModel, ConfigDict, Field
+from sqlmodel import Session
+
+from core.configuration import configuration_of
+from core.errors import NotFound
+from core.messages import Catalogue
+from core.secrets import SecretBox
+from schemas.seda.model import AccessRule, AppraisalRule, FinalAction, Management, Rule
+
+_messages = Catalogue("archive")
+CORRESPONDENCE_RULE = "archive.correspondence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +61,16 @@ ACCOUNTING = RetentionRule(
     source="instructions DAF/DPACI/RES/2008/008 du 5 mai 2008 et DAF/DPACI/RES/2009/018 du 28 août 2009",
 )
 
+# No text sets it for every organisation: five years and no destruction hold until the archivist has said otherwise.
+CORRESPONDENCE = RetentionRule(
+    identifier="APP-CORRESP-5ANS",
+    version="1",
+    years=5,
+    final_action=FinalAction.KEEP,
+    label="correspondance et documents de travail : conservation 5 ans, puis tri ; durée et sort final à fixer par l’archiviste",
+    source="valeur d’attente du logiciel, à fixer par le service d’archives",
+)
+
 PRIVATE_LIFE = AccessDelay(
     identifier="AR048",
     version="1",
@@ -57,6 +78,47 @@ PRIVATE_LIFE = AccessDelay(
     label="documents dont la communication porterait atteinte à la protection de la vie privée : 50 ans",
     source="Code du patrimoine, articles L. 213-1 et L. 213-2 (3°)",
 )
+
+
+class CorrespondenceRule(BaseModel):
+    """What an organisation's archivist has fixed for its correspondence, in place of ``CORRESPONDENCE``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    identifier: str = Field(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9._-]+$", description="As the archive knows it.")
+    version: str = Field("1", min_length=1, max_length=15, description="Changes with the rule.")
+    years: int = Field(ge=0, le=200, description="How long it must be kept.")
+    final_action: FinalAction = Field(FinalAction.KEEP, description="What happens then.")
+    label: str = Field(min_length=1, max_length=300, description="In French, for the archivist.")
+    source: str = Field(min_length=1, max_length=300, description="The text or the decision that sets it.")
+
+    @classmethod
+    def of(cls, rule: RetentionRule) -> Self:
+        """Return a rule as it is configured."""
+        return cls(
+            identifier=rule.identifier,
+            version=rule.version,
+            years=rule.years,
+            final_action=rule.final_action,
+            label=rule.label,
+            source=rule.source,
+        )
+
+    def rule(self) -> RetentionRule:
+        """Return it as a rule."""
+        return RetentionRule(self.identifier, self.version, self.years, self.final_action, self.label, self.source)
+
+
+def correspondence_of(session: Session, box: SecretBox, organisation_id: str) -> RetentionRule:
+    """Return the rule of an organisation's correspondence: its own, that of the nearest above, or the default.
+
+    Raises:
+        Misconfigured: it cannot be decrypted.
+    """
+    try:
+        return configuration_of(session, box, organisation_id, CORRESPONDENCE_RULE, CorrespondenceRule).rule()
+    except NotFound:
+        return CORRESPONDENCE
 
 
 def end_of(start: date, years: int) -> date:
@@ -68,3 +130,35 @@ def end_of(start: date, years: int) -> date:
         return start.replace(year=start.year + years)
     except ValueError:
         return start.replace(year=start.year + years, day=28) + timedelta(days=1)
+
+
+def management_of(retention: RetentionRule, access: AccessDelay, start: date) -> Management:
+    """Return the rules of a record as its transfer names them, their clock starting on a day."""
+    return Management(
+        appraisal=AppraisalRule((Rule(retention.identifier, start),), retention.final_action),
+        access=AccessRule((Rule(access.identifier, start),)),
+    )
+
+
+def explained(retention: RetentionRule, access: AccessDelay, start: date, reason: str) -> tuple[str, ...]:
+    """Say why each rule applies and when it ends: SEDA has an element for the identifier of a rule only.
+
+    Args:
+        retention: how long the record is kept.
+        access: how long it is hidden.
+        start: the day on which their clock starts.
+        reason: what happened on that day, in words.
+    """
+    return tuple(
+        _messages(
+            "rule",
+            identifier=rule.identifier,
+            version=rule.version,
+            label=rule.label,
+            start=f"{start:%d/%m/%Y}",
+            reason=reason,
+            end=f"{end_of(start, rule.years):%d/%m/%Y}",
+            source=rule.source,
+        )
+        for rule in (retention, access)
+    )

@@ -158,6 +158,53 @@ class ObjectStore:
                 response.close()
                 response.release_conn()
 
+    def hold(self, key: str, source: Readable, limit: int) -> Blob:
+        """Keep what is not a document yet under a provisional name, read to its end and hashed on the way.
+
+        Args:
+            key: the name; what stood under it is replaced.
+            source: what to read.
+            limit: size in bytes above which it is refused and nothing is kept.
+
+        Raises:
+            TooLarge: the source holds more than the limit.
+            Unavailable: the store does not answer.
+        """
+        reader = _Hashing(source, limit)
+        head = reader.read(_PART)
+        whole: Any = io.BytesIO(head) if len(head) < _PART else _Joined(head, reader)
+        with _classified("s3.doing.put"):
+            length = len(head) if len(head) < _PART else -1
+            self._client.put_object(self.documents, _held(key), whole, length, part_size=_PART, num_parallel_uploads=1)
+        return Blob(reader.sha256, reader.size)
+
+    @contextmanager
+    def reading_held(self, key: str) -> Iterator[Any]:
+        """Open what is held under a provisional name, as ``reading`` does."""
+        with _classified("s3.doing.read"):
+            response = self._client.get_object(self.documents, _held(key))
+            try:
+                yield response
+            finally:
+                response.close()
+                response.release_conn()
+
+    def adopt(self, key: str, sha256: str) -> None:
+        """Make a document of what is held under a provisional name and hashes to this; copied within the server.
+
+        Raises:
+            ObjectMissing: nothing is held there.
+            Unavailable: the store does not answer.
+        """
+        with _classified("s3.doing.put"):
+            self._client.copy_object(self.documents, _key(sha256), CopySource(self.documents, _held(key)))
+
+    def let_go(self, folder: str) -> None:
+        """Forget everything that is held under the names that begin with ``<folder>/``."""
+        with _classified("s3.doing.put"):
+            for found in list(self._client.list_objects(self.documents, prefix=f"{_held(folder)}/", recursive=True)):
+                self._client.remove_object(self.documents, str(found.object_name))
+
     def seal(self, key: str, path: Path, sha256: str, until: datetime) -> SealedObject:
         """Put a package in the archive once, and lock it.
 
@@ -316,6 +363,10 @@ class _Joined:
     def read(self, size: int) -> bytes:
         taken, self._head = bytes(self._head[:size]), self._head[size:]
         return taken if len(taken) == size else taken + self._rest.read(size - len(taken))
+
+
+def _held(key: str) -> str:
+    return f"held/{key}"
 
 
 def _key(sha256: str) -> str:

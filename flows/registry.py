@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from core.blobs import Readable
 from core.errors import UsageError
 from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import Principal
+from flows.document.flow import DOCUMENT
+from flows.document.intake import FIELDS as DOCUMENT_FIELDS
+from flows.document.intake import deposit as deposit_document
 from flows.engine.intake import Received
 from flows.engine.table import Flow
 from flows.helios.flow import HELIOS
 from flows.helios.intake import deposit as deposit_helios
 
 _messages = Catalogue("flows.engine")
-Deposit = Callable[[Platform, Principal, str, Readable, str, str | None], Received]
+Deposit = Callable[[Platform, Principal, str, Readable, str, str | None, Mapping[str, str] | None], Received]
 
-FLOWS: dict[str, Flow] = {flow.name: flow for flow in (HELIOS,)}
-DEPOSITS: dict[str, Deposit] = {HELIOS.name: deposit_helios}
+FLOWS: dict[str, Flow] = {flow.name: flow for flow in (HELIOS, DOCUMENT)}
+DEPOSITS: dict[str, Deposit] = {HELIOS.name: deposit_helios, DOCUMENT.name: deposit_document}
+# What a form may say of a document beside the document itself.
+FIELDS: dict[str, frozenset[str]] = {HELIOS.name: frozenset(), DOCUMENT.name: DOCUMENT_FIELDS}
 
 
 def flow_named(name: str) -> Flow:

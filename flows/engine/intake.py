@@ -6,7 +6,7 @@ one transaction. Two keys make a repeat harmless: the depositor's own, and the f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +34,8 @@ class Deposit:
     Attributes:
         reference: what the flow knows the document by; None when it could not be read.
         idempotency_key: the depositor's key, bound to this very content.
+        others: the documents that come with it.
+        apply: further writes to make in the transaction that makes the dossier; given the session and the dossier.
     """
 
     organisation_id: str
@@ -42,6 +44,8 @@ class Deposit:
     reference: str | None = None
     idempotency_key: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    others: tuple[KeptFile, ...] = ()
+    apply: Callable[[ScopedSession, Dossier], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,9 @@ def _insert(session: ScopedSession, flow: Flow, principal: Principal, deposit: D
     )
     session.add(dossier)
     session.flush()
-    transitions.add_files(session, dossier.organisation_id, dossier.id, (deposit.document,))
+    transitions.add_files(session, dossier.organisation_id, dossier.id, (deposit.document, *deposit.others))
+    if deposit.apply is not None:
+        deposit.apply(session, dossier)
     transitions.start(session.connection(), flow, dossier.id, dossier.organisation_id)
     journal.write(
         session,

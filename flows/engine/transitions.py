@@ -217,17 +217,28 @@ def start(connection: Connection, flow: Flow, dossier_id: str, organisation_id: 
     _plan(connection, flow, flow.rows[flow.start], dossier_id, organisation_id)
 
 
-def signal(session: Any, flow: Flow, dossier_id: str, event: str, outcome: Advance, actor: str = "platform") -> bool:
+def signal(
+    session: Any,
+    flow: Flow,
+    dossier_id: str,
+    event: str,
+    outcome: Advance,
+    actor: str = "platform",
+    *,
+    frees_reference: bool = False,
+) -> bool:
     """Apply an event to a waiting dossier in the session's transaction; False when it does not wait for that event.
 
-    A parked dossier still hears its event: the operator's question has answered itself.
+    A parked dossier still hears its event: the operator's question has answered itself. Where the event is an end that lets a
+    mended document follow, the reference is free again, as after a refusal.
     """
     connection: Connection = session.connection()
     row = connection.execute(select(_dossier).where(_dossier.c.id == dossier_id).with_for_update()).first()
     waiting = flow.rows.get(row.state) if row else None
     if row is None or not isinstance(waiting, Wait) or event not in waiting.leads:
         return False
-    _enter(connection, flow, dossier_id, row.organisation_id, waiting.leads[event], facts={**row.facts, **outcome.facts})
+    freed = {"reference": None} if frees_reference else {}
+    _enter(connection, flow, dossier_id, row.organisation_id, waiting.leads[event], facts={**row.facts, **outcome.facts}, **freed)
     _add_files(connection, row.organisation_id, dossier_id, outcome.files)
     facts = {**outcome.journal, **_digests(outcome.files)}
     _journal(session, row.organisation_id, dossier_id, f"{flow.name}.{event}", facts, actor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path, PurePath
 
 from core.blobs import Readable
@@ -26,16 +27,19 @@ def deposit(
     source: Readable,
     name: str,
     idempotency_key: str | None = None,
+    said: Mapping[str, str] | None = None,
 ) -> Received:
     """Keep a PES and make a dossier of it, or return the dossier that the same PES has already made.
 
-    What the document is worth is for the check stage to say: whatever can be read is received.
+    What the document is worth is for the check stage to say: whatever can be read is received. A PES says all of itself: ``said``
+    holds nothing.
 
     Raises:
         Forbidden: the principal may not deposit for the organisation.
         TooLarge: above the platform's limit; nothing is kept.
         Conflict: the key, or the NomFic and CodCol, were used for another content.
     """
+    del said
     principal.require(Right.DEPOSIT, organisation_id)
     reading = _Remembering(source)
     blob = platform.objects.put(reading, platform.settings.upload_limit)

@@ -1,4 +1,4 @@
-"""What the stages know beside the dossier: schema sets, trusted authorities, open sessions; made once a process."""
+"""What the stages know beside the dossier: schema sets, open sessions, what the organisation configured; made once a process."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import PLATFORM
 from flows.helios.settings import GATEWAY, SEAL, HeliosSeal
+from flows.parapheur.external import account_of
+from flows.parapheur.settings import HELIOS_ROUTE, ParapheurRoute
 from schemas.pes.versions import SchemaSets
-from signing.trust import TrustStore
 
 _messages = Catalogue("flows.helios")
 sessions = Sessions()
@@ -24,12 +25,6 @@ sessions = Sessions()
 def schema_sets(folder: Path | None) -> SchemaSets:
     """Return the schema sets, compiled as they are used."""
     return SchemaSets(folder)
-
-
-@cache
-def trust_store(folder: Path | None) -> TrustStore | None:
-    """Return the trusted authorities; None when the operator has named none."""
-    return TrustStore.from_folder(folder) if folder else None
 
 
 def gateway_of(platform: Platform, organisation_id: str) -> HeliosGateway:
@@ -52,3 +47,18 @@ def seal_of(platform: Platform, organisation_id: str) -> HeliosSeal | None:
             return configuration_of(session, platform.secrets, organisation_id, SEAL, HeliosSeal)
         except NotFound:
             return None
+
+
+def route_of(platform: Platform, organisation_id: str) -> ParapheurRoute | None:
+    """Return the way of a PES through the parapheur; None when the organisation sends none there."""
+    with platform.database.reading(PLATFORM) as session:
+        try:
+            return configuration_of(session, platform.secrets, organisation_id, HELIOS_ROUTE, ParapheurRoute)
+        except NotFound:
+            return None
+
+
+def signs_in_house(platform: Platform, organisation_id: str) -> bool:
+    """Tell whether a PES that arrives unsigned is signed on its way: by people here or in a parapheur outside, or by the seal."""
+    asks = account_of(platform, organisation_id) is not None or route_of(platform, organisation_id) is not None
+    return asks or seal_of(platform, organisation_id) is not None

@@ -7,6 +7,7 @@ never used) is held at the deposit by a unique key of the database, see ``intake
 from __future__ import annotations
 
 from sqlalchemy import select
+from sqlmodel import col
 
 from core.messages import Catalogue
 from core.organisations import Organisation
@@ -16,6 +17,8 @@ from core.problems import Problem, Severity
 from flows.engine.models import Dossier, DossierFile
 
 _messages = Catalogue("flows.helios")
+# A document that stopped here may come again, to the byte.
+_NEVER_SENT = ("rejected", "declined", "given_up")
 _SIREN = 9
 
 
@@ -36,7 +39,7 @@ def of_the_platform(platform: Platform, organisation_id: str, dossier_id: str, i
             select(Dossier.id)  # type: ignore[call-overload]
             .join(DossierFile, DossierFile.dossier_id == Dossier.id)
             .where(Dossier.organisation_id == organisation_id, Dossier.flow == "helios", Dossier.id < dossier_id)
-            .where(DossierFile.role == "pes", DossierFile.sha256 == sha256, Dossier.state != "rejected")
+            .where(DossierFile.role == "pes", DossierFile.sha256 == sha256, col(Dossier.state).not_in(_NEVER_SENT))
         ).first()
     return [*_r13_owner(siren, id_coll), *_r10_known(earlier[0] if earlier else None)]
 

@@ -17,17 +17,21 @@ from connectors.helios.client import Session
 from connectors.helios.errors import AlreadyPublished, TemporaryMissing
 from connectors.helios.remote_name import Routing, remote_name
 from core import clock
-from core.errors import NeedsOperator, Refused
+from core.errors import NeedsOperator, Refused, UnreadableInput
 from core.messages import Catalogue
 from core.problems import Problem, Severity
 from flows.engine.table import stage
 from flows.engine.work import Advance, KeptFile, Work, digest_of
-from flows.helios import archiving, rules
-from flows.helios.knowledge import gateway_of, schema_sets, seal_of, sessions, trust_store
+from flows.helios import archiving, asking, rules
+from flows.helios.knowledge import gateway_of, route_of, schema_sets, seal_of, sessions, signs_in_house
+from flows.parapheur.external import account_of
+from signing.pes.comparison import compare
 from signing.pes.examination import examine
 from signing.pes.rules import SignatureRules
 from signing.pes.seal import seal
 from signing.pes.verifier import verify
+from signing.trust import trust_store
+from signing.verdicts import Belief
 
 _messages = Catalogue("flows.helios")
 # A tree takes a little more memory than its file: large documents pass one at a time, so that a worker stays small.
@@ -51,7 +55,7 @@ def check(work: Work) -> Advance:
     """Hold the document against the rules R and S and those of the platform; every problem is reported at once."""
     kept = work.file("pes")
     settings = work.platform.settings
-    signs_here = seal_of(work.platform, work.organisation_id) is not None
+    signs_here = signs_in_house(work.platform, work.organisation_id)
     with _room_for(kept.size):
         document, report = examine(
             work.fetch("pes"),
@@ -104,17 +108,24 @@ def _essential(facts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@stage("signing", "sealed", "kept")
+@stage("signing", "sealed", "kept", "asked")
 def sign(work: Work) -> Advance:
-    """Seal a document that arrives unsigned with the organisation's server key; leave one that arrives signed as it came.
+    """Ask people to sign, where the organisation says so; else seal with its server key. What arrives signed stays as it came.
+
+    A parapheur outside counts before the one here.
 
     A flow of supporting documents alone has nothing to sign. In every case the verdict on the bytes that will leave is kept.
     """
     kept = work.file("pes")
+    to_sign = bool(work.facts["bordereaux"]) and not work.facts["arrived_signed"]
+    if to_sign and (account := account_of(work.platform, work.organisation_id)) is not None:
+        return asking.ask_outside(work, account)
+    if to_sign and (route := route_of(work.platform, work.organisation_id)) is not None:
+        return asking.ask(work, route)
     ours = seal_of(work.platform, work.organisation_id)
     with _room_for(kept.size):
         source = work.fetch("pes")
-        if work.facts["arrived_signed"] or not work.facts["bordereaux"] or ours is None:
+        if not to_sign or ours is None:
             verdict = verify(source, trust=trust_store(work.platform.settings.trust_dir))
             return Advance("kept", files=(_renamed(kept), _report(work, verdict.as_json())))
         target = work.folder / "sealed.xml"
@@ -122,6 +133,27 @@ def sign(work: Work) -> Advance:
         verdict = verify(target, trust=trust_store(work.platform.settings.trust_dir))
     sealed = work.keep("signed", target, kept.name, kept.media_type)
     return Advance("sealed", files=(sealed, _report(work, verdict.as_json())))
+
+
+@stage("cpu", "sound")
+def confirm(work: Work) -> Advance:
+    """Hold what came out of the parapheur to what must leave: the same document, every bordereau signed, and soundly."""
+    with _room_for(work.file("signed").size):
+        _refuse_another(work)
+        verdict = verify(work.fetch("signed"), trust=trust_store(work.platform.settings.trust_dir))
+    if verdict.verdict in {Belief.INVALID, Belief.UNSIGNED}:
+        reasons = "; ".join(reason for one in verdict.signatures for reason in one.reasons)
+        raise NeedsOperator(_messages("confirm.unsound", reasons=reasons or verdict.verdict.value))
+    return Advance("sound", files=(_report(work, verdict.as_json()),))
+
+
+def _refuse_another(work: Work) -> None:
+    try:
+        compared = compare(work.fetch("pes"), work.fetch("signed"))
+    except UnreadableInput as error:
+        raise NeedsOperator(_messages("confirm.unsound", reasons=error)) from error
+    if not compared.same or compared.removed:
+        raise NeedsOperator(_messages("confirm.other"))
 
 
 def _renamed(kept: KeptFile) -> KeptFile:

@@ -73,6 +73,9 @@ class _Activation:
     end: float
 
 
+SHOWN_KEY = "ADJOINTE"  # the one that a demonstration tells: a PIN alone opens it
+
+
 class CscSimulator:
     """A signing service that listens on a port.
 

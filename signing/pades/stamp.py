@@ -63,7 +63,7 @@ class Stamp:
     """What is shown of a signature, and where.
 
     The first that there is counts: the place given, the tag of the signer's rank in the text, the tag without a number, the
-    bottom left corner of the first page. On a tag the stamp is centred.
+    place to take otherwise, the bottom left corner of the first page. On a tag the stamp is centred.
 
     Attributes:
         place: where an author put it; None leaves it to the tags.
@@ -71,6 +71,7 @@ class Stamp:
         tag: the text that is looked for; ``%n`` stands for the rank, or for nothing.
         size: width and height on a tag, in points.
         lines: what is shown; by default the signer's name, the role and the day.
+        otherwise: where it goes when no author has put it and no tag is found.
     """
 
     place: Place | None = None
@@ -78,6 +79,7 @@ class Stamp:
     tag: str = "#signature%n#"
     size: tuple[float, float] = (200, 70)
     lines: tuple[str, ...] = ()
+    otherwise: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def placed(stamp: Stamp, octets: bytes) -> Box:
         NotSignable: PDFium cannot read the document.
     """
     turns = tags.rotations(octets)
-    place = stamp.place or _on_tag(stamp, octets, turns) or Place(1, 0, 0, *stamp.size)
+    place = stamp.place or _on_tag(stamp, octets, turns) or stamp.otherwise or Place(1, 0, 0, *stamp.size)
     if not 1 <= place.page <= len(turns):
         raise UsageError(_messages("pades.page", page=place.page, pages=len(turns)))
     if min(place.width, place.height) < LEAST_SIDE:

@@ -273,13 +273,30 @@ def abandon(database: Database, sitting_id: str, reason: str) -> None:
     _end(database, sitting_id, SittingState.ABANDONED, reason=reason[:1000])
 
 
-def _end(database: Database, sitting_id: str, state: SittingState, **values: Any) -> None:
+def call_off(database: Database, sitting_id: str, reason: str) -> None:
+    """Give a sitting up in the name of whoever opened it, whether anybody has come to sign or not.
+
+    Raises:
+        Conflict: it is over.
+    """
+    under_way = frozenset({SittingState.OPEN, SittingState.CLAIMED})
+    _end(database, sitting_id, SittingState.ABANDONED, under_way, reason=reason[:1000])
+
+
+def _end(
+    database: Database,
+    sitting_id: str,
+    state: SittingState,
+    leaves: frozenset[SittingState] = frozenset({SittingState.CLAIMED}),
+    **values: Any,
+) -> None:
     with database.writing(PLATFORM) as session:
         connection = session.connection()
         row = _locked(connection, sitting_id)
         if row.state == state.value:
             return
-        refuse_ended(row)
+        if _standing(row) not in leaves:
+            raise Conflict(_messages("sitting.over"))
         _conclude(session, row, state, **values)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Self
@@ -254,6 +254,12 @@ class TrustStore:
                 return TrustStatus(TrustState.REVOKED, reason, chain, revocation_known=True)
             all_known = all_known and known(found, at)
         return TrustStatus(TrustState.TRUSTED, None, chain, revocation_known=all_known)
+
+
+@cache
+def trust_store(folder: Path | None) -> TrustStore | None:
+    """Return the store of a folder, read once a process; None when the operator has named none."""
+    return TrustStore.from_folder(folder) if folder else None
 
 
 def is_authority(certificate: x509.Certificate) -> bool:

@@ -16,6 +16,7 @@ from connectors.iparapheur.simulated_signing import Identities
 from connectors.iparapheur.simulated_typology import DEMONSTRATION
 from connectors.iparapheur.simulator import ParapheurSimulator
 from signing.pki import TestAuthority
+from tests.iparapheur_platform import Town
 
 
 class Act(Protocol):
@@ -26,11 +27,16 @@ class Act(Protocol):
 
 @dataclass(frozen=True)
 class Server:
-    """A server to be tried."""
+    """A server to be tried.
+
+    Attributes:
+        signs_whole: a PES whose bordereaux could be signed one by one is signed as a whole when that is asked for.
+    """
 
     address: str
     credentials: Mapping[str, tuple[str, str]]
     act: Act
+    signs_whole: bool = True
 
 
 @functools.cache
@@ -52,4 +58,7 @@ def simulated(folder: Path) -> Iterator[Server]:
         yield Server(parapheur.address, accounts, parapheur.act)
 
 
-SERVERS = {"simulator": simulated}
+@contextmanager
+def furnished(town: Town) -> Iterator[Server]:
+    """Our own parapheur, furnished anew, as a server to be tried."""
+    yield Server(town.address, town.credentials(), town.act, signs_whole=False)

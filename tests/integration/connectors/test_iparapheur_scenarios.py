@@ -10,13 +10,14 @@ from typing import TypeVar
 from uuid import UUID
 
 import pytest
-from iparapheur_servers import SERVERS, Server
+from iparapheur_servers import Server, furnished, simulated
 
 from connectors.iparapheur import messages as wire
 from connectors.iparapheur.messages import ArchiveAction, Code, DocAnnexe, Document, MetaDonnee, MetaDonneeDefinition, Visibility
 from connectors.iparapheur.settings import ParapheurSettings
 from connectors.iparapheur.simulated_typology import ACCOUNTS, EMITTER, MANAGER, MAYOR
 from connectors.iparapheur.soap import SoapParapheur
+from core.s3_server import S3Server
 from schemas.pes.sample import Sample, write_sample
 from signing.cades.seal import Cades
 from signing.keys import Pkcs12Signer
@@ -25,6 +26,7 @@ from signing.pki import TestAuthority
 from signing.verdicts import FileVerdict
 from signing.verification import verify
 from signing.xades.seal import XadesDetached
+from tests.iparapheur_platform import AtWork, at_work
 from tests.pades_documents import paper
 
 PDF, XML, P7S, RTF = "application/pdf", "application/xml", "application/pkcs7-signature", "application/rtf"
@@ -32,10 +34,22 @@ A = TypeVar("A", bound=wire.Answer)
 OUR_ID = "J'aime développer 2026"
 
 
-@pytest.fixture(params=SERVERS.values(), ids=SERVERS)
+@pytest.fixture(scope="module")
+def platform_at_work(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AtWork]:
+    """Our own platform, whose parapheur is behind the same service."""
+    with at_work(s3, tmp_path_factory.mktemp("platform")) as running:
+        yield running
+
+
+@pytest.fixture(params=["simulator", "platform"])
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     """A server that is empty."""
-    with request.param(tmp_path / "server") as opened:
+    if request.param == "simulator":
+        opening = simulated(tmp_path / "server")
+    else:
+        running: AtWork = request.getfixturevalue("platform_at_work")
+        opening = furnished(running.town())
+    with opening as opened:
         yield opened
 
 
@@ -433,6 +447,10 @@ def test_a_pes_comes_back_signed_where_it_was_asked(
     flow = folder / "flux.xml"
     write_sample(Sample("FLUX", bordereaux=2, dematerialised=False), flow)
     asked = replace(request_, type="HELIOS", subtype="signature", document=Document(flow, XML), signature_place=place)
+    if place == "." and not server.signs_whole:
+        answer = emitter.ask(asked, wire.CreerDossierResponse)
+        assert (answer.notice.code, "//Bordereau" in answer.notice.message) == (Code.KO, True)
+        return
     dossier = emitter.create(asked)
     server.act(MAYOR, dossier, "sign")
     told = emitter.get(dossier)

@@ -1,0 +1,50 @@
+"""The stages of the generic document: its check. The parapheur's own stage and the archiving are in their rooms."""
+
+from __future__ import annotations
+
+from core.errors import Refused
+from core.messages import Catalogue
+from core.problems import Problem, Severity
+from flows.document import archiving
+from flows.engine.table import stage
+from flows.engine.work import Advance, KeptFile, Work
+from schemas.pdf import preview
+
+_messages = Catalogue("flows.document")
+_PDF = "application/pdf"
+_FROM_OUTSIDE = {"document", "annex"}
+
+
+@stage("cpu", "accepted", "refused")
+def check(work: Work) -> Advance:
+    """Open every PDF as a viewer would: one that nobody can read is refused before anybody is asked to sign it."""
+    problems = [
+        problem
+        for kept in work.files
+        if kept.role in _FROM_OUTSIDE and kept.media_type == _PDF
+        for problem in _problems(work, kept)
+    ]
+    if any(problem.severity is Severity.ERROR for problem in problems):
+        raise Refused(problems)
+    return Advance("accepted", facts={"warnings": [problem.as_json() for problem in problems]})
+
+
+def _problems(work: Work, kept: KeptFile) -> list[Problem]:
+    path = work.folder / kept.sha256 / "document"
+    if not path.exists():
+        path.parent.mkdir()
+        work.platform.objects.fetch(kept.sha256, path)
+    found = preview.inspect(path, 1, 1, text=False)
+    if found.kind != "pdf" or found.problem:
+        reason = found.reason or _messages("pdf.other")
+        return [Problem("PDF", Severity.ERROR, reason, path=kept.name, mend=_messages("pdf.mend"), scope="piece")]
+    return [
+        Problem("PDF", Severity.WARNING, warning, path=kept.name, mend=_messages("pdf.active"), scope="piece")
+        for warning in found.warnings
+    ]
+
+
+@stage("archive", "sealed")
+def archive(work: Work) -> Advance:
+    """Build the package of the document, put it under lock, and write the record with the dossier's last state."""
+    return archiving.seal(work)

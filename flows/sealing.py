@@ -1,0 +1,102 @@
+"""What the archiving of every flow has in common: the journal up to a moment, who the producer is, a package under lock once.
+
+What a package holds, and what is said of it, is the flow's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import partial
+from pathlib import Path
+
+from sqlmodel import Session, col, select
+
+from archive import sealing
+from archive.package import Package
+from archive.sealing import Sealing
+from core.blobs import SealedObject
+from core.errors import NeedsOperator
+from core.journal import JournalEntry
+from core.messages import Catalogue
+from core.organisations import Organisation
+from core.principal import PLATFORM
+from flows.engine.work import Advance, KeptFile, Work
+from schemas.seda.model import Agency, Event
+
+_messages = Catalogue("flows.engine")
+
+
+def entries_up_to(work: Work, kinds: Collection[str]) -> list[JournalEntry]:
+    """Return the dossier's journal up to the entry that led here: what comes later must not change the package.
+
+    Args:
+        work: the dossier.
+        kinds: those of the entry; the first one in the journal counts.
+
+    Raises:
+        NeedsOperator: there is none.
+    """
+    with work.platform.database.reading(PLATFORM) as session:
+        entries = list(
+            session.exec(
+                select(JournalEntry).where(JournalEntry.dossier_id == work.dossier_id).order_by(col(JournalEntry.number))
+            )
+        )
+    led_here = next((rank for rank, entry in enumerate(entries) if entry.kind in kinds), None)
+    if led_here is None:
+        raise NeedsOperator(_messages("sealing.entry"))
+    return entries[: led_here + 1]
+
+
+def journal_extract(work: Work, entries: Sequence[JournalEntry]) -> Path:
+    """Write the leaves of journal entries, a line each, into the folder of the work."""
+    journal = work.folder / "journal.jsonl"
+    journal.write_bytes(b"".join(entry.leaf() + b"\n" for entry in entries))
+    return journal
+
+
+def events_of(entries: Sequence[JournalEntry]) -> tuple[Event, ...]:
+    """Return journal entries as the events of a transfer."""
+    return tuple(Event(entry.at, entry.kind, entry.id) for entry in entries)
+
+
+def producer_of(session: Session, organisation_id: str) -> tuple[Agency, str]:
+    """Return an organisation as the agency of a transfer, and its name."""
+    organisation = session.get_one(Organisation, organisation_id)
+    identifier = organisation.siret or organisation.siren or organisation.id
+    return Agency(identifier, "SIRET" if organisation.siret else "SIREN"), organisation.name
+
+
+def under_lock(work: Work, facts: Sealing, package: Package, files: tuple[KeptFile, ...] = ()) -> Advance:
+    """Write down what will be locked, lock it, and give the record to the last transaction.
+
+    A second try that builds the same bytes finds them locked; one that builds others, by a newer version of this software or with
+    what was learned meanwhile, takes up what the first try had written down and locked.
+
+    Args:
+        work: the dossier.
+        facts: what is said of the record.
+        package: it.
+        files: to be added to the dossier.
+    """
+    sealed = _locked(work, facts, package)
+    return Advance(
+        "sealed",
+        files=files,
+        journal={"package": sealed.sha256},
+        apply=partial(_keep, facts, sealed, work.platform.settings.archive_lock_days),
+    )
+
+
+def _keep(facts: Sealing, sealed: SealedObject, lock_days: int, session: Session) -> None:
+    sealing.record(session, facts, sealed, lock_days)
+
+
+def _locked(work: Work, facts: Sealing, package: Package) -> SealedObject:
+    noted = work.facts.get("package")
+    intent = sealing.intent_of(facts, package)
+    if noted and noted != intent and (sealed := sealing.put_before(work.platform, noted)):
+        return sealed
+    if noted != intent:
+        work.note("intended", package=intent)
+    return sealing.put_under_lock(work.platform, package, intent)

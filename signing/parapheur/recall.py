@@ -1,0 +1,111 @@
+"""Taking back what a desk has just done (*droit de remords*)."""
+
+from __future__ import annotations
+
+from sqlmodel import Session, select
+
+from core import clock
+from core.errors import Conflict, Forbidden
+from core.messages import Catalogue
+from core.principal import Principal
+from signing.parapheur import typology
+from signing.parapheur.desks import hand_for, holders
+from signing.parapheur.folders import locked
+from signing.parapheur.history import events_of, tell
+from signing.parapheur.models import Folder, FolderDocument, FolderReading, FolderState, Task, TaskState
+from signing.parapheur.progress import Standing, left, standing_of, tasks_of, withdraw
+
+_messages = Catalogue("signing.parapheur")
+
+
+def undo(session: Session, principal: Principal, folder_id: str) -> Standing:
+    """Take back what a desk has just done (*droit de remords*): the folder stands again where it did.
+
+    The emitting desk may take back a folder that nobody has dealt with: it is a draft again.
+
+    Raises:
+        NotFound: there is none.
+        Conflict: the next desk has dealt with it, or has read it where that is enough.
+        Forbidden: the desk is not theirs.
+    """
+    folder = locked(session, folder_id)
+    if folder.last_desk_id is None or not _untouched(session, folder):
+        raise Conflict(_messages("undo.late"))
+    hand = hand_for(session, principal, folder.last_desk_id, folder.subtype_id)
+    done = _last_done(session, folder)
+    tasks = tasks_of(session, folder.id)
+    for one in tasks:
+        if one.rank == folder.rank and one.state == TaskState.OPEN.value:
+            one.state, one.opened = TaskState.UPCOMING.value, None
+            session.add(one)
+    folder.last_desk_id, folder.leaves_at = None, None
+    if done is None:
+        folder.state, folder.since, folder.rank = FolderState.DRAFT.value, clock.now(), 0
+        withdraw(session, left(session, folder))
+    else:
+        _reopen(session, folder, done, tasks)
+    session.add(folder)
+    session.flush()
+    tell(session, folder, "taken_back", hand, task_id=done.id if done else None)
+    return standing_of(session, folder)
+
+
+def may_undo(session: Session, principal: Principal, folder: Folder) -> bool:
+    """Tell whether somebody may take a folder back at this moment."""
+    if folder.last_desk_id is None or not _untouched(session, folder):
+        return False
+    try:
+        hand_for(session, principal, folder.last_desk_id, folder.subtype_id)
+    except Forbidden:
+        return False
+    return True
+
+
+def _untouched(session: Session, folder: Folder) -> bool:
+    """Tell whether nobody has dealt with the step under way."""
+    if folder.state == FolderState.FINISHED.value:
+        return folder.leaves_at is not None
+    if folder.state != FolderState.PENDING.value:
+        return False
+    here = [task for task in tasks_of(session, folder.id) if task.rank == folder.rank]
+    if any(task.state != TaskState.OPEN.value for task in here):
+        return False
+    options = typology.kind_of(session, folder.subtype_id or "").options
+    if options.recall_after_reading:
+        return True
+    desks = {task.desk_id for task in here}
+    readers = select(FolderReading.person_id, FolderReading.first).where(FolderReading.folder_id == folder.id)
+    people = {person.id for found in holders(session, desks).values() for person in found}
+    return not any(person in people and first >= folder.since for person, first in session.exec(readers))
+
+
+def _last_done(session: Session, folder: Folder) -> Task | None:
+    done = [
+        task
+        for task in tasks_of(session, folder.id)
+        if task.rank == folder.rank - 1 and task.desk_id == folder.last_desk_id and task.state == TaskState.DONE.value
+    ]
+    return max(done, key=lambda task: task.closed or task.opened or clock.now()) if done else None
+
+
+def _reopen(session: Session, folder: Folder, done: Task, tasks: list[Task]) -> None:
+    folder.state, folder.rank, folder.since = FolderState.PENDING.value, done.rank, clock.now()
+    for one in tasks:
+        if one.id == done.id or (one.rank == done.rank and one.state == TaskState.WITHDRAWN.value):
+            one.state, one.closed, one.actor, one.behalf_id = TaskState.OPEN.value, None, None, None
+            session.add(one)
+    _put_back(session, folder, done.id)
+
+
+def _put_back(session: Session, folder: Folder, task_id: str) -> None:
+    """Put documents back as they were before a task signed them."""
+    for event in reversed(events_of(session, folder.id)):
+        if event.task_id == task_id and event.kind in {"signed", "sealed", "imported"}:
+            for change in event.facts.get("documents", ()):
+                document = session.get(FolderDocument, change["id"])
+                if document is not None and change["before"] is None:
+                    session.delete(document)
+                elif document is not None:
+                    document.sha256, document.size = change["before"], change["size"]
+                    session.add(document)
+            return
