@@ -6,10 +6,10 @@ STAMP := .venv/.installed
 ASSETS := api/web/static/vendor/.built
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test check bench docs clean
+.PHONY: help install run demo test check bench screenshots docs clean
 
 help: ## list the tasks
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 install: $(STAMP) $(ASSETS) ## .venv with everything, web assets built; quick when nothing changed
 
@@ -45,6 +45,9 @@ check: install ## format, lint, types, layers, spelling of message catalogues
 
 bench: install ## the benchmarks, as tables with ratios against the raw ceilings of this machine
 	@eval "$$(.ci/services)" && $(BIN)/python -m bench
+
+screenshots: install ## pictures of every screen, on a desk and on a phone, into var/screenshots
+	@eval "$$(.ci/services)" && TABELLION_TEST_SCREENSHOTS=var/screenshots $(BIN)/python -m pytest tests/acceptance/test_screenshots.py
 
 docs: install ## the diagrams of the flows, drawn from their declarations
 	@$(BIN)/python docs/draw.py

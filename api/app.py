@@ -14,16 +14,19 @@ from starlette.types import ASGIApp
 
 from api import answers, operation
 from api.guard import Guard
+from api.iparapheur import service as iparapheur
 from api.metrics import Requests, WorkCollector
 from api.problems import MEDIA_TYPE, ProblemDetails
 from api.uploads import Uploads
-from api.v1 import agent, deposits, dossiers, reference, sealed, sittings
+from api.v1 import agent, deposits, dossiers, folders, reference, sealed, sittings, uploads
 from api.web import site
+from api.web.draft import page as draft
 from core.platform import Platform
 
 _log = structlog.get_logger()
 _STATIC = Path(__file__).parent / "web" / "static"
 _VERSION = "1.0.0"
+_SETUP = 1 << 20  # a set-up of a signing book, as a file
 _FORM_AROUND = 64 * 1024  # what a form adds to the document in it
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": ProblemDetails, "description": words, "content": {MEDIA_TYPE: {}}}
@@ -53,6 +56,14 @@ class _Application(FastAPI):
                 "/deposer": large,
                 "/v1/sittings": sittings.LARGEST,
                 "/v1/agent/values": agent.LARGEST,
+                "/v1/uploads/pieces": uploads.LARGEST,
+                "/v1/folders/{id}/documents": large,
+                "/parapheur/taches/{id}/importer": large,
+                "/parapheur/dossiers/{id}/annexes": large,
+                **dict.fromkeys(iparapheur.PATHS, iparapheur.largest(platform.settings.upload_limit)),
+                draft.DOCUMENTS: large,
+                "/administration/configuration/reprise": _SETUP,
+                "/administration/circuits/reprise": _SETUP,
             },
             requests=Requests(self.state.registry),
             public_url=platform.settings.public_url,
@@ -74,9 +85,9 @@ def create_app(platform: Platform) -> FastAPI:
     registry.register(WorkCollector(platform.database))
     app.state.platform, app.state.registry, app.state.uploads = platform, registry, Uploads()
     answers.install(app)
-    for part in (deposits, dossiers, sealed, sittings, agent):
+    for part in (deposits, dossiers, folders, uploads, sealed, sittings, agent):
         app.include_router(part.router, responses=_PROBLEMS)
-    for other in (reference, operation, site):
+    for other in (reference, operation, iparapheur, site):
         app.include_router(other.router)
     app.mount("/static", _Static(directory=_STATIC), name="static")
     if not (_STATIC / "vendor").is_dir():

@@ -9,23 +9,31 @@ from pathlib import Path
 
 from sqlmodel import select
 
+from api import showcase
+from api.showcase import Cast
 from api.simulators import Simulators
 from core.configuration import Configuration, configure
 from core.identifiers import Siret
 from core.organisations import Organisation, OrganisationKind, add_organisation
-from core.people import add_person, grant_role
+from core.people import Person, add_person, grant_role
 from core.platform import Platform
 from core.principal import PLATFORM, Right
+from core.roles import OPERATOR
 from core.tokens import issue_token
 from flows.helios.settings import GATEWAY, SEAL
+from signing.keys.csc_simulator import SHOWN_KEY
 from signing.pki import write_private
 
 NAME = "Commune de Valmorin (démonstration)"
 # No département has the number 99: the commune does not exist.
 SIRET = Siret("21990001600011")
+_CLERK, _DIRECTOR, _OFFICIAL = "agent@valmorin.example", "dgs@valmorin.example", "maire@valmorin.example"
 _PEOPLE = (
-    ("agent@valmorin.example", "Agent des finances", "agent", {Right.READ, Right.DEPOSIT}),
-    ("exploitant@valmorin.example", "Exploitante de la plateforme", "exploitant", set(Right)),
+    (_CLERK, "Agent du secrétariat", ("agent", "signataire")),
+    (_DIRECTOR, "Directrice des services", ("signataire",)),
+    (_OFFICIAL, "Maire de démonstration", ("signataire",)),
+    ("admin@valmorin.example", "Administratrice de la commune", ("administrateur",)),
+    ("exploitant@valmorin.example", "Exploitante de la plateforme", (OPERATOR,)),
 )
 
 
@@ -36,21 +44,25 @@ class Demonstration:
     Attributes:
         accounts: address and password of each person.
         token: of the finance software.
+        pin: with which the mayor signs remotely.
     """
 
     organisation: str
     siren: str
     accounts: dict[str, str]
     token: str
+    pin: str
 
 
 def prepare_demonstration(platform: Platform, played: Simulators) -> Demonstration:
     """Make the demonstration the first time, find it again later; point it at the simulators that are running."""
     path = platform.settings.state_dir / "demonstration.json"
-    shown = _read(path) or _make(platform, path)
+    shown = _read(path) or _make(platform, path, played)
     with platform.database.writing(PLATFORM) as session:
         owner = session.exec(select(Organisation.id).where(Organisation.siret == SIRET)).one()
+        official = session.exec(select(Person.id).where(Person.email == _OFFICIAL)).one()
         configure(session, platform.secrets, owner, GATEWAY, played.gateway_settings())
+        showcase.reach(session, platform, owner, official, played)
         if session.get(Configuration, (owner, SEAL)) is None:
             configure(session, platform.secrets, owner, SEAL, played.seal())
     return shown
@@ -60,16 +72,20 @@ def _read(path: Path) -> Demonstration | None:
     return Demonstration(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
 
-def _make(platform: Platform, path: Path) -> Demonstration:
-    accounts = {}
+def _make(platform: Platform, path: Path, played: Simulators) -> Demonstration:
+    accounts, people = {}, {}
     with platform.database.writing(PLATFORM) as session:
         root = add_organisation(session, "Plateforme Tabellion", OrganisationKind.PLATFORM)
         commune = add_organisation(session, NAME, OrganisationKind.COLLECTIVITE, parent=root, siret=SIRET)
-        for email, name, role, rights in _PEOPLE:
+        for email, name, roles in _PEOPLE:
             accounts[email] = secrets.token_urlsafe(9)
-            person = add_person(session, email, name, accounts[email])
-            grant_role(session, person, root if role == "exploitant" else commune, role, rights)
+            people[email] = add_person(session, email, name, accounts[email])
+            for role in roles:
+                grant_role(session, people[email], root if role == OPERATOR else commune, role)
         token = issue_token(session, commune, "Logiciel financier", {Right.READ, Right.DEPOSIT})
-    shown = Demonstration(NAME, SIRET.siren, accounts, token)
+        clerk, director, official = (people[email] for email in (_CLERK, _DIRECTOR, _OFFICIAL))
+        showcase.furnish(session, platform, commune, Cast(clerk, director, official), played)
+    showcase.fill(platform, commune.id)
+    shown = Demonstration(NAME, SIRET.siren, accounts, token, played.remote.keys[SHOWN_KEY].proofs["PIN"])
     write_private(path, json.dumps(asdict(shown)).encode())
     return shown

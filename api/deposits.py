@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from api.tenants import organisation_named
 from api.uploads import Document
@@ -26,10 +27,12 @@ class Destination:
     Attributes:
         flow: name of the flow.
         organisation: SIREN, SIRET or identifier of whom it is deposited for.
+        said: what the form says of the document beside that, as the flow reads it.
     """
 
     flow: str
     organisation: str
+    said: Mapping[str, str] = field(default_factory=dict)
 
 
 def deposit(
@@ -47,4 +50,4 @@ def deposit(
         raise UsageError(messages("key.malformed"))
     flow = flow_named(to.flow)
     organisation = organisation_named(platform, principal, to.organisation)
-    return DEPOSITS[flow.name](platform, principal, organisation.id, Document(document), name[:_LONGEST_NAME], key)
+    return DEPOSITS[flow.name](platform, principal, organisation.id, Document(document), name[:_LONGEST_NAME], key, to.said)

@@ -28,6 +28,7 @@ _log = structlog.get_logger()
 _SMALL = 256 * 1024
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _CONTROL = re.compile(rb"%(0[0-9a-f]|1[0-9a-f]|7f)|[\x00-\x1f\x7f]", re.IGNORECASE)
+_IDENTIFIER = re.compile(r"/[0-9A-Z]{26}(?=/|$)")
 _WEIGHT = re.compile(r"[01](\.\d{1,3})?")
 
 SECURITY_HEADERS = {
@@ -51,7 +52,8 @@ class Guard:
 
     Args:
         app: what stands behind.
-        limits: largest body in bytes of the paths that take large ones; every other path takes a small form only.
+        limits: largest body in bytes of the paths that take large ones, an identifier in them written ``{id}``; every other path
+            takes a small form only.
         requests: where requests are counted.
         public_url: the address under which people reach the platform; https makes browsers insist on it.
     """
@@ -79,7 +81,7 @@ class Guard:
                 self._dress(scope, message)
             await send(message)
 
-        limit = self._limits.get(scope["path"], _SMALL)
+        limit = self._limits.get(_IDENTIFIER.sub("/{id}", scope["path"]), _SMALL)
         try:
             if fault := _fault_at_the_gate(scope, limit):
                 await answer(Request(scope), fault)(scope, receive, sending)

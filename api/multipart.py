@@ -115,6 +115,9 @@ class Form:
         if self._next()[0] != _DONE:
             name, file_name = self._part()
             raise UsageError(messages("form.second" if file_name is not None else "form.late", name=name[:60]))
+        self._drain()
+
+    def _drain(self) -> None:
         while self._source.read(_PIECE):  # whatever stands after the form means nothing, but must have come in full
             pass
         self._done = True
@@ -133,6 +136,44 @@ class Form:
             self._parser.write(piece)
         except FormParserError as error:
             raise UnreadableInput(messages("form.malformed")) from error
+
+
+class Files(Form):
+    """A form with named fields, then any number of files named ``document``, each read to its end before the next one.
+
+    ``file_name`` is the name of the first file, empty when there is none; ``following`` goes to the next.
+    """
+
+    def __init__(self, source: Readable, content_type: str, fields: frozenset[str]) -> None:
+        self._begun, self._next_name = False, ""
+        super().__init__(source, content_type, fields)
+
+    def following(self) -> str:
+        """Go to the next file once the one before was read to its end; return its name, empty when there is none."""
+        self._done = not self._next_name
+        return self._next_name
+
+    def _read_fields(self) -> str:
+        return self._seek()
+
+    def _expect_the_end(self) -> None:
+        self._next_name = self._seek()
+        self._done = True
+
+    def _seek(self) -> str:
+        while self._next()[0] == _BEGIN:
+            name, file_name = self._part()
+            if name != DOCUMENT:
+                if self._begun:
+                    raise UsageError(messages("form.late", name=name[:60]))
+                self._keep(name, file_name)
+            elif file_name:
+                self._begun = True
+                return file_name
+            elif self._next()[0] != _END:  # what a browser sends of a field in which no file was chosen is empty
+                raise UsageError(messages("form.no_document"))
+        self._drain()
+        return ""
 
 
 def _parser(content_type: str, events: deque[_Event]) -> MultipartParser:

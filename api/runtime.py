@@ -9,6 +9,7 @@ from datetime import timedelta
 import dramatiq
 
 from archive import heads
+from core import uploads
 from core.errors import Misconfigured
 from core.messages import Catalogue
 from core.platform import Platform
@@ -16,14 +17,22 @@ from flows.engine import schedule
 from flows.engine.execution import Engine
 from flows.engine.relay import Relay
 from flows.helios import acquits
-from flows.helios.knowledge import trust_store
+from flows.parapheur import returning
+from flows.parapheur.leaving import leave
+from flows.parapheur.notifying import late, send_due
+from flows.parapheur.signing import settle_all
 from flows.registry import FLOWS
 from signing.sittings import sittings
 from signing.timestamp.client import AuthoritySettings, TimestampClient
+from signing.trust import trust_store
 
 _messages = Catalogue("api.cli")
 HEAD_ACTOR, HEAD_QUEUE = "archive.head", "archive"
 EXPIRY_ACTOR, EXPIRY_QUEUE, EXPIRY_EVERY = "sittings.expire", "signing", timedelta(minutes=1)
+PARAPHEUR_ACTOR, PARAPHEUR_QUEUE, PARAPHEUR_EVERY = "parapheur.go_on", "signing", timedelta(seconds=20)
+NOTICES_ACTOR, NOTICES_QUEUE, NOTICES_EVERY = "parapheur.notify", "remote.mail", timedelta(seconds=30)
+UPLOADS_ACTOR, UPLOADS_QUEUE, UPLOADS_EVERY = "uploads.sweep", "cpu", timedelta(minutes=10)
+LATE_ACTOR, LATE_QUEUE, LATE_EVERY = "parapheur.late", "cpu", timedelta(hours=1)
 
 
 def build_engine(platform: Platform, broker: dramatiq.Broker) -> Engine:
@@ -32,6 +41,12 @@ def build_engine(platform: Platform, broker: dramatiq.Broker) -> Engine:
     schedule.declare(engine, acquits.ACTOR, acquits.QUEUE, acquits.collect)
     schedule.declare(engine, HEAD_ACTOR, HEAD_QUEUE, _cut_head)
     schedule.declare(engine, EXPIRY_ACTOR, EXPIRY_QUEUE, _expire_sittings)
+    schedule.declare(engine, PARAPHEUR_ACTOR, PARAPHEUR_QUEUE, _go_on)
+    schedule.declare(engine, NOTICES_ACTOR, NOTICES_QUEUE, _notify)
+    schedule.declare(engine, LATE_ACTOR, LATE_QUEUE, _late)
+    schedule.declare(engine, UPLOADS_ACTOR, UPLOADS_QUEUE, _sweep_uploads)
+    schedule.declare(engine, returning.ACTOR, returning.QUEUE, returning.collect)
+    schedule.declare(engine, returning.CLOSING_ACTOR, returning.QUEUE, returning.close_due)
     return engine
 
 
@@ -40,7 +55,12 @@ def plan_schedules(platform: Platform) -> None:
     settings = platform.settings
     schedule.plan(platform.database, HEAD_ACTOR, HEAD_QUEUE, timedelta(seconds=settings.tree_head_seconds))
     schedule.plan(platform.database, EXPIRY_ACTOR, EXPIRY_QUEUE, EXPIRY_EVERY)
+    schedule.plan(platform.database, PARAPHEUR_ACTOR, PARAPHEUR_QUEUE, PARAPHEUR_EVERY)
+    schedule.plan(platform.database, NOTICES_ACTOR, NOTICES_QUEUE, NOTICES_EVERY)
+    schedule.plan(platform.database, LATE_ACTOR, LATE_QUEUE, LATE_EVERY)
+    schedule.plan(platform.database, UPLOADS_ACTOR, UPLOADS_QUEUE, UPLOADS_EVERY)
     acquits.plan(platform, timedelta(seconds=settings.poll_seconds))
+    returning.plan(platform, timedelta(seconds=settings.poll_seconds))
 
 
 def _cut_head(platform: Platform, _key: str) -> None:
@@ -49,6 +69,23 @@ def _cut_head(platform: Platform, _key: str) -> None:
 
 def _expire_sittings(platform: Platform, _key: str) -> None:
     sittings.expire(platform.database)
+
+
+def _go_on(platform: Platform, _key: str) -> None:
+    settle_all(platform)
+    leave(platform)
+
+
+def _notify(platform: Platform, _key: str) -> None:
+    send_due(platform)
+
+
+def _late(platform: Platform, _key: str) -> None:
+    late(platform)
+
+
+def _sweep_uploads(platform: Platform, _key: str) -> None:
+    uploads.sweep(platform)
 
 
 def timestamps(platform: Platform) -> TimestampClient:

@@ -1,4 +1,4 @@
-"""The State's side on a laptop: the DGFiP's gateway and a timestamping authority, for editors and the embedded platform."""
+"""What stands outside, on a laptop: the DGFiP's gateway, a timestamping authority, a signing service."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from connectors.helios.simulated_sftp import Account
 from connectors.helios.simulator import GatewaySimulator
 from flows.helios.settings import HeliosSeal
 from schemas.pes.versions import SchemaSets
+from signing.keys.csc_simulator import CscSimulator
 from signing.pki import TestAuthority, write_private
 from signing.timestamp.simulator import TsaSimulator
 from signing.trust import TrustStore
@@ -31,10 +32,12 @@ class Simulators:
 
     Attributes:
         trust_dir: folder of their authorities' certificates, for TABELLION_TRUST_DIR.
+        remote: a signing service, with keys that nobody believes elsewhere.
     """
 
     gateway: GatewaySimulator
     timestamping: TsaSimulator
+    remote: CscSimulator
     authority: TestAuthority
     trust_dir: Path
 
@@ -59,7 +62,7 @@ class Simulators:
 def simulators(
     folder: Path, *, host: str = "127.0.0.1", gateway_port: int = 0, tsa_port: int = 0, delay: float = 5.0
 ) -> Iterator[Simulators]:
-    """Run both simulators, everything they keep in one folder.
+    """Run the simulators, everything they keep in one folder.
 
     Args:
         folder: keys, accounts, what was received.
@@ -70,9 +73,10 @@ def simulators(
     """
     authority = TestAuthority.open(folder / "authority")
     tsa = TsaSimulator(folder / "tsa", host, tsa_port)
+    remote = CscSimulator(folder / "csc", host)
     trust_dir = folder / "trust"
     trust_dir.mkdir(parents=True, exist_ok=True)
-    for name, certificate in (("seal", authority.certificate), ("tsa", tsa.anchor)):
+    for name, certificate in (("seal", authority.certificate), ("tsa", tsa.anchor), ("csc", remote.anchor)):
         (trust_dir / f"{name}.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
     gateway = GatewaySimulator(
         folder / "gateway",
@@ -84,10 +88,12 @@ def simulators(
         delay=delay,
     )
     tsa.start()
+    remote.start()
     try:
         with gateway:
-            yield Simulators(gateway, tsa, authority, trust_dir)
+            yield Simulators(gateway, tsa, remote, authority, trust_dir)
     finally:
+        remote.stop()
         tsa.stop()
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
+from pathlib import Path, PurePath
 
 from babel.dates import format_date, format_datetime
 from babel.numbers import format_currency, format_decimal
@@ -12,14 +14,45 @@ from core import clock
 from core.messages import Catalogue, current_locale
 
 messages = Catalogue("api")
-_MOMENT = {"fr": "d MMMM y, H 'h' mm", "en": "d MMMM y, HH:mm"}
-_TO_THE_SECOND = {"fr": "d MMM y, H 'h' mm 'min' ss 's'", "en": "d MMM y, HH:mm:ss"}
+_API = Path(__file__).parent
+_MOMENT = {"fr": "d MMMM y, H\u00a0'h'\u00a0mm", "en": "d MMMM y, HH:mm"}
+_TO_THE_SECOND = {"fr": "d MMM y, H\u00a0'h'\u00a0mm\u00a0'min'\u00a0ss\u00a0's'", "en": "d MMM y, HH:mm:ss"}
 _UNITS = ("o", "Kio", "Mio", "Gio")
 _STEP = 1024
 
 
-def label(key: str) -> str:
-    """Return the words for ``state.<name>``, ``outcome.<name>`` …, or the bare name when no catalogue has it."""
+class PageWords:
+    """The words of one page: its own catalogue first, then the one that all pages share."""
+
+    def __init__(self, *catalogues: Catalogue) -> None:
+        self._catalogues = catalogues
+
+    def __call__(self, key: str, /, **places: object) -> str:
+        """Return the text of a key; see ``Catalogue``."""
+        return next((one for one in self._catalogues if key in one), messages)(key, **places)
+
+    def __contains__(self, key: str) -> bool:
+        """Tell whether the key has a text."""
+        return any(key in one for one in self._catalogues)
+
+
+@cache
+def of_page(template: str) -> PageWords:
+    """Return the words of a template below ``api/``; a page whose folder has a ``locale`` has words of its own."""
+    folder = PurePath(template).parent
+    own = (Catalogue(".".join(("api", *folder.parts))),) if (_API / folder / "locale").is_dir() else ()
+    return PageWords(*own, messages)
+
+
+def label(key: str, flow: str = "") -> str:
+    """Return the words for ``state.<name>``, ``outcome.<name>`` …, or the bare name when no catalogue has it.
+
+    Where a flow says it in its own words, ``sentence.<flow>.<name>``, these count.
+    """
+    kind, _, name = key.partition(".")
+    own = f"{kind}.{flow}.{name}"
+    if flow and own in messages:
+        return messages(own)
     return messages(key) if key in messages else key.partition(".")[2].replace("_", " ")
 
 

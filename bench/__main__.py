@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from bench import agent, ceiling, deposits, engine, journey, memory, signatures, viewer
+from bench import agent, ceiling, deposits, engine, journey, memory, signatures, trays, viewer
 from bench.places import SHAPES
 
 
@@ -61,6 +61,13 @@ def main() -> None:
     for row in viewer.rows():
         times = (f"{row.first:.2f}", f"{row.whole:.1f}", f"{row.bare:.1f}", f"{row.ratio:.1f}", f"{row.search:.3f}")
         table.add_row(row.shape, f"{row.megabytes:.0f}", *times, f"{row.web:.0f}", f"{row.child:.0f}")
+    console.print(table, "")
+
+    table = Table(title=f"A desk with {trays.FOLDERS} folders: its pages over HTTP, one web process")
+    for column in ("shape", "page", "p50, ms", "p95, ms (goal: under 300)", "an empty page, p50, ms"):
+        table.add_column(column, justify="left" if column in {"shape", "page"} else "right")
+    for shown in trays.rows():
+        table.add_row(shown.shape, shown.page, f"{shown.p50:.0f}", f"{shown.p95:.0f}", f"{shown.bare:.0f}")
     console.print(table, "")
 
     took = agent.seconds()

@@ -18,7 +18,7 @@ from core.messages import Catalogue
 from core.organisations import Organisation, OrganisationKind
 from core.people import Membership, Person
 from core.principal import Principal, Right
-from core.roles import Role, change, define, require_over, rights_of
+from core.roles import Role, change, define, require_all_held, require_over, rights_of
 from core.second_factor import SecondFactorRule
 from core.secrets import SecretBox
 
@@ -226,7 +226,10 @@ def _require_all(session: Session, principal: Principal, person: Person, *, take
             raise Forbidden(_messages("person.beyond"))
         rights = people.rights_given(session, membership, organisation)
         at_root = organisation.kind == OrganisationKind.PLATFORM
-        require_over(principal, organisation, rights if takes_over or at_root else ())
+        if takes_over:
+            require_all_held(principal, organisation, rights)
+        else:
+            require_over(principal, organisation, rights if at_root else ())
 
 
 def _roots(session: Session) -> list[str]:

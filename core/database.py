@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -147,13 +148,14 @@ def _narrow(state: ORMExecuteState) -> None:
     if not (state.is_orm_statement and state.is_select):
         # Neither a bare table, nor SQL text, nor a bulk write (which could move rows to others) can be narrowed.
         raise TypeError("a narrowed session reads by ORM queries and writes by objects")
-    visible = session.principal.organisations
-    state.statement = state.statement.options(
-        *(
-            with_loader_criteria(table, col(table.organisation_id).in_(visible), include_aliases=True)
-            for table in Owned.__subclasses__()
-        )
-    )
+    narrowed = _criteria(session.principal.organisations, tuple(Owned.__subclasses__()))
+    state.statement = state.statement.options(*narrowed)
+
+
+@lru_cache(maxsize=1024)
+def _criteria(visible: tuple[str, ...], tables: tuple[type[Owned], ...]) -> tuple[Any, ...]:
+    """Return what narrows every query to these organisations; a page asks for the same dozens of times."""
+    return tuple(with_loader_criteria(table, col(table.organisation_id).in_(visible), include_aliases=True) for table in tables)
 
 
 @event.listens_for(ScopedSession, "before_flush")

@@ -83,6 +83,17 @@ def require_over(principal: Principal, organisation: Organisation, rights: Colle
         raise Forbidden(_messages("role.beyond", name=organisation.name))
 
 
+def require_all_held(principal: Principal, organisation: Organisation, rights: Collection[Right]) -> None:
+    """Go on only if the principal holds there whatever somebody holds whose account they would take over.
+
+    Raises:
+        Forbidden: a new password for somebody who signs, made by somebody who does not, would let them sign in that name.
+    """
+    require_over(principal, organisation, rights)
+    if not all(principal.may(right, organisation.id) for right in rights):
+        raise Forbidden(_messages("role.beyond", name=organisation.name))
+
+
 def define(session: Session, principal: Principal, organisation: Organisation, name: str, rights: Collection[Right]) -> Role:
     """Add a role to an organisation.
 

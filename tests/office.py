@@ -8,7 +8,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
 from reportlab.pdfgen.canvas import Canvas
-from sqlmodel import select
+from sqlmodel import col, select
 
 from core.configuration import configure
 from core.organisations import Organisation
@@ -16,6 +16,8 @@ from core.people import Person, add_person, grant_role
 from core.platform import Platform
 from core.principal import PLATFORM, Principal, Right
 from flows.document.intake import Submission, submit
+from flows.engine.models import Dossier
+from flows.engine.models import Step as EngineStep
 from flows.parapheur.conclusion import perform
 from flows.parapheur.settings import HELIOS_ROUTE, ParapheurRoute
 from flows.parapheur.signing import admit, settle
@@ -132,6 +134,16 @@ class Office:
             documents.append(Joined(DocumentKind.MAIN, f"document-{rank}.pdf", "application/pdf", blob.sha256, blob.size))
         submission = Submission(self.organisation.id, title, documents, "secretariat", self.kinds[kind], starts=starts, **values)
         return submit(self.platform, self.principal("secretariat"), submission).dossier.id
+
+    def ready(self) -> None:
+        """Do what a worker does first: what was deposited is checked, and waits for people."""
+        with self.platform.database.writing(PLATFORM) as session:
+            coming = select(Dossier).where(Dossier.organisation_id == self.organisation.id, Dossier.flow == "document")
+            for dossier in session.exec(coming.where(col(Dossier.state).in_(("received", "proceeding")))):
+                dossier.state = "in_parapheur"
+                session.add(dossier)
+                for step in session.exec(select(EngineStep).where(EngineStep.dossier_id == dossier.id)):
+                    session.delete(step)
 
     def folder(self, dossier_id: str) -> Folder:
         """The folder of a dossier."""

@@ -28,6 +28,7 @@ from core.organisations import Organisation
 from core.platform import Platform
 from core.principal import PLATFORM
 from flows.engine.work import KeptFile
+from flows.parapheur.signing import admit, settle
 from signing.sittings import items as work
 from signing.sittings import sittings
 from signing.sittings.items import Answer, Reception, ToSign
@@ -187,7 +188,11 @@ def opened(platform: Parts, header: Annotated[str | None, Depends(_shown_ticket)
     responses={202: {"model": Progress, "description": "Preparation goes on: send the same again."}},
 )
 def certificate(platform: Parts, sitting: Seated, body: Certificate, response: Response) -> Preparation | Progress:
-    """Bind the certificate to the session, once, and prepare the documents for it, some seconds at a time."""
+    """Bind the certificate to the session, once, and prepare the documents for it, some seconds at a time.
+
+    In a session of the parapheur, it must be the certificate of the person who signs, of an authority that is trusted here.
+    """
+    admit(platform, sitting.id, _octets(body.certificate), [_octets(one) for one in body.chain])
     bound = sittings.bind(platform.database, sitting.id, _octets(body.certificate), [_octets(one) for one in body.chain])
     left = work.prepare(platform, bound, _PREPARES_FOR)
     found = work.to_sign(platform.database, sitting.id)
@@ -210,6 +215,7 @@ def values(platform: Parts, sitting: Seated, body: Values) -> Answers:
     """Take values in and complete the documents that have all of theirs; a repeat is answered the same."""
     given = [work.Value(one.id, one.identifier, _octets(one.value)) for one in body.values]
     answers = work.accept(platform, sitting, given, _timestamps(platform), _COMPLETES_FOR)
+    settle(platform, sitting.id)
     return Answers(items=[AnswerShape.of(answer) for answer in answers])
 
 
@@ -219,12 +225,14 @@ def close(platform: Parts, sitting: Seated) -> None:
     if sitting.state == SittingState.CLAIMED.value:
         work.finish(platform, sitting, _timestamps(platform), _COMPLETES_FOR)
     sittings.close(platform.database, sitting.id)
+    settle(platform, sitting.id)
 
 
 @router.post("/abandon", summary="Give the session up", status_code=204)
 def abandon(platform: Parts, sitting: Seated, body: Abandonment) -> None:
     """Give the session up; documents already signed stay so, the others stay as they came."""
     sittings.abandon(platform.database, sitting.id, body.reason)
+    settle(platform, sitting.id)
 
 
 def _octets(text: str) -> bytes:

@@ -16,9 +16,22 @@ from core.platform import Platform
 from core.principal import Principal
 from flows.engine.intake import Received
 from flows.helios.flow import HELIOS
+from flows.registry import FIELDS
 
 router = APIRouter(prefix="/v1", tags=["Dossiers"])
-_FIELDS = frozenset({"flow", "organisation"})
+_SAID: frozenset[str] = frozenset().union(*FIELDS.values())
+_FIELDS = frozenset({"flow", "organisation"}) | _SAID
+_DOCUMENT_FIELDS = {
+    "desk": "short name of the desk that sends (needed)",
+    "title": "what people read; the name of the file when absent",
+    "type": "name of the type",
+    "subtype": "name of the subtype",
+    "metadata": "a JSON object of texts",
+    "due": "day by which it should be through, YYYY-MM-DD",
+    "visibility": "confidential or public",
+    "external_id": "what the software knows it by; unique",
+    "start": "false to keep it as a draft",
+}
 _RAW = "application/xml"
 _BODY: dict[str, Any] = {
     "required": True,
@@ -32,6 +45,10 @@ _BODY: dict[str, Any] = {
                     "organisation": {
                         "type": "string",
                         "description": "SIREN or SIRET; before the document; that of the token when absent.",
+                    },
+                    **{
+                        name: {"type": "string", "description": f"Of the flow document: {words}; before the document."}
+                        for name, words in _DOCUMENT_FIELDS.items()
                     },
                     "document": {"type": "string", "format": "binary", "description": "The document: the last part."},
                 },
@@ -94,4 +111,5 @@ def _reader(
 
 
 def _destination(platform: Platform, caller: Principal, given: dict[str, str | None]) -> Destination:
-    return Destination(given["flow"] or HELIOS.name, given["organisation"] or own_organisation(platform, caller).id)
+    said = {name: value for name, value in given.items() if name in _SAID and value is not None}
+    return Destination(given["flow"] or HELIOS.name, given["organisation"] or own_organisation(platform, caller).id, said)

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 
 from api import words
+from api.web.navigation import entries
 from api.web.visitor import Visitor
 from core.messages import current_locale
 from core.principal import Right
@@ -20,7 +21,7 @@ _STATIC = Path(__file__).parent / "static"
 _templates = Environment(
     loader=FileSystemLoader(_API), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
-_templates.globals |= {"t": words.messages, "label": words.label, "told": words.told}
+_templates.globals |= {"label": words.label, "told": words.told}
 _templates.filters |= {
     "moment": words.moment,
     "euros": words.euros,
@@ -34,12 +35,13 @@ _templates.filters |= {
 def render(request: Request, template: str, *, visitor: Visitor | None = None, status: int = 200, **context: Any) -> HTMLResponse:
     """Return a page; ``template`` is a path below ``api/``, ``visitor`` whoever is signed in."""
     shown = _templates.get_template(template).render(
+        t=words.of_page(template),
+        asset=_versioned,
         lang=current_locale(),
         visitor=visitor,
-        may_deposit=visitor is not None and any(Right.DEPOSIT in rights for rights in visitor.principal.grants.values()),
+        may_deposit=visitor is not None and bool(visitor.where(Right.DEPOSIT)),
+        navigation=entries(visitor, request.url.path),
         path=request.url.path,
-        style=_versioned("tabellion.css"),
-        script=_versioned("vendor/htmx.min.js"),
         **context,
     )
     return HTMLResponse(shown, status_code=status)

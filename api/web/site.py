@@ -2,21 +2,53 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse
 
+from api.web.absences import page as absences
+from api.web.circuits import page as circuits
 from api.web.deposit import page as deposit
+from api.web.desks import page as desks
+from api.web.docket import page as docket
 from api.web.dossier import page as dossier
 from api.web.dossiers import page as dossiers
+from api.web.draft import page as draft
+from api.web.folder import routes as folder
+from api.web.navigation import home_of
+from api.web.people import invitation
+from api.web.people import page as people
+from api.web.pes import page as pes
+from api.web.preferences import page as preferences
+from api.web.profile import page as profile
 from api.web.record import page as record
+from api.web.setup import page as setup
 from api.web.sign_in import page as sign_in
+from api.web.signing import page as signing
+from api.web.trays import batch
+from api.web.trays import page as trays
+from api.web.types import page as types
+from api.web.viewer import page as viewer
+from api.web.visitor import SignedIn, allowed
+from core.principal import Right
 
 router = APIRouter(include_in_schema=False)
-for page in (sign_in, dossiers, dossier, record, deposit):
-    router.include_router(page.router)
+_PARTS: tuple[tuple[tuple[ModuleType, ...], tuple[Right, ...]], ...] = (
+    ((sign_in, invitation, profile, absences, preferences), ()),
+    ((dossiers, dossier, viewer, pes, record), (Right.READ,)),
+    ((deposit, draft), (Right.DEPOSIT,)),
+    ((signing,), (Right.ACT,)),
+    ((trays, batch), (Right.ACT, Right.DEPOSIT)),
+    ((folder, docket), (Right.ACT, Right.DEPOSIT, Right.READ, Right.ADMINISTER)),
+    ((people, desks, types, circuits, setup), (Right.ADMINISTER,)),
+)
+for pages, rights in _PARTS:
+    for page in pages:
+        router.include_router(page.router, dependencies=[allowed(*rights)] if rights else None)
 
 
 @router.get("/")
-def home() -> RedirectResponse:
-    """Go to the list."""
-    return RedirectResponse("/dossiers", status_code=303)
+def home(visitor: SignedIn) -> RedirectResponse:
+    """Go to the page on which the visitor's day begins."""
+    return RedirectResponse(home_of(visitor), status_code=303)

@@ -154,6 +154,8 @@ class _Reader:
         if field.kind is Document:
             return self._document(field, element)
         if is_dataclass(field.kind):
+            if field.optional and not len(element) and not (element.text or "").strip():
+                return None  # some clients write an empty element for nothing
             return self._build(field.kind, element, strict=strict)
         return self._simple(field, element)
 
@@ -171,7 +173,8 @@ class _Reader:
             raise _wrong(element, field.kind.__name__) from error
 
     def _document(self, field: Field, element: etree._Element) -> Document | None:
-        media = (element.get(_MEDIA) or "").strip()
+        # Clients written in PHP give the attribute no namespace unless a description asks for one.
+        media = (element.get(_MEDIA) or element.get("contentType") or "").strip()
         path = self.folder / new_id()
         included = [child for child in element.iterchildren("*") if child.tag == _XOP]
         if included:

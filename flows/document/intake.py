@@ -78,7 +78,8 @@ def submit(platform: Platform, principal: Principal, submission: Submission) -> 
         submission.idempotency_key,
         {"starts": submission.starts},
         tuple(_kept(one) for one in submission.documents if one is not first),
-        partial(_folder, principal, submission, emitter.id),
+        confidential=submission.visibility is Visibility.CONFIDENTIAL,
+        apply=partial(_folder, principal, submission, emitter.id),
     )
     return receive(platform.database, DOCUMENT, principal, deposit)
 

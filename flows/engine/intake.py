@@ -35,6 +35,7 @@ class Deposit:
         reference: what the flow knows the document by; None when it could not be read.
         idempotency_key: the depositor's key, bound to this very content.
         others: the documents that come with it.
+        confidential: see ``models.Dossier``.
         apply: further writes to make in the transaction that makes the dossier; given the session and the dossier.
     """
 
@@ -45,6 +46,7 @@ class Deposit:
     idempotency_key: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     others: tuple[KeptFile, ...] = ()
+    confidential: bool = False
     apply: Callable[[ScopedSession, Dossier], None] | None = None
 
 
@@ -110,6 +112,7 @@ def _insert(session: ScopedSession, flow: Flow, principal: Principal, deposit: D
         reference=deposit.reference,
         idempotency_key=deposit.idempotency_key,
         facts=dict(deposit.facts),
+        confidential=deposit.confidential,
     )
     session.add(dossier)
     session.flush()

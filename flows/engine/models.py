@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, Integer
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer
 from sqlmodel import Field, SQLModel
 
 from core import clock
@@ -25,6 +25,7 @@ class Dossier(Owned, table=True):
         idempotency_key: the key that the depositor gave.
         facts: what the flow knows of it; JSON without floats.
         problems: the problems of a refusal, as in ``check --json``.
+        confidential: people see it where they have to do with it only, not among the dossiers of the organisation.
     """
 
     __table_args__ = (
@@ -46,6 +47,7 @@ class Dossier(Owned, table=True):
     idempotency_key: str | None = Field(default=None, max_length=200)
     facts: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JsonValue, nullable=False))
     problems: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JsonValue, nullable=False))
+    confidential: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default="0"))
     created: datetime = Field(default_factory=clock.now, sa_column=Column(UtcDateTime, nullable=False))
 
 

@@ -1,7 +1,8 @@
 """Reading dossiers for whoever looks at them: lists in keyset pages, one dossier, its files, its timeline.
 
-What is seen is what the principal may *read*: the session narrows to the organisations in which that right is held. Nothing
-here knows HTTP, and nothing here writes.
+What is seen is what the principal may *read*: the session narrows to the organisations in which that right is held. A
+confidential dossier is seen by software, which sent it, and by those who operate its organisation; other people meet it where
+they have to do with it. Nothing here knows HTTP, and nothing here writes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import func, literal, tuple_
+from sqlalchemy import func, literal, true, tuple_
 from sqlmodel import col, or_, select
 
 from core import clock
@@ -135,7 +136,7 @@ def organisations(session: ScopedSession) -> list[Organisation]:
 
 def page(session: ScopedSession, wanted: Wanted, limit: int, after: Place | None = None, before: Place | None = None) -> Page:
     """Return a page of the list, newest first; ``before`` counts only when ``after`` is not given."""
-    conditions = _conditions(wanted)
+    conditions = [_open_to(session.principal), *_conditions(wanted)]
     backwards = after is None and before is not None
     newest_first = (col(Dossier.created).desc(), col(Dossier.id).desc())
     oldest_first = (col(Dossier.created), col(Dossier.id))
@@ -163,7 +164,7 @@ def page(session: ScopedSession, wanted: Wanted, limit: int, after: Place | None
 
 def parked_count(session: ScopedSession) -> int:
     """Return how many dossiers wait for an operator, counted up to the bound of every total."""
-    return min(_count(session, _conditions(Wanted(parked=True))), COUNTED_UP_TO)
+    return min(_count(session, [_open_to(session.principal), *_conditions(Wanted(parked=True))]), COUNTED_UP_TO)
 
 
 def seen(session: ScopedSession, dossier_id: str) -> Seen:
@@ -172,7 +173,7 @@ def seen(session: ScopedSession, dossier_id: str) -> Seen:
     Raises:
         NotFound: there is none of that identifier, or the session does not see it.
     """
-    dossier = session.exec(select(Dossier).where(Dossier.id == dossier_id)).first()
+    dossier = session.exec(select(Dossier).where(Dossier.id == dossier_id, _open_to(session.principal))).first()
     if dossier is None:
         raise NotFound(_messages("dossier.unseen"))
     files = session.exec(
@@ -189,7 +190,8 @@ def file_of(session: ScopedSession, dossier_id: str, file_id: str) -> DossierFil
     Raises:
         NotFound: the dossier has no such file, or the session does not see it.
     """
-    found = session.exec(select(DossierFile).where(DossierFile.id == file_id, DossierFile.dossier_id == dossier_id)).first()
+    own = select(DossierFile).where(DossierFile.id == file_id, DossierFile.dossier_id == dossier_id)
+    found = session.exec(own.join(Dossier).where(_open_to(session.principal))).first()
     if found is None:
         raise NotFound(_messages("file.unseen"))
     return found
@@ -210,6 +212,14 @@ def _count(session: ScopedSession, conditions: Sequence[Any]) -> int:
     # Bounded: to count a million rows for a figure that nobody reads would cost more than the page.
     counted = select(Dossier.id).where(*conditions).limit(COUNTED_UP_TO + 1).subquery()
     return int(session.exec(select(func.count()).select_from(counted)).one())
+
+
+def _open_to(principal: Principal) -> Any:
+    """Return the condition under which a dossier is seen by whoever may read the dossiers of its organisation."""
+    if principal.everywhere or not principal.actor.startswith("person:"):
+        return true()
+    operated = [organisation for organisation in principal.organisations if principal.may(Right.OPERATE, organisation)]
+    return or_(col(Dossier.confidential).is_(False), col(Dossier.organisation_id).in_(operated))
 
 
 def _conditions(wanted: Wanted) -> list[Any]:

@@ -19,6 +19,7 @@ from core.errors import Conflict
 from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import Principal
+from flows.document.flow import DOCUMENT
 from flows.engine import transitions
 from flows.engine.models import Dossier
 from flows.engine.table import On
@@ -26,7 +27,7 @@ from flows.engine.work import Advance
 from flows.parapheur.files import files_of, told
 from flows.registry import flow_named
 from signing.parapheur import folders
-from signing.parapheur.models import FolderState
+from signing.parapheur.models import FolderState, Visibility
 from signing.parapheur.progress import Standing
 
 _messages = Catalogue("flows.parapheur")
@@ -60,9 +61,13 @@ def conclude(session: Session, standing: Standing, actor: str) -> None:
     flow = flow_named(dossier.flow)
     if isinstance(flow.rows[dossier.state], On) and standing.state in _NOT_MEANWHILE:
         raise Conflict(_messages("conclude.busy"))
+    folder = folders.folder_of(session, standing.folder_id)
+    if flow is DOCUMENT:  # a draft may have changed its mind
+        dossier.confidential = folder.visibility == Visibility.CONFIDENTIAL.value
+        session.add(dossier)
+        session.flush()
     if event is None:
         return
-    folder = folders.folder_of(session, standing.folder_id)
     completed = event == "completed"
     heard = transitions.signal(
         session,

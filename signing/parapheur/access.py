@@ -69,7 +69,8 @@ def seen(session: Session, principal: Principal, folder_id: str) -> Seen:
         raise NotFound(_messages("folder.unknown"))
     emitter = session.get(Desk, folder.emitter_id)
     emits = emitter is not None and emitter.may_create and emitter.id in desks.held
-    hands = _hands(session, desks, tasks, type_id, folder.subtype_id)
+    acts = principal.may(Right.ACT, folder.organisation_id)
+    hands = _hands(session, desks, tasks, type_id, folder.subtype_id) if acts else {}
     return Seen(folder, tasks, desks, frozenset(at), hands, emits, administers)
 
 

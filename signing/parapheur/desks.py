@@ -15,7 +15,7 @@ from core.errors import Conflict, Forbidden, NotFound, UsageError
 from core.messages import Catalogue
 from core.organisations import Organisation, OrganisationKind
 from core.people import Membership, Person
-from core.principal import Principal
+from core.principal import Principal, Right
 from signing.parapheur.models import Capacity, Circuit, Delegation, Desk, Folder, FolderState, Seat, Subtype, Task, TaskState
 
 _messages = Catalogue("signing.parapheur")
@@ -111,12 +111,13 @@ def hand_for(session: Session, principal: Principal, desk_id: str, subtype_id: s
     """Return by which right a person acts on what lies at a desk.
 
     Raises:
-        Forbidden: they neither hold the desk nor stand in for it, or the desk may not act.
+        Forbidden: they neither hold the desk nor stand in for it, the desk may not act, or their roles do not let them act.
     """
     found = around(session, person_of(principal))
     desk = session.get(Desk, desk_id)
     if desk is None or not desk.may_act:
         raise Forbidden(_messages("desk.may_not_act"))
+    principal.require(Right.ACT, desk.organisation_id)
     subtype = session.get(Subtype, subtype_id) if subtype_id else None
     hand = hand_at(found, desk, subtype.type_id if subtype else None, subtype_id)
     if hand is None:

@@ -10,6 +10,7 @@ from core.messages import Catalogue
 from core.principal import Principal
 from signing.parapheur import typology
 from signing.parapheur.desks import hand_for, holders
+from signing.parapheur.emitting import emitter_hand
 from signing.parapheur.folders import locked
 from signing.parapheur.history import events_of, tell
 from signing.parapheur.models import Folder, FolderDocument, FolderReading, FolderState, Task, TaskState
@@ -31,8 +32,9 @@ def undo(session: Session, principal: Principal, folder_id: str) -> Standing:
     folder = locked(session, folder_id)
     if folder.last_desk_id is None or not _untouched(session, folder):
         raise Conflict(_messages("undo.late"))
-    hand = hand_for(session, principal, folder.last_desk_id, folder.subtype_id)
     done = _last_done(session, folder)
+    own = emitter_hand(session, principal, folder.emitter_id) if done is None else None
+    hand = own or hand_for(session, principal, folder.last_desk_id, folder.subtype_id)
     tasks = tasks_of(session, folder.id)
     for one in tasks:
         if one.rank == folder.rank and one.state == TaskState.OPEN.value:

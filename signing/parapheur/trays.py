@@ -202,9 +202,15 @@ def count(session: Session, desks: Around, tray: Tray, wanted: Wanted | None = N
 
 
 def _counted(session: Session, tray: Tray, wanted: Wanted, conditions: Sequence[ColumnElement[bool]]) -> Count:
+    return _bounded(session.execute(_number(tray, wanted, conditions)).scalar_one())
+
+
+def _number(tray: Tray, wanted: Wanted, conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
     identifier = Task.id if tray in _OF_TASKS else Folder.id
-    rows = _first(select_rows(col(identifier)), tray, wanted, conditions)
-    number = session.execute(select_rows(func.count()).select_from(rows)).scalar_one()
+    return select_rows(func.count()).select_from(_first(select_rows(col(identifier)), tray, wanted, conditions))
+
+
+def _bounded(number: int) -> Count:
     return Count(min(number, COUNTED_UP_TO), number <= COUNTED_UP_TO)
 
 
@@ -235,9 +241,13 @@ def at_present(session: Session, folder_ids: Sequence[str]) -> dict[str, list[st
     return found
 
 
-def counts(session: Session, desks: Around) -> dict[Tray, Count]:
-    """Return how much lies in each tray."""
-    return {tray: count(session, desks, tray) for tray in Tray}
+def counts(session: Session, desks: Around, wanted: Wanted | None = None) -> dict[Tray, Count]:
+    """Return how much lies in each tray, asked all at once."""
+    wanted = wanted or Wanted()
+    asked = [tray for tray in Tray if tray is not Tray.DELEGATED or desks.stands_in]
+    columns = [_number(tray, wanted, _within(desks, tray, wanted)).scalar_subquery().label(tray.name) for tray in asked]
+    row = session.execute(select_rows(*columns)).one()
+    return dict.fromkeys(Tray, Count(0, exact=True)) | {tray: _bounded(getattr(row, tray.name)) for tray in asked}
 
 
 def _newest_first(tray: Tray) -> bool:

@@ -136,6 +136,7 @@ def _context(visitor: Visitor, followed: Followed) -> dict[str, Any]:
         "dossier": dossier,
         "organisation": seen.organisation,
         "files": seen.files,
+        "readable": any(kept.role == "pes" for kept in seen.files),
         "problems": seen.problems[:_PROBLEMS],
         "problem_count": len(seen.problems),
         "objections": objections(dossier.facts)[:_PROBLEMS],
@@ -146,8 +147,15 @@ def _context(visitor: Visitor, followed: Followed) -> dict[str, Any]:
         "failed": isinstance(row, End) and not row.good,
         "may_resume": dossier.parked is not None and visitor.principal.may(Right.OPERATE, dossier.organisation_id),
         "facts": _plain_facts(dossier),
+        "outside": _outside(dossier),
         "bordereaux": dossier.facts.get("bordereaux", ()),
     }
+
+
+def _outside(dossier: Dossier) -> dict[str, str] | None:
+    """Return where a dossier stands in a parapheur outside; None when it goes through none."""
+    told = dossier.facts.get("parapheur", {})
+    return {"id": "", "reason": "", **told} if "external" in told else None
 
 
 def _plain_facts(dossier: Dossier) -> dict[str, str]:

@@ -87,7 +87,6 @@ def add(request: Request, platform: Parts, visitor: Administers, fields: Fields)
 
 
 router.include_router(roles.router)
-router.include_router(invitation.router)
 
 
 @router.get(f"{_PATH}/{{person_id}}")

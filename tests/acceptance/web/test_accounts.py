@@ -33,7 +33,7 @@ def mayor(site: Site) -> Iterator[Person]:
     yield person
 
 
-def enter(page: Page, person: Person, then: str = "**/dossiers") -> None:
+def enter(page: Page, person: Person, then: str = "**/parapheur") -> None:
     page.goto("/connexion")
     page.get_by_label("Adresse électronique").fill(person.email)
     page.get_by_label("Mot de passe").fill(PASSWORD)

@@ -48,7 +48,7 @@ def test_the_door_leads_nowhere_else(service: Service, suite: str) -> None:
     with service.client() as client:
         csrf = token_in(client.get("/connexion").text)
         form = {"csrf": csrf, "suite": suite, "email": service.mairie.email, "password": PASSWORD}
-        assert client.post("/connexion", data=form).headers["location"] == "/dossiers"
+        assert client.post("/connexion", data=form).headers["location"] == "/"
 
 
 def test_a_wrong_password_and_an_unknown_address_are_answered_alike(service: Service) -> None:

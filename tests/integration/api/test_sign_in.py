@@ -157,7 +157,7 @@ def test_a_page_asked_for_after_the_end_of_a_session_leads_to_the_door_which_say
     "suite", ["//ailleurs.example", "https://ailleurs.example", "/\\ailleurs", "/dossiers\n", "javascript:x"]
 )
 def test_nobody_is_sent_elsewhere_after_the_door(browser: httpx.Client, person: Person, suite: str) -> None:
-    assert enter(browser, person, suite=suite).headers["location"] == "/dossiers"
+    assert enter(browser, person, suite=suite).headers["location"] == "/"
 
 
 def test_asking_how_long_is_left_and_the_news_of_a_page_keep_no_session_open_and_staying_does(

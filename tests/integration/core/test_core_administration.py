@@ -48,13 +48,13 @@ def administrator(tree: Tree, *rights: Right, where: str = "") -> Principal:
     return Principal("person:admin", dict.fromkeys(there, frozenset({Right.ADMINISTER, *rights})))
 
 
-def test_an_administrator_invites_with_the_rights_that_they_hold_and_no_other(database: Database, tree: Tree) -> None:
+def test_an_administrator_invites_where_they_administer_and_gives_no_exploitation(database: Database, tree: Tree) -> None:
     mayor = administrator(tree, Right.READ)
     with database.writing(PLATFORM) as session:
         invited, secret = administration.invite(session, mayor, tree.mairie, " Nina@Valmorin.example ", "Nina", "archiviste")
         assert invited.email == "nina@valmorin.example"
         assert invitations.invited(session, secret).id == invited.id
-        for organisation, role in ((tree.mairie, "signataire"), (tree.other, "archiviste"), (tree.root, "archiviste")):
+        for organisation, role in ((tree.other, "archiviste"), (tree.root, "archiviste"), (tree.root, "exploitant")):
             with pytest.raises(Forbidden):
                 administration.invite(session, mayor, organisation, "x@valmorin.example", "X", role)
         assert people.with_address(session, "x@valmorin.example") is None
@@ -161,9 +161,9 @@ def test_a_role_that_is_held_is_not_deleted_and_one_that_is_not_is(database: Dat
     with database.writing(PLATFORM) as session:
         role = administration.define_role(session, mayor, tree.mairie, "lecteur", {Right.READ})
         with pytest.raises(Forbidden):
-            administration.define_role(session, mayor, tree.mairie, "signataire bis", {Right.ACT})
+            administration.define_role(session, mayor, tree.mairie, "exploitant bis", {Right.OPERATE})
         with pytest.raises(Forbidden):
-            administration.change_role(session, mayor, role, {Right.READ, Right.DEPOSIT})
+            administration.change_role(session, mayor, role, {Right.READ, Right.OPERATE})
         held = people.grant_role(session, person, tree.service, "lecteur")
         session.flush()
         with pytest.raises(Conflict, match="1 personne"):

@@ -1,0 +1,1 @@
+"""Circuits: their steps, their versions, a drawing in words; the seal of the server."""

@@ -1,0 +1,1 @@
+"""Bureaux: their tree, who sits at them, what they may do."""

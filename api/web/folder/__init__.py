@@ -1,0 +1,1 @@
+"""A folder of the signing book: the document beside the decision."""

@@ -1,0 +1,1 @@
+"""Signing: what will be signed, with which key, and how far it is."""

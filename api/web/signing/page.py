@@ -1,0 +1,204 @@
+"""A signing session: it lists what will be signed, opens the agent or the remote service, and tells how far it is.
+
+Everything the person says goes in when it opens. The page may be left and come back to; what was signed stays signed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from anyio import to_thread
+from fastapi import APIRouter, Path
+from sqlmodel import Session, col, select
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from api.runtime import timestamps
+from api.web.pages import render
+from api.web.visitor import Parts, SignedIn, Visitor
+from core.errors import Conflict, Forbidden, Misconfigured, NeedsOperator, Unavailable, UsageError
+from core.messages import Catalogue
+from core.platform import Platform
+from core.principal import PLATFORM
+from flows.parapheur.remote import service_of, sign_remotely
+from flows.parapheur.signing import settle
+from signing.parapheur import signatures
+from signing.parapheur.history import Said
+from signing.parapheur.models import Folder, FolderSigning, SignatoryProfile, Task, TaskState
+from signing.sittings import sittings
+from signing.sittings.models import ItemState, SittingState
+from signing.sittings.sittings import Outcome
+from signing.timestamp.client import TimestampClient
+
+router = APIRouter()
+_messages = Catalogue("api.web.signing")
+Identifier = Annotated[str, Path(pattern="^[0-9A-Z]{26}$")]
+_NO_MORE = 286  # htmx: take this answer, and stop asking
+_MOST_FIELDS = 1200
+_OVER = {SittingState.CLOSED, SittingState.ABANDONED, SittingState.EXPIRED}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A folder of the session.
+
+    Attributes:
+        state: ``waiting``, ``signed``, ``done`` once its task is closed, ``refused``.
+        detail: why it was refused.
+    """
+
+    task_id: str
+    folder_id: str
+    title: str
+    documents: int
+    state: str
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a session is: its folders, and what is left to sign."""
+
+    signing: FolderSigning
+    outcome: Outcome
+    items: tuple[Item, ...]
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more comes."""
+        return self.outcome.state in _OVER
+
+    @property
+    def signed(self) -> int:
+        """How many documents are signed."""
+        return sum(item.state is ItemState.SIGNED for item in self.outcome.items)
+
+    @property
+    def step(self) -> str:
+        """The step under way: ``prepare``, ``sign``, ``done``, ``stopped``."""
+        if self.over:
+            return "done" if all(item.state == "done" for item in self.items) else "stopped"
+        return "prepare" if self.outcome.state is SittingState.OPEN or self.signing.remote else "sign"
+
+    @property
+    def left(self) -> tuple[Item, ...]:
+        """The folders that still wait for their signature."""
+        return tuple(item for item in self.items if item.state != "done")
+
+
+@router.post("/parapheur/seances")
+async def opened(request: Request, platform: Parts, visitor: SignedIn) -> Response:
+    """Open a session over the chosen tasks, and go to its page."""
+    form = await request.form(max_files=0, max_fields=_MOST_FIELDS)
+    said = {name: value for name, value in form.items() if isinstance(value, str) and "\x00" not in value}
+    visitor.check(said.get("csrf"))
+    tasks = [value for value in form.getlist("tache") if isinstance(value, str)]
+    fields = {name.removeprefix("champ."): value for name, value in said.items() if name.startswith("champ.")}
+    words = Said(said.get("note", ""), said.get("note_privee", ""), fields)
+    try:
+        passed = signatures.open_signing(platform, visitor.principal, tasks, words)
+    except (UsageError, Conflict, Forbidden) as error:
+        return _refused(request, visitor, str(error))
+    return RedirectResponse(f"/parapheur/seances/{passed.sitting_id}", status_code=303)
+
+
+def _refused(request: Request, visitor: Visitor, reason: str) -> HTMLResponse:
+    return render(request, "web/signing/refused.html", visitor=visitor, status=409, reason=reason)
+
+
+@router.get("/parapheur/seances/{sitting_id}")
+def shown(request: Request, platform: Parts, visitor: SignedIn, sitting_id: Identifier) -> HTMLResponse:
+    """Show a session of one's own."""
+    return _page(request, platform, visitor, sitting_id)
+
+
+@router.get("/parapheur/seances/{sitting_id}/etat")
+def progress(request: Request, platform: Parts, visitor: SignedIn, sitting_id: Identifier) -> HTMLResponse:
+    """Return the part of the page that follows the work."""
+    found = _progress(platform, visitor, sitting_id)
+    status = _NO_MORE if found.over else 200
+    context = _context(request, platform, found)
+    return render(request, "web/signing/progress.html", visitor=visitor, status=status, **context)
+
+
+@router.post("/parapheur/seances/{sitting_id}/a-distance")
+async def remote(request: Request, platform: Parts, visitor: SignedIn, sitting_id: Identifier) -> Response:
+    """Sign with the key that a remote service holds; the PIN and the code serve for this batch and are not kept."""
+    form = await request.form(max_files=0, max_fields=10)
+    said = {name: value for name, value in form.items() if isinstance(value, str)}
+    visitor.check(said.get("csrf"))
+    proofs = {name: said[field][:100] for name, field in (("PIN", "pin"), ("OTP", "code")) if said.get(field)}
+    try:
+        await to_thread.run_sync(sign_remotely, platform, visitor.principal, sitting_id, proofs, _timestamps(platform))
+    except (UsageError, Conflict, Forbidden, NeedsOperator, Unavailable) as error:
+        return _page(request, platform, visitor, sitting_id, trouble=str(error), status=409)
+    return RedirectResponse(f"/parapheur/seances/{sitting_id}", status_code=303)
+
+
+@router.post("/parapheur/seances/{sitting_id}/annuler")
+async def cancelled(request: Request, platform: Parts, visitor: SignedIn, sitting_id: Identifier) -> Response:
+    """Give a session up; what was signed stays signed."""
+    form = await request.form(max_files=0, max_fields=10)
+    visitor.check(str(form.get("csrf", "")))
+    with platform.database.reading(visitor.principal) as session:
+        signing = signatures.own_signing(session, visitor.principal, sitting_id)
+    if not _progress(platform, visitor, sitting_id).over:
+        sittings.call_off(platform.database, signing.sitting_id, _messages("cancelled"))
+        settle(platform, sitting_id)
+    return RedirectResponse(f"/parapheur/seances/{sitting_id}", status_code=303)
+
+
+def _page(
+    request: Request, platform: Platform, visitor: Visitor, sitting_id: str, *, trouble: str = "", status: int = 200
+) -> HTMLResponse:
+    found = _progress(platform, visitor, sitting_id)
+    context = _context(request, platform, found)
+    return render(request, "web/signing/signing.html", visitor=visitor, status=status, trouble=trouble, **context)
+
+
+def _progress(platform: Platform, visitor: Visitor, sitting_id: str) -> Progress:
+    settle(platform, sitting_id)
+    with platform.database.reading(visitor.principal) as session:
+        signing = signatures.own_signing(session, visitor.principal, sitting_id)
+        outcome = sittings.outcome(session, sitting_id)
+        return Progress(signing, outcome, _items(session, signing, outcome))
+
+
+def _items(session: Session, signing: FolderSigning, outcome: Outcome) -> tuple[Item, ...]:
+    by_task = defaultdict(list)
+    for one in outcome.items:
+        by_task[(one.reference or "").partition("/")[0]].append(one)
+    rows = session.exec(select(Task, Folder).join(Folder).where(col(Task.id).in_(signing.task_ids))).all()
+    found = {}
+    for task, folder in rows:
+        documents = by_task[task.id]
+        refused = next((one.detail for one in documents if one.state is ItemState.REFUSED), None)
+        signed = bool(documents) and all(one.state is ItemState.SIGNED for one in documents)
+        done = task.state == TaskState.DONE.value and signed
+        state = "done" if done else "refused" if refused else "signed" if signed else "waiting"
+        found[task.id] = Item(task.id, folder.id, folder.title, len(documents), state, refused)
+    return tuple(found[task_id] for task_id in signing.task_ids if task_id in found)
+
+
+def _context(request: Request, platform: Platform, found: Progress) -> dict[str, Any]:
+    ticket = signatures.ticket_of(platform, found.signing)
+    address = urlsplit(platform.settings.public_url or str(request.base_url))
+    with platform.database.reading(PLATFORM) as session:
+        profile = session.get(SignatoryProfile, found.signing.person_id)
+        service = service_of(session, platform, found.signing.organisation_id)
+    return {
+        "progress": found,
+        "total": len(found.outcome.items),
+        "link": f"tabellion-agent://{address.netloc}/?ticket={ticket}" if ticket else None,
+        "remote": service is not None and profile is not None and bool(profile.remote_key),
+    }
+
+
+def _timestamps(platform: Platform) -> TimestampClient | None:
+    try:
+        return timestamps(platform)
+    except Misconfigured:
+        return None

@@ -1,0 +1,1 @@
+"""Types and subtypes, their decision tables, their metadata; where the PES go."""

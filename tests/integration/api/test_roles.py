@@ -1,0 +1,127 @@
+"""Who may do what: every route of the site is walked by each role; without the right there is neither page, button nor deed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi.routing import iter_route_contexts
+
+from api.app import create_app
+from core.people import add_person, grant_role
+from core.principal import PLATFORM, Right
+from core.roles import BUILT_IN
+from core.s3_server import S3Server
+from core.tokens import issue_token
+from tests.integration.api.service import PASSWORD, Service, web_service
+from tests.office import Office
+
+ROLES = {name: rights for name, rights in BUILT_IN.items() if name != "exploitant"} | {"personne": frozenset[Right]()}
+# The right that a part of the site asks for; what is not named here is everybody's own.
+PARTS: tuple[tuple[str, tuple[Right, ...]], ...] = (
+    ("/administration", (Right.ADMINISTER,)),
+    ("/parapheur/brouillons/", (Right.DEPOSIT,)),
+    ("/parapheur/seances", (Right.ACT,)),
+    ("/parapheur/dossiers", (Right.ACT, Right.DEPOSIT, Right.READ, Right.ADMINISTER)),
+    ("/parapheur/taches", (Right.ACT, Right.DEPOSIT, Right.READ, Right.ADMINISTER)),
+    ("/parapheur", (Right.ACT, Right.DEPOSIT)),
+    ("/deposer", (Right.DEPOSIT,)),
+    ("/dossiers", (Right.READ,)),
+    ("/archives", (Right.READ,)),
+)
+LINKS: dict[str, tuple[Right, ...]] = {
+    "/parapheur": (Right.ACT, Right.DEPOSIT),
+    "/deposer": (Right.DEPOSIT,),
+    "/dossiers": (Right.READ,),
+    "/administration": (Right.ADMINISTER,),
+}
+NOBODYS = "0" * 26
+
+
+@pytest.fixture(scope="module")
+def site(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service with a signing book, and somebody of each role."""
+    with web_service(s3, tmp_path_factory.mktemp("roles")) as service:
+        Office.opened(service.platform, service.mairie.organisation)
+        with service.platform.database.writing(PLATFORM) as session:
+            for role, rights in ROLES.items():
+                person = add_person(session, f"{role}@roles.test", role.capitalize(), PASSWORD)
+                if rights:
+                    grant_role(session, person, service.mairie.organisation, role)
+        yield service
+
+
+@pytest.fixture(params=sorted(ROLES))
+def visitor(request: pytest.FixtureRequest, site: Service) -> Iterator[tuple[str, httpx.Client]]:
+    """Somebody of each role, signed in."""
+    role = str(request.param)
+    with site.client() as client:
+        csrf = client.get("/connexion").text.partition('name="csrf" value="')[2].partition('"')[0]
+        entered = client.post("/connexion", data={"csrf": csrf, "email": f"{role}@roles.test", "password": PASSWORD})
+        assert entered.status_code == 303
+        yield role, client
+
+
+def routes(service: Service) -> Iterator[tuple[str, str, str]]:
+    """Every route of the pages: method, template, an address with identifiers of nobody."""
+    for route in iter_route_contexts(create_app(service.platform).routes):
+        template = route.path or "/"
+        for method in sorted((route.methods or {"GET"}) - {"HEAD"}):
+            if not template.startswith(("/v1", "/static", "/health", "/metrics", "/ws-iparapheur", "/connexion", "/deconnexion")):
+                yield method, template, re.sub(r"{\w+}", NOBODYS, template)
+
+
+def asked(template: str) -> tuple[Right, ...]:
+    """Return the rights of which one opens a route; none for what is everybody's own."""
+    if template.startswith(("/parapheur/absences", "/parapheur/preferences")):  # the pages ask for a seat
+        return ()
+    return next((rights for part, rights in PARTS if template == part or template.startswith(f"{part.rstrip('/')}/")), ())
+
+
+def test_without_the_right_no_route_gives_a_page_or_does_anything(site: Service, visitor: tuple[str, httpx.Client]) -> None:
+    role, client = visitor
+    csrf = client.get("/compte").text.partition('name="csrf" value="')[2].partition('"')[0]
+    refused = 0
+    for method, template, path in routes(site):
+        rights = asked(template)
+        if not rights or set(rights) & ROLES[role]:
+            continue
+        answer = client.request(method, path, data={"csrf": csrf} if method == "POST" else None)
+        assert answer.status_code in {403, 404, 409, 413, 415, 422}, (role, method, template, answer.status_code)
+        refused += 1
+    assert refused or role == "tout"
+
+
+def test_a_link_leads_only_where_one_may_go(visitor: tuple[str, httpx.Client]) -> None:
+    role, client = visitor
+    shown = client.get("/compte").text
+    there = {address for address in LINKS if f'href="{address}"' in shown}
+    assert there == {address for address, rights in LINKS.items() if set(rights) & ROLES[role]}
+
+
+def test_with_the_right_the_first_page_of_each_part_is_there(visitor: tuple[str, httpx.Client]) -> None:
+    role, client = visitor
+    for address, rights in LINKS.items():
+        if set(rights) & ROLES[role]:
+            assert client.get(address, follow_redirects=True).status_code == 200, (role, address)
+    assert client.get("/", follow_redirects=True).status_code == 200
+
+
+@pytest.mark.parametrize("role", sorted(set(ROLES) - {"personne"}))
+def test_software_with_the_same_rights_neither_approves_nor_signs(site: Service, role: str) -> None:
+    with site.platform.database.writing(PLATFORM) as session:
+        token = issue_token(session, site.mairie.organisation, role, set(ROLES[role]))
+    with site.client(token) as client:
+        for deed in ("viser", "rejeter", "cacheter", "papier"):
+            assert client.post(f"/parapheur/taches/{NOBODYS}/{deed}").status_code in {303, 401, 403}
+        if Right.DEPOSIT not in ROLES[role]:
+            assert client.post("/v1/dossiers", content=b"<a/>", headers={"Content-Type": "application/xml"}).status_code == 403
+
+
+def test_the_walk_sees_the_whole_site(site: Service) -> None:
+    walked = {template for _, template, _ in routes(site) if asked(template)}
+    assert len(walked) > 100
+    assert Path("/parapheur/taches/{task_id}/viser").as_posix() in walked
