@@ -17,8 +17,8 @@ from signing.parapheur.mailing import dispatch_of
 from signing.parapheur.models import Task
 from tests.acceptance.web.conftest import WIDTHS, Opening, Site
 from tests.acceptance.web.test_accessibility import _SPACED, assert_fits, assert_sound
-from tests.acceptance.web.test_parapheur_pages import _SMALL
-from tests.acceptance.web.test_parapheur_pages import enter as sign_in
+from tests.acceptance.web.test_folder_journeys import _SMALL
+from tests.acceptance.web.test_folder_journeys import enter as sign_in
 from tests.integration.api import service as services
 from tests.integration.api.test_docket_pages import annex, with_dockets
 from tests.integration.api.test_mail_pages import add_mail, documents
