@@ -58,7 +58,7 @@ def reach(page: Page, where: str) -> None:
     """Go to a screen: an address, the first folder of a list, a folder by its name, or what a button or a link of it opens."""
     how, _, what = where.partition(":")
     if where.startswith("/"):
-        page.goto(where)
+        page.goto(where, wait_until="networkidle")
         return
     page.goto(what if how == "first" else f"/parapheur?q={what}" if how == "named" else "/parapheur")
     page.locator("table a").first.click()
@@ -66,7 +66,7 @@ def reach(page: Page, where: str) -> None:
         page.get_by_role("link", name=what).first.click()
     elif how == "press":
         page.get_by_role("button", name=what).first.click()
-    page.wait_for_load_state("load")
+    page.wait_for_load_state("networkidle")
 
 
 @pytest.mark.parametrize("width", [DESKTOP, PHONE])
