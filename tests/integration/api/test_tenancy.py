@@ -34,6 +34,8 @@ SECRET = "CONFIDENTIEL"
 # What no organisation owns: these answer alike to everyone.
 COMMON = {"/", "/connexion", "/v1/docs", "/v1/openapi.json", "/health/live", "/health/ready", "/metrics", "/static"}
 COMMON |= {"/invitation/{secret}", "/compte/session/avis", "/ws-iparapheur", "/ws-iparapheur-no-mtom"}
+# What a page wants to be told beside its path.
+_ASKED = {"{number}.webp": {"l": "150"}, "selection": {"geste": "viser"}}
 # What asks for more than there is here: evidence under a real head, a session of one's own, a screen of another step.
 _ELSEWHERE = ("/preuve", "/evidence", "/seances/{sitting_id}", "/seances/{sitting_id}/etat", "/pes/pj/{rank}/apercu")
 
@@ -52,7 +54,10 @@ def walks(platform: Platform, names: dict[str, str]) -> Iterator[Walk]:
         template = route.path or "/"
         for method in sorted((route.methods or {"GET"}) - {"HEAD"}):
             if template not in COMMON:
-                yield Walk(method, template, template.format(**names))
+                about_a_pes = (
+                    {"folder_id": names["flow_id"], "document_id": names["pes_id"]} if "{document_id}/pes" in template else {}
+                )
+                yield Walk(method, template, template.format(**{**names, **about_a_pes}))
 
 
 @pytest.fixture(scope="module")
@@ -125,10 +130,18 @@ def signing_book(service: Service, tenant: Tenant, secret: str) -> dict[str, str
         session.get_one(Folder, folder).author = "token:essai"  # software sees its own
     (task,) = office.tasks(dossier, "dgs")
     draft = office.folder(office.sends("complet", f"{secret} 2", starts=False)).id
+    flow = office.folder(office.sends("complet", f"{secret} 3")).id
+    blob = service.platform.objects.put(io.BytesIO(sample(service)))
+    with service.platform.database.writing(PLATFORM) as session:
+        session.get_one(Folder, flow).summary = {"document": "pes"}
+        (pes,) = folders.main_documents(session, flow)
+        pes.name, pes.media_type, pes.sha256, pes.size = "pes.xml", "application/xml", blob.sha256, blob.size
     return {
         "draft_id": draft,
+        "flow_id": flow,
         "folder_id": folder,
         "document_id": document.id,
+        "pes_id": pes.id,
         "task_id": task.id,
         "desk_id": office.desks["dgs"].id,
         "type_id": kind.type_id,
@@ -189,7 +202,7 @@ def test_the_same_walk_by_the_owner_finds_what_the_stranger_did_not(service: Ser
             if walk.template.startswith("/v1/agent/"):
                 assert owner.request(walk.method, walk.path).status_code in {401, 422}, walk
             elif walk.method == "GET" and not walk.template.endswith(_ELSEWHERE):
-                answer = owner.get(walk.path, params={"l": "150"} if walk.template.endswith(".webp") else None)
+                answer = owner.get(walk.path, params=_ASKED.get(walk.template.rpartition("/")[2]))
                 assert answer.status_code in {200, 286, 303}, (walk, answer.text)
 
 

@@ -18,7 +18,7 @@ from core.messages import speaking
 from core.migrations import upgrade
 from core.organisations import OrganisationKind, add_organisation
 from core.people import add_person
-from core.principal import PLATFORM, Principal
+from core.principal import PLATFORM, Principal, Right
 from signing.docket.checking import Checked
 from signing.docket.content import Docket, Field, Who, content_of
 from signing.docket.forms import html, pdf
@@ -89,7 +89,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Hall]:
             ("adjoint", "Adjointe aux finances", "Andrée Specimen"),
         ):
             person = add_person(session, f"{short}@valmorin.test", name, "encre et papier")
-            people[short] = Principal(f"person:{person.id}", {}, name=name)
+            people[short] = Principal(f"person:{person.id}", {town.id: frozenset({Right.ACT})}, name=name)
             places[short] = desks.add_desk(session, town.id, desk, short)
             desks.seat(session, places[short], person.id)
         metadata.declare(session, town.id, "montant", "Montant", MetadataKind.DECIMAL)

@@ -12,7 +12,7 @@ from core.errors import Conflict, Forbidden, NotFound, UsageError
 from core.identifiers import new_id
 from core.organisations import OrganisationKind, add_organisation
 from core.people import Person, add_person, grant_role
-from core.principal import Principal
+from core.principal import Principal, Right
 from signing.parapheur import absences, circuits, desks, typology
 from signing.parapheur.choice import Row
 from signing.parapheur.circuits import Place, Step
@@ -30,7 +30,7 @@ def holder(mairie: Mairie, *short_names: str, capacity: Capacity = Capacity.HOLD
     mairie.session.flush()
     for short in short_names:
         desks.seat(mairie.session, mairie[short], person.id, capacity)
-    return Principal(f"person:{person.id}")
+    return Principal(f"person:{person.id}", {mairie.id: frozenset({Right.ACT})})
 
 
 def kind(mairie: Mairie, name: str) -> Subtype:
@@ -98,7 +98,7 @@ def test_a_person_acts_at_the_desk_that_they_hold_and_a_supervisor_does_not(mair
         with pytest.raises(Forbidden, match="ne tenez pas"):
             desks.hand_for(mairie.session, other, mairie["Maire"].id, None)
     with pytest.raises(Forbidden, match="logiciel"):
-        desks.hand_for(mairie.session, Principal("token:01"), mairie["Maire"].id, None)
+        desks.hand_for(mairie.session, Principal("token:01", {mairie.id: frozenset({Right.ACT})}), mairie["Maire"].id, None)
     desks.allow(mairie.session, mairie["Maire"], may_create=True, may_act=False, may_chain=False)
     with pytest.raises(Forbidden, match="ni viser ni signer"):
         desks.hand_for(mairie.session, own, mairie["Maire"].id, None)
