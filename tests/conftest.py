@@ -30,7 +30,9 @@ NO_SAMPLES = "no sample documents"
 SHARED = Path(__file__).parents[2] / "shared"
 POSTGRES = os.environ.get("TABELLION_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 RABBITMQ = os.environ.get("TABELLION_TEST_RABBITMQ", "amqp://guest:guest@127.0.0.1:5672")
-REDIS = os.environ.get("TABELLION_TEST_REDIS", f"redis://127.0.0.1:6379/{9 + int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0')[2:])}")
+REDIS = os.environ.get(
+    "TABELLION_TEST_REDIS", f"redis://127.0.0.1:6379/{9 + int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0')[2:])}"
+)
 
 # Invented: no commune has these numbers.
 MAIRIE = Siret("21400999500017")

@@ -15,7 +15,7 @@ from signing.parapheur.circuits import MOST_STEPS, Step, Together, Who
 from signing.parapheur.models import StepKind
 
 _PAGE = "web/circuits/edit.html"
-KINDS = (StepKind.VISA.value, StepKind.SIGNATURE.value, StepKind.SEAL.value)
+KINDS = tuple(kind.value for kind in StepKind if kind is not StepKind.OPINION)
 ROLES = (Who.EMITTER.value, Who.HEAD.value, Who.VARIABLE.value)
 
 

@@ -14,7 +14,7 @@ from core.people import with_address
 from core.principal import PLATFORM
 from flows.helios.knowledge import route_of
 from signing.parapheur import circuits, desks, typology
-from signing.parapheur.models import Capacity, Desk, MetadataField
+from signing.parapheur.models import Capacity, Desk, MetadataField, StepKind
 from signing.parapheur.sealing import SEAL, ServerSeal
 from signing.pki import Credential
 from tests.integration.api.parapheur_town import (
@@ -126,6 +126,19 @@ def test_steps_are_added_moved_and_deleted_by_buttons_and_nothing_is_kept_before
     with served.platform.database.reading(PLATFORM) as session:
         kept = circuits.current(session, town.id, "c")
         assert [step.kind.value for step in circuits.steps_of(kept)] == ["visa", "signature"]
+
+
+def test_a_circuit_may_ask_for_every_kind_of_step_but_an_opinion(served: Service, admin: Browser, town: Organisation) -> None:
+    asked = [kind.value for kind in StepKind if kind is not StepKind.OPINION]
+    form = admin.get(at("/administration/circuits/ajout", town)).text
+    assert all(f'<option value="{kind}"' in form for kind in asked)
+    assert '<option value="opinion"' not in form
+    steps = {f"kind.{rank}": kind for rank, kind in enumerate(asked)} | {f"place.{rank}": "emitter" for rank in range(len(asked))}
+    fields = {"key": "complet", "name": "Complet", "steps": str(len(asked)), "do": "save", **steps}
+    identifier(admin.posted(at("/administration/circuits/ajout", town), fields))
+    with served.platform.database.reading(PLATFORM) as session:
+        kept = circuits.current(session, town.id, "complet")
+        assert [step.kind.value for step in circuits.steps_of(kept)] == asked
 
 
 def test_a_changed_circuit_is_a_new_version_and_one_who_comes_late_is_told(
