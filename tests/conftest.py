@@ -167,10 +167,11 @@ def mairie(platform: Platform) -> Organisation:
         return add_organisation(session, "Commune de Valmorin", OrganisationKind.COLLECTIVITE, parent=root, siret=MAIRIE)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one file run in one process, as they share its fixtures; so do those that share a RabbitMQ, or a browser."""
+    """Tests of one file run in one process, as they share its fixtures; so do those that share a RabbitMQ, or a demonstration."""
     for item in items:
-        alone = "acceptance" if "acceptance" in item.path.parts else item.path.name
+        alone = item.path.parent.name if "acceptance" in item.path.parts else item.path.name
         item.add_marker(pytest.mark.xdist_group("rabbitmq" if "postgresql-rabbitmq" in item.name else alone))
 
 
