@@ -33,7 +33,7 @@ demo: install ## the same, and stops once the proof is verified
 	@$(BIN)/tabellion demo
 
 test: install ## the whole suite; services found running are used, those missing are installed when root
-	@eval "$$(.ci/services)" && $(BIN)/python -m pytest -n logical --dist loadgroup $(PYTEST)
+	@eval "$$(.ci/services)" && $(BIN)/python -m pytest -n logical --dist loadfile $(PYTEST)
 
 check: install ## format, lint, types, layers, spelling of message catalogues
 	@$(BIN)/ruff format --check .

@@ -30,6 +30,7 @@ NO_SAMPLES = "no sample documents"
 SHARED = Path(__file__).parents[2] / "shared"
 POSTGRES = os.environ.get("TABELLION_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 RABBITMQ = os.environ.get("TABELLION_TEST_RABBITMQ", "amqp://guest:guest@127.0.0.1:5672")
+# Files of tests run side by side, each process on a Redis of its own.
 REDIS = os.environ.get(
     "TABELLION_TEST_REDIS", f"redis://127.0.0.1:6379/{9 + int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0')[2:])}"
 )
@@ -165,14 +166,6 @@ def mairie(platform: Platform) -> Organisation:
     with platform.database.writing(PLATFORM) as session:
         root = add_organisation(session, "Plateforme d’essai", OrganisationKind.PLATFORM)
         return add_organisation(session, "Commune de Valmorin", OrganisationKind.COLLECTIVITE, parent=root, siret=MAIRIE)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one file run in one process, as they share its fixtures; so do those that share a RabbitMQ, or a demonstration."""
-    for item in items:
-        alone = item.path.parent.name if "acceptance" in item.path.parts else item.path.name
-        item.add_marker(pytest.mark.xdist_group("rabbitmq" if "postgresql-rabbitmq" in item.name else alone))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
