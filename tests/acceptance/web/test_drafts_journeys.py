@@ -141,6 +141,7 @@ def test_documents_are_deposited_completed_and_started(visit: Opening, office: O
     page.get_by_role("button", name="Ajouter au brouillon").click()
     expect(page.get_by_label("Document 3 : annexe")).to_have_value("Annexe.pdf")
     expect(page.locator("#circuit")).to_contain_text("Claude Modèle")
+    office.ready()
     page.get_by_role("button", name="Démarrer le circuit").click()
     page.wait_for_url("**/parapheur/dossiers/**")
     assert state_of(office, address) == "pending"
@@ -267,6 +268,7 @@ def test_a_draft_is_erased_once_it_was_confirmed_without_scripts(visit: Opening,
     page.get_by_role("link", name="Effacer").click()
     page.get_by_role("link", name="Revenir au dossier").click()
     assert state_of(office, address) == "draft"
+    office.ready()
     page.get_by_role("link", name="Effacer").click()
     page.get_by_role("button", name="Effacer définitivement").click()
     assert state_of(office, address) == "erased"
