@@ -90,7 +90,7 @@ def test_a_second_factor_is_enrolled_and_asked_for_without_any_script(visit: Ope
     expect(page.get_by_role("heading", level=1)).to_have_text("Code à usage unique")
     page.get_by_label("Code", exact=True).fill(recovery)
     page.get_by_role("button", name="Se connecter").click()
-    page.wait_for_url("**/dossiers")
+    page.wait_for_url("**/parapheur")
 
 
 def test_the_door_with_its_code_is_sound_on_a_small_phone(visit: Opening, site: Site, mayor: Person) -> None:
