@@ -24,7 +24,8 @@ def recycle(session: Session, principal: Principal, folder_id: str) -> Standing:
         Conflict: it was not rejected.
         Forbidden: the desk that sent it is not theirs.
     """
-    folder, hand = _emitted(session, principal, folder_id, FolderState.REJECTED)
+    folder, hand = _emitted(session, principal, folder_id)
+    _require_state(folder, FolderState.REJECTED)
     folder.state, folder.since, folder.rank = FolderState.DRAFT.value, clock.now(), 0
     session.add(folder)
     tell(session, folder, "recycled", hand)
@@ -38,13 +39,7 @@ def trash(session: Session, principal: Principal, folder_id: str) -> Standing:
         Conflict: it is not finished, or may still be taken back.
         Forbidden: the desk that sent it is not theirs.
     """
-    folder, hand = _emitted(session, principal, folder_id, FolderState.FINISHED)
-    if folder.leaves_at is not None:
-        raise Conflict(_messages("folder.leaving"))
-    folder.state, folder.since = FolderState.TRASHED.value, clock.now()
-    session.add(folder)
-    tell(session, folder, "trashed", hand)
-    return standing_of(session, folder)
+    return put_away(session, *_emitted(session, principal, folder_id))
 
 
 def erase(session: Session, principal: Principal, folder_id: str) -> Standing:
@@ -54,8 +49,31 @@ def erase(session: Session, principal: Principal, folder_id: str) -> Standing:
         Conflict: it is in its circuit, or finished.
         Forbidden: the desk that sent it is not theirs.
     """
-    states = (FolderState.DRAFT, FolderState.REJECTED, FolderState.TRASHED)
-    folder, hand = _emitted(session, principal, folder_id, *states)
+    return give_up(session, *_emitted(session, principal, folder_id))
+
+
+def put_away(session: Session, folder: Folder, hand: Hand) -> Standing:
+    """Put a finished folder out of sight, whoever sent it; it is locked, and the hand has the right.
+
+    Raises:
+        Conflict: it is not finished, or may still be taken back.
+    """
+    _require_state(folder, FolderState.FINISHED)
+    if folder.leaves_at is not None:
+        raise Conflict(_messages("folder.leaving"))
+    folder.state, folder.since = FolderState.TRASHED.value, clock.now()
+    session.add(folder)
+    tell(session, folder, "trashed", hand)
+    return standing_of(session, folder)
+
+
+def give_up(session: Session, folder: Folder, hand: Hand) -> Standing:
+    """Erase the documents of a folder that goes nowhere any more, whoever sent it; it is locked, and the hand has the right.
+
+    Raises:
+        Conflict: it is in its circuit, or finished.
+    """
+    _require_state(folder, FolderState.DRAFT, FolderState.REJECTED, FolderState.TRASHED)
     for document in documents_of(session, folder.id):
         session.delete(document)
     withdraw(session, left(session, folder))
@@ -65,12 +83,14 @@ def erase(session: Session, principal: Principal, folder_id: str) -> Standing:
     return standing_of(session, folder)
 
 
-def _emitted(session: Session, principal: Principal, folder_id: str, *states: FolderState) -> tuple[Folder, Hand]:
+def _emitted(session: Session, principal: Principal, folder_id: str) -> tuple[Folder, Hand]:
     folder = locked(session, folder_id)
-    hand = emitter_hand(session, principal, folder.emitter_id)
+    return folder, emitter_hand(session, principal, folder.emitter_id)
+
+
+def _require_state(folder: Folder, *states: FolderState) -> None:
     if folder.state not in {state.value for state in states}:
         raise Conflict(_messages("folder.elsewhere", state=_messages(f"state.{folder.state}")))
-    return folder, hand
 
 
 def emitter_hand(session: Session, principal: Principal, desk_id: str) -> Hand:

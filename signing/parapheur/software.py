@@ -16,14 +16,14 @@ from core.messages import Catalogue
 from core.principal import Principal, Right
 from signing.parapheur import typology
 from signing.parapheur.desks import Hand
-from signing.parapheur.folders import documents_of, folder_of, locked
+from signing.parapheur.emitting import give_up, put_away
+from signing.parapheur.folders import folder_of, locked
 from signing.parapheur.history import tell
 from signing.parapheur.models import Folder, FolderReading, FolderState, TaskState, Visibility
 from signing.parapheur.progress import Standing, left, standing_of, tasks_of, withdraw
 
 _messages = Catalogue("signing.parapheur")
 _SOFTWARE = "token:"
-_GIVEN_UP = frozenset({FolderState.DRAFT.value, FolderState.REJECTED.value, FolderState.TRASHED.value})
 
 
 def is_software(principal: Principal) -> bool:
@@ -107,15 +107,8 @@ def trash(session: Session, principal: Principal, folder_id: str) -> Standing:
         Conflict: it is not finished, or may still be taken back.
         NotFound, Forbidden: see ``hand_over``.
     """
-    hand, folder = hand_over(session, principal, folder_id), locked(session, folder_id)
-    if folder.state != FolderState.FINISHED.value:
-        raise _elsewhere(folder)
-    if folder.leaves_at is not None:
-        raise Conflict(_messages("folder.leaving"))
-    folder.state, folder.since = FolderState.TRASHED.value, clock.now()
-    session.add(folder)
-    tell(session, folder, "trashed", hand)
-    return standing_of(session, folder)
+    hand = hand_over(session, principal, folder_id)
+    return put_away(session, locked(session, folder_id), hand)
 
 
 def erase(session: Session, principal: Principal, folder_id: str) -> Standing:
@@ -128,16 +121,6 @@ def erase(session: Session, principal: Principal, folder_id: str) -> Standing:
         NotFound, Forbidden: see ``hand_over``.
     """
     hand, folder = hand_over(session, principal, folder_id), locked(session, folder_id)
-    if folder.state not in _GIVEN_UP:
-        raise _elsewhere(folder)
-    for document in documents_of(session, folder.id):
-        session.delete(document)
-    folder.state, folder.since, folder.last_desk_id = FolderState.ERASED.value, clock.now(), None
+    standing = give_up(session, folder, hand)
     folder.external_id = None  # mended, it is sent again under the same identifier
-    session.add(folder)
-    tell(session, folder, "erased", hand)
-    return standing_of(session, folder)
-
-
-def _elsewhere(folder: Folder) -> Conflict:
-    return Conflict(_messages("folder.elsewhere", state=_messages(f"state.{folder.state}")))
+    return standing
