@@ -1,4 +1,4 @@
-"""A browser, and the demonstration as a newcomer starts it: once for all who look at it."""
+"""A browser, and the demonstration as a newcomer starts it: once for a file of tests."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tests.softhsm import SoftToken
 TABELLION = Path(sys.executable).with_name("tabellion")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Chromium, as the machine has it: nothing is downloaded."""
+    """Chromium, as the machine has it: nothing is downloaded. Its event loop must end with its file."""
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         pytest.skip("no Chromium on this machine (apt-get install chromium)")
@@ -31,7 +31,7 @@ def chromium() -> Iterator[Browser]:
         running.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def demonstration(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[ParapheurTown]:
     """The demonstration in a process of its own, and a token with the mayor's key."""
     folder = tmp_path_factory.mktemp("demonstration")
