@@ -59,7 +59,7 @@ def pj(text: str, rest: str = '<IdUnique V="PJ1"/><NomPJ V="avis.pdf"/>') -> str
 
 
 def packed(content: bytes) -> str:
-    return base64.b64encode(gzip.compress(content)).decode("ascii")
+    return base64.b64encode(gzip.compress(content, mtime=0)).decode("ascii")
 
 
 def test_the_header_is_told_first_with_both_addresses_apart() -> None:
