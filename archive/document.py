@@ -8,25 +8,22 @@ One file per folder, and below it an item for each document: a main one bears th
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from functools import partial
 from itertools import count
 from pathlib import Path
 
 from archive.package import Described, Package, PackageFile, build_package, group_of
-from archive.retention import CORRESPONDENCE, PRIVATE_LIFE, AccessDelay, RetentionRule, end_of, explained, management_of
+from archive.retention import CORRESPONDENCE, RetentionRule
+from archive.transfer import RecordFacts, check_roles, transfer_of
 from core.errors import UsageError
 from core.messages import Catalogue, speaking
 from schemas.seda.model import (
-    Agency,
     ArchiveUnit,
-    DataObjectGroup,
     Dates,
-    Event,
     Keyword,
     KeywordType,
     Level,
@@ -52,18 +49,11 @@ _OBLIGATORY_ONCE = (DocumentRole.DOCKET, DocumentRole.JOURNAL)
 _MADE_HERE = frozenset({DocumentRole.DOCKET, DocumentRole.JOURNAL})
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentRecord:
-    """The facts of a folder that has come to the end of its circuit.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentRecord(RecordFacts):
+    """The facts of a folder that has come to the end of its circuit, which was at ``at``.
 
     Attributes:
-        transfer: identifier of the transfer: given once, the same for every try.
-        dossier: our own identifier of the dossier.
-        at: when the circuit came to its end: the same for every try.
-        archival_agency: who keeps it.
-        transferring_agency: who hands it over.
-        producer: who made it, by SIREN or SIRET.
-        producer_name: in words.
         title: of the folder.
         external_id: what software outside knows it by.
         type_name: how it is classified; ``subtype_name`` more closely.
@@ -71,16 +61,8 @@ class DocumentRecord:
         started: the day on which it was made.
         finished: the day on which its circuit came to its end: the clock of every rule starts there.
         fields: its metadata: names and values, as people read them.
-        events: what happened to it, for a reader.
     """
 
-    transfer: str
-    dossier: str
-    at: datetime
-    archival_agency: Agency
-    transferring_agency: Agency
-    producer: Agency
-    producer_name: str
     title: str
     type_name: str
     subtype_name: str
@@ -89,16 +71,12 @@ class DocumentRecord:
     finished: date
     external_id: str | None = None
     fields: tuple[tuple[str, str], ...] = ()
-    events: tuple[Event, ...] = ()
-    agreement: str | None = None
-    profile: str | None = None
     retention: RetentionRule = CORRESPONDENCE
-    access: AccessDelay = PRIVATE_LIFE
 
     @property
-    def keep_until(self) -> date:
-        """The end of the retention."""
-        return end_of(self.finished, self.retention.years)
+    def clock(self) -> date:
+        """The day on which the circuit came to its end."""
+        return self.finished
 
 
 def document_package(
@@ -125,34 +103,14 @@ def document_transfer(record: DocumentRecord, files: Sequence[Described]) -> Tra
     Raises:
         UsageError: a file is missing, one too many, of a role that a document has not, or a signature over nothing.
     """
-    _check_roles(files)
-    with speaking("fr"):  # the manifest is read by French archivists, whoever asks for it
-        return Transfer(
-            identifier=record.transfer,
-            at=record.at,
-            archival_agency=record.archival_agency,
-            transferring_agency=record.transferring_agency,
-            originating_agency=record.producer,
-            units=(_folder(record, files),),
-            groups=tuple(DataObjectGroup(group_of(item), (item,)) for _, item in files),
-            management=management_of(record.retention, record.access, record.finished),
-            agreement=record.agreement,
-            profile=record.profile,
-            comments=explained(record.retention, record.access, record.finished, _messages("document.rule.start")),
-            rules_version=record.retention.version,
-        )
-
-
-def _check_roles(files: Sequence[Described]) -> None:
-    roles = Counter(file.role for file, _ in files)
-    unknown = sorted(set(roles) - {role.value for role in DocumentRole})
-    if unknown:
-        raise UsageError(_messages("document.unknown_role", roles=", ".join(unknown)))
-    for role in _OBLIGATORY_ONCE:
-        if roles[role] != 1:
-            raise UsageError(_messages("document.one_of", role=_messages(f"document.{role.value}"), count=roles[role]))
-    if not roles[DocumentRole.DOCUMENT]:
+    if not check_roles("document", DocumentRole, _OBLIGATORY_ONCE, files)[DocumentRole.DOCUMENT]:
         raise UsageError(_messages("document.none"))
+    _refuse_signature_alone(files)
+    with speaking("fr"):  # the manifest is read by French archivists, whoever asks for it
+        return transfer_of(record, _folder(record, files), files, start=_messages("document.rule.start"))
+
+
+def _refuse_signature_alone(files: Sequence[Described]) -> None:
     over = None
     for file, _ in files:
         if file.role == DocumentRole.SIGNATURE and over not in {DocumentRole.DOCUMENT, DocumentRole.SIGNATURE}:

@@ -9,25 +9,22 @@ signatures, journal (levels as in the profiles of archive services for PES: Reco
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
 from archive.package import Described, Package, PackageFile, build_package, group_of
-from archive.retention import ACCOUNTING, PRIVATE_LIFE, AccessDelay, RetentionRule, end_of, explained, management_of
+from archive.retention import ACCOUNTING, RetentionRule
+from archive.transfer import RecordFacts, check_roles, transfer_of
 from core.errors import UsageError
 from core.messages import Catalogue, speaking
 from schemas.seda.model import (
-    Agency,
     ArchiveUnit,
     DataObject,
-    DataObjectGroup,
     Dates,
-    Event,
     Keyword,
     KeywordType,
     Level,
@@ -52,18 +49,11 @@ _OBLIGATORY_ONCE = (PesRole.PES, PesRole.JOURNAL)
 _ITEMS = (PesRole.ACQUIT, PesRole.SIGNATURE_REPORT, PesRole.JOURNAL)
 
 
-@dataclass(frozen=True, slots=True)
-class PesRecord:
-    """The facts of an acknowledged PES.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PesRecord(RecordFacts):
+    """The facts of an acknowledged PES; ``at`` is when sealing was decided.
 
     Attributes:
-        transfer: identifier of the transfer: given once, the same for every try.
-        dossier: our own identifier of the dossier.
-        at: when sealing was decided: the same for every try.
-        archival_agency: who keeps it.
-        transferring_agency: who hands it over.
-        producer: who made it, by SIREN or SIRET.
-        producer_name: in words.
         nom_fic: ``NomFic``, which Hélios knows the flow by.
         cod_col: ``CodCol``.
         cod_bud: ``CodBud``.
@@ -73,16 +63,8 @@ class PesRecord:
         bordereaux: ``IdBord`` of each bordereau.
         issued: ``DteStr`` of the PES.
         acknowledged: ``DteStr`` of the PES_ACQUIT: the clock of every rule starts there.
-        events: what happened to the flow, for a reader.
     """
 
-    transfer: str
-    dossier: str
-    at: datetime
-    archival_agency: Agency
-    transferring_agency: Agency
-    producer: Agency
-    producer_name: str
     nom_fic: str
     cod_col: str
     cod_bud: str
@@ -92,11 +74,7 @@ class PesRecord:
     domains: tuple[str, ...] = ()
     exercises: tuple[int, ...] = ()
     bordereaux: tuple[str, ...] = ()
-    events: tuple[Event, ...] = ()
-    agreement: str | None = None
-    profile: str | None = None
     retention: RetentionRule = ACCOUNTING
-    access: AccessDelay = PRIVATE_LIFE
 
     @property
     def title(self) -> str:
@@ -108,9 +86,9 @@ class PesRecord:
         return title if len(title) <= _LONGEST_TITLE else title[: _LONGEST_TITLE - 1] + "…"
 
     @property
-    def keep_until(self) -> date:
-        """The end of the retention."""
-        return end_of(self.acknowledged, self.retention.years)
+    def clock(self) -> date:
+        """The day of the acquit."""
+        return self.acknowledged
 
 
 def pes_package(target: Path, record: PesRecord, files: Sequence[PackageFile], *, version: Version = Version.V2_2) -> Package:
@@ -134,34 +112,10 @@ def pes_transfer(record: PesRecord, files: Sequence[Described]) -> Transfer:
     Raises:
         UsageError: a file is missing, one too many, or of a role that a PES has not.
     """
-    _check_roles(files)
-    with speaking("fr"):  # the manifest is read by French archivists, whoever asks for it
-        return Transfer(
-            identifier=record.transfer,
-            at=record.at,
-            archival_agency=record.archival_agency,
-            transferring_agency=record.transferring_agency,
-            originating_agency=record.producer,
-            units=(_flow(record, files),),
-            groups=tuple(DataObjectGroup(group_of(item), (item,)) for _, item in files),
-            management=management_of(record.retention, record.access, record.acknowledged),
-            agreement=record.agreement,
-            profile=record.profile,
-            comments=explained(record.retention, record.access, record.acknowledged, _messages("pes.rule.start")),
-            rules_version=record.retention.version,
-        )
-
-
-def _check_roles(files: Sequence[Described]) -> None:
-    roles = Counter(file.role for file, _ in files)
-    unknown = sorted(set(roles) - {role.value for role in PesRole})
-    if unknown:
-        raise UsageError(_messages("pes.unknown_role", roles=", ".join(unknown)))
-    for role in _OBLIGATORY_ONCE:
-        if roles[role] != 1:
-            raise UsageError(_messages("pes.one_of", role=_messages(f"pes.{role.value}"), count=roles[role]))
-    if not roles[PesRole.ACQUIT]:
+    if not check_roles("pes", PesRole, _OBLIGATORY_ONCE, files)[PesRole.ACQUIT]:
         raise UsageError(_messages("pes.no_acquit"))
+    with speaking("fr"):  # the manifest is read by French archivists, whoever asks for it
+        return transfer_of(record, _flow(record, files), files, start=_messages("pes.rule.start"))
 
 
 def _flow(record: PesRecord, files: Sequence[Described]) -> ArchiveUnit:
