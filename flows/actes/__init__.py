@@ -1,0 +1,1 @@
+"""ACTES: legal acts to the préfecture, and every message that follows."""
