@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+from tests.chaos.worker import run
 from tests.conftest import Shape
 from tests.integration.flows.conftest import played, settings_changes, town
 from tests.town import Town
 
 __all__ = ["played", "settings_changes", "town"]
-
-ROOT = Path(__file__).parents[2]
 
 
 def environment_of(town: Town, shape: Shape) -> dict[str, str]:
@@ -25,7 +23,6 @@ def environment_of(town: Town, shape: Shape) -> dict[str, str]:
     store = town.s3
     return {
         **os.environ,
-        "PYTHONPATH": str(ROOT),
         "TABELLION_STATE_DIR": str(settings.state_dir),
         "TABELLION_DATABASE_URL": shape.database_url,
         "TABELLION_BROKER_URL": shape.broker_url,
@@ -43,16 +40,19 @@ def environment_of(town: Town, shape: Shape) -> dict[str, str]:
     }
 
 
+# Workers are forked from a process that has imported the platform once: they start at once, and die by themselves alone.
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["tests.chaos.worker"])
+
+
 @contextmanager
-def worker(environment: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+def worker(environment: dict[str, str], *arguments: str) -> Iterator[ForkServerProcess]:
     """Run a worker process for the time of the block, if it lives that long."""
     log = Path(environment["TABELLION_STATE_DIR"]) / "worker.log"
-    with log.open("ab") as stream:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.chaos.worker", *arguments], env=environment, cwd=ROOT, stdout=stream, stderr=stream
-        )
-        try:
-            yield process
-        finally:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+    process = _FORKS.Process(target=run, args=(environment, str(log), *arguments), daemon=True)
+    process.start()
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.join()

@@ -75,7 +75,8 @@ def test_a_kill_at_every_boundary_delivers_once_and_seals_once(town: Town, shape
     for rank, point in enumerate(POINTS):
         dossiers.append(town.push(f"PES_KILL_{rank:03d}"))
         with worker(environment, point.name, str(tmp_path / f"died-{rank}")) as process:
-            died = process.wait(timeout=60)
+            process.join(timeout=60)
+            died = process.exitcode
         assert died == -signal.SIGKILL, f"{point.name}: the worker ended with {died}"
     with worker(environment):
         wait_until(lambda: states(town) == {"archived": len(POINTS)}, 90, lambda: left_behind(town))

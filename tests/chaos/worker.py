@@ -1,13 +1,8 @@
-"""A worker with its relay, as a process of its own, that kills itself at a point when it is told one.
-
-    python -m tests.chaos.worker [POINT MARKER]
-
-The platform is that of the settings in the environment.
-"""
+"""A worker with its relay, as a process of its own, that kills itself at a point when it is told one."""
 
 from __future__ import annotations
 
-import sys
+import os
 import threading
 from pathlib import Path
 
@@ -20,19 +15,27 @@ from flows.engine.brokers import open_broker
 from tests.chaos.points import POINTS, arm
 
 
-def main() -> None:
+def run(environment: dict[str, str], log: str, *dying: str) -> None:
+    """Work until killed; the platform is that of the settings in the environment.
+
+    Args:
+        environment: of the process, whole.
+        log: file that what it says is added to.
+        dying: the name of a point, and a marker that remembers that it was met; nothing, to work on.
+    """
+    os.environ.clear()
+    os.environ.update(environment)
+    stream = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    for standard in (1, 2):
+        os.dup2(stream, standard)
     logs.configure()
     # Killed here far more often in a row than a worker is by chance: without this, a dossier that was in hand each time would be
     # set aside as one that brings workers down (tests/integration/flows/test_engine.py shows that).
     execution._LOST_ATTEMPTS = 1000
     settings = load_settings()
     platform = open_platform(settings)
-    if len(sys.argv) > 1:
-        point = next(point for point in POINTS if point.name == sys.argv[1])
-        arm(point, Path(sys.argv[2]))
+    if dying:
+        name, marker = dying
+        arm(next(point for point in POINTS if point.name == name), Path(marker))
     with working(platform, open_broker(settings.broker_url.get_secret_value())):
         threading.Event().wait()
-
-
-if __name__ == "__main__":
-    main()
