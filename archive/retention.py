@@ -6,6 +6,7 @@ that the dates on a package stay explainable after the rule has changed. What do
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Self
@@ -21,6 +22,8 @@ from schemas.seda.model import AccessRule, AppraisalRule, FinalAction, Managemen
 
 _messages = Catalogue("archive")
 CORRESPONDENCE_RULE = "archive.correspondence"
+ACTS_RULE = "archive.acts"
+"""Followed by a full stop and the nature of the acts that the rule is for: ``archive.acts.4``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,36 @@ CORRESPONDENCE = RetentionRule(
     final_action=FinalAction.KEEP,
     label="correspondance et documents de travail : conservation 5 ans, puis tri ; durée et sort final à fixer par l’archiviste",
     source="valeur d’attente du logiciel, à fixer par le service d’archives",
+)
+
+DECISIONS = RetentionRule(
+    identifier="APP-ACTES-1AN",
+    version="1",
+    years=1,
+    final_action=FinalAction.KEEP,
+    label="délibérations et arrêtés : utilité administrative 1 an, puis conservation définitive",
+    source="instruction DAF/DPACI/RES/2009/018 du 28 août 2009",
+)
+
+# Contracts, budgets and the rest: their time differs by kind and often runs from an event that is not known here (the balance
+# of a contract). Ten years and no destruction hold until the archivist has said otherwise.
+OTHER_ACTS = RetentionRule(
+    identifier="APP-ACTES-10ANS",
+    version="1",
+    years=10,
+    final_action=FinalAction.KEEP,
+    label="contrats, budgets et autres actes : conservation 10 ans, puis tri ; durée et sort final à fixer par l’archiviste",
+    source="valeur d’attente du logiciel, à fixer par le service d’archives",
+)
+_DECISIONS = frozenset({1, 2, 3})
+"""Natures of acts that are deliberations or arrêtés: délibérations, actes réglementaires, actes individuels."""
+
+FREE = AccessDelay(
+    identifier="AR038",
+    version="1",
+    years=0,
+    label="documents librement communicables",
+    source="Code du patrimoine, article L. 213-1",
 )
 
 PRIVATE_LIFE = AccessDelay(
@@ -121,6 +154,34 @@ def correspondence_of(session: Session, box: SecretBox, organisation_id: str) ->
         return CORRESPONDENCE
 
 
+class ActsRule(CorrespondenceRule):
+    """What an organisation's archivist has fixed for its acts of a nature, in place of ``DECISIONS`` or ``OTHER_ACTS``."""
+
+
+def acts_of(session: Session, box: SecretBox, organisation_id: str, nature: int) -> RetentionRule:
+    """Return the rule of an organisation's acts of a nature: its own, that of the nearest above, or the default.
+
+    Raises:
+        Misconfigured: it cannot be decrypted.
+    """
+    try:
+        return configuration_of(session, box, organisation_id, f"{ACTS_RULE}.{nature}", ActsRule).rule()
+    except NotFound:
+        return DECISIONS if nature in _DECISIONS else OTHER_ACTS
+
+
+def access_to_act(nature: int, matieres: Sequence[int]) -> AccessDelay:
+    """Return when anyone may read an act, by what the profiles of archive services go by: its nature and its matière.
+
+    Private life: arrêtés individuels and contracts about staff (matière 4), and arrêtés individuels of social aid (8.2). The law
+    goes by content: an archivist may decide otherwise for an act.
+    """
+    individual, contract, staff, social_aid = 3, 4, 4, (8, 2)
+    about_staff = nature in {individual, contract} and tuple(matieres[:1]) == (staff,)
+    about_aid = nature == individual and tuple(matieres[:2]) == social_aid
+    return PRIVATE_LIFE if about_staff or about_aid else FREE
+
+
 def end_of(start: date, years: int) -> date:
     """Return the anniversary on which a delay ends; that of a 29 February falls on 1 March when the year has none.
 
@@ -132,33 +193,31 @@ def end_of(start: date, years: int) -> date:
         return start.replace(year=start.year + years, day=28) + timedelta(days=1)
 
 
-def management_of(retention: RetentionRule, access: AccessDelay, start: date) -> Management:
-    """Return the rules of a record as its transfer names them, their clock starting on a day."""
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The day on which the clock of a rule starts, and what happened on it, in words."""
+
+    day: date
+    event: str
+
+
+def management_of(retention: RetentionRule, kept: date, access: AccessDelay, hidden: date) -> Management:
+    """Return the rules of a record as its transfer names them, each with the day on which its clock starts."""
     return Management(
-        appraisal=AppraisalRule((Rule(retention.identifier, start),), retention.final_action),
-        access=AccessRule((Rule(access.identifier, start),)),
+        appraisal=AppraisalRule((Rule(retention.identifier, kept),), retention.final_action),
+        access=AccessRule((Rule(access.identifier, hidden),)),
     )
 
 
-def explained(retention: RetentionRule, access: AccessDelay, start: date, reason: str) -> tuple[str, ...]:
-    """Say why each rule applies and when it ends: SEDA has an element for the identifier of a rule only.
-
-    Args:
-        retention: how long the record is kept.
-        access: how long it is hidden.
-        start: the day on which their clock starts.
-        reason: what happened on that day, in words.
-    """
-    return tuple(
-        _messages(
-            "rule",
-            identifier=rule.identifier,
-            version=rule.version,
-            label=rule.label,
-            start=f"{start:%d/%m/%Y}",
-            reason=reason,
-            end=f"{end_of(start, rule.years):%d/%m/%Y}",
-            source=rule.source,
-        )
-        for rule in (retention, access)
+def explained(rule: RetentionRule | AccessDelay, started: Started) -> str:
+    """Say why a rule applies and when it ends: SEDA has an element for the identifier of a rule only."""
+    return _messages(
+        "rule",
+        identifier=rule.identifier,
+        version=rule.version,
+        label=rule.label,
+        start=f"{started.day:%d/%m/%Y}",
+        reason=started.event,
+        end=f"{end_of(started.day, rule.years):%d/%m/%Y}",
+        source=rule.source,
     )

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from archive.package import Described, group_of
-from archive.retention import PRIVATE_LIFE, AccessDelay, RetentionRule, end_of, explained, management_of
+from archive.retention import PRIVATE_LIFE, AccessDelay, RetentionRule, Started, end_of, explained, management_of
 from core.errors import UsageError
 from core.messages import Catalogue
 from schemas.seda.model import Agency, ArchiveUnit, DataObjectGroup, Event, Transfer
@@ -53,7 +53,7 @@ class RecordFacts:
 
     @property
     def clock(self) -> date:
-        """The day from which every rule counts; each kind of record has its own."""
+        """The day from which the retention counts; each kind of record has its own."""
         raise NotImplementedError
 
     @property
@@ -62,7 +62,9 @@ class RecordFacts:
         return end_of(self.clock, self.retention.years)
 
 
-def transfer_of(record: RecordFacts, unit: ArchiveUnit, files: Sequence[Described], *, start: str) -> Transfer:
+def transfer_of(
+    record: RecordFacts, unit: ArchiveUnit, files: Sequence[Described], *, start: str, hidden: Started | None = None
+) -> Transfer:
     """Return the transfer of a record.
 
     Args:
@@ -70,7 +72,10 @@ def transfer_of(record: RecordFacts, unit: ArchiveUnit, files: Sequence[Describe
         unit: its one tree of units.
         files: every file that the units name.
         start: the event from which the rules count, in words.
+        hidden: from when access counts, where it does not count from there too.
     """
+    kept = Started(record.clock, start)
+    hidden = hidden or kept
     return Transfer(
         identifier=record.transfer,
         at=record.at,
@@ -79,10 +84,10 @@ def transfer_of(record: RecordFacts, unit: ArchiveUnit, files: Sequence[Describe
         originating_agency=record.producer,
         units=(unit,),
         groups=tuple(DataObjectGroup(group_of(item), (item,)) for _, item in files),
-        management=management_of(record.retention, record.access, record.clock),
+        management=management_of(record.retention, kept.day, record.access, hidden.day),
         agreement=record.agreement,
         profile=record.profile,
-        comments=explained(record.retention, record.access, record.clock, start),
+        comments=(explained(record.retention, kept), explained(record.access, hidden)),
         rules_version=record.retention.version,
     )
 

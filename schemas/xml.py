@@ -120,5 +120,22 @@ def refuse_doctype(stream: IO[bytes]) -> None:
         return
 
 
+def root_of_file(path: Path) -> str | None:
+    """Return the root element of a file in Clark notation, by the parser that reads it later; None when it is no XML so far.
+
+    Raises:
+        DoctypeRefused: a document type declaration.
+    """
+    with path.open("rb") as stream:
+        refuse_doctype(stream)
+        stream.seek(0)
+        events = etree.iterparse(stream, ("start",), resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True)
+        try:
+            _, root = next(events)
+        except (etree.XMLSyntaxError, StopIteration):
+            return None
+    return str(root.tag)
+
+
 class _PrologRead(Exception):
     """The root element has begun."""

@@ -14,12 +14,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
-from lxml import etree
-
 from core.errors import UnreadableInput, UsageError
 from core.messages import Catalogue
 from schemas.pes.roots import UNKNOWN, kind_of, root_of
-from schemas.xml import DoctypeRefused, Malformed, refuse_doctype
+from schemas.xml import DoctypeRefused, Malformed, root_of_file
 from signing.asic import verifier as asic
 from signing.asic.container import ASIC_E, ASIC_S, opened
 from signing.cades import verifier as cades
@@ -122,16 +120,9 @@ def recognise(path: Path) -> Kind:
 
 
 def _is_pes(path: Path) -> bool:
-    """Tell whether the root element is one of the PES, with the parser that the rooms use: none of them sees another root."""
-    with path.open("rb") as stream:
-        refuse_doctype(stream)
-        stream.seek(0)
-        events = etree.iterparse(stream, ("start",), resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True)
-        try:
-            _, root = next(events)
-        except (etree.XMLSyntaxError, StopIteration):  # the room says what is wrong
-            return False
-    return root_of(root.tag) is not None or kind_of(root.tag.rpartition("}")[2]) != UNKNOWN
+    """Tell whether the root element is one of the PES; of what is no XML, the room says what is wrong."""
+    root = root_of_file(path)
+    return root is not None and (root_of(root) is not None or kind_of(root.rpartition("}")[2]) != UNKNOWN)
 
 
 def _message(head: bytes) -> Kind | None:

@@ -16,7 +16,7 @@ from core.problems import Problem, Report, Severity, Verdict
 from core.settings import load_settings
 from schemas.pes.versions import SchemaSets, import_set
 from signing.algorithms import CERTIFICATE_FLAWS
-from signing.pes.examination import examine
+from signing.examination import KINDS, Rules, examine
 from signing.report.content import Section, Tone, plain, section_of, tone_of, verdict_in_words
 from signing.report.facts import Report as VerificationReport
 from signing.report.writing import form_of, write
@@ -26,7 +26,6 @@ from signing.verdicts import Belief, FileVerdict
 from signing.verification import verify as verify_file
 
 _t = Catalogue("api.cli")
-KINDS = ("pes-aller", "pes-acquit", "pes-retour", "pes-acquit-retour")
 _COLOURS = {Verdict.ACCEPTED: "green", Verdict.ACCEPTED_WITH_WARNINGS: "yellow", Verdict.REJECTED: "red"}
 _TONES = {Tone.PLAIN: "default", Tone.GOOD: "green", Tone.DOUBT: "yellow", Tone.BAD: "red"}
 
@@ -40,12 +39,12 @@ def check(files: list[Path], *, kind: str | None, trust: Path | None, at: date |
     if kind is not None and kind not in KINDS:
         raise UsageError(_t("check.kind", found=kind, known=", ".join(KINDS)))
     settings = load_settings()
-    sets, store = SchemaSets(settings.schemas_dir), _store(trust or settings.trust_dir)
+    rules = Rules(SchemaSets(settings.schemas_dir), _store(trust or settings.trust_dir), _moment(at), settings.upload_limit)
     status = 0
     for file in files:
         try:
             _readable(file)
-            _, report = examine(file, schemas=sets, trust=store, at=_moment(at), limit=settings.upload_limit)
+            report = examine(file, rules, kind)
             _require_kind(file, report, kind)
         except UsageError as error:
             errors.print(f"[red]✗[/] {escape(str(file))}: {escape(str(error))}")

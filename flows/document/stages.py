@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from core.errors import Refused
-from core.messages import Catalogue
 from core.problems import Problem, Severity
 from flows.document import archiving
 from flows.engine.table import stage
 from flows.engine.work import Advance, KeptFile, Work
-from schemas.pdf import preview
+from schemas.pdf.rules import problems_of
 
-_messages = Catalogue("flows.document")
 _PDF = "application/pdf"
 _FROM_OUTSIDE = {"document", "annex"}
 
@@ -30,18 +28,10 @@ def check(work: Work) -> Advance:
 
 
 def _problems(work: Work, kept: KeptFile) -> list[Problem]:
-    path = work.folder / kept.sha256 / "document"
+    path = work.folder / kept.sha256
     if not path.exists():
-        path.parent.mkdir()
         work.platform.objects.fetch(kept.sha256, path)
-    found = preview.inspect(path, 1, 1, text=False)
-    if found.kind != "pdf" or found.problem:
-        reason = found.reason or _messages("pdf.other")
-        return [Problem("PDF", Severity.ERROR, reason, path=kept.name, mend=_messages("pdf.mend"), scope="piece")]
-    return [
-        Problem("PDF", Severity.WARNING, warning, path=kept.name, mend=_messages("pdf.active"), scope="piece")
-        for warning in found.warnings
-    ]
+    return problems_of(path, kept.name)
 
 
 @stage("archive", "sealed")

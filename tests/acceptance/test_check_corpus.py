@@ -1,4 +1,4 @@
-"""``tabellion check`` over the PES samples, as a user runs it: with our schemas alone, then with the official sets imported."""
+"""``tabellion check`` over the samples, as a user runs it: PES with our schemas alone and with the official sets, and ACTES."""
 
 from __future__ import annotations
 
@@ -78,6 +78,23 @@ def test_every_sample_gets_its_verdict_with_the_official_schemas_imported(shared
     folder = shared / "corpus" / "pes"
     entries = entries_of(folder)
     assert disagreements(entries, reports_of(folder, entries, TABELLION_SCHEMAS_DIR=str(official))) == []
+
+
+def test_every_sample_of_actes_is_recognised_and_gets_its_verdict(shared: Path) -> None:
+    folder = shared / "corpus" / "actes"
+    lines = map(json.loads, (folder / "expected.jsonl").read_text(encoding="utf-8").splitlines())
+    entries = {str(folder / entry["file"]): entry for entry in lines if entry["check"]}
+    ran = tabellion("check", "--json", *entries)
+    assert ran.returncode == 1, ran.stderr
+    reports = {report["file"]: report for report in map(json.loads, ran.stdout.splitlines())}
+    assert reports.keys() == entries.keys()
+    for file, entry in entries.items():
+        report = reports[file]
+        assert report["kind"] == entry["kind"], file
+        assert entry["check"] in {"either", report["verdict"]}, (file, report["problems"])
+        assert set(entry["rules"]) <= {problem["rule"] for problem in report["problems"]}, file
+        assert all(problem["message"] for problem in report["problems"])
+        assert all(problem["mend"] for problem in report["problems"] if problem["severity"] == "error"), report["problems"]
 
 
 def test_every_problem_says_what_is_wrong_and_every_error_how_to_mend_it(shared: Path) -> None:

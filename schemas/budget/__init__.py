@@ -1,0 +1,1 @@
+"""Actes budgétaires: the sealed budget documents (TotEM, CFU) that go to the préfecture with a deliberation. See README.md."""

@@ -1,0 +1,59 @@
+"""Rule PDF: a document opens without a password, as a viewer would open it, and has a page; what it carries beside is said."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from core.problems import Problem, Report, Severity
+from schemas.pdf import preview
+from schemas.pdf.pages import messages
+
+RULE = "PDF"
+
+
+def examine(path: Path) -> Report:
+    """Examine a PDF.
+
+    Raises:
+        Unavailable: too many wait for the sandbox.
+    """
+    return Report(kind="pdf", problems=problems_of(path, path.name))
+
+
+def problems_of(path: Path, name: str) -> list[Problem]:
+    """Return what is wrong with a PDF, looked at in the sandbox.
+
+    Args:
+        path: the file.
+        name: what it is called, for whoever has to mend it.
+
+    Raises:
+        Unavailable: too many wait for the sandbox.
+    """
+    with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
+        alone = Path(folder) / "document"
+        shutil.copyfile(path, alone)
+        try:
+            found = preview.inspect(alone, 1, 1, text=False)
+        except preview.NotShown as error:
+            return [_broken(name, str(error))]
+    if found.kind != "pdf" or found.problem:
+        return [_broken(name, found.reason or messages("rule.other"))]
+    return [
+        Problem(RULE, Severity.WARNING, warning, path=name, mend=messages("rule.active"), scope="piece")
+        for warning in found.warnings
+    ]
+
+
+def _broken(name: str, reason: str) -> Problem:
+    return Problem(
+        RULE,
+        Severity.ERROR,
+        reason,
+        path=name,
+        expected=messages("rule.expected"),
+        mend=messages("rule.mend"),
+        scope="piece",
+    )

@@ -1,0 +1,1 @@
+"""ACTES: what the files of an act are worth beyond their names: budgets, PDF, signatures."""

@@ -1,0 +1,77 @@
+"""Everything that can be said of an archive of ACTES without a platform: its own rules, then those on each of its files."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from core.problems import Problem, Report
+from schemas.actes.archived import ArchivedMessage, examine_archive
+from schemas.actes.codes import BUDGET_MATIERE, BUDGET_NATURE
+from schemas.actes.messages import Acte
+from signing.actes.pieces import piece_problems
+from signing.trust import TrustStore
+
+_CONTRACTS, _PROCUREMENT = 4, (1, 1)
+
+
+def examine(path: Path, *, trust: TrustStore | None) -> Report:
+    """Examine an archive, the files in it included.
+
+    Args:
+        path: the archive.
+        trust: who is believed; None means that authorities are not judged.
+    """
+    with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
+        archive, report = examine_archive(path, folder=Path(folder))
+        if archive is not None:
+            misnamed = {problem.path for problem in report.problems if problem.rule == "R23"}
+            for message in archive.messages:
+                report.problems += _of_files(message, trust, misnamed)
+    return report
+
+
+def _of_files(message: ArchivedMessage, trust: TrustStore | None, misnamed: set[str | None]) -> Iterator[Problem]:
+    """Yield what is wrong with the files of a message, but those that are not what their names say."""
+    signatures = {file.name: file.signature for file in message.message.files}
+    for rank, file in enumerate(message.documents):
+        if file.name not in misnamed:
+            yield from piece_problems(
+                file.path,
+                file.name,
+                budget=rank == 0 and is_budget(message.message),
+                signature=_written(signatures.get(file.name), file.path),
+                trust=trust,
+                signer_must_be_known=not _is_tendered(message),
+            )
+
+
+def _written(signature: str | None, document: Path) -> Path | None:
+    """Write the detached signature of a document beside it; what is no base 64 as it is, for its verifier to refuse."""
+    if not signature:
+        return None
+    path = document.with_name(f"{document.name}.p7s")
+    try:
+        path.write_bytes(base64.b64decode("".join(signature.split()), validate=True))
+    except (binascii.Error, ValueError):
+        path.write_text(signature, encoding="utf-8")
+    return path
+
+
+def is_budget(message: object) -> bool:
+    """Tell whether the main document of a message is a budget in XML."""
+    return (
+        isinstance(message, Acte)
+        and message.nature == BUDGET_NATURE
+        and message.matieres[:2] == BUDGET_MATIERE
+        and message.document is not None
+        and message.document.name.casefold().endswith(".xml")
+    )
+
+
+def _is_tendered(message: ArchivedMessage) -> bool:
+    act = message.message
+    return isinstance(act, Acte) and act.nature == _CONTRACTS and act.matieres[:2] == _PROCUREMENT

@@ -1,0 +1,89 @@
+"""The files of an act, each by itself: rules R27 (seal of a budget), R28 (PDF that opens) and R29 (signatures)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from core.errors import UnreadableInput
+from core.messages import Catalogue
+from core.problems import Problem, Severity
+from schemas.budget.rules import examine as examine_budget
+from schemas.pdf.rules import problems_of as pdf_problems
+from signing.trust import TrustStore
+from signing.verdicts import Belief, FileVerdict
+from signing.verification import verify
+
+_messages = Catalogue("signing.actes")
+_PDF = ".pdf"
+
+
+def piece_problems(
+    path: Path,
+    name: str,
+    *,
+    budget: bool = False,
+    signature: Path | None = None,
+    trust: TrustStore | None,
+    signer_must_be_known: bool = True,
+) -> Iterator[Problem]:
+    """Yield what is wrong with a file of an act.
+
+    Args:
+        path: the file.
+        name: what it is called, for whoever has to mend it; its extension tells what it must be.
+        budget: it is a budget in XML.
+        signature: a detached signature over it (PKCS#7).
+        trust: who is believed; None means that authorities are not judged.
+        signer_must_be_known: whether an authority that is not trusted counts; not for public contracts, which tenderers sign
+            with any certificate (actes 9).
+    """
+    if budget:
+        yield from (
+            replace(problem, path=f"{name}:{problem.path or ''}".rstrip(":")) for problem in examine_budget(path)[1].problems
+        )
+    if name.casefold().endswith(_PDF):
+        found = [replace(problem, rule="R28") for problem in pdf_problems(path, name)]
+        yield from found
+        if not any(problem.severity is Severity.ERROR for problem in found):
+            yield from _r29_signatures(path, name, None, trust, signer_must_be_known)
+    if signature is not None:
+        yield from _r29_signatures(signature, name, path, trust, signer_must_be_known)
+
+
+def _r29_signatures(
+    path: Path, name: str, over: Path | None, trust: TrustStore | None, signer_must_be_known: bool
+) -> Iterator[Problem]:
+    """What is signed is soundly signed: an act may be unsigned, never badly signed."""
+    try:
+        verdict = verify(path, detached=over, trust=trust)
+    except UnreadableInput as error:
+        yield _problem("R29", name, reason=str(error))
+        return
+    if verdict.verdict is Belief.INVALID:
+        broken = not all(one.intact for one in verdict.signatures)
+        severity = Severity.ERROR if broken or signer_must_be_known else Severity.WARNING
+        yield _problem("R29", name, severity, reason=_reasons(verdict))
+    elif verdict.verdict is Belief.INDETERMINATE and trust is not None and signer_must_be_known:
+        yield _problem("R29", name, Severity.WARNING, reason=_reasons(verdict))
+    elif verdict.verdict is Belief.UNSIGNED and over is not None:
+        yield _problem("R29", name, reason=_messages("R29.none"))
+
+
+def _reasons(verdict: FileVerdict) -> str:
+    told = [*verdict.reasons, *(reason for one in verdict.signatures for reason in one.reasons)]
+    return " ".join(dict.fromkeys(told)) or verdict.verdict.value
+
+
+def _problem(rule: str, name: str, severity: Severity = Severity.ERROR, *, reason: str) -> Problem:
+    return Problem(
+        rule,
+        severity,
+        _messages(f"{rule}.message", name=name, reason=reason),
+        path=name,
+        found=reason,
+        expected=_messages(f"{rule}.expected"),
+        mend=_messages(f"{rule}.mend"),
+        scope="piece",
+    )

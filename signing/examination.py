@@ -1,0 +1,87 @@
+"""Everything that a deposit would check of a file, without a platform: recognised by its octets, told by the rooms that know it.
+
+A kind that the caller names is taken at its word: the rules then say what the file lacks to be one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from core.problems import Report
+from schemas.actes.codes import ARCHIVE, ENVELOPE, MESSAGE, NAMESPACE, kind_of_root
+from schemas.actes.documents import examine_envelope, examine_message
+from schemas.budget.reader import ROOTS
+from schemas.budget.rules import examine as examine_budget
+from schemas.pdf.rules import examine as examine_pdf
+from schemas.pes.versions import SchemaSets
+from schemas.xml import DoctypeRefused, root_of_file
+from signing.actes.examination import examine as examine_archive
+from signing.pes.examination import examine as examine_pes
+from signing.trust import TrustStore
+
+BUDGET, PDF = "budget", "pdf"
+PES = ("pes-aller", "pes-acquit", "pes-retour", "pes-acquit-retour")
+KINDS = (*PES, MESSAGE, ENVELOPE, ARCHIVE, BUDGET, PDF)
+_HEAD = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What files are held against.
+
+    Attributes:
+        schemas: the installed schemas of the PES.
+        trust: who is believed; None means that authorities are not judged.
+        at: the moment of the check; now when None.
+        limit: the largest file taken, bytes.
+    """
+
+    schemas: SchemaSets
+    trust: TrustStore | None
+    at: datetime | None
+    limit: int
+
+
+def examine(path: Path, rules: Rules, kind: str | None = None) -> Report:
+    """Examine a file.
+
+    Args:
+        path: the file.
+        rules: what it is held against.
+        kind: one of ``KINDS``; recognised when None, and what is not is held against the rules of the PES.
+    """
+    return _EXAMINED.get(kind or recognise(path) or "", _pes)(path, rules)
+
+
+def recognise(path: Path) -> str | None:
+    """Return the kind of a file by its first octets and its root element; None for PES and for what is not known."""
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD)
+    if head.startswith(b"\x1f\x8b"):
+        return ARCHIVE
+    if b"%PDF-" in head:
+        return PDF
+    try:
+        root = root_of_file(path)
+    except DoctypeRefused:  # whoever examines it says so
+        return None
+    namespace, _, name = (root or "").rpartition("}")
+    if namespace == f"{{{NAMESPACE}":
+        return kind_of_root(name) or MESSAGE
+    return BUDGET if (namespace.lstrip("{"), name) in ROOTS else None
+
+
+def _pes(path: Path, rules: Rules) -> Report:
+    return examine_pes(path, schemas=rules.schemas, trust=rules.trust, at=rules.at, limit=rules.limit)[1]
+
+
+_EXAMINED: dict[str, Callable[[Path, Rules], Report]] = {
+    MESSAGE: lambda path, _: examine_message(path)[1],
+    ENVELOPE: lambda path, _: examine_envelope(path)[1],
+    ARCHIVE: lambda path, rules: examine_archive(path, trust=rules.trust),
+    BUDGET: lambda path, rules: examine_budget(path, limit=rules.limit)[1],
+    PDF: lambda path, _: examine_pdf(path),
+}
