@@ -32,7 +32,10 @@ from core.messages import Catalogue
 _messages = Catalogue("core")
 _READY_WITHIN = 30.0
 _GRPC_OFFSET = 10_000
-_HIGHEST = 55_000
+# Below the ports that the system gives to connections that leave (32768 and up), with those of gRPC: one of them is in use at any
+# moment, and would be taken between the look and the start.
+_LOWEST, _HIGHEST = 10_100, 22_000
+_STARTS = 3
 _VOLUMES = 2_000
 _PROBE = b"ready"
 
@@ -67,9 +70,17 @@ class S3Server:
         if program is None:
             raise Misconfigured(_messages("server.missing"))
         self._log = (self.folder / "server.log").open("ab")
-        self._process = subprocess.Popen(self._command(program), stdout=self._log, stderr=self._log, stdin=subprocess.DEVNULL)  # noqa: S603
-        (self.folder / "pid").write_text(str(self._process.pid))
-        self._wait_until_ready()
+        for _ in range(_STARTS):
+            process = subprocess.Popen(self._command(program), stdout=self._log, stderr=self._log, stdin=subprocess.DEVNULL)  # noqa: S603
+            self._process = process
+            (self.folder / "pid").write_text(str(process.pid))
+            if self._is_ready():
+                return
+            if process.poll() is None:
+                break
+            self.port = self._free_port()  # it ended by itself: somebody has taken one of its ports meanwhile
+        self.stop()
+        raise Misconfigured(_messages("server.silent", log=self.folder / "server.log"))
 
     def stop(self) -> None:
         """Stop the server, with patience first."""
@@ -120,21 +131,21 @@ class S3Server:
             path.write_text(str(port))
         return port
 
-    def _wait_until_ready(self) -> None:
+    def _is_ready(self) -> bool:
+        """Wait until the server answers; False when it ended, or is silent for too long."""
         deadline = time.monotonic() + _READY_WITHIN
         probe = self.store("ready")
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
-                break
+                return False
             try:
                 with socket.create_connection(("127.0.0.1", self.port), timeout=1):
                     _answer(probe)
             except (OSError, TabellionError, MinioException, HTTPError):
                 time.sleep(0.1)
             else:
-                return
-        self.stop()
-        raise Misconfigured(_messages("server.silent", log=self.folder / "server.log"))
+                return True
+        return False
 
 
 @contextmanager
@@ -203,7 +214,7 @@ def _is_free(port: int) -> bool:
 
 def _free_ports() -> int:
     for _ in range(200):
-        port = 20_000 + secrets.randbelow(_HIGHEST - 32_000)
+        port = _LOWEST + secrets.randbelow(_HIGHEST - _LOWEST)
         if _all_free(port):
             return port
     raise Misconfigured(_messages("server.no_port"))

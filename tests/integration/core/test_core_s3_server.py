@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -118,6 +119,18 @@ def test_a_port_that_somebody_else_has_taken_is_left_to_them(tmp_path: Path, s3:
     folder.mkdir()
     (folder / "port").write_text(str(s3.port))
     assert S3Server(folder).port != s3.port
+
+
+def test_a_port_that_is_taken_between_the_look_and_the_start_is_left_to_them_too(tmp_path: Path) -> None:
+    server = S3Server(tmp_path / "s3")
+    chosen = server.port
+    with socket.create_server(("127.0.0.1", chosen - 3)):
+        server.start()
+    try:
+        assert server.port != chosen
+        assert answers(server.store("t"))
+    finally:
+        server.stop()
 
 
 def test_a_server_whose_program_is_missing_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
