@@ -17,9 +17,11 @@ from api.guard import Guard
 from api.iparapheur import service as iparapheur
 from api.metrics import Requests, WorkCollector
 from api.problems import MEDIA_TYPE, ProblemDetails
+from api.s2low import service as s2low
 from api.uploads import Uploads
-from api.v1 import agent, deposits, dossiers, folders, reference, sealed, sittings, uploads
+from api.v1 import act_sending, acts, agent, deposits, dossiers, folders, reference, sealed, sittings, uploads
 from api.web import site
+from api.web.acts import answering, creating
 from api.web.draft import page as draft
 from core.platform import Platform
 
@@ -53,6 +55,7 @@ class _Application(FastAPI):
             super().build_middleware_stack(),
             limits={
                 "/v1/dossiers": large,
+                **dict.fromkeys((act_sending.ACTS, act_sending.REPLIES), act_sending.LARGEST_BODY),
                 "/deposer": large,
                 "/v1/sittings": sittings.LARGEST,
                 "/v1/agent/values": agent.LARGEST,
@@ -60,8 +63,11 @@ class _Application(FastAPI):
                 "/v1/folders/{id}/documents": large,
                 "/parapheur/taches/{id}/importer": large,
                 "/parapheur/dossiers/{id}/annexes": large,
+                **dict.fromkeys(s2low.LARGE, s2low.GATE),
                 **dict.fromkeys(iparapheur.PATHS, iparapheur.largest(platform.settings.upload_limit)),
                 draft.DOCUMENTS: large,
+                creating.PATH: creating.LARGEST + _FORM_AROUND,
+                answering.REPLY.format(act_id="{id}", message_id="{id}"): creating.LARGEST + _FORM_AROUND,
                 "/administration/configuration/reprise": _SETUP,
                 "/administration/circuits/reprise": _SETUP,
             },
@@ -85,9 +91,9 @@ def create_app(platform: Platform) -> FastAPI:
     registry.register(WorkCollector(platform.database))
     app.state.platform, app.state.registry, app.state.uploads = platform, registry, Uploads()
     answers.install(app)
-    for part in (deposits, dossiers, folders, uploads, sealed, sittings, agent):
+    for part in (deposits, dossiers, acts, act_sending, folders, uploads, sealed, sittings, agent):
         app.include_router(part.router, responses=_PROBLEMS)
-    for other in (reference, operation, iparapheur, site):
+    for other in (reference, operation, iparapheur, s2low, site):
         app.include_router(other.router)
     app.mount("/static", _Static(directory=_STATIC), name="static")
     if not (_STATIC / "vendor").is_dir():

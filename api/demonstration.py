@@ -20,6 +20,8 @@ from core.platform import Platform
 from core.principal import PLATFORM, Right
 from core.roles import OPERATOR
 from core.tokens import issue_token
+from flows.actes.settings import COLLECTIVITE, ActesCollectivite
+from flows.actes.settings import OPERATOR as OPERATOR_OF_ACTS
 from flows.helios.settings import GATEWAY, SEAL
 from signing.keys.csc_simulator import SHOWN_KEY
 from signing.pki import write_private
@@ -27,6 +29,7 @@ from signing.pki import write_private
 NAME = "Commune de Valmorin (démonstration)"
 # No département has the number 99: the commune does not exist.
 SIRET = Siret("21990001600011")
+_COMMUNE = ActesCollectivite(department="099", arrondissement="1", nature="31", referent="Secrétariat général")
 _CLERK, _DIRECTOR, _OFFICIAL = "agent@valmorin.example", "dgs@valmorin.example", "maire@valmorin.example"
 _PEOPLE = (
     (_CLERK, "Agent du secrétariat", ("agent", "signataire")),
@@ -57,14 +60,20 @@ class Demonstration:
 def prepare_demonstration(platform: Platform, played: Simulators) -> Demonstration:
     """Make the demonstration the first time, find it again later; point it at the simulators that are running."""
     path = platform.settings.state_dir / "demonstration.json"
-    shown = _read(path) or _make(platform, path, played)
+    known = _read(path)
+    shown = known or _make(platform, path, played)
     with platform.database.writing(PLATFORM) as session:
         owner = session.exec(select(Organisation.id).where(Organisation.siret == SIRET)).one()
         official = session.exec(select(Person.id).where(Person.email == _OFFICIAL)).one()
         configure(session, platform.secrets, owner, GATEWAY, played.gateway_settings())
+        root = session.exec(select(Organisation.id).where(Organisation.kind == OrganisationKind.PLATFORM)).one()
+        configure(session, platform.secrets, root, OPERATOR_OF_ACTS, played.operator_settings())
+        configure(session, platform.secrets, owner, COLLECTIVITE, _COMMUNE)
         showcase.reach(session, platform, owner, official, played)
         if session.get(Configuration, (owner, SEAL)) is None:
             configure(session, platform.secrets, owner, SEAL, played.seal())
+    if known is None:
+        showcase.transmit(platform, owner)
     return shown
 
 

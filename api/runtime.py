@@ -13,6 +13,7 @@ from core import uploads
 from core.errors import Misconfigured
 from core.messages import Catalogue
 from core.platform import Platform
+from flows.actes import classifying, following, incoming
 from flows.engine import schedule
 from flows.engine.execution import Engine
 from flows.engine.relay import Relay
@@ -32,6 +33,8 @@ EXPIRY_ACTOR, EXPIRY_QUEUE, EXPIRY_EVERY = "sittings.expire", "signing", timedel
 PARAPHEUR_ACTOR, PARAPHEUR_QUEUE, PARAPHEUR_EVERY = "parapheur.go_on", "signing", timedelta(seconds=20)
 NOTICES_ACTOR, NOTICES_QUEUE, NOTICES_EVERY = "parapheur.notify", "remote.mail", timedelta(seconds=30)
 UPLOADS_ACTOR, UPLOADS_QUEUE, UPLOADS_EVERY = "uploads.sweep", "cpu", timedelta(minutes=10)
+WAKE_ACTOR, WAKE_QUEUE, WAKE_EVERY = "actes.wake", "cpu", timedelta(seconds=10)
+ELAPSED_ACTOR, ELAPSED_QUEUE, ELAPSED_EVERY = "actes.close", "cpu", timedelta(hours=1)
 LATE_ACTOR, LATE_QUEUE, LATE_EVERY = "parapheur.late", "cpu", timedelta(hours=1)
 
 
@@ -39,6 +42,10 @@ def build_engine(platform: Platform, broker: dramatiq.Broker) -> Engine:
     """Declare the actors of every flow and of every scheduled run."""
     engine = Engine(platform, broker, list(FLOWS.values()))
     schedule.declare(engine, acquits.ACTOR, acquits.QUEUE, acquits.collect)
+    schedule.declare(engine, incoming.ACTOR, incoming.QUEUE, incoming.collect)
+    schedule.declare(engine, classifying.ACTOR, classifying.QUEUE, classifying.look)
+    schedule.declare(engine, WAKE_ACTOR, WAKE_QUEUE, _wake_acts)
+    schedule.declare(engine, ELAPSED_ACTOR, ELAPSED_QUEUE, _close_acts)
     schedule.declare(engine, HEAD_ACTOR, HEAD_QUEUE, _cut_head)
     schedule.declare(engine, EXPIRY_ACTOR, EXPIRY_QUEUE, _expire_sittings)
     schedule.declare(engine, PARAPHEUR_ACTOR, PARAPHEUR_QUEUE, _go_on)
@@ -59,6 +66,10 @@ def plan_schedules(platform: Platform) -> None:
     schedule.plan(platform.database, NOTICES_ACTOR, NOTICES_QUEUE, NOTICES_EVERY)
     schedule.plan(platform.database, LATE_ACTOR, LATE_QUEUE, LATE_EVERY)
     schedule.plan(platform.database, UPLOADS_ACTOR, UPLOADS_QUEUE, UPLOADS_EVERY)
+    schedule.plan(platform.database, WAKE_ACTOR, WAKE_QUEUE, WAKE_EVERY)
+    schedule.plan(platform.database, ELAPSED_ACTOR, ELAPSED_QUEUE, ELAPSED_EVERY)
+    incoming.plan(platform, timedelta(seconds=settings.poll_seconds))
+    classifying.plan(platform, classifying.EVERY)
     acquits.plan(platform, timedelta(seconds=settings.poll_seconds))
     returning.plan(platform, timedelta(seconds=settings.poll_seconds))
 
@@ -78,6 +89,14 @@ def _go_on(platform: Platform, _key: str) -> None:
 
 def _notify(platform: Platform, _key: str) -> None:
     send_due(platform)
+
+
+def _wake_acts(platform: Platform, _key: str) -> None:
+    following.wake_all(platform)
+
+
+def _close_acts(platform: Platform, _key: str) -> None:
+    following.close_elapsed(platform)
 
 
 def _late(platform: Platform, _key: str) -> None:

@@ -21,6 +21,8 @@ from core.organisations import Organisation, OrganisationKind, add_organisation,
 from core.people import Person
 from core.platform import Platform
 from core.principal import PLATFORM
+from flows.actes import intake as acts
+from flows.actes.act import JoinedFile
 from flows.document.intake import Submission, submit
 from flows.helios.intake import deposit
 from flows.parapheur.remote import REMOTE, RemoteSigning
@@ -38,6 +40,10 @@ from signing.parapheur.typology import Protocol, SignatureFormat, SubtypeOptions
 CCAS = Siret("21990001600029")
 _NAMES = {"visa": "Pour visa", "signature": "Pour signature", "complet": "Visa puis signature"}
 _CITY = {"city": "Valmorin", "postal_code": "99012"}
+_ACTS = (
+    ("DEMO_2026_001", "Tarifs de la restauration scolaire", 1, (7, 10)),
+    ("DEMO_2026_002", "Règlement du marché hebdomadaire", 2, (6, 1)),
+)
 _LETTERS = (
     ("Convention de prêt de la salle polyvalente", "signature", -2),
     ("Arrêté de circulation, rue du Lavoir", "signature", 1),
@@ -138,6 +144,15 @@ def fill(platform: Platform, commune: str) -> None:
         write_sample(Sample(f"PESALR1_{CCAS}_{today:%Y%m%d}", authority, bordereaux=2, pieces=9, lines=2, issued=today), path)
         with path.open("rb") as stream:
             deposit(platform, PLATFORM, ccas, stream, path.name)
+
+
+def transmit(platform: Platform, commune: str) -> None:
+    """Send acts to the simulated préfecture, which acknowledges them."""
+    yesterday = clock.in_paris(clock.now()).date() - timedelta(days=1)
+    for number, subject, nature, matieres in _ACTS:
+        blob = platform.objects.put(io.BytesIO(letter(subject)))
+        document = JoinedFile(f"{number}.pdf", "application/pdf", blob.sha256, blob.size)
+        acts.submit(platform, PLATFORM, acts.Submission(commune, number, yesterday, nature, matieres, subject, document))
 
 
 def letter(title: str) -> bytes:

@@ -1,4 +1,4 @@
-"""What stands outside, on a laptop: the DGFiP's gateway, a timestamping authority, a signing service."""
+"""What stands outside, on a laptop: the DGFiP's gateway, the ministry, a timestamping authority, a signing service."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import SecretStr
 
+from connectors.actes.settings import ActesOperator
+from connectors.actes.simulated_mailbox import PostOffice
+from connectors.actes.simulator import MinistrySimulator
 from connectors.helios.settings import HeliosGateway
 from connectors.helios.simulated_sftp import Account
 from connectors.helios.simulator import GatewaySimulator
@@ -24,6 +27,8 @@ from signing.timestamp.simulator import TsaSimulator
 from signing.trust import TrustStore
 
 ACCOUNT = "demonstration"
+# The ministry takes no address whose last label has more than six letters: ".example" has seven.
+MAILBOX = "teletransmission@tabellion.test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +38,24 @@ class Simulators:
     Attributes:
         trust_dir: folder of their authorities' certificates, for TABELLION_TRUST_DIR.
         remote: a signing service, with keys that nobody believes elsewhere.
+        state: the ministry, where acts go; its mails arrive at ``post``.
     """
 
     gateway: GatewaySimulator
     timestamping: TsaSimulator
     remote: CscSimulator
+    state: MinistrySimulator
+    post: PostOffice
     authority: TestAuthority
     trust_dir: Path
 
     def gateway_settings(self) -> HeliosGateway:
         """Return how to reach the gateway."""
         return self.gateway.settings_for(ACCOUNT).model_copy(update={"settled_age": 0.0, "second_look_after": 0.2})
+
+    def operator_settings(self) -> ActesOperator:
+        """Return how to reach the ministry and its answers."""
+        return self.state.operator(self.post.settings_for(MAILBOX), MAILBOX)
 
     def seal(self) -> HeliosSeal:
         """Return a server seal that the gateway recognises, issued by the demonstration authority."""
@@ -90,11 +102,21 @@ def simulators(
     tsa.start()
     remote.start()
     try:
-        with gateway:
-            yield Simulators(gateway, tsa, remote, authority, trust_dir)
+        with gateway, _ministry(folder, host, delay) as (state, post):
+            yield Simulators(gateway, tsa, remote, state, post, authority, trust_dir)
     finally:
         remote.stop()
         tsa.stop()
+
+
+@contextmanager
+def _ministry(folder: Path, host: str, delay: float) -> Iterator[tuple[MinistrySimulator, PostOffice]]:
+    accounts = {MAILBOX: _password(folder / "mailbox.json")}
+    with (
+        PostOffice(folder / "post", accounts=accounts, host=host) as post,
+        MinistrySimulator(folder / "ministry", relay=(host, post.smtp_port), host=host, delay=delay) as state,
+    ):
+        yield state, post
 
 
 def _password(path: Path) -> str:

@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     smtp_url: SecretStr = SecretStr("")
     mail_from: str = Field("", pattern=r"^([^\s@<>]+@[^\s@<>]+)?$")
     mail_limit: int = Field(20 * 1024 * 1024, gt=0)
-    upload_limit: int = Field(128 * 1024 * 1024, gt=0)
+    upload_limit: int = Field(150 * 1024 * 1024, gt=0)
     worker_threads: int = Field(8, ge=1, le=64)
     lease_seconds: float = Field(60.0, gt=0)
     redelivery_seconds: float = Field(60.0, gt=0)

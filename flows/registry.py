@@ -9,6 +9,9 @@ from core.errors import UsageError
 from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import Principal
+from flows.actes.flow import ACTES
+from flows.actes.intake import FIELDS as ACTES_FIELDS
+from flows.actes.intake import deposit as deposit_act
 from flows.document.flow import DOCUMENT
 from flows.document.intake import FIELDS as DOCUMENT_FIELDS
 from flows.document.intake import deposit as deposit_document
@@ -20,10 +23,10 @@ from flows.helios.intake import deposit as deposit_helios
 _messages = Catalogue("flows.engine")
 Deposit = Callable[[Platform, Principal, str, Readable, str, str | None, Mapping[str, str] | None], Received]
 
-FLOWS: dict[str, Flow] = {flow.name: flow for flow in (HELIOS, DOCUMENT)}
-DEPOSITS: dict[str, Deposit] = {HELIOS.name: deposit_helios, DOCUMENT.name: deposit_document}
+FLOWS: dict[str, Flow] = {flow.name: flow for flow in (HELIOS, ACTES, DOCUMENT)}
+DEPOSITS: dict[str, Deposit] = {HELIOS.name: deposit_helios, ACTES.name: deposit_act, DOCUMENT.name: deposit_document}
 # What a form may say of a document beside the document itself.
-FIELDS: dict[str, frozenset[str]] = {HELIOS.name: frozenset(), DOCUMENT.name: DOCUMENT_FIELDS}
+FIELDS: dict[str, frozenset[str]] = {HELIOS.name: frozenset(), ACTES.name: ACTES_FIELDS, DOCUMENT.name: DOCUMENT_FIELDS}
 
 
 def flow_named(name: str) -> Flow:

@@ -16,6 +16,7 @@ from schemas.actes.documents import examine_envelope, examine_message
 from schemas.budget.reader import ROOTS
 from schemas.budget.rules import examine as examine_budget
 from schemas.pdf.rules import examine as examine_pdf
+from schemas.pes.rules import DEFAULT_LIMIT as LARGEST_PES
 from schemas.pes.versions import SchemaSets
 from schemas.xml import DoctypeRefused, root_of_file
 from signing.actes.examination import examine as examine_archive
@@ -75,7 +76,8 @@ def recognise(path: Path) -> str | None:
 
 
 def _pes(path: Path, rules: Rules) -> Report:
-    return examine_pes(path, schemas=rules.schemas, trust=rules.trust, at=rules.at, limit=rules.limit)[1]
+    limit = min(rules.limit, LARGEST_PES)
+    return examine_pes(path, schemas=rules.schemas, trust=rules.trust, at=rules.at, limit=limit)[1]
 
 
 _EXAMINED: dict[str, Callable[[Path, Rules], Report]] = {

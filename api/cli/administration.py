@@ -22,6 +22,7 @@ from sqlmodel import Session, col, select
 
 from api.cli.dossiers import operators_platform
 from api.cli.output import console, json_line
+from connectors.actes.settings import ActesOperator
 from connectors.helios.settings import HeliosGateway
 from connectors.iparapheur.client import open_connector
 from connectors.iparapheur.settings import ParapheurSettings
@@ -37,6 +38,8 @@ from core.platform import Platform
 from core.principal import PLATFORM, Right
 from core.settings import load_settings
 from core.tokens import ApiToken, issue_token
+from flows.actes import classifying, incoming
+from flows.actes.settings import OPERATOR as ACTES_OPERATOR
 from flows.engine import schedule, transitions
 from flows.engine.models import Dossier
 from flows.helios import acquits
@@ -52,7 +55,7 @@ ACTOR = "operator"
 ROOT = "platform"
 # The names that these commands have always taken, and the roles that they mean; every other role is called by its own name.
 ROLES: Mapping[str, str] = {"agent": "agent", "operateur": roles.OPERATOR, "archiviste": "archiviste"}
-_LARGEST_TEXT, _LARGEST_PKCS12, _LARGEST_PARAPHEUR = 1 << 16, 1 << 20, 1 << 21
+_LARGEST_TEXT, _LARGEST_OPERATOR, _LARGEST_PKCS12, _LARGEST_PARAPHEUR = 1 << 16, 1 << 19, 1 << 20, 1 << 21
 _IDENTIFIER = 26
 
 
@@ -180,6 +183,23 @@ def configure_gateway(file: Path, *, organisation: str) -> None:
     every = timedelta(seconds=platform.settings.poll_seconds)
     schedule.plan(platform.database, acquits.ACTOR, acquits.QUEUE, every, key=owner.id)
     console.print(_t("gateway.kept", name=escape(owner.name), seconds=round(every.total_seconds())))
+
+
+def configure_acts(file: Path, *, organisation: str) -> None:
+    """Keep the operator of télétransmission that a JSON file describes, and plan the reading of its mailbox.
+
+    Raises:
+        UnreadableInput: the file cannot be read, or is no JSON.
+        UsageError: a setting does not fit; every fault is told, no value is repeated.
+        NotFound: no such organisation.
+    """
+    operator = _built(ActesOperator, _json(file, _LARGEST_OPERATOR))
+    platform = opened_platform()
+    owner = _keep(platform, organisation, ACTES_OPERATOR, operator)
+    every = timedelta(seconds=platform.settings.poll_seconds)
+    incoming.plan(platform, every)
+    classifying.plan(platform, classifying.EVERY)
+    console.print(_t("acts.kept", name=escape(owner.name), place=operator.endpoint.place, seconds=round(every.total_seconds())))
 
 
 def configure_parapheur(file: Path, *, organisation: str) -> None:

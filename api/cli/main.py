@@ -336,6 +336,15 @@ with speaking(LANGUAGE):
 
         administration.configure_gateway(file, organisation=organisation)
 
+    @configurations.command("acts", help=_t("acts.help"))
+    def configure_acts(
+        file: Annotated[Path, typer.Argument(help=_t("acts.file"), show_default=False)], organisation: Owner
+    ) -> None:
+        """Configure the operator of télétransmission."""
+        from api.cli import administration
+
+        administration.configure_acts(file, organisation=organisation)
+
     @configurations.command("parapheur", help=_t("parapheur.help"))
     def configure_parapheur(
         file: Annotated[Path, typer.Argument(help=_t("parapheur.file"), show_default=False)], organisation: Owner

@@ -185,7 +185,7 @@ def _line(dossier: Line | Dossier) -> dict[str, Any]:
         "flow": dossier.flow,
         "title": dossier.title,
         "state": dossier.state,
-        "label": label(f"state.{dossier.state}"),
+        "label": label(f"state.{dossier.state}", dossier.flow),
         "since": dossier.since,
         "ended": has_ended(dossier),
         "parked": dossier.parked,

@@ -26,6 +26,7 @@ class Entry:
 _PLACES = (
     ((Right.ACT, Right.DEPOSIT), "nav.parapheur", "/parapheur"),
     ((Right.DEPOSIT,), "nav.deposit", "/deposer"),
+    ((Right.READ, Right.DEPOSIT), "nav.acts", "/actes"),
     ((Right.READ,), "nav.dossiers", "/dossiers"),
     ((Right.ADMINISTER,), "nav.administration", "/administration"),
 )

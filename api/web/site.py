@@ -8,6 +8,8 @@ from fastapi import APIRouter
 from starlette.responses import RedirectResponse
 
 from api.web.absences import page as absences
+from api.web.acts import answering, connection, creating, listing, mails, resending
+from api.web.acts import page as act
 from api.web.circuits import page as circuits
 from api.web.deposit import page as deposit
 from api.web.desks import page as desks
@@ -37,11 +39,13 @@ router = APIRouter(include_in_schema=False)
 _PARTS: tuple[tuple[tuple[ModuleType, ...], tuple[Right, ...]], ...] = (
     ((sign_in, invitation, profile, absences, preferences), ()),
     ((dossiers, dossier, viewer, pes, record), (Right.READ,)),
-    ((deposit, draft), (Right.DEPOSIT,)),
+    ((deposit, draft, creating, answering), (Right.DEPOSIT,)),
+    ((mails, resending), (Right.OPERATE,)),
+    ((listing, act), (Right.READ, Right.DEPOSIT)),
     ((signing,), (Right.ACT,)),
     ((trays, batch), (Right.ACT, Right.DEPOSIT)),
     ((folder, docket), (Right.ACT, Right.DEPOSIT, Right.READ, Right.ADMINISTER)),
-    ((people, desks, types, circuits, setup), (Right.ADMINISTER,)),
+    ((people, desks, types, circuits, setup, connection), (Right.ADMINISTER,)),
 )
 for pages, rights in _PARTS:
     for page in pages:

@@ -25,6 +25,7 @@ from flows.engine.work import Advance, KeptFile, Work, digest_of
 from flows.helios import archiving, asking, rules
 from flows.helios.knowledge import gateway_of, route_of, schema_sets, seal_of, sessions, signs_in_house
 from flows.parapheur.external import account_of
+from schemas.pes.rules import DEFAULT_LIMIT as LARGEST_PES
 from signing.pes.comparison import compare
 from signing.pes.examination import examine
 from signing.pes.rules import SignatureRules
@@ -61,7 +62,7 @@ def check(work: Work) -> Advance:
             work.fetch("pes"),
             schemas=schema_sets(settings.schemas_dir),
             trust=trust_store(settings.trust_dir),
-            limit=settings.upload_limit,
+            limit=min(settings.upload_limit, LARGEST_PES),
             rules=SignatureRules(unsigned_is_error=not signs_here),
         )
         facts = document.facts() if document else {}

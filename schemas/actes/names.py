@@ -70,6 +70,11 @@ def number_holds(number: str) -> bool:
     return NUMBER.fullmatch(number) is not None
 
 
+def type_holds(code: str) -> bool:
+    """Tell whether a text can be a typology code: five of A-Z, 0-9 and ``_``."""
+    return TYPE.fullmatch(code) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class IdActe:
     """The unique identifier of an act: ``006-210600235-20180522-684-AI``.

@@ -188,6 +188,23 @@ def state_of(platform: Platform, dossier_id: str) -> str:
         return session.exec(select(Dossier.state).where(Dossier.id == dossier_id)).one()
 
 
+def test_the_operator_of_acts_is_configured_for_all_and_its_mailbox_is_read(
+    terminal: Terminal, platform: Platform, played: Simulators
+) -> None:
+    terminal.open_mairie()
+    settings = revealed(played.operator_settings().model_dump())
+    told = terminal.told(
+        "configure", "acts", terminal.file("actes.json", json.dumps(settings, default=str)), "--organisation", "platform"
+    )
+    assert "relevée" in told
+    with platform.database.reading(PLATFORM) as session:
+        planned = set(session.exec(select(Schedule.actor)))
+        assert session.exec(select(Configuration.name)).all() == ["actes.operator"]
+    assert {"actes.collect", "actes.classify"} <= planned
+    wrong = terminal.file("faux.json", json.dumps({**settings, "trigramme": "TROP LONG"}, default=str))
+    assert "trigramme" in terminal.refused(2, "configure", "acts", wrong, "--organisation", "platform")
+
+
 def test_the_first_organisation_makes_the_root_and_a_service_stands_below_a_collectivite(terminal: Terminal) -> None:
     commune = terminal.open_mairie()
     service = json.loads(

@@ -9,18 +9,18 @@ from contextlib import contextmanager
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+from core.platform import Platform
+from core.s3_server import S3Server
 from tests.chaos.worker import run
 from tests.conftest import Shape
-from tests.integration.flows.conftest import played, settings_changes, town
-from tests.town import Town
+from tests.integration.flows.conftest import acts, played, settings_changes, town
 
-__all__ = ["played", "settings_changes", "town"]
+__all__ = ["acts", "played", "settings_changes", "town"]
 
 
-def environment_of(town: Town, shape: Shape) -> dict[str, str]:
-    """The settings of a town's platform, for a process of its own."""
-    settings = town.platform.settings
-    store = town.s3
+def environment_of(platform: Platform, store: S3Server, shape: Shape) -> dict[str, str]:
+    """The settings of a platform, for a process of its own."""
+    settings = platform.settings
     return {
         **os.environ,
         "TABELLION_STATE_DIR": str(settings.state_dir),

@@ -32,8 +32,8 @@ class Point:
 
     @property
     def name(self) -> str:
-        """A name for files and test reports."""
-        return f"{self.when}-{self.target.rpartition(':')[2]}-{self.argument or 'any'}"
+        """A name of its own, for the worker that is to die there and for test reports."""
+        return f"{self.when} {self.target} {self.argument or 'any'}"
 
 
 def _around(target: str, argument: str = "") -> list[Point]:
@@ -58,6 +58,17 @@ POINTS: tuple[Point, ...] = (
     *_around("archive.heads:grow"),
     Point("signing.timestamp.client:TimestampClient.stamp", "after"),
 )
+
+
+ACTS_POINTS: tuple[Point, ...] = (
+    *(point for stage in ("pack", "transmit") for point in _around("flows.engine.transitions:advance", f"actes.{stage}")),
+    *_around("flows.actes.envelopes:deposit"),
+    *_around("flows.engine.transitions:note", "committing"),
+    *_around("flows.actes.incoming:_insert"),
+    Point("connectors.actes.mailbox:OpenMailbox.done", "after"),
+    *_around("flows.actes.incoming:_settle"),
+)
+"""Those of an act on its way to the ministry, and of the answer on its way back."""
 
 
 def arm(point: Point, marker: Path) -> None:

@@ -70,7 +70,7 @@ def assert_tree_is_whole(town: Town) -> None:
 
 @pytest.mark.parametrize("shape", ["embedded", "postgresql-rabbitmq"], indirect=True)
 def test_a_kill_at_every_boundary_delivers_once_and_seals_once(town: Town, shape: Shape, tmp_path: Path) -> None:
-    environment = environment_of(town, shape)
+    environment = environment_of(town.platform, town.s3, shape)
     dossiers = []
     for rank, point in enumerate(POINTS):
         dossiers.append(town.push(f"PES_KILL_{rank:03d}"))
@@ -173,7 +173,7 @@ def private_broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[P
 def test_a_broker_killed_again_and_again_loses_nothing(
     town: Town, shape: Shape, private_broker: PrivateRedis | PrivateRabbit
 ) -> None:
-    environment = environment_of(town, Shape(shape.name, shape.database_url, private_broker.url))
+    environment = environment_of(town.platform, town.s3, Shape(shape.name, shape.database_url, private_broker.url))
     dossiers = [town.push(f"PES_BROKER_{rank}") for rank in range(6)]
     with worker(environment):
         wait_until(lambda: states(town)["received"] < len(dossiers), 60, lambda: f"{states(town)}")

@@ -12,7 +12,7 @@ from core.platform import open_platform
 from core.settings import load_settings
 from flows.engine import execution
 from flows.engine.brokers import open_broker
-from tests.chaos.points import POINTS, arm
+from tests.chaos.points import ACTS_POINTS, POINTS, arm
 
 
 def run(environment: dict[str, str], log: str, *dying: str) -> None:
@@ -36,6 +36,6 @@ def run(environment: dict[str, str], log: str, *dying: str) -> None:
     platform = open_platform(settings)
     if dying:
         name, marker = dying
-        arm(next(point for point in POINTS if point.name == name), Path(marker))
+        arm(next(point for point in (*POINTS, *ACTS_POINTS) if point.name == name), Path(marker))
     with working(platform, open_broker(settings.broker_url.get_secret_value())):
         threading.Event().wait()

@@ -25,6 +25,8 @@ class Field {
     this.said = root.querySelector('[data-said]');
     this.row = root.querySelector('[data-row]');
     this.items = [];
+    this.handsOver = root.closest('[data-hands-over]') !== null; // the page takes what has arrived, and shows it itself
+    this.handed = 0;
     this.running = false;
     this.awaited = false;
     for (const hint of root.querySelectorAll('[data-with-script]')) hint.hidden = false;
@@ -45,8 +47,9 @@ class Field {
   async find() {
     try {
       const found = await this.ask('GET', `?place=${encodeURIComponent(this.root.dataset.place)}`);
-      for (const standing of found.uploads) this.put({ name: standing.name, size: standing.size, standing, file: null, state: standing.sha256 ? 'done' : 'missing' });
-      if (found.uploads.length) this.tell('said_found', { count: found.uploads.length });
+      const cut = found.uploads.filter((standing) => !(this.handsOver && standing.sha256));
+      for (const standing of cut) this.put({ name: standing.name, size: standing.size, standing, file: null, state: standing.sha256 ? 'done' : 'missing' });
+      if (cut.length) this.tell('said_found', { count: cut.length });
     } catch {
       // Nothing is known yet; sending will say what is wrong, if anything still is.
     }
@@ -55,6 +58,12 @@ class Field {
   add(files) {
     const chosen = this.input.multiple ? [...files] : [...files].slice(0, 1);
     if (!chosen.length) return;
+    const waiting = this.items.reduce((sum, item) => sum + (item.state === 'missing' ? 0 : item.size), 0);
+    const asked = new CustomEvent('upload:chosen', { bubbles: true, cancelable: true, detail: { files: chosen, waiting } });
+    if (!this.root.dispatchEvent(asked)) {
+      this.input.value = '';
+      return;
+    }
     for (const file of chosen) {
       const cut = this.items.find((item) => item.state === 'missing' && item.name === file.name && item.size === file.size);
       if (cut) Object.assign(cut, { file, state: 'waiting' });
@@ -178,9 +187,16 @@ class Field {
   }
 
   arrived(item) {
-    const done = this.items.filter((one) => one.state === 'done').length;
-    const all = done === this.items.length;
-    this.tell(all ? 'said_all' : 'said_one', { name: item.name, done, count: this.items.length });
+    const done = this.handed + this.items.filter((one) => one.state === 'done').length;
+    const count = this.handed + this.items.length;
+    this.tell(done === count ? 'said_all' : 'said_one', { name: item.name, done, count });
+    if (!this.handsOver) return;
+    this.items = this.items.filter((one) => one !== item);
+    this.handed = this.items.length ? this.handed + 1 : 0;
+    if (item.line.contains(document.activeElement)) this.input.focus();
+    item.line.remove();
+    this.oblige();
+    this.root.dispatchEvent(new CustomEvent('upload:arrived', { bubbles: true }));
   }
 
   submit(event) {

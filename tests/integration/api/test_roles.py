@@ -39,6 +39,43 @@ LINKS: dict[str, tuple[Right, ...]] = {
     "/administration": (Right.ADMINISTER,),
 }
 NOBODYS = "0" * 26
+CALLS_OF_ALL = ("/api/test-connexion.php", "/api/info-connexion.php")
+_NO_PAGES = ("/v1", "/static", "/health", "/metrics", "/ws-iparapheur", "/modules/", "/api/", "/connexion", "/deconnexion")
+# What software calls of acts, on both faces: any of these rights opens it; every token does where none stands.
+_READS, _SENDS = (Right.READ,), (Right.DEPOSIT,)
+_MODULE = "/modules/actes"
+CALLS: dict[str, tuple[Right, ...]] = {
+    "GET /v1/acts": _READS,
+    "POST /v1/acts": _SENDS,
+    "GET /v1/acts/classification": (),
+    "GET /v1/acts/{act_id}": _READS,
+    "GET /v1/acts/{act_id}/files": _READS,
+    "GET /v1/acts/{act_id}/files/{act_file_id}": _READS,
+    "POST /v1/acts/{act_id}/replies": _SENDS,
+    "POST /v1/acts/{act_id}/cancellation": _SENDS,
+    "GET /api/test-connexion.php": (),
+    "GET /api/info-connexion.php": (),
+    f"GET {_MODULE}/actes_transac_get_status.php": _READS,
+    f"GET {_MODULE}/actes_transac_get_document.php": _READS,
+    f"GET {_MODULE}/actes_transac_get_files_list.php": _READS,
+    f"GET {_MODULE}/actes_transac_get_ARActe.php": _READS,
+    f"GET {_MODULE}/actes_download_file.php": _READS,
+    f"GET {_MODULE}/api/list_document_prefecture.php": _READS,
+    f"GET {_MODULE}/api/document_prefecture_mark_as_read.php": _SENDS,
+    f"GET {_MODULE}/api/list_actes.php": _READS,
+    f"GET {_MODULE}/api/number_actes.php": _READS,
+    f"GET {_MODULE}/api/nb_actes_by_authorities_and_date.php": _READS,
+    f"GET {_MODULE}/api/actes_status.php": (),
+    f"GET {_MODULE}/actes_classification_fetch.php": (Right.READ, Right.DEPOSIT),
+    f"GET {_MODULE}/actes_classification_request.php": _SENDS,
+    f"GET {_MODULE}/actes_transac_get_tampon.php": (),
+    f"GET {_MODULE}/actes_create_pdf.php": (),
+    f"GET {_MODULE}/actes_transac_post_confirm_api.php": (),
+    f"GET {_MODULE}/actes_transac_post_confirm_api_multi.php": (),
+    f"POST {_MODULE}/actes_transac_create.php": _SENDS,
+    f"POST {_MODULE}/actes_transac_cancel.php": _SENDS,
+    f"POST {_MODULE}/actes_transac_reponse_create.php": _SENDS,
+}
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +107,16 @@ def routes(service: Service) -> Iterator[tuple[str, str, str]]:
     for route in iter_route_contexts(create_app(service.platform).routes):
         template = route.path or "/"
         for method in sorted((route.methods or {"GET"}) - {"HEAD"}):
-            if not template.startswith(("/v1", "/static", "/health", "/metrics", "/ws-iparapheur", "/connexion", "/deconnexion")):
+            if not template.startswith(_NO_PAGES):
+                yield method, template, re.sub(r"{\w+}", NOBODYS, template)
+
+
+def calls(service: Service) -> Iterator[tuple[str, str, str]]:
+    """Every call of software about acts: method, template, an address with identifiers of nobody."""
+    for route in iter_route_contexts(create_app(service.platform).routes):
+        template = route.path or "/"
+        if template.startswith(("/v1/acts", _MODULE)) or template in CALLS_OF_ALL:
+            for method in sorted((route.methods or {"GET"}) - {"HEAD"}):
                 yield method, template, re.sub(r"{\w+}", NOBODYS, template)
 
 
@@ -119,6 +165,28 @@ def test_software_with_the_same_rights_neither_approves_nor_signs(site: Service,
             assert client.post(f"/parapheur/taches/{NOBODYS}/{deed}").status_code in {303, 401, 403}
         if Right.DEPOSIT not in ROLES[role]:
             assert client.post("/v1/dossiers", content=b"<a/>", headers={"Content-Type": "application/xml"}).status_code == 403
+
+
+@pytest.mark.parametrize("role", sorted(set(ROLES) - {"personne"}))
+def test_software_reads_and_does_of_acts_what_its_rights_open_and_nothing_else(site: Service, role: str) -> None:
+    with site.platform.database.writing(PLATFORM) as session:
+        token = issue_token(session, site.mairie.organisation, role, set(ROLES[role]))
+    with site.client(token) as client:
+        for method, template, path in calls(site):
+            rights = CALLS[f"{method} {template}"]
+            answer = client.request(method, path)
+            if not rights or set(rights) & ROLES[role]:
+                assert answer.status_code not in {401, 403}, (role, method, template)
+            else:
+                nothing = answer.status_code in {403, 404} or answer.json()["acts"] == []
+                assert nothing, (role, method, template, answer.status_code)
+
+
+def test_every_call_about_acts_is_walked_and_asks_for_a_token(site: Service) -> None:
+    walked = list(calls(site))
+    assert sorted(f"{method} {template}" for method, template, _ in walked) == sorted(CALLS)
+    with site.client() as nobody:
+        assert {nobody.request(method, path).status_code for method, _, path in walked} == {401}
 
 
 def test_the_walk_sees_the_whole_site(site: Service) -> None:

@@ -16,6 +16,7 @@ from core.platform import Platform
 from core.principal import PLATFORM
 from core.s3_server import S3Server
 from flows.helios.settings import GATEWAY, SEAL
+from tests.acts import ActsTown, ministry
 from tests.town import Town
 
 
@@ -48,3 +49,12 @@ def town(
         configure(session, platform.secrets, mairie.id, SEAL, played.seal())
     plan_schedules(platform)
     return Town(platform, broker, played, mairie, s3, tmp_path)
+
+
+@pytest.fixture
+def acts(platform: Platform, broker: dramatiq.Broker, mairie: Organisation, tmp_path: Path) -> Iterator[ActsTown]:
+    """A collectivité ready to send acts to the simulated ministry."""
+    with ministry(tmp_path / "state") as (state, office):
+        town = ActsTown(platform, broker, mairie, state, office)
+        town.prepare()
+        yield town

@@ -77,7 +77,7 @@ def test_secrets_are_not_shown_when_settings_are(monkeypatch: pytest.MonkeyPatch
         ("lease_seconds", "0"),
         ("window", "0"),
         ("upload_limit", "0"),
-        ("upload_limit", "128 Mio"),
+        ("upload_limit", "150 Mio"),
         ("journal_name", ""),
         ("journal_name", "x" * 101),
         ("archive_lock_days", "0"),

@@ -1,0 +1,168 @@
+"""The interface over HTTP: who asks, how much they may send, and what is answered when something fails.
+
+A refusal is an answer: ``KO`` and words, with 200, as clients expect of lines of text. Where a client would take the answer for a
+file, and where the door, the size or a part of the platform is at fault, the status says so too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from io import BytesIO
+
+import structlog
+from anyio import to_thread
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from api.acts.gathering import AROUND, LARGEST
+from api.problems import fault_of
+from api.s2low import asking, giving, sending
+from api.s2low.calls import Call, text
+from api.s2low.door import account_behind
+from api.s2low.giving import NotDone
+from api.s2low.sending import Sending
+from api.uploads import Body, Uploads
+from api.web.visitor import Parts
+from core.blobs import Readable, TooLarge
+from core.errors import Forbidden, Misconfigured, TabellionError, Unauthenticated, Unavailable
+from core.messages import Catalogue
+from core.platform import Platform
+
+router = APIRouter(include_in_schema=False)
+_log = structlog.get_logger()
+_t = Catalogue("api.s2low")
+_ACTES = "/modules/actes"
+_SMALL = 256 * 1024
+_LARGEST_BODY = LARGEST + AROUND
+_BASIC = {"WWW-Authenticate": 'Basic realm="tabellion", charset="UTF-8"'}
+_OTHERS = {"cross-site", "same-site"}
+_OURS, _NOT_DONE, _NOBODY = 500, 404, 401
+_FAULTS = (Unauthenticated, Forbidden, TooLarge, Unavailable, Misconfigured)
+Asking = Callable[[Call], Response]
+
+ASKED: Mapping[str, Asking] = {
+    "/api/test-connexion.php": asking.let_in,
+    "/api/info-connexion.php": asking.info,
+    f"{_ACTES}/actes_transac_get_status.php": asking.status,
+    f"{_ACTES}/api/list_document_prefecture.php": asking.unread,
+    f"{_ACTES}/api/document_prefecture_mark_as_read.php": asking.read,
+    f"{_ACTES}/api/list_actes.php": asking.acts,
+    f"{_ACTES}/api/number_actes.php": asking.count,
+    f"{_ACTES}/api/actes_status.php": asking.known_statuses,
+    f"{_ACTES}/api/nb_actes_by_authorities_and_date.php": asking.by_authority,
+    f"{_ACTES}/actes_transac_get_files_list.php": giving.listed,
+    f"{_ACTES}/actes_classification_fetch.php": giving.classification,
+    f"{_ACTES}/actes_classification_request.php": sending.request,
+}
+"""Calls that answer lines or JSON."""
+
+GIVEN: Mapping[str, Asking] = {
+    f"{_ACTES}/actes_transac_get_document.php": giving.document,
+    f"{_ACTES}/actes_download_file.php": giving.file,
+    f"{_ACTES}/actes_transac_get_ARActe.php": giving.receipt,
+    f"{_ACTES}/actes_transac_get_tampon.php": giving.stamped,
+    f"{_ACTES}/actes_create_pdf.php": giving.docket,
+    f"{_ACTES}/actes_transac_post_confirm_api.php": giving.confirmation,
+    f"{_ACTES}/actes_transac_post_confirm_api_multi.php": giving.confirmation,
+}
+"""Calls whose answer is taken for a file."""
+
+SENT: Mapping[str, Sending] = {
+    f"{_ACTES}/actes_transac_create.php": sending.create,
+    f"{_ACTES}/actes_transac_cancel.php": sending.cancel,
+    f"{_ACTES}/actes_transac_reponse_create.php": sending.reply,
+}
+"""Calls that send."""
+
+LARGE = tuple(path for path in SENT if not path.endswith("_cancel.php"))
+GATE = 1 << 40
+"""Bytes that the gate lets through to those: what is too large is answered here, in words that clients show."""
+
+
+def _asked(operation: Asking, *, gives: bool) -> Callable[[Request, Platform], Response]:
+    def answered(request: Request, platform: Parts) -> Response:
+        return _answer(request, lambda: operation(_call(request, platform)), gives=gives)
+
+    return answered
+
+
+def _sent(operation: Sending) -> Callable[..., object]:
+    async def answered(request: Request, platform: Parts) -> Response:
+        content_type = request.headers.get("content-type", "")
+        stated = request.headers.get("content-length", "")
+        size = int(stated) if stated.isascii() and stated.isdigit() else None
+
+        def send(source: Readable) -> Response:
+            return _answer(request, lambda: operation(_call(request, platform), source, content_type))
+
+        if size is not None and size > _LARGEST_BODY:
+            return await to_thread.run_sync(send, _TooLong())
+        if size is not None and size <= _SMALL:
+            return await to_thread.run_sync(send, BytesIO(await request.body()))
+        turnstile: Uploads = request.app.state.uploads
+        try:
+            return await turnstile.run(request, lambda body: send(_Bounded(body)))
+        except Unavailable as error:  # its turn did not come
+            return _refusal(request, error, gives=False)
+
+    return answered
+
+
+class _TooLong:
+    """A body that says itself that it is too large: the first who reads it is told so."""
+
+    def read(self, _size: int = -1, /) -> bytes:
+        raise TooLarge(LARGEST)
+
+
+class _Bounded:
+    """A body of any length, read as far as it may go."""
+
+    def __init__(self, body: Body) -> None:
+        self._body, self._read = body, 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        piece = self._body.read(size)
+        self._read += len(piece)
+        if self._read > _LARGEST_BODY:
+            raise TooLarge(LARGEST)
+        return piece
+
+
+def _call(request: Request, platform: Platform) -> Call:
+    if request.headers.get("sec-fetch-site") in _OTHERS:
+        # A browser that was led here by another site: whoever it speaks for did not ask for this.
+        raise Forbidden(_t("door.foreign"))
+    return Call(platform, account_behind(platform, request.headers.get("authorization", "")), request.query_params)
+
+
+def _answer(request: Request, answer: Callable[[], Response], *, gives: bool = False) -> Response:
+    """Return the answer; whatever fails becomes one."""
+    try:
+        return answer()
+    except TabellionError as error:
+        return _refusal(request, error, gives=gives)
+    except Exception as error:  # noqa: BLE001 - a caller is told nothing of our faults; the log has the reference
+        _log.exception("s2low.fault", request=request.state.reference, error=type(error).__name__)
+        return text("KO", _t("fault.ours", reference=request.state.reference), status=_OURS)
+
+
+def _refusal(request: Request, error: TabellionError, *, gives: bool) -> Response:
+    if isinstance(error, NotDone):
+        return text("KO", error, status=_NOT_DONE)
+    if isinstance(error, Misconfigured):
+        _log.error("s2low.misconfigured", request=request.state.reference, reason=str(error))
+    fault = fault_of(error)
+    lines = [str(problem["message"]) for problem in fault.problems] or [fault.detail]
+    refused = text("KO", *lines, status=fault.status if gives or isinstance(error, _FAULTS) else 200)
+    if fault.status == _NOBODY:
+        refused.headers.update(_BASIC)
+    return refused
+
+
+for _path, _operation in ASKED.items():
+    router.add_api_route(_path, _asked(_operation, gives=False), methods=["GET"])
+for _path, _operation in GIVEN.items():
+    router.add_api_route(_path, _asked(_operation, gives=True), methods=["GET"])
+for _path, _sending in SENT.items():
+    router.add_api_route(_path, _sent(_sending), methods=["POST"])

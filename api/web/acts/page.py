@@ -1,0 +1,54 @@
+"""“Acte”: what it is, where it stands, its clock, the letters, and what can be done now; and the part that follows the work."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from api.web.acts.standing import MOVING
+from api.web.acts.telling import Telling, tell
+from api.web.pages import render
+from api.web.visitor import Parts, SignedIn
+
+router = APIRouter()
+Identifier = Annotated[str, Path(pattern="^[0-9A-Z]{26}$")]
+_DONE = frozenset({"depot", "reponse", "annulation", "renvoi"})
+_NO_MORE, _UNCHANGED = 286, 204  # htmx: take this answer and stop asking; nothing has changed
+
+
+@router.get("/actes/{act_id}")
+def shown(
+    request: Request, platform: Parts, visitor: SignedIn, act_id: Identifier, fait: Annotated[str, Query(max_length=20)] = ""
+) -> HTMLResponse:
+    """Show an act; ``fait`` says what the visitor has just done."""
+    telling = tell(platform, visitor, act_id)
+    done = fait if fait in _DONE else ""
+    return render(request, "web/acts/act.html", visitor=visitor, done=done, **context(telling))
+
+
+@router.get("/actes/{act_id}/suivi")
+def followed(request: Request, platform: Parts, visitor: SignedIn, act_id: Identifier, version: str = "") -> Response:
+    """Return the following part, or nothing when nothing has changed since the version that the browser shows."""
+    telling = tell(platform, visitor, act_id)
+    moves = telling.seen.dossier.state in MOVING
+    if version == telling.version and moves:
+        return Response(status_code=_UNCHANGED)
+    status = 200 if moves else _NO_MORE
+    return render(request, "web/acts/following.html", visitor=visitor, status=status, **{**context(telling), "swapped": True})
+
+
+def context(telling: Telling) -> dict[str, Any]:
+    """Return what the templates of an act are given."""
+    dossier = telling.seen.dossier
+    return {
+        "telling": telling,
+        "dossier": dossier,
+        "act": telling.act,
+        "moves": dossier.state in MOVING and dossier.parked is None,
+        "trouble": telling.seen.step.trouble if telling.seen.step else None,
+        "problems": telling.seen.problems,
+        "swapped": False,
+    }

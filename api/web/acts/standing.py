@@ -1,0 +1,66 @@
+"""How an act stands, in a clerk's words: groups of states, the letters that wait for an answer, the end of the control."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from flows.actes.act import Act
+from flows.actes.following import ANSWERS, legality_of
+from flows.actes.legality import Clock
+from flows.actes.models import ActesMessage, MessageState
+from flows.engine.models import Dossier
+from schemas.actes.codes import MessageCode
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "preparation": ("received", "checked", "proceeding", "validated", "ready", "packed"),
+    "parapheur": ("in_parapheur",),
+    "attente": ("sent", "uncertain"),
+    "recu": ("acknowledged", "answering"),
+    "termine": ("elapsed", "archived"),
+    "annule": ("withdrawn", "cancelled"),
+    "echec": ("rejected", "declined", "given_up", "refused"),
+}
+"""What the list is narrowed by; every state of the flow stands in one of them."""
+FAILED = frozenset(GROUPS["echec"])
+FOLLOWED = frozenset(GROUPS["recu"])
+"""States in which a letter can be answered and the transmission cancelled."""
+MOVING = frozenset({*GROUPS["preparation"], *GROUPS["parapheur"], *GROUPS["attente"], "answering", "elapsed", "withdrawn"})
+"""States that may change while somebody looks on."""
+_COUNTS = (MessageState.TO_SEND.value, MessageState.PACKED.value, MessageState.UNCERTAIN.value, MessageState.SENT.value)
+_COLOURS = {"recu": "green", "termine": "green", "echec": "red", "annule": "amber"}
+
+
+def colour(dossier: Dossier) -> str:
+    """Return the colour of a state's tag."""
+    if dossier.parked or dossier.state == "uncertain":
+        return "amber"
+    group = next((name for name, states in GROUPS.items() if dossier.state in states), "")
+    return _COLOURS.get(group, "blue")
+
+
+def is_answered(letter: ActesMessage, messages: Sequence[ActesMessage]) -> bool:
+    """Tell whether somebody asked for an answer to a letter; one that the State refused does not count."""
+    answers = {code.value for code in ANSWERS.get(MessageCode(letter.code), ())}
+    return any(one.answers_id == letter.id and one.code in answers and one.state in _COUNTS for one in messages)
+
+
+def unanswered(messages: Sequence[ActesMessage]) -> list[ActesMessage]:
+    """Return the letters of the préfecture that may still be answered, oldest first."""
+    return [one for one in messages if not one.outgoing and MessageCode(one.code) in ANSWERS and not is_answered(one, messages)]
+
+
+def presses(letter: ActesMessage) -> bool:
+    """Tell whether time runs against whoever leaves a letter without an answer: a plain letter interrupts nothing."""
+    return letter.code != MessageCode.COURRIER_SIMPLE.value
+
+
+def control_of(dossier: Dossier, messages: Sequence[ActesMessage], today: date) -> Clock | None:
+    """Return the control of legality of an act; None before the State has it."""
+    return legality_of(messages, Act.from_facts(dossier.facts), today)
+
+
+def may_be_cancelled(dossier: Dossier, messages: Sequence[ActesMessage]) -> bool:
+    """Tell whether a cancellation may be asked for (rule R36)."""
+    asked = any(one.code == MessageCode.ANNULATION.value and one.state in _COUNTS for one in messages)
+    return dossier.state in FOLLOWED and not asked

@@ -1,0 +1,217 @@
+"""An act as its page tells it: its messages in order with their files, the clock and its reasons, what can be done."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlmodel import Session, col, select
+
+from api.acts.finding import Whole, whole
+from api.acts.telling import message_label, standing_label
+from api.web.acts import standing
+from api.web.visitor import Visitor
+from core import clock
+from core.messages import Catalogue
+from core.people import Person
+from core.platform import Platform
+from core.principal import Right
+from flows.actes import knowledge
+from flows.actes.act import Act
+from flows.actes.following import ANSWERS
+from flows.actes.legality import Clock
+from flows.actes.models import ActesMessage, MessageState
+from flows.engine import reading
+from flows.engine.models import DossierFile
+from flows.engine.reading import Seen
+from schemas.actes.classification import Classification
+from schemas.actes.codes import NATURES, MessageCode
+
+_t = Catalogue("api.web.acts")
+_DOUBTFUL = frozenset({MessageState.UNCERTAIN.value, MessageState.REFUSED.value})
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A message as the timeline shows it.
+
+    Attributes:
+        who: who asked for it; empty for what is automatic or comes from the State.
+        files: its documents.
+        message_file: the message itself, as it came; None for what we send.
+        envelope: the archive that carried it; None for what came.
+        answers: codes by which a letter may be answered now; empty when it may not.
+        again: an operator may send it again.
+    """
+
+    message: ActesMessage
+    who: str
+    files: tuple[DossierFile, ...]
+    message_file: DossierFile | None
+    envelope: DossierFile | None
+    answers: tuple[MessageCode, ...]
+    again: bool
+
+    @property
+    def label(self) -> str:
+        """What the message is."""
+        return message_label(self.message.code)
+
+    @property
+    def standing(self) -> str:
+        """Where it stands."""
+        return standing_label(self.message)
+
+    @property
+    def reason(self) -> str:
+        """What the State says in it."""
+        anomaly = self.message.facts.get("anomaly") or {}
+        return str(self.message.facts.get("reason") or anomaly.get("detail") or self.message.facts.get("detail") or "")
+
+    @property
+    def missing(self) -> Sequence[str]:
+        """Files that the State announced and did not send."""
+        return self.message.facts.get("missing") or ()
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A file of the act.
+
+    Attributes:
+        called: main document, or annex and its rank.
+        type: its typology in words.
+        leaves: as it came out of the parapheur, when it did.
+    """
+
+    called: str
+    type: str
+    kept: DossierFile
+    signed: DossierFile | None = None
+    signature: DossierFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Everything that the page of an act shows.
+
+    Attributes:
+        proofs: role and file: acknowledgement, anomaly, archive as it left.
+        cancels: the visitor may ask for the cancellation now.
+        again: the visitor may send the act's own envelope again.
+        version: changes whenever what is shown changes.
+    """
+
+    seen: Seen
+    act: Act
+    nature: str
+    matiere: str
+    clock: Clock | None
+    today: date
+    messages: tuple[Told, ...]
+    waiting: tuple[Told, ...]
+    pieces: tuple[Piece, ...]
+    proofs: tuple[tuple[str, DossierFile], ...]
+    colour: str
+    cancels: bool
+    again: bool
+    resumes: bool
+    mends: bool
+    version: str
+
+
+def tell(platform: Platform, visitor: Visitor, dossier_id: str) -> Telling:
+    """Return an act for a visitor.
+
+    Raises:
+        NotFound: there is none of that identifier, or the visitor does not read it.
+    """
+    with reading.opened(platform.database, visitor.principal) as session:
+        found = whole(session, dossier_id)
+        names = _names(session, found.messages)
+    return _telling(platform, visitor, found, names)
+
+
+def _telling(platform: Platform, visitor: Visitor, told_of: Whole, names: dict[str, str]) -> Telling:
+    seen, act, messages = told_of.seen, told_of.act, told_of.messages
+    dossier, owner = seen.dossier, seen.dossier.organisation_id
+    deposits, operates = (visitor.principal.may(right, owner) for right in (Right.DEPOSIT, Right.OPERATE))
+    known = knowledge.classification_of(platform, owner)
+    today = clock.in_paris(clock.now()).date()
+    open_letters = {one.id for one in standing.unanswered(messages)} if deposits and dossier.state in standing.FOLLOWED else set()
+    told = tuple(_told(one, seen.files, names, open_letters, operates=operates) for one in messages)
+    found, code = known.find(act.matieres) if known else None, ".".join(map(str, act.matieres))
+    return Telling(
+        seen,
+        act,
+        NATURES[act.nature].label,
+        f"{code} – {' › '.join(found.labels)}" if found else code,
+        standing.control_of(dossier, messages, today),
+        today,
+        told,
+        tuple(sorted((one for one in told if one.answers), key=lambda one: not standing.presses(one.message))),
+        _pieces(act, seen.files, known),
+        _proofs(seen.files),
+        standing.colour(dossier),
+        deposits and standing.may_be_cancelled(dossier, messages),
+        operates and dossier.state == "uncertain",
+        operates and dossier.parked is not None,
+        deposits and dossier.state in standing.FAILED,
+        _version(seen, messages),
+    )
+
+
+def _told(
+    message: ActesMessage, files: Sequence[DossierFile], names: dict[str, str], open_letters: set[str], *, operates: bool
+) -> Told:
+    own = [kept for kept in files if kept.role == f"{message.code}.{message.id}" or kept.role.startswith(f"reply.{message.id}.")]
+    itself = next((kept for kept in own if kept.sha256 == message.sha256), None)
+    return Told(
+        message,
+        names.get(message.actor, ""),
+        tuple(kept for kept in own if kept is not itself),
+        itself,
+        next((kept for kept in files if kept.role == f"archive.{message.id}"), None),
+        ANSWERS[MessageCode(message.code)] if message.id in open_letters else (),
+        operates and message.outgoing and message.code != MessageCode.ACTE.value and message.state in _DOUBTFUL,
+    )
+
+
+def _pieces(act: Act, files: Sequence[DossierFile], known: Classification | None) -> tuple[Piece, ...]:
+    newest = {kept.role: kept for kept in files}
+    told = []
+    for rank, piece in enumerate(act.pieces):
+        if piece.role not in newest:
+            continue
+        code = piece.type or act.main_type
+        words = known.type_label(code) if known else None
+        told.append(
+            Piece(
+                _t("piece.annex", rank=rank) if rank else _t("piece.main"),
+                f"{words} ({code})" if words else code,
+                newest[piece.role],
+                None if rank else newest.get("signed"),
+                newest.get(piece.signature_role or ""),
+            )
+        )
+    return tuple(told)
+
+
+def _proofs(files: Sequence[DossierFile]) -> tuple[tuple[str, DossierFile], ...]:
+    newest = {kept.role: kept for kept in files}
+    return tuple((role, newest[role]) for role in ("ar", "anomaly", "archive") if role in newest)
+
+
+def _names(session: Session, messages: Sequence[ActesMessage]) -> dict[str, str]:
+    people = {one.actor.removeprefix("person:") for one in messages if one.actor.startswith("person:")}
+    found = session.exec(select(Person).where(col(Person.id).in_(people))) if people else ()
+    return {f"person:{person.id}": person.name for person in found}
+
+
+def _version(seen: Seen, messages: Sequence[ActesMessage]) -> str:
+    dossier = seen.dossier
+    trouble = seen.step.trouble if seen.step else None
+    facts = (dossier.state, dossier.parked, trouble, len(seen.files), [(one.id, one.state) for one in messages])
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]

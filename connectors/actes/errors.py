@@ -1,0 +1,129 @@
+"""Every way in which an exchange with the ministry, or with the mailbox of its answers, can fail, as one tree.
+
+Whether an archive was delivered is what matters most, and each error about a deposit says it: *nothing was delivered*, or
+*not known*.
+
+core.errors.Unavailable
+├── PlatformUnreachable     no connection, or cut off before the last octets: nothing was delivered, try again later
+├── PlatformBusy            HTTP 408, 425, 429, 503: nothing was delivered, try again later
+└── MailboxUnavailable      the mailbox's server does not answer, or hangs up: try again later
+core.errors.NeedsOperator
+├── DeliveryUnknown         cut off once the last octets began to leave: not known whether it was delivered
+│   └── PlatformFailed      HTTP 5xx after the archive: not known either
+├── ServerNotTrusted        the server is not the one it should be: nothing was delivered, not even a header
+├── CertificateRefused      the platform refuses the operator's certificate: nothing was delivered
+├── AccessRefused           HTTP 401, 403: nothing was delivered
+├── DepositRefused          another HTTP 4xx: nothing was delivered
+├── MailboxNotTrusted       the mailbox's server is not the one it should be: no password was sent
+├── MailboxRefused          user name, password or a folder refused
+└── MailTooLarge            a mail beyond the limit was left where it is
+core.errors.Misconfigured
+└── AddressWrong            nothing that takes archives stands at the configured address: nothing was delivered
+core.errors.UsageError
+├── ArchiveTooLarge         beyond the operator's limit: nothing was delivered
+└── core.errors.UnreadableInput
+    └── MailUnreadable      a mail whose structure cannot be read; its octets were kept
+core.errors.NotFound
+└── MailMissing             the mail is no longer in the mailbox, or the mailbox was made anew
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.errors import Misconfigured, NeedsOperator, NotFound, TabellionError, Unavailable, UnreadableInput, UsageError
+
+
+class Answered(TabellionError):
+    """The platform answered, and not that it took the archive.
+
+    Attributes:
+        status: of HTTP.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class PlatformUnreachable(Unavailable):
+    """No connection could be made, or it broke before the archive was whole: nothing was delivered, it is worth trying again."""
+
+
+class PlatformBusy(Answered, Unavailable):
+    """The platform says that it cannot now: nothing was delivered, it is worth trying again."""
+
+
+class DeliveryUnknown(NeedsOperator):
+    """The exchange was cut off once the last octets began to leave: nobody here knows whether it was delivered.
+
+    The ministry's answer, or its silence, will tell; sending again may deliver twice.
+    """
+
+
+class PlatformFailed(Answered, DeliveryUnknown):
+    """The platform failed after it took the archive in: nobody here knows whether it was kept."""
+
+
+class ServerNotTrusted(NeedsOperator):
+    """The server's certificate is not the pinned one, not for its name, or of no known authority: nothing was sent to it."""
+
+
+class CertificateRefused(NeedsOperator):
+    """The platform refuses the operator's certificate, or asks for one: nothing was delivered."""
+
+
+class AccessRefused(Answered, NeedsOperator):
+    """The platform refuses the operator: nothing was delivered."""
+
+
+class DepositRefused(Answered, NeedsOperator):
+    """The platform refuses the request: nothing was delivered."""
+
+
+class AddressWrong(Answered, Misconfigured):
+    """Nothing that takes archives stands at the configured address: nothing was delivered."""
+
+
+class ArchiveTooLarge(UsageError):
+    """An archive is larger than the operator's limit: nothing was delivered."""
+
+
+class MailboxUnavailable(Unavailable):
+    """The mailbox's server does not answer, hangs up, or fails: it is worth trying again."""
+
+
+class MailboxNotTrusted(NeedsOperator):
+    """The certificate of the mailbox's server is not one that is trusted: no password was sent."""
+
+
+class MailboxRefused(NeedsOperator):
+    """The mailbox's server refuses the account, or what was asked of it."""
+
+
+class MailTooLarge(NeedsOperator):
+    """A mail is larger than the limit: it was left where it is.
+
+    Attributes:
+        size: of the mail, in bytes.
+    """
+
+    def __init__(self, message: str, size: int) -> None:
+        super().__init__(message)
+        self.size = size
+
+
+class MailUnreadable(UnreadableInput):
+    """The structure of a mail cannot be read.
+
+    Attributes:
+        raw: the file of its octets, kept.
+    """
+
+    def __init__(self, message: str, raw: Path) -> None:
+        super().__init__(message)
+        self.raw = raw
+
+
+class MailMissing(NotFound):
+    """The mail is no longer there, or its number means another one since the mailbox was made anew."""

@@ -1,0 +1,287 @@
+"""What the operator of the platform configures to exchange with the ministry, once for all collectivités.
+
+The homologation of a *dispositif de télétransmission* gives the trigramme, the endpoints and the certificates; the mailbox is
+where the ministry answers. Secrets are kept as secrets: they show neither in logs nor in messages.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from datetime import datetime, time, timedelta
+from enum import StrEnum
+from typing import Annotated, NamedTuple, Self
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
+
+from core.clock import PARIS, in_paris
+from core.messages import Catalogue
+from signing.pki import PrivateKey
+
+_messages = Catalogue("connectors.actes")
+
+_CONFIG = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+_Seconds = Annotated[float, Field(gt=0, le=3600)]
+_Line = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
+_Pem = Annotated[str, Field(max_length=200_000)]
+_PEM = "-----BEGIN "
+
+
+def _plain_hexadecimal(value: object) -> object:
+    return re.sub(r"[:\s]", "", value).lower() if isinstance(value, str) else value
+
+
+_Fingerprint = Annotated[str, BeforeValidator(_plain_hexadecimal), Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Quadrigramme(StrEnum):
+    """Which application of the ministry receives."""
+
+    PRODUCTION = "EACT"
+    TEST = "TACT"
+
+
+class Credentials(StrEnum):
+    """What the platform asks for beside the certificate."""
+
+    NONE = "NONE"
+    BASIC = "BASIC"
+    QUERY = "QUERY"
+
+
+class TlsVersion(StrEnum):
+    """Oldest version of TLS that is spoken."""
+
+    V1_0 = "1.0"
+    V1_1 = "1.1"
+    V1_2 = "1.2"
+    V1_3 = "1.3"
+
+
+class TlsProfile(BaseModel):
+    """How TLS is spoken with one server, and how this server is recognised.
+
+    A server is always held against authorities; those of the machine unless ``authorities`` names others, among which an
+    intermediate one or the server's own certificate will do.
+    """
+
+    model_config = _CONFIG
+
+    minimum_version: TlsVersion = Field(TlsVersion.V1_2, description="Oldest version of TLS that is spoken.")
+    security_level: int = Field(2, ge=0, le=5, description="OpenSSL's security level; 0 only for a server of another age.")
+    ciphers: Annotated[str, Field(pattern=r"^[A-Za-z0-9:+!_\-]{1,500}$")] | None = Field(
+        None, description="OpenSSL's list of ciphers, such as AES256-SHA, for a server that knows no current one."
+    )
+    authorities: _Pem | None = Field(None, description="PEM of the authorities of the server's certificate; else the machine's.")
+    fingerprints: tuple[_Fingerprint, ...] = Field(
+        (), max_length=20, description="SHA-256 of the certificates that the server may show; any when none is given."
+    )
+    checks_host_name: bool = Field(
+        True, description="Whether the certificate must be for the server's name; false only with fingerprints."
+    )
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        """Refuse now what would protect nothing."""
+        if not (self.checks_host_name or self.fingerprints):
+            raise ValueError(_messages("settings.host_name"))
+        if self.authorities is not None:
+            try:
+                x509.load_pem_x509_certificates(self.authorities.encode())
+            except ValueError as error:
+                raise ValueError(_messages("settings.authorities")) from error
+        return self
+
+
+class ClientKey(NamedTuple):
+    """A private key, its certificate, and the authorities above it."""
+
+    key: PrivateKey
+    certificate: x509.Certificate
+    issuers: tuple[x509.Certificate, ...]
+
+
+class Endpoint(BaseModel):
+    """Where archives are deposited, and how."""
+
+    model_config = _CONFIG
+
+    url: str = Field(max_length=500, description="https address that archives are posted to, without name and password.")
+    client_certificate: SecretStr | None = Field(
+        None, description="Operator's certificate, its chain and its key: PEM text, or PKCS#12 in base64."
+    )
+    passphrase: SecretStr | None = Field(None, description="Password of the key or of the PKCS#12, when it has one.")
+    credentials: Credentials = Field(
+        Credentials.NONE, description="NONE, BASIC (HTTP Basic) or QUERY (parameters user and password of the address)."
+    )
+    user: _Line | None = Field(None, description="Account, for BASIC and QUERY.")
+    password: SecretStr | None = Field(None, description="Password of the account.")
+    tls: TlsProfile = Field(default_factory=TlsProfile, description="How TLS is spoken, and the server recognised.")
+    connect_timeout: _Seconds = Field(60, description="Seconds to reach the server and agree on TLS.")
+    total_timeout: _Seconds = Field(180, description="Seconds for a whole deposit, connection and answer included.")
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        """Refuse now what no deposit could use."""
+        try:
+            address = parse_url(self.url)
+        except LocationParseError as error:
+            raise ValueError(_messages("settings.url")) from error
+        if address.scheme != "https" or not address.host or address.auth or address.fragment or not self.url.isascii():
+            raise ValueError(_messages("settings.url"))
+        if (self.credentials is Credentials.NONE) != (self.user is None) or (self.user is None) != (self.password is None):
+            raise ValueError(_messages("settings.credentials"))
+        self.client_key()
+        return self
+
+    @property
+    def place(self) -> str:
+        """Host and port, for messages."""
+        address = parse_url(self.url)
+        return f"{address.host}:{address.port or 443}"
+
+    def client_key(self) -> ClientKey | None:
+        """Return the operator's key and certificate; None when there is none.
+
+        Raises:
+            ValueError: neither PEM nor PKCS#12 in base64, another password, no RSA or EC key, or a certificate of another key.
+        """
+        if self.client_certificate is None:
+            return None
+        text = self.client_certificate.get_secret_value().strip()
+        secret = self.passphrase.get_secret_value().encode() if self.passphrase else None
+        try:
+            key, chain = _from_pem(text, secret) if _PEM in text else _from_pkcs12(text, secret)
+        except (binascii.Error, ValueError, TypeError) as error:
+            raise ValueError(_messages("settings.client_certificate")) from error
+        if isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+            ours = [one for one in chain if one.public_key() == key.public_key()]
+            if ours:
+                return ClientKey(key, ours[0], tuple(one for one in chain if one is not ours[0]))
+        raise ValueError(_messages("settings.client_certificate"))
+
+
+def _from_pem(text: str, secret: bytes | None) -> tuple[object, list[x509.Certificate]]:
+    blocks = re.findall(r"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", text, re.DOTALL)
+    kind = next((one for one in blocks if one.endswith("PRIVATE KEY")), None)
+    found = re.search(rf"-----BEGIN {kind}-----.*?-----END {kind}-----", text, re.DOTALL) if kind else None
+    if found is None:
+        raise ValueError
+    return load_pem_private_key(found[0].encode(), secret), x509.load_pem_x509_certificates(text.encode())
+
+
+def _from_pkcs12(text: str, secret: bytes | None) -> tuple[object, list[x509.Certificate]]:
+    data = base64.b64decode("".join(text.split()), validate=True)
+    key, certificate, others = pkcs12.load_key_and_certificates(data, secret)
+    return key, [one for one in (certificate, *others) if one is not None]
+
+
+class MailEncryption(StrEnum):
+    """When TLS begins with the mailbox's server."""
+
+    IMPLICIT = "implicit"
+    STARTTLS = "starttls"
+
+
+class Mailbox(BaseModel):
+    """The operator's mailbox, where the ministry answers for all collectivités (IMAP4rev1, RFC 3501)."""
+
+    model_config = _CONFIG
+
+    host: str = Field(min_length=1, max_length=253, description="Name or address of the IMAP server.")
+    port: int = Field(993, ge=1, le=65535, description="TCP port of the IMAP server.")
+    encryption: MailEncryption = Field(
+        MailEncryption.IMPLICIT, description="implicit: TLS from the first octet; starttls: before the login. Never in clear."
+    )
+    user: _Line = Field(description="Account of the mailbox.")
+    password: SecretStr = Field(description="Password of the account.")
+    inbox: _Line = Field("INBOX", description="Folder where mails arrive.")
+    done: _Line = Field("ACTES-traites", description="Folder of the mails that were dealt with; made when absent.")
+    troubled: _Line = Field("ACTES-en-anomalie", description="Folder of the mails that need a person; made when absent.")
+    largest: int = Field(64 * 1024 * 1024, ge=1024, le=1024**3, description="Bytes of a mail beyond which it is not read.")
+    tls: TlsProfile = Field(default_factory=TlsProfile, description="How TLS is spoken, and the server recognised.")
+    connect_timeout: _Seconds = Field(30, description="Seconds to reach the server.")
+    answer_timeout: _Seconds = Field(60, description="Seconds without any octet of an answer.")
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        """Refuse folders that would make mails turn in circles."""
+        if len({self.inbox, self.done, self.troubled}) < len(("inbox", "done", "troubled")):
+            raise ValueError(_messages("settings.folders"))
+        return self
+
+
+class Slot(NamedTuple):
+    """A stretch of time in which archives may leave.
+
+    Attributes:
+        begin: first moment, aware.
+        end: first moment after it.
+        quota: bytes of archives that may leave meanwhile; None for any number.
+    """
+
+    begin: datetime
+    end: datetime
+    quota: int | None
+
+
+class SendingWindow(BaseModel):
+    """Hours of each day in which archives may leave."""
+
+    model_config = _CONFIG
+
+    begin: time = Field(description="Hour of Paris at which it opens.")
+    end: time = Field(description="Hour of Paris at which it closes; the next day when not after the opening.")
+    quota: int | None = Field(None, ge=1, description="Bytes of archives that may leave in one opening; no limit when empty.")
+
+    @model_validator(mode="after")
+    def _of_paris(self) -> Self:
+        """Refuse hours that name another time zone."""
+        if self.begin.tzinfo is not None or self.end.tzinfo is not None:
+            raise ValueError(_messages("settings.window"))
+        return self
+
+    def slot(self, moment: datetime) -> Slot:
+        """Return the opening under way at a moment, else the next one."""
+        today = in_paris(moment).date()
+        for day in (today + timedelta(days=shift) for shift in (-1, 0, 1)):
+            last = day if self.end > self.begin else day + timedelta(days=1)
+            slot = Slot(datetime.combine(day, self.begin, PARIS), datetime.combine(last, self.end, PARIS), self.quota)
+            if moment < slot.end:
+                break
+        return slot
+
+
+class ActesOperator(BaseModel):
+    """The platform as the ministry knows it: one homologation for all collectivités."""
+
+    model_config = _CONFIG
+
+    trigramme: str = Field(pattern=r"^[A-Za-z0-9]{3}$", description="Three letters that the ministry gave to the operator.")
+    quadrigramme: Quadrigramme = Field(Quadrigramme.TEST, description="EACT in production, TACT for tests.")
+    endpoint: Endpoint = Field(description="Where archives are deposited.")
+    rescue: Endpoint | None = Field(
+        None, description="Where they are deposited when no connection can be made to the first; never after a doubt."
+    )
+    mailbox: Mailbox = Field(description="Where the ministry's answers arrive.")
+    return_address: str = Field(
+        max_length=254,
+        pattern=r"^[_a-zA-Z0-9\-]+(\.[_a-zA-Z0-9\-]+)*@[a-zA-Z0-9\-]+(\.[a-zA-Z0-9\-]+)*\.[a-zA-Z]{2,6}$",
+        description="Address of the mailbox, written first in every envelope.",
+    )
+    maximum_archive_size: int = Field(
+        150 * 1024 * 1024, ge=1024, description="Bytes of an archive beyond which it is not deposited."
+    )
+    windows: tuple[SendingWindow, ...] = Field(
+        (), max_length=24, description="When archives may leave; at any time when none is given."
+    )
+
+    def slot(self, moment: datetime) -> Slot | None:
+        """Return the opening in which archives may leave: the one under way, else the next; None when any time is right."""
+        return min((window.slot(moment) for window in self.windows), key=lambda slot: slot.begin, default=None)

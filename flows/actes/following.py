@@ -1,0 +1,289 @@
+"""What people do with an act once the State has it: answer its letters, cancel the transmission, send again what is uncertain.
+
+Each is a message to be sent, written with its files in one transaction; the dossier's own stage sends it. What may be done is
+asked again under the dossier's lock: of two who answer the same letter at once, the second is told who was first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlmodel import Session, col, select
+
+from core import clock, journal
+from core.errors import Conflict, NotFound, Refused, UsageError
+from core.messages import Catalogue
+from core.platform import Platform
+from core.principal import PLATFORM, Principal, Right
+from core.problems import Severity
+from flows.actes.act import Act, JoinedFile
+from flows.actes.checking import problems_of_reply
+from flows.actes.flow import ACTES
+from flows.actes.legality import Clock, Event, Happening, clock_of
+from flows.actes.models import ActesEnvelope, ActesMessage, EnvelopeState, MessageState
+from flows.engine import transitions
+from flows.engine.models import Dossier
+from flows.engine.work import Advance, KeptFile
+from schemas.actes.codes import MessageCode
+
+_messages = Catalogue("flows.actes")
+
+ANSWERS: dict[MessageCode, tuple[MessageCode, ...]] = {
+    MessageCode.COURRIER_SIMPLE: (MessageCode.REPONSE_COURRIER_SIMPLE,),
+    MessageCode.DEMANDE_PIECE_COMPLEMENTAIRE: (MessageCode.PIECE_COMPLEMENTAIRE, MessageCode.REFUS_PIECE_COMPLEMENTAIRE),
+    MessageCode.LETTRE_OBSERVATIONS: (MessageCode.REPONSE_LETTRE_OBSERVATIONS, MessageCode.REJET_LETTRE_OBSERVATIONS),
+}
+"""How each letter may be answered."""
+
+_HAPPENS = {
+    MessageCode.AR_ACTE: Happening.RECEIVED,
+    MessageCode.DEMANDE_PIECE_COMPLEMENTAIRE: Happening.DOCUMENTS_ASKED,
+    MessageCode.AR_PIECE_COMPLEMENTAIRE: Happening.DOCUMENTS_ANSWERED,
+    MessageCode.LETTRE_OBSERVATIONS: Happening.OBSERVATIONS,
+    MessageCode.AR_REPONSE_REJET_LETTRE_OBSERVATIONS: Happening.OBSERVATIONS_ANSWERED,
+    MessageCode.DEFERE_TA: Happening.REFERRED,
+    MessageCode.AR_ANNULATION: Happening.CANCELLED,
+}
+_CAN_FOLLOW = frozenset({"acknowledged", "answering"})
+_UNDER_WAY = frozenset({MessageState.TO_SEND.value, MessageState.PACKED.value, MessageState.UNCERTAIN.value})
+_SENT_ONCE = (MessageState.TO_SEND.value, MessageState.PACKED.value, MessageState.UNCERTAIN.value, MessageState.SENT.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer to a letter.
+
+    Attributes:
+        letter_id: the message that it answers.
+        code: which answer: 2-2, 3-3, 3-4, 4-3, 4-4.
+        documents: one, or several for 3-4.
+    """
+
+    letter_id: str
+    code: MessageCode
+    documents: Sequence[JoinedFile]
+
+
+def messages_of(session: Session, dossier_id: str) -> list[ActesMessage]:
+    """Return the messages of an act, oldest first."""
+    return list(
+        session.exec(
+            select(ActesMessage)
+            .where(ActesMessage.dossier_id == dossier_id)
+            .order_by(col(ActesMessage.created), col(ActesMessage.id))
+        )
+    )
+
+
+def legality_of(messages: Sequence[ActesMessage], act: Act, today: date) -> Clock | None:
+    """Return the control of legality of an act as its messages tell it; None before the State has it."""
+    events = [
+        Event(message.day, _HAPPENS[code])
+        for message in messages
+        if message.day is not None and (code := MessageCode(message.code)) in _HAPPENS
+    ]
+    return clock_of(events, today, budget=act.is_budget)
+
+
+def reply(platform: Platform, principal: Principal, dossier_id: str, answer: Reply) -> ActesMessage:
+    """Ask for an answer to be sent (rule R37).
+
+    Raises:
+        NotFound: no such act, or no such letter of it.
+        Forbidden: the principal may not deposit for the organisation.
+        UsageError: that letter cannot be answered so, or not with so many documents.
+        Refused: the documents break rules.
+        Conflict: it was answered already, or the act cannot be answered about any more.
+    """
+    with platform.database.reading(principal) as session:
+        act = session.get(Dossier, dossier_id)
+    if act is not None and act.flow == ACTES.name:
+        problems = problems_of_reply(platform, act.organisation_id, Act.from_facts(act.facts).nature, answer.documents)
+        if any(one.severity is Severity.ERROR for one in problems):
+            raise Refused(problems)
+    with platform.database.writing(principal) as session:
+        dossier = _held(session, principal, dossier_id)
+        letter = session.get(ActesMessage, answer.letter_id)
+        if letter is None or letter.dossier_id != dossier_id or letter.outgoing:
+            raise NotFound(_messages("R37.unknown"))
+        if answer.code not in ANSWERS.get(MessageCode(letter.code), ()):
+            raise UsageError(_messages("R37.code", code=answer.code.value, letter=letter.code))
+        if not answer.documents or (len(answer.documents) > 1 and answer.code is not MessageCode.PIECE_COMPLEMENTAIRE):
+            raise UsageError(_messages("R37.documents"))
+        before = session.exec(
+            select(ActesMessage).where(
+                ActesMessage.answers_id == letter.id,
+                col(ActesMessage.code).in_([code.value for code in ANSWERS[MessageCode(letter.code)]]),
+                col(ActesMessage.state).in_(_SENT_ONCE),
+            )
+        ).first()
+        if before is not None:
+            raise Conflict(_messages("R37.answered", day=f"{clock.in_paris(before.created):%d/%m/%Y}"), dossier_id)
+        asked = _asked(session, principal, dossier, answer.code, letter)
+        files = []
+        for n, one in enumerate(answer.documents, 1):
+            files.append(KeptFile(f"reply.{asked.id}.{n}", one.name, one.media_type, one.sha256, one.size))
+        default = Act.from_facts(dossier.facts).main_type
+        asked.facts = {"pieces": [[file.role, one.type or default] for file, one in zip(files, answer.documents, strict=True)]}
+        session.add(asked)
+        transitions.add_files(session, dossier.organisation_id, dossier_id, tuple(files))
+        _wake(session, dossier_id, principal.actor)
+        return asked
+
+
+def cancel(platform: Platform, principal: Principal, dossier_id: str) -> ActesMessage:
+    """Ask the State to cancel the transmission of an act (rule R36); the act itself is not withdrawn by it.
+
+    Raises:
+        NotFound, Forbidden: as ``reply``.
+        Conflict: the act is not acknowledged, or a cancellation was asked for already.
+    """
+    with platform.database.writing(principal) as session:
+        dossier = _held(session, principal, dossier_id)
+        before = session.exec(
+            select(ActesMessage).where(
+                ActesMessage.dossier_id == dossier_id,
+                ActesMessage.code == MessageCode.ANNULATION.value,
+                col(ActesMessage.state).in_(_SENT_ONCE),
+            )
+        ).first()
+        if before is not None:
+            raise Conflict(_messages("R36.asked", day=f"{clock.in_paris(before.created):%d/%m/%Y}"), dossier_id)
+        asked = _asked(session, principal, dossier, MessageCode.ANNULATION, None)
+        _wake(session, dossier_id, principal.actor)
+        return asked
+
+
+def send_again(platform: Platform, principal: Principal, dossier_id: str) -> None:
+    """Send the envelope of an act again, by its name, once a person knows that the ministry never had it.
+
+    Raises:
+        NotFound: no such act.
+        Forbidden: the principal may not operate the organisation.
+        Conflict: nothing of it is uncertain.
+    """
+    with platform.database.writing(principal) as session:
+        dossier = _held(session, principal, dossier_id, right=Right.OPERATE, states=None)
+        outcome = Advance("again", journal={"envelope": dossier.facts.get("sending", {}).get("envelope")})
+        if not transitions.signal(session, ACTES, dossier_id, "again", outcome, principal.actor):
+            raise Conflict(_messages("again.certain"), dossier_id)
+
+
+def send_message_again(platform: Platform, principal: Principal, message_id: str) -> None:
+    """Send a message that follows an act again, in a new envelope, once a person knows that the ministry never had it.
+
+    Raises:
+        NotFound, Forbidden, Conflict: as ``send_again``.
+    """
+    with platform.database.writing(principal) as session:
+        message = session.get(ActesMessage, message_id, with_for_update=True)
+        if message is None:
+            raise NotFound(_messages("R37.unknown"))
+        dossier = _held(session, principal, message.dossier_id, right=Right.OPERATE, states=None)
+        if message.state not in {MessageState.UNCERTAIN.value, MessageState.REFUSED.value} or message.code == "1-1":
+            raise Conflict(_messages("again.certain"), dossier.id)
+        message.state = MessageState.TO_SEND.value
+        session.add(message)
+        for envelope in session.exec(select(ActesEnvelope).where(ActesEnvelope.message_id == message_id)):
+            envelope.state = EnvelopeState.REFUSED.value
+            session.add(envelope)
+        _wake(session, dossier.id, principal.actor)
+
+
+def _held(
+    session: Session,
+    principal: Principal,
+    dossier_id: str,
+    *,
+    right: Right = Right.DEPOSIT,
+    states: frozenset[str] | None = _CAN_FOLLOW,
+) -> Dossier:
+    """Return an act under its lock, with the right to follow it checked."""
+    dossier = session.get(Dossier, dossier_id, with_for_update=True)
+    if dossier is None or dossier.flow != ACTES.name:
+        raise NotFound(_messages("act.missing"))
+    principal.require(right, dossier.organisation_id)
+    if states is not None and dossier.state not in states:
+        raise Conflict(_messages("following.state"), dossier_id)
+    return dossier
+
+
+def _asked(
+    session: Session, principal: Principal, dossier: Dossier, code: MessageCode, letter: ActesMessage | None
+) -> ActesMessage:
+    asked = ActesMessage(
+        organisation_id=dossier.organisation_id,
+        dossier_id=dossier.id,
+        code=code.value,
+        id_acte=dossier.facts["id_acte"],
+        outgoing=True,
+        state=MessageState.TO_SEND.value,
+        letter_date=letter.letter_date if letter else None,
+        answers_id=letter.id if letter else None,
+        actor=principal.actor,
+    )
+    session.add(asked)
+    session.flush()
+    journal.write(
+        session,
+        organisation_id=dossier.organisation_id,
+        dossier_id=dossier.id,
+        kind="actes.message_asked",
+        actor=principal.actor,
+        facts={"code": code.value, "message": asked.id},
+    )
+    return asked
+
+
+def _wake(session: Session, dossier_id: str, actor: str) -> None:
+    """Tell the dossier that it has something to send; one that is sending already will look again by itself."""
+    transitions.signal(session, ACTES, dossier_id, "to_send", Advance("to_send"), actor)
+
+
+def wake_all(platform: Platform) -> None:
+    """Wake the acts that have something to send and do not know it: asked for at the very moment when they stopped looking."""
+    with platform.database.reading(PLATFORM) as session:
+        asleep = session.exec(
+            select(Dossier.id)
+            .join(ActesMessage, col(ActesMessage.dossier_id) == col(Dossier.id))
+            .where(ActesMessage.state == MessageState.TO_SEND.value, Dossier.state == "acknowledged", Dossier.flow == ACTES.name)
+            .distinct()
+        ).all()
+    for dossier_id in asleep:
+        with platform.database.writing(PLATFORM) as session:
+            _wake(session, dossier_id, "platform")
+
+
+def close_elapsed(platform: Platform) -> None:
+    """Take the acts whose control of legality is over to their archiving, page by page."""
+    today = clock.in_paris(clock.now()).date()
+    after = ""
+    while page := _acknowledged(platform, after):
+        for dossier_id in page:
+            _close_elapsed(platform, dossier_id, today)
+        after = page[-1]
+
+
+def _acknowledged(platform: Platform, after: str) -> list[str]:
+    with platform.database.reading(PLATFORM) as session:
+        return list(
+            session.exec(
+                select(Dossier.id)
+                .where(Dossier.flow == ACTES.name, Dossier.state == "acknowledged", Dossier.id > after)
+                .order_by(col(Dossier.id))
+                .limit(500)
+            )
+        )
+
+
+def _close_elapsed(platform: Platform, dossier_id: str, today: date) -> None:
+    with platform.database.writing(PLATFORM) as session:
+        dossier = session.get_one(Dossier, dossier_id)
+        messages = messages_of(session, dossier_id)
+        found = legality_of(messages, Act.from_facts(dossier.facts), today)
+        if found is None or found.ends is None or today <= found.ends or any(row.state in _UNDER_WAY for row in messages):
+            return
+        facts = {"control_ended": found.ends.isoformat()}
+        transitions.signal(session, ACTES, dossier_id, "elapsed", Advance("elapsed", facts=facts))

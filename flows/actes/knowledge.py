@@ -1,0 +1,124 @@
+"""What ACTES knows beside a dossier: the operator, the collectivité, its classification, the acts that it already sent."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
+from sqlmodel import Session, col, select
+
+from connectors.actes.settings import ActesOperator
+from core.configuration import configuration_of
+from core.errors import NeedsOperator, NotFound
+from core.messages import Catalogue
+from core.organisations import Organisation
+from core.platform import Platform
+from core.principal import PLATFORM
+from flows.actes.models import ActesClassification, ActesMessage
+from flows.actes.settings import COLLECTIVITE, OPERATOR, ROUTE, ActesCollectivite
+from flows.engine.models import Dossier
+from flows.parapheur.settings import ParapheurRoute
+from schemas.actes.classification import Classification
+from schemas.actes.codes import MessageCode
+from schemas.actes.messages import Collectivite, RetourClassification
+from schemas.actes.reader import read
+
+_messages = Catalogue("flows.actes")
+_Model = TypeVar("_Model", bound=BaseModel)
+DEAD = frozenset({"rejected", "refused", "declined", "given_up", "cancelled"})
+"""States of an act whose number may serve again."""
+
+
+def operator_of(platform: Platform, organisation_id: str) -> ActesOperator:
+    """Return the operator through whom an organisation sends.
+
+    Raises:
+        NeedsOperator: none is configured, here or above.
+    """
+    found = _configured(platform, organisation_id, OPERATOR, ActesOperator)
+    if found is None:
+        raise NeedsOperator(_messages("operator.missing"))
+    return found
+
+
+def collectivite_of(platform: Platform, organisation_id: str) -> ActesCollectivite:
+    """Return how the State knows an organisation.
+
+    Raises:
+        NeedsOperator: it is not configured.
+    """
+    found = _configured(platform, organisation_id, COLLECTIVITE, ActesCollectivite)
+    if found is None:
+        raise NeedsOperator(_messages("collectivite.missing"))
+    return found
+
+
+def route_of(platform: Platform, organisation_id: str) -> ParapheurRoute | None:
+    """Return the way of acts through the parapheur; None when the organisation sends none there."""
+    return _configured(platform, organisation_id, ROUTE, ParapheurRoute)
+
+
+def sender_of(platform: Platform, organisation_id: str) -> Collectivite:
+    """Return an organisation as its envelopes name it.
+
+    Raises:
+        NeedsOperator: it is not configured, or has no SIREN.
+    """
+    known = collectivite_of(platform, organisation_id)
+    return Collectivite(siren_of(platform, organisation_id), known.department, known.arrondissement, known.nature)
+
+
+def siren_of(platform: Platform, organisation_id: str) -> str:
+    """Return the SIREN of an organisation.
+
+    Raises:
+        NeedsOperator: it has none.
+    """
+    with platform.database.reading(PLATFORM) as session:
+        organisation = session.get_one(Organisation, organisation_id)
+    if organisation.siren is None:
+        raise NeedsOperator(_messages("siren.missing", name=organisation.name))
+    return organisation.siren
+
+
+def _configured(platform: Platform, organisation_id: str, name: str, model: type[_Model]) -> _Model | None:
+    with platform.database.reading(PLATFORM) as session:
+        try:
+            return configuration_of(session, platform.secrets, organisation_id, name, model)
+        except NotFound:
+            return None
+
+
+def classification_of(platform: Platform, organisation_id: str) -> Classification | None:
+    """Return the newest classification that the State gave an organisation; None before the first."""
+    with platform.database.reading(PLATFORM) as session:
+        kept = session.exec(
+            select(ActesClassification.sha256)
+            .where(ActesClassification.organisation_id == organisation_id)
+            .order_by(col(ActesClassification.day).desc())
+        ).first()
+    return None if kept is None else _read(platform, kept)
+
+
+@lru_cache(maxsize=256)
+def _read(platform: Platform, sha256: str) -> Classification | None:
+    with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
+        path = Path(folder) / "classification.xml"
+        platform.objects.fetch(sha256, path)
+        message = read(path).message
+    return message.classification if isinstance(message, RetourClassification) else None
+
+
+def live_acts(session: Session, organisation_id: str, id_acte: str, *, but: str | None = None) -> list[Dossier]:
+    """Return the dossiers of an act that still count under an identifier (rule R31), the newest first."""
+    acts = (
+        select(Dossier)
+        .join(ActesMessage, col(ActesMessage.dossier_id) == col(Dossier.id))
+        .where(ActesMessage.organisation_id == organisation_id, ActesMessage.id_acte == id_acte)
+        .where(ActesMessage.code == MessageCode.ACTE.value, col(Dossier.state).not_in(DEAD), Dossier.id != (but or ""))
+        .order_by(col(Dossier.created).desc())
+    )
+    return list(session.exec(acts))
