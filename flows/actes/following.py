@@ -46,9 +46,11 @@ _HAPPENS = {
     MessageCode.DEFERE_TA: Happening.REFERRED,
     MessageCode.AR_ANNULATION: Happening.CANCELLED,
 }
-_CAN_FOLLOW = frozenset({"acknowledged", "answering"})
+FOLLOWED = frozenset({"acknowledged", "answering"})
+"""States in which a letter can be answered and the transmission cancelled."""
+
 _UNDER_WAY = frozenset({MessageState.TO_SEND.value, MessageState.PACKED.value, MessageState.UNCERTAIN.value})
-_SENT_ONCE = (MessageState.TO_SEND.value, MessageState.PACKED.value, MessageState.UNCERTAIN.value, MessageState.SENT.value)
+_ASKED = (MessageState.TO_SEND.value, MessageState.PACKED.value, MessageState.UNCERTAIN.value, MessageState.SENT.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,17 @@ def messages_of(session: Session, dossier_id: str) -> list[ActesMessage]:
             .order_by(col(ActesMessage.created), col(ActesMessage.id))
         )
     )
+
+
+def answer_to(letter: ActesMessage, messages: Sequence[ActesMessage]) -> ActesMessage | None:
+    """Return the answer that somebody asked for to a letter; one that the State refused does not count."""
+    codes = {code.value for code in ANSWERS.get(MessageCode(letter.code), ())}
+    return next((one for one in messages if one.answers_id == letter.id and one.code in codes and one.state in _ASKED), None)
+
+
+def cancellation_of(messages: Sequence[ActesMessage]) -> ActesMessage | None:
+    """Return the cancellation that somebody asked for; one that the State refused does not count."""
+    return next((one for one in messages if one.code == MessageCode.ANNULATION.value and one.state in _ASKED), None)
 
 
 def legality_of(messages: Sequence[ActesMessage], act: Act, today: date) -> Clock | None:
@@ -112,13 +125,7 @@ def reply(platform: Platform, principal: Principal, dossier_id: str, answer: Rep
             raise UsageError(_messages("R37.code", code=answer.code.value, letter=letter.code))
         if not answer.documents or (len(answer.documents) > 1 and answer.code is not MessageCode.PIECE_COMPLEMENTAIRE):
             raise UsageError(_messages("R37.documents"))
-        before = session.exec(
-            select(ActesMessage).where(
-                ActesMessage.answers_id == letter.id,
-                col(ActesMessage.code).in_([code.value for code in ANSWERS[MessageCode(letter.code)]]),
-                col(ActesMessage.state).in_(_SENT_ONCE),
-            )
-        ).first()
+        before = answer_to(letter, messages_of(session, dossier_id))
         if before is not None:
             raise Conflict(_messages("R37.answered", day=f"{clock.in_paris(before.created):%d/%m/%Y}"), dossier_id)
         asked = _asked(session, principal, dossier, answer.code, letter)
@@ -142,13 +149,7 @@ def cancel(platform: Platform, principal: Principal, dossier_id: str) -> ActesMe
     """
     with platform.database.writing(principal) as session:
         dossier = _held(session, principal, dossier_id)
-        before = session.exec(
-            select(ActesMessage).where(
-                ActesMessage.dossier_id == dossier_id,
-                ActesMessage.code == MessageCode.ANNULATION.value,
-                col(ActesMessage.state).in_(_SENT_ONCE),
-            )
-        ).first()
+        before = cancellation_of(messages_of(session, dossier_id))
         if before is not None:
             raise Conflict(_messages("R36.asked", day=f"{clock.in_paris(before.created):%d/%m/%Y}"), dossier_id)
         asked = _asked(session, principal, dossier, MessageCode.ANNULATION, None)
@@ -198,7 +199,7 @@ def _held(
     dossier_id: str,
     *,
     right: Right = Right.DEPOSIT,
-    states: frozenset[str] | None = _CAN_FOLLOW,
+    states: frozenset[str] | None = FOLLOWED,
 ) -> Dossier:
     """Return an act under its lock, with the right to follow it checked."""
     dossier = session.get(Dossier, dossier_id, with_for_update=True)

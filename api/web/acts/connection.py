@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter
 from pydantic import ValidationError
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -14,11 +14,12 @@ from api import words
 from api.web.administered import Filled, Here, Place, Sheet, gone, reason, shown
 from api.web.visitor import Administers, Parts, Visitor
 from core import journal
-from core.configuration import Configuration, configure
+from core.configuration import Configuration
 from core.errors import NeedsOperator, TabellionError, UsageError
 from core.platform import Platform
 from core.principal import PLATFORM, Right
 from flows.actes import classifying, knowledge
+from flows.actes.connecting import connect
 from flows.actes.models import ActesClassification, ActesEnvelope
 from flows.actes.settings import COLLECTIVITE, ActesCollectivite
 
@@ -40,7 +41,7 @@ def change(request: Request, platform: Parts, visitor: Administers, place: Here,
     try:
         wanted = ActesCollectivite.model_validate(_given(sheet))
         with platform.database.writing(PLATFORM) as session:
-            _connect(session, platform, visitor, place, wanted)
+            connect(session, platform.secrets, visitor.principal, place.id, wanted)
     except ValidationError as error:
         said = reason(error, words.of_page(_PAGE))
         return _shown(request, platform, visitor, place, status=400, trouble=said, sheet=sheet)
@@ -55,13 +56,6 @@ def _given(sheet: Sheet) -> dict[str, Any]:
     told["referent"], told["telephone"] = told["referent"] or None, told["telephone"] or None
     told["addresses"] = tuple(dict.fromkeys(sheet.text("addresses").split()))
     return told
-
-
-def _connect(session: Session, platform: Platform, visitor: Visitor, place: Place, wanted: ActesCollectivite) -> None:
-    visitor.principal.require(Right.ADMINISTER, place.id)
-    configure(session, platform.secrets, place.id, COLLECTIVITE, wanted)
-    facts, actor = {"configuration": COLLECTIVITE}, visitor.principal.actor
-    journal.write(session, organisation_id=place.id, kind="configuration.changed", actor=actor, facts=facts)
 
 
 @router.post(f"{_PATH}/classification")

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import date
 
 from flows.actes.act import Act
-from flows.actes.following import ANSWERS, legality_of
+from flows.actes.following import ANSWERS, FOLLOWED, answer_to, cancellation_of, legality_of
 from flows.actes.legality import Clock
-from flows.actes.models import ActesMessage, MessageState
+from flows.actes.models import ActesMessage
 from flows.engine.models import Dossier
 from schemas.actes.codes import MessageCode
 
@@ -23,11 +23,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 """What the list is narrowed by; every state of the flow stands in one of them."""
 FAILED = frozenset(GROUPS["echec"])
-FOLLOWED = frozenset(GROUPS["recu"])
-"""States in which a letter can be answered and the transmission cancelled."""
 MOVING = frozenset({*GROUPS["preparation"], *GROUPS["parapheur"], *GROUPS["attente"], "answering", "elapsed", "withdrawn"})
 """States that may change while somebody looks on."""
-_COUNTS = (MessageState.TO_SEND.value, MessageState.PACKED.value, MessageState.UNCERTAIN.value, MessageState.SENT.value)
 _COLOURS = {"recu": "green", "termine": "green", "echec": "red", "annule": "amber"}
 
 
@@ -39,15 +36,10 @@ def colour(dossier: Dossier) -> str:
     return _COLOURS.get(group, "blue")
 
 
-def is_answered(letter: ActesMessage, messages: Sequence[ActesMessage]) -> bool:
-    """Tell whether somebody asked for an answer to a letter; one that the State refused does not count."""
-    answers = {code.value for code in ANSWERS.get(MessageCode(letter.code), ())}
-    return any(one.answers_id == letter.id and one.code in answers and one.state in _COUNTS for one in messages)
-
-
 def unanswered(messages: Sequence[ActesMessage]) -> list[ActesMessage]:
     """Return the letters of the préfecture that may still be answered, oldest first."""
-    return [one for one in messages if not one.outgoing and MessageCode(one.code) in ANSWERS and not is_answered(one, messages)]
+    letters = (one for one in messages if not one.outgoing and MessageCode(one.code) in ANSWERS)
+    return [letter for letter in letters if answer_to(letter, messages) is None]
 
 
 def presses(letter: ActesMessage) -> bool:
@@ -62,5 +54,4 @@ def control_of(dossier: Dossier, messages: Sequence[ActesMessage], today: date) 
 
 def may_be_cancelled(dossier: Dossier, messages: Sequence[ActesMessage]) -> bool:
     """Tell whether a cancellation may be asked for (rule R36)."""
-    asked = any(one.code == MessageCode.ANNULATION.value and one.state in _COUNTS for one in messages)
-    return dossier.state in FOLLOWED and not asked
+    return dossier.state in FOLLOWED and cancellation_of(messages) is None

@@ -20,7 +20,7 @@ from core.platform import Platform
 from core.principal import Right
 from flows.actes import knowledge
 from flows.actes.act import Act
-from flows.actes.following import ANSWERS
+from flows.actes.following import ANSWERS, FOLLOWED
 from flows.actes.legality import Clock
 from flows.actes.models import ActesMessage, MessageState
 from flows.engine import reading
@@ -140,7 +140,7 @@ def _telling(platform: Platform, visitor: Visitor, told_of: Whole, names: dict[s
     deposits, operates = (visitor.principal.may(right, owner) for right in (Right.DEPOSIT, Right.OPERATE))
     known = knowledge.classification_of(platform, owner)
     today = clock.in_paris(clock.now()).date()
-    open_letters = {one.id for one in standing.unanswered(messages)} if deposits and dossier.state in standing.FOLLOWED else set()
+    open_letters = {one.id for one in standing.unanswered(messages)} if deposits and dossier.state in FOLLOWED else set()
     told = tuple(_told(one, seen.files, names, open_letters, operates=operates) for one in messages)
     found, code = known.find(act.matieres) if known else None, ".".join(map(str, act.matieres))
     return Telling(
