@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import FileResponse, Response, StreamingResponse
 from starlette.background import BackgroundTask
 
 from archive.proving import write_evidence
@@ -80,3 +80,9 @@ def _attachment(name: str) -> str:
     """Return a Content-Disposition for any name (RFC 6266, with the extended notation of RFC 8187)."""
     plain = re.sub(r'[^ -~]|["\\]', "_", name)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def copy(name: str, octets: bytes, media_type: str) -> Response:
+    """Return octets that were made for whoever asks, as an attachment of a name."""
+    headers = _HARMLESS | {"Content-Length": str(len(octets)), "Content-Disposition": _attachment(name)}
+    return Response(octets, media_type=media_type, headers=headers)

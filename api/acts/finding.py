@@ -19,6 +19,7 @@ from flows.actes.act import Act
 from flows.actes.flow import ACTES
 from flows.actes.following import messages_of
 from flows.actes.models import ActesMessage
+from flows.actes.stamped import stamped_copy
 from flows.engine import reading
 from flows.engine.models import Dossier, DossierFile
 from flows.engine.reading import COUNTED_UP_TO, Place, Seen
@@ -174,3 +175,16 @@ def _beyond(after: Place | None) -> Sequence[Any]:
     if after is None:
         return ()
     return (tuple_(col(Dossier.created), col(Dossier.id)) < tuple_(literal(after.created, UtcDateTime()), literal(after.id)),)
+
+
+def stamped(platform: Platform, found: Whole, kept: DossierFile, published: date | None) -> tuple[str, bytes]:
+    """Return the stamped copy of a file of an act: its name, and its octets.
+
+    Raises:
+        NotFound: the file is no document of the act.
+        Conflict: the act is not acknowledged, or was cancelled, or the file is no PDF.
+        UsageError, NotStampable, Unavailable: see ``flows.actes.stamped``.
+    """
+    role = "document" if kept.role == "signed" else kept.role
+    octets = stamped_copy(platform, found.seen.dossier, role, published=published)
+    return f"{kept.name.rpartition('.')[0] or kept.name}-tampon.pdf", octets

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path, PurePath
 
 from fastapi.responses import FileResponse, Response
@@ -16,12 +17,13 @@ from sqlmodel import col, select
 from starlette.background import BackgroundTask
 
 from api import downloads
+from api.acts import finding
 from api.acts.finding import RECEIPT
 from api.s2low.asking import following, related
 from api.s2low.calls import Call, Transaction, as_json, octets_of, transaction_of
 from api.s2low.numbers import file_number, file_numbered, numbers_of
 from api.s2low.statuses import Status
-from core.errors import Conflict, NotFound, TabellionError
+from core.errors import Conflict, NotFound, TabellionError, UsageError
 from core.messages import Catalogue
 from core.principal import Right
 from flows.actes.composing import EXTENSIONS, signature_text
@@ -126,14 +128,14 @@ def _entry(number: int, rank: int, one: _Given) -> dict[str, str | None]:
 
 def file(call: Call) -> Response:
     """Give a file of a transaction, as it was kept."""
-    if call.query.get("tampon", "") not in _NO:
-        raise NotDone(_t("stamp.not_done"))
     number, rank = file_numbered(call.query.get("file", ""))
     found = transaction_of(call, str(number))
     given = _files(call, found)
     if rank >= len(given):
         raise NotFound(_t("file.invalid"))
     one = given[rank]
+    if one.kept is not None and call.query.get("tampon", "") not in _NO:
+        return _stamped(call, found, one.kept)
     if one.kept is not None:
         return downloads.document(call.platform, one.kept)
     headers = {"Content-Disposition": f'attachment; filename="{one.name}"', "X-Content-Type-Options": "nosniff"}
@@ -230,9 +232,22 @@ def classification(call: Call) -> Response:
     return Response(octets_of(call, sha256), media_type="text/xml")
 
 
-def stamped(_call: Call) -> Response:
-    """Refuse to stamp."""
-    raise NotDone(_t("stamp.not_done"))
+def stamped(call: Call) -> Response:
+    """Give the main document of an act with the préfecture's stamp on each page."""
+    found = transaction_of(call, call.query.get("transaction", ""))
+    kept = found.whole.file("signed") or found.whole.file("document")
+    if kept is None:
+        raise NotFound(_t("file.invalid"))
+    return _stamped(call, found, kept)
+
+
+def _stamped(call: Call, found: Transaction, kept: DossierFile) -> Response:
+    text = call.query.get("date_affichage", "").strip()
+    try:
+        published = date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise UsageError(_t("stamp.date", found=text[:20])) from error
+    return downloads.copy(*finding.stamped(call.platform, found.whole, kept, published), "application/pdf")
 
 
 def docket(_call: Call) -> Response:

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from fastapi.responses import StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 
 from api import cursors, downloads, records
 from api.acts import finding
@@ -102,6 +102,26 @@ def file(platform: Parts, caller: Caller, act_id: ActId, act_file_id: ActId) -> 
         finding.whole(session, act_id)
         kept = reading.file_of(session, act_id, act_file_id)
     return downloads.document(platform, kept)
+
+
+@router.get(
+    "/acts/{act_id}/files/{act_file_id}/stamped",
+    summary="A copy of a PDF with the préfecture’s stamp on each page",
+    response_class=Response,
+    responses={200: {"content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}}},
+)
+def stamped(
+    platform: Parts,
+    caller: Caller,
+    act_id: ActId,
+    act_file_id: ActId,
+    published: Annotated[date | None, Query(description="Day of publication, when the stamp is to say it.")] = None,
+) -> Response:
+    """Return a stamped copy, once the act is acknowledged (409 before); never the legal original."""
+    with reading.opened(platform.database, caller) as session:
+        found = finding.whole(session, act_id)
+        kept = reading.file_of(session, act_id, act_file_id)
+    return downloads.copy(*finding.stamped(platform, found, kept, published), "application/pdf")
 
 
 @router.post("/acts/{act_id}/cancellation", status_code=201, summary="Ask the State to cancel the transmission of an act")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from api import downloads
+from api.acts import finding
 from api.web.acts.standing import MOVING
 from api.web.acts.telling import Telling, tell
 from api.web.pages import render
 from api.web.visitor import Parts, SignedIn
+from flows.engine import reading
 
 router = APIRouter()
 Identifier = Annotated[str, Path(pattern="^[0-9A-Z]{26}$")]
@@ -38,6 +42,21 @@ def followed(request: Request, platform: Parts, visitor: SignedIn, act_id: Ident
         return Response(status_code=_UNCHANGED)
     status = 200 if moves else _NO_MORE
     return render(request, "web/acts/following.html", visitor=visitor, status=status, **{**context(telling), "swapped": True})
+
+
+@router.get("/actes/{act_id}/fichiers/{act_file_id}/tampon")
+def stamped(
+    platform: Parts,
+    visitor: SignedIn,
+    act_id: Identifier,
+    act_file_id: Identifier,
+    publie: Annotated[date | None, Query()] = None,
+) -> Response:
+    """Give a copy of a PDF with the préfecture's stamp on each page, and the day of publication when it is told."""
+    with reading.opened(platform.database, visitor.principal) as session:
+        found = finding.whole(session, act_id)
+        kept = reading.file_of(session, act_id, act_file_id)
+    return downloads.copy(*finding.stamped(platform, found, kept, publie), "application/pdf")
 
 
 def context(telling: Telling) -> dict[str, Any]:

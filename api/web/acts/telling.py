@@ -23,6 +23,7 @@ from flows.actes.act import Act
 from flows.actes.following import ANSWERS, FOLLOWED
 from flows.actes.legality import Clock
 from flows.actes.models import ActesMessage, MessageState
+from flows.actes.stamped import has_stamp
 from flows.engine import reading
 from flows.engine.models import DossierFile
 from flows.engine.reading import Seen
@@ -120,6 +121,11 @@ class Telling:
     resumes: bool
     mends: bool
     version: str
+
+    @property
+    def acknowledged(self) -> bool:
+        """Its documents may be had with the préfecture's stamp."""
+        return has_stamp(self.seen.dossier)
 
 
 def tell(platform: Platform, visitor: Visitor, dossier_id: str) -> Telling:

@@ -165,8 +165,8 @@ class ActsMairie:
     def acknowledged(self, number: str | None = None, *, received: date | None = None, **changes: Any) -> str:
         """Submit an act, and have the State acknowledge it."""
         dossier_id = self.act(number, **changes)
-        self.stand(dossier_id, "sent")
-        facts = self.dossier(dossier_id).facts
+        facts = {**self.dossier(dossier_id).facts, "sent_at": clock.iso(clock.now())}
+        self.stand(dossier_id, "sent", facts=facts)
         act = Act.from_facts(facts)
         copy = said.Acte(
             act.decision_date, act.number, act.nature, act.matieres, act.subject, IN_FORCE, said.SignedFile("a.pdf"), (), "N"

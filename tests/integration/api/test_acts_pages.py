@@ -481,6 +481,19 @@ def test_a_letter_is_answered_once(clerk: httpx.Client, mairie: ActsMairie) -> N
     assert where not in clerk.get(f"/actes/{act}").text
 
 
+def test_the_stamped_copy_is_offered_once_the_prefecture_has_the_act(clerk: httpx.Client, mairie: ActsMairie) -> None:
+    act = mairie.acknowledged()
+    page = clerk.get(f"/actes/{act}").text
+    (address,) = re.findall(rf"/actes/{act}/fichiers/[0-9A-Z]{{26}}/tampon", page)
+    copy = clerk.get(address)
+    assert (copy.status_code, copy.headers["content-type"]) == (200, "application/pdf")
+    assert "-tampon.pdf" in copy.headers["content-disposition"]
+    assert clerk.get(address, params={"publie": "1999-01-01"}).status_code == 400
+    waiting = mairie.act()
+    assert "/tampon" not in clerk.get(f"/actes/{waiting}").text
+    assert clerk.get(address.replace(act, waiting)).status_code == 404
+
+
 def test_a_plain_letter_is_answered_without_choosing_how(clerk: httpx.Client, mairie: ActsMairie) -> None:
     act = mairie.acknowledged()
     letter = mairie.letter(act, "2-1")

@@ -261,14 +261,17 @@ def test_the_files_of_an_act_are_listed_and_given(town: Software, client: Client
     assert len(message.content) == int(listed[0]["size"])
     assert client.get("actes_download_file.php", file=listed[1]["id"]).content == content
     stamped = client.get("actes_download_file.php", file=listed[1]["id"], tampon="true")
-    assert (stamped.status_code, stamped.text.splitlines()[0]) == (404, "KO")
+    assert stamped.content.startswith(content)  # the original, and an increment with the stamp
+    assert len(stamped.content) > len(content)
+    assert client.get("actes_transac_get_tampon.php", transaction=number).content == stamped.content
+    wrong = client.get("actes_download_file.php", file=listed[1]["id"], tampon="true", date_affichage="demain")
+    assert wrong.text.splitlines()[0] == "KO"
     assert client.get("actes_download_file.php", file=int(listed[2]["id"]) + 1).status_code == 404
 
 
 @pytest.mark.parametrize(
     "call",
     [
-        "actes_transac_get_tampon.php",
         "actes_create_pdf.php",
         "actes_transac_post_confirm_api.php",
         "actes_transac_post_confirm_api_multi.php",

@@ -45,7 +45,7 @@ _ASKED = {"{number}.webp": {"l": "150"}, "selection": {"geste": "viser"}}
 _ELSEWHERE = ("/preuve", "/evidence", "/seances/{sitting_id}", "/seances/{sitting_id}/etat", "/pes/pj/{rank}/apercu")
 # Mails of the ministry are for whoever runs its mailbox; then what is refused to everybody, and what asks the ministry itself.
 _ELSEWHERE += ("/courriels/{mail_id}/fichiers/{rank}",)
-_ELSEWHERE += ("_get_tampon.php", "_create_pdf.php", "_confirm_api.php", "_confirm_api_multi.php", "_classification_request.php")
+_ELSEWHERE += ("_create_pdf.php", "_confirm_api.php", "_confirm_api_multi.php", "_classification_request.php")
 # What names its things in its query, not in its path.
 _QUESTIONS = {
     "actes_transac_get_status.php": "transaction={act_number}",
@@ -53,6 +53,7 @@ _QUESTIONS = {
     "actes_transac_get_files_list.php": "transaction={act_number}",
     "actes_download_file.php": "file={act_file_number}",
     "actes_transac_get_ARActe.php": "transaction={act_number}",
+    "actes_transac_get_tampon.php": "transaction={act_number}",
     "document_prefecture_mark_as_read.php": "transaction_id={letter_number}",
 }
 
