@@ -105,7 +105,7 @@ class CscSimulator:
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer((host, port), _handler(self), bind_and_activate=True)
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, name="csc-simulator", daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="csc-simulator", daemon=True)
 
     @property
     def url(self) -> str:

@@ -42,7 +42,7 @@ class TsaSimulator:
         self._credential = _kept(folder, authority)
         self._server = ThreadingHTTPServer((host, port), _handler(self), bind_and_activate=True)
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, name="tsa-simulator", daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="tsa-simulator", daemon=True)
 
     @property
     def url(self) -> str:
