@@ -710,6 +710,9 @@ def test_without_the_right_no_route_gives_a_page_or_does_anything(service: Servi
     letter = mairie.letter(act, "2-1")
     before = mairie.codes(act)
     names = {"act_id": act, "message_id": letter.id, "mail_id": NOBODYS, "rank": "1"}
+    with service.platform.database.reading(PLATFORM) as session:
+        kept = session.exec(select(DossierFile.id).where(DossierFile.dossier_id == act, DossierFile.role == "document")).one()
+    names["act_file_id"] = kept
     walked = 0
     with somebody(service, mairie.people[role]) as client:
         for route in iter_route_contexts(create_app(service.platform).routes):
