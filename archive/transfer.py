@@ -6,6 +6,7 @@ What lives here: the facts that all kinds share, and the transfer around the uni
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ _messages = Catalogue("archive")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordFacts:
+class RecordFacts(ABC):
     """The facts that a record of any kind has.
 
     Attributes:
@@ -52,9 +53,9 @@ class RecordFacts:
     profile: str | None = None
 
     @property
+    @abstractmethod
     def clock(self) -> date:
         """The day from which the retention counts; each kind of record has its own."""
-        raise NotImplementedError
 
     @property
     def keep_until(self) -> date:

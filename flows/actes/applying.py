@@ -278,13 +278,8 @@ class _Applying:
         return dossier, first
 
     def _envelope(self, message: said.AnomalieEnveloppe) -> ActesEnvelope | None:
-        names = [match[0] for match in _ARCHIVE_NAME.finditer(message.detail or "")]
-        try:
-            named = AnomalyName.parse(self.part["name"]).envelope
-            names = [*([named.stem] if named else []), *names]
-        except UnreadableName:
-            pass  # the name of the part is a hint, no more
-        for name in names:
+        told = [match[0] for match in _ARCHIVE_NAME.finditer(message.detail or "")]
+        for name in (*_refused_by_name(self.part["name"]), *told):
             found = self.session.exec(select(ActesEnvelope).where(ActesEnvelope.name == name)).first()
             if found is not None:
                 return found
@@ -420,6 +415,15 @@ _APPLIED: dict[MessageCode, Callable[[_Applying], Dossier | None]] = {
     MessageCode.RETOUR_CLASSIFICATION: _Applying.classified,
     MessageCode.REPONSE_CLASSIFICATION_SANS_CHANGEMENT: _Applying.classified,
 }
+
+
+def _refused_by_name(part: str) -> tuple[str, ...]:
+    """Return the envelope that the name of an anomaly's file tells: a hint, which any other name lacks."""
+    try:
+        named = AnomalyName.parse(part).envelope
+    except UnreadableName:
+        return ()
+    return () if named is None else (named.stem,)
 
 
 def _identity(id_acte: str, recipient: str | None, received: said.Acte | None) -> tuple[str, str]:
