@@ -16,7 +16,7 @@ Names of files are never trusted: only what the messages say.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -274,8 +274,19 @@ class _Applying:
         ).all()
         if not candidates:
             raise Unmatched(_messages("act.unknown", act=id_acte or ending.lstrip("-")))
-        first, dossier = max(candidates, key=lambda pair: (pair[1].state in _WAITING, pair[1].created))
+        # A number serves again once its act was refused or cancelled: what the earlier act was told is not said of the next.
+        told = self._told(dossier.id for _, dossier in candidates)
+        first, dossier = max(candidates, key=lambda pair: (pair[1].id in told, pair[1].state in _WAITING, pair[1].created))
         return dossier, first
+
+    def _told(self, dossiers: Iterable[str]) -> set[str]:
+        """Return those of some acts that have heard this very message."""
+        heard = select(ActesMessage.dossier_id).where(
+            col(ActesMessage.dossier_id).in_(list(dossiers)),
+            ActesMessage.code == self.message.code.value,
+            ActesMessage.sha256 == self.part["sha256"],
+        )
+        return set(self.session.exec(heard))
 
     def _envelope(self, message: said.AnomalieEnveloppe) -> ActesEnvelope | None:
         told = [match[0] for match in _ARCHIVE_NAME.finditer(message.detail or "")]

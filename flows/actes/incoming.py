@@ -17,6 +17,7 @@ from sqlmodel import col, select
 from connectors.actes.errors import MailMissing, MailTooLarge, MailUnreadable
 from connectors.actes.mail import Attachment, MailUid
 from connectors.actes.mailbox import OpenMailbox, mailbox
+from connectors.actes.settings import ActesOperator
 from core import journal
 from core.configuration import Configuration, configuration_of
 from core.database import ScopedSession
@@ -28,8 +29,6 @@ from flows.actes.applying import NotYet, Parcel, Unmatched, apply, parcel_of
 from flows.actes.models import ActesMail, MailState
 from flows.actes.settings import OPERATOR
 from flows.engine import schedule
-
-from connectors.actes.settings import ActesOperator  # isort: skip
 
 _log = structlog.get_logger()
 _messages = Catalogue("flows.actes")
@@ -128,15 +127,26 @@ def _insert(
 
 
 def apply_pending(platform: Platform, owner_id: str) -> None:
-    """Apply every mail of a mailbox that was kept and not applied yet, oldest first; one that fails does not stop the others."""
+    """Apply every mail of a mailbox that was kept and not applied yet, oldest first; one that fails does not stop the others.
+
+    Raises:
+        Exception: one of them could not be applied, the last trouble; it is tried again at the next turn.
+    """
     with platform.database.reading(PLATFORM) as session:
         pending = session.exec(
             select(ActesMail.id)
             .where(ActesMail.mailbox_id == owner_id, ActesMail.state == MailState.KEPT.value)
             .order_by(col(ActesMail.id))
         ).all()
+    trouble: Exception | None = None
     for mail_id in pending:
-        analyse(platform, mail_id)
+        try:
+            analyse(platform, mail_id)
+        except Exception as error:  # noqa: BLE001  whatever it is, acts of others wait behind this mail
+            _log.warning("actes.mail_not_applied", mail=mail_id, reason=str(error), exc_info=True)
+            trouble = error
+    if trouble is not None:
+        raise trouble
 
 
 def analyse(platform: Platform, mail_id: str) -> None:
@@ -172,8 +182,7 @@ def _settle(session: ScopedSession, platform: Platform, mail: ActesMail, parcel:
                 mail.dossier_id, mail.organisation_id = dossier.id, dossier.organisation_id
     if not parcel.messages and not reasons:
         reasons.append(_messages("mail.nothing"))
-    if reasons:
-        mail.state, mail.reason = MailState.UNMATCHED.value, " ".join(reasons)[:1000]
-    elif not later:
-        mail.state, mail.reason = MailState.APPLIED.value, None
+    mail.reason = " ".join(reasons)[:1000] or None
+    if not later:  # what its act cannot hear yet is said again at the next turn, whatever else is wrong with the mail
+        mail.state = (MailState.UNMATCHED if reasons else MailState.APPLIED).value
     session.add(mail)

@@ -15,18 +15,23 @@ from sqlmodel import select
 from archive.models import Record
 from connectors.actes.simulated_classification import demonstration
 from core import clock
+from core.database import ScopedSession
 from core.errors import Conflict, UsageError
 from core.journal import JournalEntry
+from core.platform import Platform
 from core.principal import PLATFORM
 from flows.actes import classifying, following, incoming
 from flows.actes.act import Act
+from flows.actes.applying import Found, NotYet, Parcel, apply, parcel_of
 from flows.actes.following import Reply
 from flows.actes.knowledge import classification_of
 from flows.actes.legality import Phase, months_later
-from flows.actes.models import ActesEnvelope, ActesMessage
+from flows.actes.models import ActesEnvelope, ActesMail, ActesMessage
 from flows.actes.numbering import next_number
-from flows.engine.models import Schedule
+from flows.engine.models import Dossier, Schedule
+from schemas.actes import writer
 from schemas.actes.codes import MessageCode
+from schemas.actes.messages import ReponseClassificationSansChangement
 from tests.acts import ADDRESS, ActsTown, today
 from tests.conftest import free_port
 from tests.waiting import wait_until
@@ -205,6 +210,24 @@ def test_the_same_acknowledgement_by_every_address_counts_once(acts: ActsTown, t
 
 
 @ON_ONE
+def test_what_an_earlier_act_was_told_is_not_said_of_the_one_that_has_its_number_now(acts: ActsTown, tmp_path: Path) -> None:
+    with acts.at_work():
+        first = acts.send("2026_050")
+        acts.wait_for(first, "acknowledged")
+        receipt = next(kept for kept in acts.mails("applied") if kept.dossier_id == first)
+        following.cancel(acts.platform, PLATFORM, first)
+        acts.wait_for(first, "cancelled")
+        acts.state._delay = timedelta(hours=1)
+        second = acts.send("2026_050")
+        acts.wait_for(second, "sent")
+        acts.platform.objects.fetch(receipt.sha256, tmp_path / "mail.eml")
+        acts.office.put(ADDRESS, b"Received: from relais.exemple.test\r\n" + (tmp_path / "mail.eml").read_bytes())
+        wait_until(lambda: len([kept for kept in acts.mails("applied") if kept.dossier_id == first]) == 3)
+    assert acts.dossier(second).state == "sent"
+    assert [row.code for row in acts.messages(second)] == ["1-1"]
+
+
+@ON_ONE
 @pytest.mark.parametrize(
     "oddity",
     [
@@ -245,6 +268,46 @@ def test_mails_that_nobody_understands_go_to_a_person_and_stop_nothing(acts: Act
         acts.wait_for(dossier, "acknowledged")
         wait_until(lambda: len(acts.mails("unmatched")) == 2)
     assert all(kept.reason for kept in acts.mails("unmatched"))
+
+
+@ON_ONE
+def test_a_mail_that_cannot_be_applied_holds_up_no_other(acts: ActsTown, monkeypatch: pytest.MonkeyPatch) -> None:
+    def poisoned(platform: Platform, kept: ActesMail, folder: Path) -> Parcel:
+        if kept.parts and kept.parts[0]["name"] == "empoisonnee.xml":
+            raise RuntimeError("a fault of ours")
+        return parcel_of(platform, kept, folder)
+
+    monkeypatch.setattr(incoming, "parcel_of", poisoned)
+    acts.office.put(ADDRESS, mail("Empoisonné", ("empoisonnee.xml", b"<acte/>")))
+    with acts.at_work():
+        dossier = acts.send()
+        acts.wait_for(dossier, "acknowledged")
+    (waiting,) = acts.mails("kept")
+    assert waiting.parts[0]["name"] == "empoisonnee.xml"
+
+
+@ON_ONE
+def test_what_an_act_cannot_hear_yet_is_said_again_whatever_else_is_wrong_with_its_mail(
+    acts: ActsTown, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    good = tmp_path / "bonne.xml"
+    writer.write(ReponseClassificationSansChangement(today()), good)
+
+    def not_yet(session: ScopedSession, platform: Platform, kept: ActesMail, parcel: Parcel, found: Found) -> Dossier | None:
+        said.append(kept.id)
+        if len(said) == 1:
+            raise NotYet
+        return apply(session, platform, kept, parcel, found)
+
+    acts.office.put(ADDRESS, mail("Mêlé", (good.name, good.read_bytes()), ("mauvaise.xml", b"<pas du xml")))
+    monkeypatch.setattr(incoming, "apply", not_yet)
+    incoming.collect(acts.platform, acts.organisation.id)
+    (kept,) = [one for one in acts.mails("kept") if one.id in said]
+    assert "mauvaise.xml" in (kept.reason or "")
+    incoming.apply_pending(acts.platform, acts.organisation.id)
+    assert said.count(kept.id) == 2
+    assert kept.id in {one.id for one in acts.mails("unmatched")}
 
 
 @ON_ONE
