@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     public_url: str = ""
     smtp_url: SecretStr = SecretStr("")
     mail_from: str = Field("", pattern=r"^([^\s@<>]+@[^\s@<>]+)?$")
+    antivirus: str = ""
     mail_limit: int = Field(20 * 1024 * 1024, gt=0)
     upload_limit: int = Field(150 * 1024 * 1024, gt=0)
     worker_threads: int = Field(8, ge=1, le=64)

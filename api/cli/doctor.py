@@ -20,6 +20,8 @@ from urllib3.exceptions import HTTPError
 
 from api.cli.dossiers import operators_platform
 from api.cli.output import FAULT, console, json_line
+from connectors.antivirus.client import prove, version
+from connectors.antivirus.settings import Scanner
 from core import clock
 from core.errors import TabellionError, Unavailable
 from core.messages import Catalogue
@@ -88,6 +90,7 @@ def _findings() -> Iterator[Finding]:
     yield _tried(_t("doctor.broker"), lambda: _broker(platform), _t("doctor.broker.mend"))
     for url in platform.settings.tsa_urls:
         yield _tried(_t("doctor.tsa"), partial(_clock_of, url), _t("doctor.tsa.mend"))
+    yield _antivirus(platform)
     yield from _certificates(platform.settings.trust_dir)
     yield _disk(platform.settings.state_dir)
 
@@ -127,6 +130,19 @@ def _broker(platform: Platform) -> str:
 def _clock_of(url: str) -> str:
     answer = urllib3.request("GET", url, timeout=5, retries=False)
     return _t("doctor.tsa.answers", url=url, status=answer.status)
+
+
+def _antivirus(platform: Platform) -> Finding:
+    if not platform.settings.antivirus:
+        return Finding(_t("doctor.antivirus"), True, _t("doctor.antivirus.none"), _t("doctor.antivirus.set"))
+
+    def look() -> str:
+        scanner = Scanner.of(platform.settings.antivirus)
+        said = version(scanner)
+        prove(scanner, platform.settings.upload_limit)
+        return _t("doctor.antivirus.finds", version=said, megabytes=platform.settings.upload_limit >> 20)
+
+    return _tried(_t("doctor.antivirus"), look, _t("doctor.antivirus.mend"))
 
 
 def _certificates(folder: Path | None) -> Iterator[Finding]:

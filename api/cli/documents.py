@@ -14,6 +14,7 @@ from core.errors import UnreadableInput, UsageError
 from core.messages import Catalogue
 from core.problems import Problem, Report, Severity, Verdict
 from core.settings import load_settings
+from schemas.invoices.installation import import_rules, rules_in
 from schemas.pes.versions import SchemaSets, import_set
 from signing.algorithms import CERTIFICATE_FLAWS
 from signing.examination import KINDS, Rules, examine
@@ -39,7 +40,8 @@ def check(files: list[Path], *, kind: str | None, trust: Path | None, at: date |
     if kind is not None and kind not in KINDS:
         raise UsageError(_t("check.kind", found=kind, known=", ".join(KINDS)))
     settings = load_settings()
-    rules = Rules(SchemaSets(settings.schemas_dir), _store(trust or settings.trust_dir), _moment(at), settings.upload_limit)
+    installed = settings.schemas_dir
+    rules = Rules(SchemaSets(installed), _store(trust or settings.trust_dir), _moment(at), settings.upload_limit, installed)
     status = 0
     for file in files:
         try:
@@ -101,14 +103,18 @@ def verify(
 
 
 def import_schemas(source: Path) -> None:
-    """Install an official set, and say which versions it held.
+    """Install an official set, or the rules of invoices, and say which versions it held.
 
     Raises:
         UsageError: no folder of schemas is configured, or the source holds no set.
+        Unavailable: the process that applies rules of invoices does not answer.
     """
     folder = load_settings().schemas_dir
     if folder is None:
         raise UsageError(_t("schemas.nowhere"))
+    if (rules := rules_in(source)) is not None:
+        console.print(_t("schemas.rules", file=import_rules(rules, folder)))
+        return
     versions = import_set(source, folder)
     console.print(_t("schemas.installed", versions=", ".join(versions), folder=folder))
 

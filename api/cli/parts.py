@@ -1,12 +1,11 @@
-"""The parts of a real deployment, each in a process of its own: ``web``, ``worker``, ``relay``, ``db upgrade``."""
+"""The parts of a real deployment, each in a process of its own: ``web``, ``worker``, ``relay``, ``db upgrade``.
+
+The pages and the flows are imported by the part that runs them: they take seconds, and memory in each worker.
+"""
 
 from __future__ import annotations
 
-import uvicorn
-
 from api.cli.output import console, wait_for_the_end
-from api.runtime import working
-from api.server import server_config
 from core import logs
 from core.database import Database
 from core.errors import Misconfigured
@@ -22,11 +21,17 @@ _t = Catalogue("api.cli")
 
 def web() -> None:
     """Run the web service until interrupted."""
+    import uvicorn
+
+    from api.server import server_config
+
     uvicorn.Server(server_config(_opened())).run()
 
 
 def worker(queues: set[str] | None) -> None:
     """Run a worker on some queues, or on all."""
+    from api.runtime import working
+
     platform = _opened()
     platform.objects.prove_lock()  # a store that lets a locked object go must not be given archives
     broker = open_broker(_distributed(platform.settings))

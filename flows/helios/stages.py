@@ -22,7 +22,7 @@ from core.messages import Catalogue
 from core.problems import Problem, Severity
 from flows.engine.table import stage
 from flows.engine.work import Advance, KeptFile, Work, digest_of
-from flows.helios import archiving, asking, rules
+from flows.helios import archiving, asking, rules, scanning
 from flows.helios.knowledge import gateway_of, route_of, schema_sets, seal_of, sessions, signs_in_house
 from flows.parapheur.external import account_of
 from schemas.pes.rules import DEFAULT_LIMIT as LARGEST_PES
@@ -57,9 +57,12 @@ def check(work: Work) -> Advance:
     kept = work.file("pes")
     settings = work.platform.settings
     signs_here = signs_in_house(work.platform, work.organisation_id)
+    source = work.fetch("pes")
+    if infected := scanning.flow_problems(work.platform, source, kept.name):
+        raise Refused(infected)
     with _room_for(kept.size):
         document, report = examine(
-            work.fetch("pes"),
+            source,
             schemas=schema_sets(settings.schemas_dir),
             trust=trust_store(settings.trust_dir),
             limit=min(settings.upload_limit, LARGEST_PES),
@@ -77,6 +80,8 @@ def check(work: Work) -> Advance:
             *problems,
             *rules.of_the_platform(work.platform, work.organisation_id, work.dossier_id, header.get("id_coll"), kept.sha256),
         ]
+    if facts.get("attachments"):
+        problems = [*problems, *scanning.attachment_problems(work.platform, source)]
     if any(problem.severity is Severity.ERROR for problem in problems):
         raise Refused(problems)
     gateway_of(work.platform, work.organisation_id)
