@@ -15,6 +15,11 @@ from schemas.actes.codes import ARCHIVE, ENVELOPE, MESSAGE, NAMESPACE, kind_of_r
 from schemas.actes.documents import examine_envelope, examine_message
 from schemas.budget.reader import ROOTS
 from schemas.budget.rules import examine as examine_budget
+from schemas.invoices.cdar_rules import examine_cdar
+from schemas.invoices.chorus_rules import examine_pivot
+from schemas.invoices.rules import examine_carried, examine_invoice
+from schemas.invoices.syntax import CDAR, INVOICE, PIVOT
+from schemas.invoices.syntax import kind_of_root as kind_of_invoice
 from schemas.pdf.rules import examine as examine_pdf
 from schemas.pes.rules import DEFAULT_LIMIT as LARGEST_PES
 from schemas.pes.versions import SchemaSets
@@ -25,7 +30,7 @@ from signing.trust import TrustStore
 
 BUDGET, PDF = "budget", "pdf"
 PES = ("pes-aller", "pes-acquit", "pes-retour", "pes-acquit-retour")
-KINDS = (*PES, MESSAGE, ENVELOPE, ARCHIVE, BUDGET, PDF)
+KINDS = (*PES, MESSAGE, ENVELOPE, ARCHIVE, BUDGET, INVOICE, PIVOT, CDAR, PDF)
 _HEAD = 1024
 
 
@@ -38,12 +43,14 @@ class Rules:
         trust: who is believed; None means that authorities are not judged.
         at: the moment of the check; now when None.
         limit: the largest file taken, bytes.
+        installed: folder of official schemas; None when there is none.
     """
 
     schemas: SchemaSets
     trust: TrustStore | None
     at: datetime | None
     limit: int
+    installed: Path | None = None
 
 
 def examine(path: Path, rules: Rules, kind: str | None = None) -> Report:
@@ -53,8 +60,14 @@ def examine(path: Path, rules: Rules, kind: str | None = None) -> Report:
         path: the file.
         rules: what it is held against.
         kind: one of ``KINDS``; recognised when None, and what is not is held against the rules of the PES.
+
+    Raises:
+        Unavailable: what reads a PDF, or applies the rules of invoices, does not answer.
     """
-    return _EXAMINED.get(kind or recognise(path) or "", _pes)(path, rules)
+    known = kind or recognise(path)
+    if kind is None and known == PDF and (report := examine_carried(path, limit=rules.limit, installed=rules.installed)):
+        return report
+    return _EXAMINED.get(known or "", _pes)(path, rules)
 
 
 def recognise(path: Path) -> str | None:
@@ -72,7 +85,7 @@ def recognise(path: Path) -> str | None:
     namespace, _, name = (root or "").rpartition("}")
     if namespace == f"{{{NAMESPACE}":
         return kind_of_root(name) or MESSAGE
-    return BUDGET if (namespace.lstrip("{"), name) in ROOTS else None
+    return BUDGET if (namespace.lstrip("{"), name) in ROOTS else kind_of_invoice(root or "")
 
 
 def _pes(path: Path, rules: Rules) -> Report:
@@ -85,5 +98,8 @@ _EXAMINED: dict[str, Callable[[Path, Rules], Report]] = {
     ENVELOPE: lambda path, _: examine_envelope(path)[1],
     ARCHIVE: lambda path, rules: examine_archive(path, trust=rules.trust),
     BUDGET: lambda path, rules: examine_budget(path, limit=rules.limit)[1],
+    INVOICE: lambda path, rules: examine_invoice(path, limit=rules.limit, installed=rules.installed)[1],
+    PIVOT: lambda path, rules: examine_pivot(path, limit=rules.limit)[1],
+    CDAR: lambda path, rules: examine_cdar(path, limit=rules.limit)[1],
     PDF: lambda path, _: examine_pdf(path),
 }

@@ -1,0 +1,165 @@
+"""What the rules find, as problems: named as their authors name them, placed in the document, said in words when we have some."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+from lxml import etree
+
+from core.problems import Problem, Severity
+from schemas.invoices.figures import compared
+from schemas.invoices.invoice import Invoice
+from schemas.invoices.source import PLACEHOLDER, path_of
+from schemas.invoices.wording import CLOSED_MODEL, messages, problem, words
+from schemas.schematron.checking import Finding, Findings
+
+RULES = "RULES"
+_STEP = re.compile(
+    r"/(?:\*:)?(?P<attribute>@)?(?P<name>[\w.:-]+)(?:\[namespace-uri\(\)='(?P<uri>[^']*)'\])?(?:\[(?P<rank>\d+)\])?"
+)
+_NAMED = re.compile(r"^\[((?:BR|CII|UBL|PEPPOL)-[A-Z0-9-]+)\]")
+_PREFIX = re.compile(r"^\[?(?:BR|CII|UBL|PEPPOL)-[^\]:]*?(?:\]\s*-?\s*:?|\s:)\s*")
+_FACTUR_X = "FX-SCH"
+_OF_EN16931 = re.compile(r"(BR-(?!FR|FX)|CII-|UBL-)")
+_FRENCH = "BR-FR-"
+_FAMILIES = {"BR-FR-CDV": "BR-FR-CDV", _FRENCH: "BR-FR", "BR-FREXT": "extension", "BR-FXEXT": "extension", _FACTUR_X: _FACTUR_X}
+_EN16931 = "EN16931"
+_TERM = re.compile(r"\b(?:BT|BG|MDT|MDG)-\d+\b")
+_QUOTED = re.compile(r'(?:Valeur actuelle|Valeur fournie|Taux fourni)[^"]*"\s*([^"]*?)\s*"')
+_MOST_TEXT = 300
+
+
+class Told:
+    """Turns findings on one document into problems.
+
+    Args:
+        tree: the document.
+        invoice: what was read of it, for rules that reckon; None when it is no invoice.
+    """
+
+    def __init__(self, tree: etree._ElementTree, invoice: Invoice | None = None) -> None:
+        self._tree = tree
+        self._invoice = invoice
+
+    def problems(self, found: Findings, fatal: Severity) -> list[Problem]:
+        """Return findings as problems, those at one place of one rule once.
+
+        Args:
+            found: as the rules gave them.
+            fatal: what a finding that its authors call fatal does to the verdict; the others warn.
+        """
+        told = {(finding.rule, finding.location, finding.text): finding for finding in found.first}
+        # A supplier's software departs from a profile in the same way all over an invoice: it is said once.
+        repeated = Counter(finding.text for finding in told.values() if not finding.rule)
+        kept = {finding.text if not finding.rule else key: finding for key, finding in reversed(told.items())}
+        problems = [self._problem(finding, fatal, repeated[finding.text]) for finding in reversed(kept.values())]
+        if found.total > len(found.first):
+            problems.append(problem(RULES, "more", Severity.WARNING, more=found.total - len(found.first)))
+        return problems
+
+    def _problem(self, finding: Finding, fatal: Severity, times: int) -> Problem:
+        rule = rule_of(finding)
+        line, path, value = self._place(finding.location)
+        found, reckoned = (None, None) if self._invoice is None else compared(rule, self._invoice)
+        field = _field(finding)
+        quoted = _PREFIX.sub("", finding.text)[:_MOST_TEXT]
+        told = _QUOTED.search(finding.text)
+        stands = str(found) if found is not None else value or (told.group(1) if told else None) or None
+        places = {
+            "rule": rule,
+            "field": field,
+            "text": quoted,
+            "found": stands or "",
+            "expected": str(reckoned or ""),
+            "times": str(times),
+        }
+        mild = rule == CLOSED_MODEL or not finding.fatal
+        return Problem(
+            rule=named(rule),
+            severity=Severity.WARNING if mild else fatal,
+            message=_message(rule, places),
+            line=line,
+            path=path,
+            found=stands,
+            expected=str(reckoned) if reckoned is not None else words(f"{rule}.expected", **places),
+            mend=words(f"{rule}.mend", **places) or messages(f"{_family(rule)}.mend", **places),
+        )
+
+    def _place(self, location: str) -> tuple[int | None, str | None, str | None]:
+        """Return the line, the XPath and the value of what a location names."""
+        element: etree._Element | None = None
+        attribute = ""
+        for step in _STEP.finditer(location):
+            name, uri = step["name"], step["uri"]
+            if step["attribute"]:
+                attribute = f"{{{uri}}}{name}" if uri else name
+                break
+            tag = f"{{{uri}}}{name}" if uri else name
+            element = self._below(element, tag, int(step["rank"] or 1))
+            if element is None:
+                return None, None, None
+        if element is None:
+            return None, None, None
+        path = path_of(element)
+        if attribute:
+            return element.sourceline, f"{path}/@{etree.QName(attribute).localname}", element.get(attribute)
+        text = (element.text or "").strip()
+        return element.sourceline, path, text if text != PLACEHOLDER and not len(element) else None
+
+    def _below(self, element: etree._Element | None, tag: str, rank: int) -> etree._Element | None:
+        if element is None:
+            root = self._tree.getroot()
+            return root if root.tag == tag else None
+        return next((child for seen, child in enumerate(element.iterchildren(tag), 1) if seen == rank), None)
+
+
+def rule_of(finding: Finding) -> str:
+    """Return the rule that a finding is about.
+
+    Up to its first underscore for a rule of the reform; a rule of EN 16931 keeps its name where Factur-X gives it a number.
+    """
+    if not finding.rule:
+        return CLOSED_MODEL
+    if finding.rule.startswith(_FACTUR_X) and (match := _NAMED.match(finding.text)):
+        return match.group(1)
+    return finding.rule.partition("_")[0] if finding.rule.startswith(_FRENCH) else finding.rule
+
+
+def named(rule: str) -> str:
+    """Return the name of a rule as problems bear it: those of EN 16931 say so."""
+    return f"{_EN16931}:{rule}" if _OF_EN16931.match(rule) else rule
+
+
+def without_profile(found: Findings) -> Findings:
+    """Leave out what only a profile of Factur-X asks, for a document that claims none."""
+    kept = tuple(finding for finding in found.first if _OF_EN16931.match(rule_of(finding)))
+    return Findings(kept, found.total - len(found.first) + len(kept))
+
+
+def _message(rule: str, places: dict[str, str]) -> str:
+    if int(places["times"]) > 1:
+        return messages(f"{rule}.repeated.message", **places)
+    if (own := words(f"{rule}.message", **places)) is not None:
+        return own
+    family = _family(rule)
+    return messages(f"{family}.message" if family != _EN16931 or places["field"] else f"{family}.plain.message", **places)
+
+
+def _family(rule: str) -> str:
+    if rule == CLOSED_MODEL:
+        return rule
+    return next((family for prefix, family in _FAMILIES.items() if rule.startswith(prefix)), _EN16931)
+
+
+def _field(finding: Finding) -> str:
+    """Return the terms that a rule is about, with their names: those that its identifier bears, else the first of its text."""
+    terms = _TERM.findall(finding.rule) or _TERM.findall(finding.text)[:1]
+    return ", ".join(_labels(terms))
+
+
+def _labels(terms: Iterable[str]) -> Iterable[str]:
+    for term in dict.fromkeys(terms):
+        label = words(f"field.{term}")
+        yield f"{label} ({term})" if label else term
