@@ -46,7 +46,7 @@ README, PACKAGE, LEAF, PROOF, HEAD, TOKEN, SUMS = (
 CERTIFICATES = "certificates/"
 LARGEST_CHAIN = 16
 LEAF_DIGEST = "package_sha256"
-"""Where the journal entry of a sealing holds the package's digest: in its ``facts``, under this key, in hexadecimal."""
+"""Where the entry of a sealing or a publication holds the package's digest: in its ``facts``, under this key, in hexadecimal."""
 
 _messages = Catalogue("archive")
 

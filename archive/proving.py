@@ -1,10 +1,12 @@
-"""Gathering the evidence of a record from the store and the journal's tree."""
+"""Gathering evidence from the store and the journal's tree: of a record, or of any package that a journal entry names."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from cryptography import x509
@@ -21,7 +23,7 @@ from core.errors import NotFound, Unavailable
 from core.journal import JournalEntry
 from core.messages import Catalogue
 from core.platform import Platform
-from core.principal import Principal, Right
+from core.principal import PLATFORM, Principal, Right
 from signing.timestamp.token import verify_token
 from signing.trust import TrustStore
 
@@ -30,7 +32,7 @@ _messages = Catalogue("archive")
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a record stands in the journal's tree.
+    """Where a journal entry stands in the journal's tree.
 
     Attributes:
         position: of its leaf, from 0; None until it has a place.
@@ -44,9 +46,9 @@ class Standing:
     stamped: datetime | None = None
 
 
-def standing_of(session: ScopedSession, record: Record) -> Standing:
-    """Return where a record stands in the tree."""
-    leaf = session.exec(select(TreeLeaf).where(TreeLeaf.entry_id == record.entry_id)).first()
+def standing_of(session: ScopedSession, entry_id: str) -> Standing:
+    """Return where a journal entry, such as that of a record, stands in the tree."""
+    leaf = session.exec(select(TreeLeaf).where(TreeLeaf.entry_id == entry_id)).first()
     if leaf is None:
         return Standing()
     head = _first_head(session, leaf.position)
@@ -66,19 +68,36 @@ def write_evidence(platform: Platform, principal: Principal, record_id: str, tar
     """
     with platform.database.reading(principal) as session:
         record = session.get(Record, record_id)
-        if record is None:
-            raise NotFound(_messages("record.unknown"))
-        principal.require(Right.READ, record.organisation_id)
-        leaf = session.exec(select(TreeLeaf).where(TreeLeaf.entry_id == record.entry_id)).first()
+    if record is None:
+        raise NotFound(_messages("record.unknown"))
+    principal.require(Right.READ, record.organisation_id)
+    sealed = SealedObject(record.bucket, record.key, record.version_id, record.sha256, record.size)
+    write_evidence_of_entry(platform, record.entry_id, partial(platform.objects.fetch_sealed, sealed), target)
+
+
+def write_evidence_of_entry(platform: Platform, entry_id: str, fetch: Callable[[Path], None], target: Path) -> None:
+    """Write the evidence of the package that a journal entry names; whoever asks was found to be allowed to.
+
+    Args:
+        platform: where the journal and its tree are.
+        entry_id: of the journal entry, whose facts name the package (``evidence.LEAF_DIGEST``).
+        fetch: writes the package to the file that it is given.
+        target: the evidence.
+
+    Raises:
+        Unavailable: no timestamped head covers the entry yet.
+        BrokenChain: the package is not the one that the entry names.
+    """
+    with platform.database.reading(PLATFORM) as session:
+        leaf = session.exec(select(TreeLeaf).where(TreeLeaf.entry_id == entry_id)).first()
         head = _first_head(session, leaf.position) if leaf else None
         if leaf is None or head is None:
-            raise Unavailable(_messages("record.unstamped"))
-        entry = session.exec(select(JournalEntry).where(JournalEntry.id == record.entry_id)).one()
+            raise Unavailable(_messages("prove.unstamped"))
+        entry = session.exec(select(JournalEntry).where(JournalEntry.id == entry_id)).one()
         path = tree.inclusion_path(TableStore(session.connection()), leaf.position, head.size)
-    sealed = SealedObject(record.bucket, record.key, record.version_id, record.sha256, record.size)
     with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
         package = Path(folder) / "package.zip"
-        platform.objects.fetch_sealed(sealed, package)
+        fetch(package)
         chain = _chain(platform, head)
         proof = Evidence(package, entry.leaf(), leaf.position, tuple(path), Head.read(head.head), head.token, chain)
         evidence.prove(proof, target)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
@@ -22,42 +21,35 @@ from schemas.seda.model import AccessRule, AppraisalRule, FinalAction, Managemen
 
 _messages = Catalogue("archive")
 CORRESPONDENCE_RULE = "archive.correspondence"
+"""The configuration that takes the place of ``CORRESPONDENCE``."""
 ACTS_RULE = "archive.acts"
-"""Followed by a full stop and the nature of the acts that the rule is for: ``archive.acts.4``."""
+"""The same of ``DECISIONS`` or ``OTHER_ACTS``, followed by a full stop and the nature of the acts: ``archive.acts.4``."""
 
 
-@dataclass(frozen=True, slots=True)
-class RetentionRule:
-    """How long the administration must keep a record (DUA), and what happens then.
+class Delay(BaseModel):
+    """A number of years, as the archive service knows it, and the text that sets it."""
 
-    Attributes:
-        identifier: as the archive service knows it.
-        label: in French, for the archivist.
-        source: the text that sets it.
-    """
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    identifier: str
-    version: str
-    years: int
-    final_action: FinalAction
-    label: str
-    source: str
+    identifier: str = Field(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9._-]+$", description="As the archive knows it.")
+    version: str = Field("1", min_length=1, max_length=15, description="Changes with the rule.")
+    years: int = Field(ge=0, le=200, description="How many.")
+    label: str = Field(min_length=1, max_length=300, description="In French, for the archivist.")
+    source: str = Field(min_length=1, max_length=300, description="The text or the decision that sets it.")
 
 
-@dataclass(frozen=True, slots=True)
-class AccessDelay:
+class RetentionRule(Delay):
+    """How long the administration must keep a record (DUA), and what happens then; archivists may fix their own."""
+
+    final_action: FinalAction = Field(FinalAction.KEEP, description="What happens then.")
+
+
+class AccessDelay(Delay):
     """How long the public may not read a record, by its code in the list of SEDA 1.0."""
-
-    identifier: str
-    version: str
-    years: int
-    label: str
-    source: str
 
 
 ACCOUNTING = RetentionRule(
     identifier="APP-COMPTA-10ANS",
-    version="1",
     years=10,
     final_action=FinalAction.DESTROY,
     label="mandats, titres et bordereaux : conservation 10 ans, puis destruction soumise à visa",
@@ -67,7 +59,6 @@ ACCOUNTING = RetentionRule(
 # No text sets it for every organisation: five years and no destruction hold until the archivist has said otherwise.
 CORRESPONDENCE = RetentionRule(
     identifier="APP-CORRESP-5ANS",
-    version="1",
     years=5,
     final_action=FinalAction.KEEP,
     label="correspondance et documents de travail : conservation 5 ans, puis tri ; durée et sort final à fixer par l’archiviste",
@@ -76,7 +67,6 @@ CORRESPONDENCE = RetentionRule(
 
 DECISIONS = RetentionRule(
     identifier="APP-ACTES-1AN",
-    version="1",
     years=1,
     final_action=FinalAction.KEEP,
     label="délibérations et arrêtés : utilité administrative 1 an, puis conservation définitive",
@@ -87,7 +77,6 @@ DECISIONS = RetentionRule(
 # of a contract). Ten years and no destruction hold until the archivist has said otherwise.
 OTHER_ACTS = RetentionRule(
     identifier="APP-ACTES-10ANS",
-    version="1",
     years=10,
     final_action=FinalAction.KEEP,
     label="contrats, budgets et autres actes : conservation 10 ans, puis tri ; durée et sort final à fixer par l’archiviste",
@@ -98,7 +87,6 @@ _DECISIONS = frozenset({1, 2, 3})
 
 FREE = AccessDelay(
     identifier="AR038",
-    version="1",
     years=0,
     label="documents librement communicables",
     source="Code du patrimoine, article L. 213-1",
@@ -106,40 +94,10 @@ FREE = AccessDelay(
 
 PRIVATE_LIFE = AccessDelay(
     identifier="AR048",
-    version="1",
     years=50,
     label="documents dont la communication porterait atteinte à la protection de la vie privée : 50 ans",
     source="Code du patrimoine, articles L. 213-1 et L. 213-2 (3°)",
 )
-
-
-class CorrespondenceRule(BaseModel):
-    """What an organisation's archivist has fixed for its correspondence, in place of ``CORRESPONDENCE``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    identifier: str = Field(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9._-]+$", description="As the archive knows it.")
-    version: str = Field("1", min_length=1, max_length=15, description="Changes with the rule.")
-    years: int = Field(ge=0, le=200, description="How long it must be kept.")
-    final_action: FinalAction = Field(FinalAction.KEEP, description="What happens then.")
-    label: str = Field(min_length=1, max_length=300, description="In French, for the archivist.")
-    source: str = Field(min_length=1, max_length=300, description="The text or the decision that sets it.")
-
-    @classmethod
-    def of(cls, rule: RetentionRule) -> Self:
-        """Return a rule as it is configured."""
-        return cls(
-            identifier=rule.identifier,
-            version=rule.version,
-            years=rule.years,
-            final_action=rule.final_action,
-            label=rule.label,
-            source=rule.source,
-        )
-
-    def rule(self) -> RetentionRule:
-        """Return it as a rule."""
-        return RetentionRule(self.identifier, self.version, self.years, self.final_action, self.label, self.source)
 
 
 def correspondence_of(session: Session, box: SecretBox, organisation_id: str) -> RetentionRule:
@@ -148,14 +106,7 @@ def correspondence_of(session: Session, box: SecretBox, organisation_id: str) ->
     Raises:
         Misconfigured: it cannot be decrypted.
     """
-    try:
-        return configuration_of(session, box, organisation_id, CORRESPONDENCE_RULE, CorrespondenceRule).rule()
-    except NotFound:
-        return CORRESPONDENCE
-
-
-class ActsRule(CorrespondenceRule):
-    """What an organisation's archivist has fixed for its acts of a nature, in place of ``DECISIONS`` or ``OTHER_ACTS``."""
+    return _fixed(session, box, organisation_id, CORRESPONDENCE_RULE, CORRESPONDENCE)
 
 
 def acts_of(session: Session, box: SecretBox, organisation_id: str, nature: int) -> RetentionRule:
@@ -164,10 +115,14 @@ def acts_of(session: Session, box: SecretBox, organisation_id: str, nature: int)
     Raises:
         Misconfigured: it cannot be decrypted.
     """
+    return _fixed(session, box, organisation_id, f"{ACTS_RULE}.{nature}", DECISIONS if nature in _DECISIONS else OTHER_ACTS)
+
+
+def _fixed(session: Session, box: SecretBox, organisation_id: str, name: str, default: RetentionRule) -> RetentionRule:
     try:
-        return configuration_of(session, box, organisation_id, f"{ACTS_RULE}.{nature}", ActsRule).rule()
+        return configuration_of(session, box, organisation_id, name, RetentionRule)
     except NotFound:
-        return DECISIONS if nature in _DECISIONS else OTHER_ACTS
+        return default
 
 
 def access_to_act(nature: int, matieres: Sequence[int]) -> AccessDelay:
@@ -209,7 +164,7 @@ def management_of(retention: RetentionRule, kept: date, access: AccessDelay, hid
     )
 
 
-def explained(rule: RetentionRule | AccessDelay, started: Started) -> str:
+def explained(rule: Delay, started: Started) -> str:
     """Say why a rule applies and when it ends: SEDA has an element for the identifier of a rule only."""
     return _messages(
         "rule",

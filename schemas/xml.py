@@ -46,8 +46,8 @@ class Malformed(UnreadableInput):
 def parse(path: Path) -> etree._ElementTree:
     """Return the tree of an XML file, having refused a DOCTYPE first.
 
-    Text nodes above 10 MB are legal here (a PES carries its attachments), hence ``huge_tree``; entity amplification stays
-    bounded by the refusal of the DOCTYPE, without which no entity can be declared.
+    Text nodes above 10 MB are legal here (a PES carries its attachments), hence ``huge_tree``. Entities need a DOCTYPE: one that
+    an encoding hides from the first look is refused by the second, and what it expands until then is bounded by libxml2.
 
     Raises:
         DoctypeRefused: a document type declaration, harmless or not.

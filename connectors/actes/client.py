@@ -2,8 +2,8 @@
 
 A deposit either happened, did not happen, or may have happened, and the error says which of the two last it is. What decides is
 the last octets of the request: until they leave, the platform has nothing that it could take. Nothing is sent again here but
-in one case: no connection could be made to the first endpoint, and there is another one. When to try again, and what to make of
-a doubt, is decided above.
+in one case: the first endpoint certainly got nothing whole, and there is another one. When to try again, and what to make of a
+doubt, is decided above.
 """
 
 from __future__ import annotations
@@ -67,15 +67,15 @@ class Deposited:
 def deposit(operator: ActesOperator, archive: Path, name: str, *, committing: Callable[[], None] = lambda: None) -> Deposited:
     """Deposit an archive with one POST of ``multipart/form-data``, streamed from its file; the body of the answer is ignored.
 
-    The rescue endpoint is tried only when it is certain that the first one got nothing: no connection, no TLS, a server that
-    is not the right one, or one that refuses our certificate.
+    The rescue endpoint is tried only when it is certain that the first one got nothing whole: no connection, one that broke
+    before the last octets, no TLS, a server that is not the right one, or one that refuses our certificate.
 
     Args:
         operator: who deposits, and where.
         archive: the file.
         name: of the archive, which is the name of the form's field too.
-        committing: called when all but the last octets have left: what it writes down is known before anything is delivered,
-            and what it raises stops the deposit.
+        committing: called when all but the last octets have left, for each endpoint that comes so far: what it writes down is
+            known before anything is delivered, and what it raises stops the deposit.
 
     Raises:
         DeliveryUnknown, PlatformFailed: it may have been delivered; every other error says that it was not.

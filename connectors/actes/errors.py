@@ -14,15 +14,14 @@ core.errors.NeedsOperator
 ├── CertificateRefused      the platform refuses the operator's certificate: nothing was delivered
 ├── AccessRefused           HTTP 401, 403: nothing was delivered
 ├── DepositRefused          another HTTP 4xx: nothing was delivered
+├── ArchiveTooLarge         beyond the operator's limit: nothing was delivered
 ├── MailboxNotTrusted       the mailbox's server is not the one it should be: no password was sent
 ├── MailboxRefused          user name, password or a folder refused
 └── MailTooLarge            a mail beyond the limit was left where it is
 core.errors.Misconfigured
 └── AddressWrong            nothing that takes archives stands at the configured address: nothing was delivered
-core.errors.UsageError
-├── ArchiveTooLarge         beyond the operator's limit: nothing was delivered
-└── core.errors.UnreadableInput
-    └── MailUnreadable      a mail whose structure cannot be read; its octets were kept
+core.errors.UnreadableInput
+└── MailUnreadable          a mail whose structure cannot be read; its octets were kept
 core.errors.NotFound
 └── MailMissing             the mail is no longer in the mailbox, or the mailbox was made anew
 """
@@ -31,7 +30,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.errors import Misconfigured, NeedsOperator, NotFound, TabellionError, Unavailable, UnreadableInput, UsageError
+from core.errors import Misconfigured, NeedsOperator, NotFound, TabellionError, Unavailable, UnreadableInput
 
 
 class Answered(TabellionError):
@@ -85,8 +84,8 @@ class AddressWrong(Answered, Misconfigured):
     """Nothing that takes archives stands at the configured address: nothing was delivered."""
 
 
-class ArchiveTooLarge(UsageError):
-    """An archive is larger than the operator's limit: nothing was delivered."""
+class ArchiveTooLarge(NeedsOperator):
+    """An archive is larger than the operator's limit, which nobody else can raise: nothing was delivered."""
 
 
 class MailboxUnavailable(Unavailable):

@@ -20,7 +20,7 @@ from email.header import decode_header, make_header
 from email.message import Message
 from email.utils import parsedate_to_datetime
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from connectors.actes import errors
 from core.clock import as_utc
@@ -29,7 +29,11 @@ from core.messages import Catalogue
 _messages = Catalogue("connectors.actes")
 
 _MOST_PARTS = 2000
+_MOST_LINES = 2_000_000  # 64 MiB of base64 have 900 000
+_MOST_LOOKS = 10_000_000  # the parser holds each line against the boundaries of every part that is open
+_PIECE = 1 << 20
 _LONGEST_NAME = 200
+_READ = frozenset({"message-id", "date", "from", "subject", "content-type", "content-disposition", "content-transfer-encoding"})
 _HTML = "text/html"
 _BODIES = {"text/plain", _HTML}
 _FAULTS = (MessageError, LookupError, ValueError, TypeError, AttributeError)
@@ -100,10 +104,12 @@ def take_apart(uid: MailUid, raw: Path, folder: Path) -> Mail:
         folder: an existing directory.
 
     Raises:
-        MailUnreadable: parts are nested too deep, or there are more than two thousand.
+        MailUnreadable: parts are nested too deep, there are more than two thousand, or lines out of all proportion.
     """
     try:
         with raw.open("rb") as stream:
+            _refuse_endless(stream)
+            stream.seek(0)
             message: Message = email.message_from_binary_file(stream, policy=email.policy.compat32)
         _read_raw_headers(message)
         parts = list(_leaves(message))
@@ -121,6 +127,16 @@ def take_apart(uid: MailUid, raw: Path, folder: Path) -> Mail:
         attachments,
         html,
     )
+
+
+def _refuse_endless(stream: BinaryIO) -> None:
+    """Refuse what would take the parser gigabytes, or hours: anybody may write to the mailbox."""
+    lines, multiparts = 0, 1
+    while piece := stream.read(_PIECE):
+        lines += piece.count(b"\n") + piece.count(b"\r") - piece.count(b"\r\n")
+        multiparts += piece.lower().count(b"multipart/")
+    if lines > _MOST_LINES or lines * multiparts > _MOST_LOOKS:
+        raise ValueError
 
 
 def _every(message: Message) -> Iterator[Message]:
@@ -143,7 +159,11 @@ def _leaves(message: Message) -> Iterator[Message]:
 def _read_raw_headers(message: Message) -> None:
     """Read octets that no header should hold as the UTF-8, or else the Latin-1, that they are in the field."""
     for part in _every(message):
+        unread = set(_READ)
         for name, value in list(part.raw_items()):
+            if name.lower() not in unread:
+                continue
+            unread.remove(name.lower())  # the first one counts
             if isinstance(value, str) and _SURROGATE.search(value):
                 octets = value.encode("utf-8", "surrogateescape")
                 try:

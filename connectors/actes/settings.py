@@ -22,6 +22,7 @@ from urllib3.util import parse_url
 
 from core.clock import PARIS, in_paris
 from core.messages import Catalogue
+from schemas.actes.archive import DEFAULT_LIMITS
 from signing.pki import PrivateKey
 
 _messages = Catalogue("connectors.actes")
@@ -267,7 +268,7 @@ class ActesOperator(BaseModel):
     quadrigramme: Quadrigramme = Field(Quadrigramme.TEST, description="EACT in production, TACT for tests.")
     endpoint: Endpoint = Field(description="Where archives are deposited.")
     rescue: Endpoint | None = Field(
-        None, description="Where they are deposited when no connection can be made to the first; never after a doubt."
+        None, description="Where they are deposited when the first certainly got none whole; never after a doubt."
     )
     mailbox: Mailbox = Field(description="Where the ministry's answers arrive.")
     return_address: str = Field(
@@ -276,8 +277,8 @@ class ActesOperator(BaseModel):
         description="Address of the mailbox, written first in every envelope.",
     )
     maximum_archive_size: int = Field(
-        150 * 1024 * 1024, ge=1024, description="Bytes of an archive beyond which it is not deposited."
-    )
+        DEFAULT_LIMITS.archive, ge=1024, description="Bytes of an archive beyond which it is not deposited."
+    )  # more than what an act may hold (R05): documents hardly shrink, and an envelope comes on top
     windows: tuple[SendingWindow, ...] = Field(
         (), max_length=24, description="When archives may leave; at any time when none is given."
     )

@@ -19,11 +19,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from core.clock import now
 from core.errors import Misconfigured
-from signing.pki import MARK, write_private
+from signing.pki import MARK, certificate_builder, key_usage, name_of, write_private
 
 _VALIDITY = timedelta(days=3650)
 
@@ -62,9 +62,7 @@ class Identity:
 
     def kept(self, path: Path) -> Self:
         """Write key and certificate to a file that only its owner may read, whole or not at all."""
-        draft = path.with_suffix(".draft")
-        write_private(draft, self.pem.encode())
-        draft.rename(path)
+        _write(path, self.pem.encode())
         return self
 
     def serving(self, *, asks_for: TlsAuthority | None = None) -> ssl.SSLContext:
@@ -95,9 +93,8 @@ class TlsAuthority:
     def create(cls, name: str = f"{MARK} Autorité TLS") -> Self:
         """Make a new one."""
         key = ec.generate_private_key(ec.SECP256R1())
-        subject = _name(name)
-        builder = _builder(subject, subject, key, key).add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        return cls(key, builder.add_extension(_usage(authority=True), critical=True).sign(key, hashes.SHA256()))
+        subject = name_of(name)
+        return cls(key, _builder(subject, subject, key, key, authority=True).sign(key, hashes.SHA256()))
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -110,9 +107,7 @@ class TlsAuthority:
         if not path.exists():
             made = cls.create()
             folder.mkdir(parents=True, exist_ok=True)
-            draft = path.with_suffix(".draft")
-            write_private(draft, _private(made.key) + made.pem.encode())
-            draft.rename(path)
+            _write(path, _private(made.key) + made.pem.encode())
             return made
         kept = path.read_bytes()
         try:
@@ -139,9 +134,7 @@ class TlsAuthority:
 
     def _issue(self, name: str, extensions: Sequence[x509.ExtensionType]) -> Identity:
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = _builder(_name(name), self.certificate.subject, key, self.key)
-        builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        builder = builder.add_extension(_usage(authority=False), critical=True)
+        builder = _builder(name_of(name), self.certificate.subject, key, self.key, authority=False)
         for extension in extensions:
             builder = builder.add_extension(extension, critical=False)
         certificate = builder.sign(self.key, hashes.SHA256())
@@ -152,11 +145,6 @@ def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def _name(common: str) -> x509.Name:
-    organization = x509.NameAttribute(NameOID.ORGANIZATION_NAME, f"{MARK} - sans valeur")
-    return x509.Name([organization, x509.NameAttribute(NameOID.COMMON_NAME, common)])
-
-
 def _place(place: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ip_address(place))
@@ -165,31 +153,20 @@ def _place(place: str) -> x509.GeneralName:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, above: ec.EllipticCurvePrivateKey
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, above: ec.EllipticCurvePrivateKey, *, authority: bool
 ) -> x509.CertificateBuilder:
+    """Begin a certificate of TLS, whose verifiers want to know the key above (RFC 5280, 4.2.1.1)."""
     start = now() - timedelta(days=1)
     return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(start)
-        .not_valid_after(start + _VALIDITY)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        certificate_builder(subject, issuer, key, start, start + _VALIDITY)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(above.public_key()), critical=False)
+        .add_extension(x509.BasicConstraints(ca=authority, path_length=0 if authority else None), critical=True)
+        .add_extension(key_usage(authority=authority, commits=False), critical=True)
     )
 
 
-def _usage(*, authority: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not authority,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=authority,
-        crl_sign=authority,
-        encipher_only=False,
-        decipher_only=False,
-    )
+def _write(path: Path, data: bytes) -> None:
+    """Write a file that only its owner may read, whole or not at all."""
+    draft = path.with_suffix(".draft")
+    write_private(draft, data)
+    draft.rename(path)

@@ -102,16 +102,20 @@ class Access:
         """Tell whether a request comes with what is asked."""
         if self.credentials is Credentials.NONE:
             return True
-        if self.credentials is Credentials.QUERY:
-            given = parse_qs(query)
-            shown = f"{given.get('user', [''])[0]}:{given.get('password', [''])[0]}"
-        else:
-            scheme, _, encoded = authorization.partition(" ")
-            with contextlib.suppress(ValueError):
-                shown = base64.b64decode(encoded).decode() if scheme == "Basic" else ""
-                return hmac.compare_digest(shown.encode(), f"{self.user}:{self.password}".encode())
-            return False
+        shown = _in_query(query) if self.credentials is Credentials.QUERY else _in_header(authorization)
         return hmac.compare_digest(shown.encode(), f"{self.user}:{self.password}".encode())
+
+
+def _in_query(query: str) -> str:
+    given = parse_qs(query)
+    return f"{given.get('user', [''])[0]}:{given.get('password', [''])[0]}"
+
+
+def _in_header(authorization: str) -> str:
+    scheme, _, encoded = authorization.partition(" ")
+    with contextlib.suppress(ValueError):
+        return base64.b64decode(encoded).decode() if scheme == "Basic" else ""
+    return ""
 
 
 Take = Callable[[Path, str, str], None]

@@ -14,36 +14,20 @@ import socket
 import socketserver
 import ssl
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from email.utils import format_datetime
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from connectors.actes.simulated_imap_words import Argument, among, folder_named, in_quotes, read_words, section_of
-from connectors.actes.simulated_mails import INBOX, Kept, MailStore
-from core.clock import from_iso
+from connectors.actes.simulated_imap_folder import OpenFolder
+from connectors.actes.simulated_imap_words import Argument, Bad, No, folder_named, in_quotes, read_words
+from connectors.actes.simulated_mails import INBOX, MailStore
 
 _LONGEST_LINE = 65536
 _LARGEST = 256 * 1024 * 1024
 _PATIENCE = 300.0
 _LOGGED_OUT = "IMAP4rev1 AUTH=PLAIN"
 _LOGGED_IN = "IMAP4rev1 UIDPLUS MOVE"
+_Command = Callable[[list[Argument]], str | None]
 _FLAGS = r"(\Answered \Flagged \Deleted \Seen \Draft)"
-_SECTION = re.compile(r"BODY(\.PEEK)?\[(|HEADER|HEADER\.FIELDS \(([^)]*)\))\](?:<(\d+)\.(\d+)>)?", re.IGNORECASE)
-_SEARCHED: dict[str, tuple[str, bool]] = {
-    "DELETED": (r"\Deleted", True),
-    "UNDELETED": (r"\Deleted", False),
-    "SEEN": (r"\Seen", True),
-    "UNSEEN": (r"\Seen", False),
-}
-
-
-class _No(Exception):
-    """The command cannot be done."""
-
-
-class _Bad(Exception):
-    """The command is not formed as it should be, or not known."""
 
 
 class ImapServer:
@@ -114,25 +98,11 @@ class _Server(socketserver.ThreadingTCPServer):
         """Stay silent: a connection that breaks off is nothing to tell."""
 
 
-@dataclass(slots=True)
-class _Selected:
-    """The folder that is open.
-
-    Attributes:
-        uids: of its mails as the client knows them: the first is number 1.
-        writable: false after EXAMINE.
-    """
-
-    name: str
-    uids: list[int]
-    writable: bool
-
-
 class _Connection(socketserver.StreamRequestHandler):
     timeout = _PATIENCE
     server: _Server
     account = ""
-    selected: _Selected | None = None
+    selected: OpenFolder | None = None
 
     def handle(self) -> None:
         """Greet, then do what is asked until the client leaves."""
@@ -142,9 +112,9 @@ class _Connection(socketserver.StreamRequestHandler):
             try:
                 if not self._do(tag, verb.upper(), arguments):
                     return
-            except _No as refusal:
+            except No as refusal:
                 self._say(f"{tag} NO {refusal}")
-            except (_Bad, IndexError, ValueError) as fault:
+            except (Bad, IndexError, ValueError) as fault:
                 self._say(f"{tag} BAD {fault}")
 
     def _do(self, tag: str, verb: str, arguments: list[Argument]) -> bool:
@@ -159,12 +129,12 @@ class _Connection(socketserver.StreamRequestHandler):
         told = self._verb(verb, by_uid=by_uid)(arguments)
         # Numbers may change with these only (RFC 3501, 7.4.1).
         if self.selected is not None and (by_uid or verb not in {"FETCH", "STORE", "SEARCH"}):
-            self._synchronise(self.selected)
+            self._tell(self.selected.news())
         self._say(f"{tag} OK {told or verb}")
         return True
 
-    def _verb(self, verb: str, *, by_uid: bool) -> Callable[[list[Argument]], str | None]:
-        always: dict[str, Callable[[list[Argument]], str | None]] = {"CAPABILITY": self._capability, "NOOP": lambda _: None}
+    def _verb(self, verb: str, *, by_uid: bool) -> _Command:
+        always: dict[str, _Command] = {"CAPABILITY": self._capability, "NOOP": lambda _: None}
         outside = {"LOGIN": self._login, "AUTHENTICATE": self._authenticate}
         inside = {
             "SELECT": lambda given: self._select(given, writable=True),
@@ -174,19 +144,21 @@ class _Connection(socketserver.StreamRequestHandler):
             "LIST": self._list,
             "APPEND": self._append,
         }
-        chosen = {
-            "SEARCH": lambda given: self._search(given, by_uid=by_uid),
-            "FETCH": lambda given: self._fetch(given, by_uid=by_uid),
-            "STORE": lambda given: self._store(given, by_uid=by_uid),
-            "COPY": lambda given: self._copy(given, by_uid=by_uid, moves=False),
-            "MOVE": lambda given: self._copy(given, by_uid=by_uid, moves=True),
-            "EXPUNGE": lambda given: self._expunge(given, by_uid=by_uid),
+        known: dict[str, _Command] = always | (inside if self.account else outside)
+        chosen = dict[str, _Command]() if self.selected is None else self._in_folder(self.selected, by_uid=by_uid)
+        if verb not in chosen and (by_uid or verb not in known):
+            raise Bad("unknown command, or not in this state")
+        return (known | chosen)[verb]
+
+    def _in_folder(self, folder: OpenFolder, *, by_uid: bool) -> dict[str, _Command]:
+        return {
+            "SEARCH": lambda given: self._say(folder.search(given, by_uid=by_uid)),
+            "FETCH": lambda given: self._tell(folder.fetch(given, by_uid=by_uid)),
+            "STORE": lambda given: self._tell(folder.flag(given, by_uid=by_uid)),
+            "COPY": lambda given: self._copy(folder, given, by_uid=by_uid, moves=False),
+            "MOVE": lambda given: self._copy(folder, given, by_uid=by_uid, moves=True),
+            "EXPUNGE": lambda given: folder.expunge(given, by_uid=by_uid),
         }
-        known: dict[str, Callable[[list[Argument]], str | None]] = always | (inside if self.account else outside)
-        known |= chosen if self.selected else {}
-        if verb not in known or (by_uid and verb not in chosen):
-            raise _Bad("unknown command, or not in this state")
-        return known[verb]
 
     def _capability(self, _given: list[Argument]) -> str | None:
         self._say(f"* CAPABILITY {_LOGGED_IN if self.account else _LOGGED_OUT}")
@@ -197,7 +169,7 @@ class _Connection(socketserver.StreamRequestHandler):
 
     def _authenticate(self, given: list[Argument]) -> str:
         if str(given[0]).upper() != "PLAIN":
-            raise _No("PLAIN only")
+            raise No("PLAIN only")
         self._say("+ ")
         answer = self.rfile.readline(_LONGEST_LINE).strip()
         _, user, password = base64.b64decode(answer, validate=True).decode().split("\0")
@@ -206,7 +178,7 @@ class _Connection(socketserver.StreamRequestHandler):
     def _enter(self, user: str, password: str) -> str:
         known = self.server.accounts.get(user)
         if known is None or not hmac.compare_digest(known.encode(), password.encode()):
-            raise _No("[AUTHENTICATIONFAILED] no such account or password")
+            raise No("[AUTHENTICATIONFAILED] no such account or password")
         self.account = user
         self.server.store.create(user, INBOX)
         return f"[CAPABILITY {_LOGGED_IN}] logged in"
@@ -216,10 +188,9 @@ class _Connection(socketserver.StreamRequestHandler):
         name = folder_named(given[0])
         known = self.server.store.validity(self.account, name)
         if known is None:
-            raise _No("[NONEXISTENT] no such folder")
-        uids = [mail.uid for mail in self._mails(name)]
-        self.selected = _Selected(name, uids, writable)
-        self._say(f"* {len(uids)} EXISTS")
+            raise No("[NONEXISTENT] no such folder")
+        self.selected = OpenFolder(self.server.store, self.account, name, writable=writable)
+        self._say(f"* {self.selected.count} EXISTS")
         self._say("* 0 RECENT")
         self._say(f"* FLAGS {_FLAGS}")
         self._say(f"* OK [UIDVALIDITY {known[0]}] valid")
@@ -228,7 +199,7 @@ class _Connection(socketserver.StreamRequestHandler):
 
     def _create(self, given: list[Argument]) -> None:
         if not self.server.store.create(self.account, folder_named(given[0])):
-            raise _No("[ALREADYEXISTS] there is one")
+            raise No("[ALREADYEXISTS] there is one")
 
     def _list(self, _given: list[Argument]) -> None:
         for name in self.server.store.folders(self.account):
@@ -240,70 +211,10 @@ class _Connection(socketserver.StreamRequestHandler):
         uid = self.server.store.add(self.account, folder_named(given[0]), str(octets).encode("latin-1"))
         return f"[APPENDUID {validity} {uid}] kept"
 
-    def _search(self, given: list[Argument], *, by_uid: bool) -> None:
-        found = self._numbered()
-        words = [str(one).upper() for one in given]
-        while words:
-            word = words.pop(0)
-            if word == "UID":
-                found = among(found, words.pop(0), by_uid=True)
-            elif word[0].isdigit() or word[0] == "*":
-                found = among(found, word, by_uid=False)
-            elif word in _SEARCHED:
-                flag, wanted = _SEARCHED[word]
-                found = {number: mail for number, mail in found.items() if (flag in mail.flags) is wanted}
-            elif word != "ALL":
-                raise _Bad(f"SEARCH {word[:20]} is not known here")
-        numbers = [mail.uid if by_uid else number for number, mail in found.items()]
-        self._say(" ".join(["* SEARCH", *map(str, numbers)]))
-
-    def _fetch(self, given: list[Argument], *, by_uid: bool) -> None:
-        wanted = given[1] if isinstance(given[1], list) else [given[1]]
-        for number, mail in among(self._numbered(), str(given[0]), by_uid=by_uid).items():
-            parts = [self._item(mail, str(item)) for item in wanted]
-            if by_uid and not any(part.startswith(b"UID ") for part in parts):
-                parts.append(b"UID %d" % mail.uid)
-            self.wfile.write(b"* %d FETCH (%s)\r\n" % (number, b" ".join(parts)))
-
-    def _item(self, mail: Kept, item: str) -> bytes:
-        name = item.upper()
-        if name == "UID":
-            return b"UID %d" % mail.uid
-        if name == "FLAGS":
-            return f"FLAGS ({' '.join(sorted(mail.flags))})".encode()
-        if name == "RFC822.SIZE":
-            return b"RFC822.SIZE %d" % mail.size
-        if name == "INTERNALDATE":
-            return f'INTERNALDATE "{format_datetime(from_iso(mail.time))}"'.encode()
-        section = _SECTION.fullmatch(item)
-        if section is None:
-            raise _Bad(f"FETCH {item[:40]} is not known here")
-        if section[1] is None and self.selected and self.selected.writable:
-            self.server.store.flag(self.account, self.selected.name, mail.uid, mail.flags | {r"\Seen"})
-        octets = section_of(mail.file.read_bytes(), section[2], (section[3] or "").split())
-        shown = f"BODY[{section[2]}]"
-        if section[4] is not None:
-            start = int(section[4])
-            octets, shown = octets[start : start + int(section[5])], f"{shown}<{start}>"
-        return b"%s {%d}\r\n%s" % (shown.encode(), len(octets), octets)
-
-    def _store(self, given: list[Argument], *, by_uid: bool) -> None:
-        selected = self._writable()
-        way, _, silent = str(given[1]).upper().partition(".")
-        named = frozenset(map(str, given[2] if isinstance(given[2], list) else given[2:]))
-        if way not in {"FLAGS", "+FLAGS", "-FLAGS"} or silent not in {"", "SILENT"}:
-            raise _Bad("STORE of flags only")
-        for number, mail in among(self._numbered(), str(given[0]), by_uid=by_uid).items():
-            flags = {"FLAGS": named, "+FLAGS": mail.flags | named, "-FLAGS": mail.flags - named}[way]
-            self.server.store.flag(self.account, selected.name, mail.uid, flags)
-            if not silent:
-                self._say(f"* {number} FETCH (FLAGS ({' '.join(sorted(flags))}) UID {mail.uid})")
-
-    def _copy(self, given: list[Argument], *, by_uid: bool, moves: bool) -> str | None:
-        selected = self._writable()
+    def _copy(self, folder: OpenFolder, given: list[Argument], *, by_uid: bool, moves: bool) -> str | None:
+        folder.require_writable()
         validity = self._target(given[1])
-        uids = [mail.uid for mail in among(self._numbered(), str(given[0]), by_uid=by_uid).values()]
-        copied = self.server.store.copy(self.account, selected.name, uids, folder_named(given[1]), moves=moves)
+        copied = folder.copy(given[0], folder_named(given[1]), by_uid=by_uid, moves=moves)
         if not copied:
             return None
         told = f"[COPYUID {validity} {','.join(map(str, copied))} {','.join(map(str, copied.values()))}]"
@@ -312,46 +223,19 @@ class _Connection(socketserver.StreamRequestHandler):
         self._say(f"* OK {told} moved")
         return None
 
-    def _expunge(self, given: list[Argument], *, by_uid: bool) -> None:
-        selected = self._writable()
-        mails = among(self._numbered(), str(given[0]), by_uid=True) if by_uid else self._numbered()
-        gone = [mail.uid for mail in mails.values() if r"\Deleted" in mail.flags]
-        self.server.store.remove(self.account, selected.name, gone)
-
-    def _writable(self) -> _Selected:
-        if self.selected is None or not self.selected.writable:
-            raise _No("[READ-ONLY] opened to be read")
-        return self.selected
-
     def _target(self, given: Argument) -> int:
         known = self.server.store.validity(self.account, folder_named(given))
         if known is None:
-            raise _No("[TRYCREATE] no such folder")
+            raise No("[TRYCREATE] no such folder")
         return known[0]
 
-    def _mails(self, name: str) -> list[Kept]:
-        return self.server.store.mails(self.account, name)
+    def _tell(self, lines: Iterable[str | bytes]) -> None:
+        for line in lines:
+            self._say(line)
 
-    def _numbered(self) -> dict[int, Kept]:
-        """Return the mails that are still there, by the numbers that the client knows."""
-        if self.selected is None:
-            return {}
-        mails = {mail.uid: mail for mail in self._mails(self.selected.name)}
-        return {number: mails[uid] for number, uid in enumerate(self.selected.uids, start=1) if uid in mails}
-
-    def _synchronise(self, selected: _Selected) -> None:
-        """Tell what has gone and what has come."""
-        present = [mail.uid for mail in self._mails(selected.name)]
-        for number in range(len(selected.uids), 0, -1):
-            if selected.uids[number - 1] not in present:
-                del selected.uids[number - 1]
-                self._say(f"* {number} EXPUNGE")
-        if len(present) > len(selected.uids):
-            selected.uids = present
-            self._say(f"* {len(present)} EXISTS")
-
-    def _say(self, line: str) -> None:
-        self.wfile.write(line.encode("utf-8", "surrogateescape") + b"\r\n")
+    def _say(self, line: str | bytes) -> None:
+        octets = line if isinstance(line, bytes) else line.encode("utf-8", "surrogateescape")
+        self.wfile.write(octets + b"\r\n")
 
     def _command(self) -> tuple[str, str, list[Argument]] | None:
         """Read a command, literals and all; None when the client has gone."""

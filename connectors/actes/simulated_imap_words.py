@@ -8,6 +8,15 @@ from typing import Any
 
 from connectors.actes.simulated_mails import INBOX, Kept
 
+
+class No(Exception):
+    """The command cannot be done."""
+
+
+class Bad(Exception):
+    """The command is not formed as it should be, or not known."""
+
+
 _TOKEN = re.compile(rb'"((?:[^"\\]|\\.)*)"|([^\s()"]*\[[^\]]*\](?:<[0-9.]+>)?)|([^\s()"]+)|([()])|\s+')
 Argument = str | list[Any]
 

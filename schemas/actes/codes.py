@@ -148,12 +148,14 @@ class Nature:
         abbreviation: two letters, as they stand in names of files (``TypeAbrege``).
         label: in French, the law's own words.
         main_type: typology code of the main document when none was chosen.
+        annex_type: likewise of an annex, where it is another: beside a budget stands the deliberation that adopts it.
     """
 
     code: int
     abbreviation: str
     label: str
     main_type: str
+    annex_type: str = ""
 
 
 NATURES = {
@@ -163,7 +165,7 @@ NATURES = {
         Nature(2, "AR", "Actes réglementaires", "99_AR"),
         Nature(3, "AI", "Actes individuels", "99_AI"),
         Nature(4, "CC", "Contrats, conventions et avenants", "99_DC"),
-        Nature(5, "BF", "Documents budgétaires et financiers", "99_BU"),
+        Nature(5, "BF", "Documents budgétaires et financiers", "99_BU", "70_DE"),
         Nature(6, "AU", "Autres", "99_AU"),
     )
 }

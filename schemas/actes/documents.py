@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from lxml import etree
@@ -18,6 +19,7 @@ from schemas.actes.messages import Envelope, EnveloppeCLMISILL, Message
 from schemas.actes.names import EnvelopeName, UnreadableName
 from schemas.actes.naming import attachment_problems, message_name, name_problems
 from schemas.actes.reader import LARGEST, MOST_TAGS, Read, TooLarge, read
+from schemas.actes.schema import MOST_FINDINGS
 from schemas.actes.wording import problem
 from schemas.xml import DoctypeRefused, Malformed
 
@@ -91,7 +93,8 @@ def of_form(found: Read) -> list[Problem]:
     if found.direction is Direction.FROM_STATE:
         return [flaw.as_warning() for flaw in [*_r34_octets(found), *found.departures]]
     octets = list(_r34_octets(found))
-    return [*octets, *([] if octets else _r34_characters(found.tree)), *found.departures]
+    characters = [] if octets else islice(_r34_characters(found.tree), MOST_FINDINGS)
+    return [*octets, *characters, *found.departures]
 
 
 def of_content(message: Message, tree: etree._ElementTree, told: set[str]) -> list[Problem]:

@@ -12,6 +12,7 @@ from lxml import etree
 from core.problems import Problem
 from schemas.actes.codes import INSEE, NAMESPACE
 from schemas.actes.messages import SignedFile
+from schemas.actes.schema import MOST_FINDINGS
 from schemas.actes.wording import problem
 
 # A time zone is legal in xsd:date; the day is the one written, whatever the zone.
@@ -119,7 +120,8 @@ class Fields:
         ]
 
     def _note(self, value: str, attribute: str | None) -> None:
-        if value.strip():  # an absent value is the schema's business
+        # An absent value is the schema's business; telling the place of a value walks all that stands before it.
+        if value.strip() and len(self._unread) < MOST_FINDINGS:
             path = self.element.getroottree().getpath(self.element)
             self._unread.append(_Unread(self.element.sourceline, f"{path}/@{attribute}" if attribute else path, value))
 

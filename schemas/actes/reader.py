@@ -26,8 +26,9 @@ from schemas.actes.fields import Fields
 from schemas.actes.latin import Octets, read_octets
 from schemas.actes.messages import Document, EnveloppeCLMISILL, EnveloppeMISILLCL, Message
 from schemas.actes.reading import CONSTRUCTORS, envelope_from_state, envelope_to_state
-from schemas.actes.schema import Finding, findings
+from schemas.actes.schema import findings
 from schemas.actes.violations import problems_of
+from schemas.flood import Finding
 from schemas.xml import parse_pieces, refuse_doctype
 
 LARGEST = 16 << 20
@@ -143,7 +144,7 @@ def read_content(content: bytes) -> Read:
         return Read(name.localname, None, octets, (), (), tree)
     fields = Fields(root)
     document = construct(fields)
-    found = tuple(findings(tree))
+    found = tuple(findings(tree, octets.content))
     return Read(name.localname, document, octets, found, tuple(fields.flaws(_rule(name.localname))), tree)
 
 

@@ -2,43 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
 from pathlib import Path
 from threading import local
 
 from lxml import etree
 
+from schemas.flood import Finding, flood
+
 MOST_FINDINGS = 50
 """Findings told at most: the others follow from them, or nobody reads them."""
 
+_DENSE = 5_000  # tags and attributes: twice those of the largest classification known
 _compiled = local()  # a validator keeps the log of its last document: two threads must not share one
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One finding of libxml2.
+def findings(tree: etree._ElementTree, content: bytes) -> list[Finding]:
+    """Hold a document against our schema; nothing found means valid.
 
-    Attributes:
-        code: its name for the kind of finding (``SCHEMAV_…``).
-        message: in English.
-        line: from 1.
-        path: XPath of the element.
+    Args:
+        tree: the document.
+        content: its octets, as the tree was read from them.
     """
-
-    code: str
-    message: str
-    line: int
-    path: str
-
-
-def findings(tree: etree._ElementTree) -> list[Finding]:
-    """Hold a document against our schema; nothing found means valid."""
     schema = _schema()
-    if schema.validate(tree):
-        return []
-    return [
-        Finding(entry.type_name, entry.message, entry.line, entry.path or "") for entry in list(schema.error_log)[:MOST_FINDINGS]
-    ]
+    if content.count(b"<") + content.count(b"=") > _DENSE:
+        flooded = flood(schema, tree, partial(BytesIO, content), MOST_FINDINGS)
+        if flooded is not None:
+            return flooded[0]
+    return [] if schema.validate(tree) else [*map(Finding.copied, schema.error_log[:MOST_FINDINGS])]
 
 
 def _schema() -> etree.XMLSchema:

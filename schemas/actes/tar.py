@@ -7,14 +7,15 @@ reader is not used here: it takes sizes of headers at their word, follows pax ov
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import NoReturn
 
 _BLOCK = 512
 _PIECE = 1 << 16
 _LARGEST_HEADER = 1 << 16
 _ZEROS = bytes(_BLOCK)
+_OCTAL = re.compile(rb"[0-7]+").fullmatch
 _REGULAR = frozenset({b"0", b"\0"})
 _KINDS = {
     b"1": "link",
@@ -132,20 +133,9 @@ def _size(header: bytes) -> int:
 
 def _octal(digits: bytes) -> int:
     text = digits.strip(b" \0")
-    if not text:
-        return 0
-    try:
-        return _positive(int(text, 8))
-    except ValueError:
-        _refuse()
-
-
-def _positive(value: int) -> int:
-    return value if value >= 0 else _refuse()
-
-
-def _refuse() -> NoReturn:
-    raise BrokenTar("tar")
+    if text and not _OCTAL(text):  # Python would take signs and underscores, which others read otherwise
+        raise BrokenTar("tar")
+    return int(text or b"0", 8)
 
 
 def _name(header: bytes) -> str:

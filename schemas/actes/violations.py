@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 
 from core.problems import Problem
-from schemas.actes.schema import Finding
 from schemas.actes.wording import messages, problem
+from schemas.flood import Finding
 
 _MESSAGE = re.compile(r"^Element '(?:\{[^}]*\})?([^']*)'(?:, attribute '(?:\{[^}]*\})?([^']*)')?: (.*)$", re.DOTALL)
 _VALUE = re.compile(r"The value '(.*?)' (?=has |must |is )|: '(.*)' is not a valid value", re.DOTALL)
@@ -43,7 +43,7 @@ def problems_of(found: list[Finding], rule: str) -> list[Problem]:
         found: of one document.
         rule: ``R07`` or ``R12``.
     """
-    told: dict[tuple[str, str, str], Problem] = {}
+    told: dict[tuple[str | None, str, str], Problem] = {}
     for finding in found:
         match = _MESSAGE.match(finding.message)
         element, attribute, rest = match.groups(default="") if match else ("", "", finding.message)

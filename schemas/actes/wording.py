@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.messages import Catalogue
-from core.problems import Problem, Severity
+from core.problems import Problem, Severity, problem_in_words
 
 messages = Catalogue("schemas.actes")
 
@@ -34,16 +34,17 @@ def problem(
         expected: what should, when the catalogue's own words are not enough.
         **places: what the messages name.
     """
-    filled: dict[str, object] = {"found": found or "", "expected": expected or ""} | places
-    return Problem(
-        rule=rule,
-        severity=severity,
-        message=_words(rule, variant, "message", filled) or messages(f"{rule}.message", **filled),
+    return problem_in_words(
+        messages,
+        rule,
+        variant,
+        severity,
         line=line,
         path=path,
         found=found,
-        expected=expected if expected is not None else _words(rule, variant, "expected", filled),
-        mend=_words(rule, variant, "mend", filled),
+        expected=expected,
+        shared="document",
+        places=places,
     )
 
 
@@ -57,10 +58,3 @@ def warning(
 ) -> Problem:
     """Return a problem that only warns."""
     return problem(rule, variant, Severity.WARNING, path=path, found=found, expected=expected)
-
-
-def _words(rule: str, variant: str, kind: str, places: dict[str, object]) -> str | None:
-    for name in (f"{rule}.{variant}.{kind}", f"document.{variant}.{kind}", f"{rule}.{kind}"):
-        if name in messages:
-            return messages(name, **places)
-    return None

@@ -59,7 +59,7 @@ def render(document: Document) -> bytes:
     is_message = isinstance(document, Message) and not isinstance(document, AnomalieEnveloppe)
     # What is held against the schema is what was written: places are then lines of the file.
     written = etree.fromstring(content, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True))
-    if problems := problems_of(findings(written.getroottree()), "R12" if is_message else "R07"):
+    if problems := problems_of(findings(written.getroottree(), content), "R12" if is_message else "R07"):
         raise Refused(problems)
     return content
 

@@ -47,6 +47,17 @@ def section(which: Section, nomenclature: str | None = None) -> str:
     return messages(f"section.{which.name.lower()}")
 
 
+def chapter(number: str) -> str | None:
+    """Return what a chapter by nature is called in most accounting plans; None for one by function, and for one not known.
+
+    Chapters of third parties (45…) bear the number of the operation behind.
+    """
+    for known in (number, number[:2] if number.startswith("45") else number):
+        if (key := f"chapter.{known}") in messages:
+            return messages(key)
+    return None
+
+
 def field(name: str) -> str:
     """Return what a column of amounts is called; its own name when no catalogue knows it."""
     key = f"field.{name}"

@@ -7,15 +7,16 @@ régionale des comptes. That the budget is the sender's own, or fits its deliber
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from core.messages import Catalogue
-from core.problems import Problem, Report, Severity
+from core.problems import Problem, Report, Severity, mebibytes, problem_in_words
 from schemas.budget import labels, summary
 from schemas.budget.canonical import Fingerprints
 from schemas.budget.events import Excessive, Truncated
-from schemas.budget.model import Budget, BudgetDocument, Section
+from schemas.budget.model import Budget, BudgetDocument, Flaw, Section
 from schemas.budget.reader import read
 from schemas.budget.seal import TOOLS, SealStatus
 from schemas.xml import DoctypeRefused, Malformed
@@ -28,6 +29,7 @@ _FIGURES = "BUDGET"
 _MOST_CHAPTERS = 500
 _OTHER = {Section.FUNCTIONING: Section.INVESTMENT, Section.INVESTMENT: Section.FUNCTIONING}
 messages = Catalogue("schemas.budget")
+_problem = partial(problem_in_words, messages)
 
 
 def examine(path: Path, *, limit: int = DEFAULT_LIMIT) -> tuple[BudgetDocument | None, Report]:
@@ -44,8 +46,8 @@ def examine(path: Path, *, limit: int = DEFAULT_LIMIT) -> tuple[BudgetDocument |
     document = _open(path, limit, report)
     if document is None:
         return None, report
-    report.facts = _facts(document)
-    report.problems += [*_whole(document), *_sealed(document.seal)]
+    report.facts = facts_of(document)
+    report.problems += [*_whole(document), *sealed(document.seal)]
     for rank, budget in enumerate(document.budgets, 1):
         place = "//Budget" if len(document.budgets) == 1 else f"(//Budget)[{rank}]"
         report.problems += [*_codes(budget, place), *_flaws(budget, place), *_balance(budget, place)]
@@ -60,14 +62,14 @@ def _open(path: Path, limit: int, report: Report) -> BudgetDocument | None:
         report.problems.append(_problem("R27", "empty"))
         return None
     if size > limit:
-        report.problems.append(_problem("R05", found=_megabytes(size), limit=_megabytes(limit)))
+        report.problems.append(_problem("R05", found=mebibytes(size), places={"limit": mebibytes(limit)}))
         return None
     try:
         document = read(path)
     except DoctypeRefused as error:
         report.problems.append(_problem("XML", "doctype", line=error.line, found="<!DOCTYPE"))
     except Excessive as error:
-        report.problems.append(_problem("XML", error.what, line=error.line, limit=str(error.limit)))
+        report.problems.append(_problem("XML", error.what, line=error.line, places={"limit": error.limit}))
     except Malformed as error:
         variant = "cut" if isinstance(error, Truncated) else "malformed"
         report.problems.append(_problem("R27", variant, line=error.line, found=error.reason))
@@ -88,8 +90,8 @@ def _whole(document: BudgetDocument) -> Iterator[Problem]:
         yield _problem("R27", "lines", path="//LigneBudget")
 
 
-def _sealed(status: SealStatus) -> Iterator[Problem]:
-    """Gone through the State's tool, sealed once, unchanged since."""
+def sealed(status: SealStatus) -> Iterator[Problem]:
+    """Return what is wrong with a seal: a document goes through the State's tool, is sealed once, and unchanged since."""
     if not status.seals:
         missing = ", ".join(tool for tool in TOOLS if tool not in status.tools)
         yield _problem("R27", "unsealed") if status.rematerialised else _problem("R27", "rematerialised", found=missing)
@@ -123,29 +125,50 @@ def _codes(budget: Budget, place: str) -> Iterator[Problem]:
 def _flaws(budget: Budget, place: str) -> Iterator[Problem]:
     """Lines whose section, sense and amounts can be read."""
     for flaw in budget.flaws:
-        variant = flaw.name if flaw.name in ("Nature", "CodRD") else "amount"
-        places = {"name": flaw.name, "count": str(flaw.count)}
+        variant, places = _flaw_told(flaw)
         path = f"{place}/LigneBudget/{flaw.name}"
         yield _problem(_FIGURES, variant, Severity.WARNING, line=flaw.line, path=path, found=flaw.found, places=places)
+
+
+def flaw_in_words(flaw: Flaw) -> str:
+    """Return what could not be read of lines, as a sentence."""
+    variant, places = _flaw_told(flaw)
+    return messages(f"{_FIGURES}.{variant}.message", **places)
+
+
+def _flaw_told(flaw: Flaw) -> tuple[str, dict[str, str]]:
+    variant = flaw.name if flaw.name in ("Nature", "CodRD") else "amount"
+    return variant, {"name": flaw.name, "count": str(flaw.count)}
 
 
 def _balance(budget: Budget, place: str) -> Iterator[Problem]:
     """Sections voted in balance (CGCT L.1612-4), and order operations that answer each other."""
     for gap in summary.gaps(budget):
-        difference = gap.receipts - gap.expenses
-        kind = ("surplus" if difference > 0 else "deficit") if gap.kind == "section" else gap.kind
-        places = {
-            "section": labels.section(gap.section, budget.nomenclature),
-            "other": labels.section(_OTHER[gap.section], budget.nomenclature),
-            "expenses": labels.euros(gap.expenses),
-            "receipts": labels.euros(gap.receipts),
-            "difference": labels.euros(abs(difference)),
-        }
-        rule = _BALANCE if gap.kind == "section" else _FIGURES
+        rule, kind, places = _gap_told(gap, budget.nomenclature)
         yield _problem(rule, kind, Severity.WARNING, path=place, found=places["difference"], places=places)
 
 
-def _facts(document: BudgetDocument) -> dict[str, Any]:
+def gap_in_words(gap: summary.Gap, nomenclature: str | None) -> str:
+    """Return what does not balance, as a sentence."""
+    rule, kind, places = _gap_told(gap, nomenclature)
+    return messages(f"{rule}.{kind}.message", **places)
+
+
+def _gap_told(gap: summary.Gap, nomenclature: str | None) -> tuple[str, str, dict[str, str]]:
+    difference = gap.receipts - gap.expenses
+    kind = ("surplus" if difference > 0 else "deficit") if gap.kind == "section" else gap.kind
+    places = {
+        "section": labels.section(gap.section, nomenclature),
+        "other": labels.section(_OTHER[gap.section], nomenclature),
+        "expenses": labels.euros(gap.expenses),
+        "receipts": labels.euros(gap.receipts),
+        "difference": labels.euros(abs(difference)),
+    }
+    return _BALANCE if gap.kind == "section" else _FIGURES, kind, places
+
+
+def facts_of(document: BudgetDocument) -> dict[str, Any]:
+    """Return what a document says, as JSON values; labels are in the current language."""
     header, status = document.header, document.seal
     return {
         "size": document.size,
@@ -197,42 +220,21 @@ def _budget_facts(budget: Budget) -> dict[str, Any]:
         "computed_lines": budget.computed,
         "annexes": {annex.name: annex.entries for annex in budget.annexes},
         "sections": {each.section.name.lower(): each.as_json() for each in summary.sections(budget)},
+        "gaps": [gap.as_json() for gap in summary.gaps(budget)],
         "chapters": [
-            {"section": each.section.value, "sense": each.sense.value, "chapter": each.code} | each.amounts.as_json()
+            {
+                "section": each.section.value,
+                "sense": each.sense.value,
+                "chapter": each.code,
+                "accounts": each.accounts,
+                "label": labels.chapter(each.code) if each.code else None,
+            }
+            | each.amounts.as_json()
             for each in summary.chapters(budget)[:_MOST_CHAPTERS]
         ],
         "summary": list(summary.words(budget)),
     }
 
 
-def _problem(
-    rule: str,
-    variant: str = "",
-    severity: Severity = Severity.ERROR,
-    *,
-    line: int | None = None,
-    path: str | None = None,
-    found: str | None = None,
-    limit: str = "",
-    places: dict[str, str] | None = None,
-) -> Problem:
-    key = f"{rule}.{variant}" if variant else rule
-    filled = {"found": found or "", "limit": limit} | (places or {})
-    return Problem(
-        rule=rule,
-        severity=severity,
-        message=messages(f"{key}.message", **filled),
-        line=line,
-        path=path,
-        found=found,
-        expected=messages(f"{key}.expected", **filled) if f"{key}.expected" in messages else None,
-        mend=messages(f"{key}.mend", **filled),
-    )
-
-
 def _shown(fingerprints: Fingerprints) -> str:
     return f"md5 {fingerprints.md5}, sha1 {fingerprints.sha1}"
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / (1 << 20):.1f} Mio"

@@ -13,7 +13,7 @@ from typing import Any
 
 from core.messages import Catalogue
 from schemas.budget import labels
-from schemas.budget.model import AMOUNTS, Amounts, Budget, Operation, Section, Sense
+from schemas.budget.model import AMOUNTS, Amounts, Budget, Operation, Row, Section, Sense
 
 VOTES = frozenset({"01", "02", "03"})
 """Natures of decision that vote credits, and must balance."""
@@ -67,11 +67,17 @@ class SectionSummary:
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """The sums of one chapter of a section, in one sense; ``code`` is None for lines without one."""
+    """The sums of one chapter of a section, in one sense.
+
+    Attributes:
+        code: None for lines without one.
+        accounts: how the accounts of lines without a chapter begin (``70``); None for the others, and for lines without account.
+    """
 
     section: Section
     sense: Sense
     code: str | None
+    accounts: str | None
     amounts: Amounts
 
 
@@ -90,6 +96,11 @@ class Gap:
     expenses: Decimal
     receipts: Decimal
 
+    def as_json(self) -> dict[str, str]:
+        """Return the gap with JSON values only."""
+        named = {"kind": self.kind, "section": self.section.name.lower()}
+        return {**named, "expenses": str(self.expenses), "receipts": str(self.receipts)}
+
 
 def sections(budget: Budget) -> tuple[SectionSummary, ...]:
     """Return functioning, then investment; lines of unknown section are in neither."""
@@ -97,14 +108,24 @@ def sections(budget: Budget) -> tuple[SectionSummary, ...]:
 
 
 def chapters(budget: Budget) -> tuple[Chapter, ...]:
-    """Return the sums of each chapter, by section, sense and code."""
-    sums: dict[tuple[Section, Sense, str | None], list[Decimal]] = {}
+    """Return the sums of each chapter, by section, sense and code; lines without chapter last, by their accounts."""
+    sums: dict[tuple[Section, Sense, str | None, str | None], list[Decimal]] = {}
     for row in budget.rows:
-        found = sums.setdefault((row.section, row.sense, row.chapter), [Decimal(0)] * len(AMOUNTS))
+        found = sums.setdefault((row.section, row.sense, *chapter_of(row)), [Decimal(0)] * len(AMOUNTS))
         for rank, name in enumerate(AMOUNTS):
             found[rank] += getattr(row.amounts, name)
-    ordered = sorted(sums, key=lambda key: (key[0].value, key[1].value, key[2] or ""))
+    ordered = sorted(sums, key=lambda key: (key[0].value, key[1].value, key[2] is None, key[2] or "", key[3] or "~"))
     return tuple(Chapter(*key, Amounts(*sums[key])) for key in ordered)
+
+
+def chapter_of(row: Row) -> tuple[str | None, str | None]:
+    """Return the chapter of a row, and how its account begins where it has none.
+
+    Accounts that begin with 0 (001, 002, 021, 023 …) exist in budgets only, where each is a chapter by itself.
+    """
+    if row.chapter or row.account is None:
+        return row.chapter, None
+    return (row.account, None) if row.account.startswith("0") else (None, row.account[:2])
 
 
 def gaps(budget: Budget) -> tuple[Gap, ...]:

@@ -7,13 +7,14 @@ signatures. What Hélios itself sends is never refused for its form: there every
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from lxml import etree
 
 from core.identifiers import Siret
 from core.messages import Catalogue
-from core.problems import Problem, Report, Severity
+from core.problems import Problem, Report, Severity, mebibytes, problem_in_words
 from schemas.pes.acquit import acquit_of
 from schemas.pes.encoding import Bytes, Declaration, read_bytes, read_declaration
 from schemas.pes.header import Header
@@ -45,6 +46,7 @@ _VERSIONS = (
 )
 _HOSPITAL = "PES_RecetteAller/Bordereau/Piece/LigneDePiece/BlocLignePiece/InfoAssure"
 messages = Catalogue("schemas.pes")
+_problem = partial(problem_in_words, messages)
 
 
 def examine(path: Path, *, schemas: SchemaSets, limit: int = DEFAULT_LIMIT) -> tuple[PesDocument | None, Report]:
@@ -81,12 +83,12 @@ def _open(path: Path, limit: int, declaration: Declaration, report: Report) -> P
         report.problems.append(_problem("R01", "empty"))
         return None
     if size > limit:
-        report.problems.append(_problem("R07", found=_megabytes(size), limit=_megabytes(limit)))
+        report.problems.append(_problem("R07", found=mebibytes(size), places={"limit": mebibytes(limit)}))
         return None
     content = read_bytes(path)
     report.problems += [*_r03_encoding(declaration), *_r04_mojibake(declaration, content)]
     if content.tags > MOST_TAGS:
-        report.problems.append(_problem("R07", "tags", found=str(content.tags), limit=str(MOST_TAGS)))
+        report.problems.append(_problem("R07", "tags", found=str(content.tags), places={"limit": MOST_TAGS}))
         return None
     try:
         return read(path)
@@ -202,34 +204,3 @@ def _line(root: etree._Element, place: str) -> int | None:
             return int(element.sourceline)
         place = place.rpartition("/")[0]
     return int(root.sourceline)
-
-
-def _problem(
-    rule: str,
-    variant: str = "",
-    severity: Severity = Severity.ERROR,
-    *,
-    line: int | None = None,
-    path: str | None = None,
-    found: str | None = None,
-    limit: str = "",
-    places: dict[str, str] | None = None,
-) -> Problem:
-    key = f"{rule}.{variant}" if variant else rule
-    filled = {"found": found or "", "limit": limit} | (places or {})
-    expected = f"{key}.expected" if f"{key}.expected" in messages else f"{rule}.expected"
-    mend = f"{key}.mend" if f"{key}.mend" in messages else f"{rule}.mend"
-    return Problem(
-        rule=rule,
-        severity=severity,
-        message=messages(f"{key}.message", **filled),
-        line=line,
-        path=path,
-        found=found,
-        expected=messages(expected, **filled),
-        mend=messages(mend, **filled),
-    )
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / (1 << 20):.1f} Mio"

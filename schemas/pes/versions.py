@@ -10,17 +10,16 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lxml import etree
 
 from core.messages import Catalogue
 from core.problems import Problem, Severity
+from schemas.flood import Finding, flood
 from schemas.pes.compilation import compile_schema
-from schemas.pes.flood import flood
 from schemas.pes.installation import VERSION_NAME, import_set
 from schemas.pes.roots import ROOTS, Root
-from schemas.pes.violations import Finding, problem_of
+from schemas.pes.violations import problem_of
 
 __all__ = ["BUILT_IN", "SchemaSets", "import_set"]
 
@@ -61,12 +60,12 @@ class _Schema:
         with self._lock:
             if self._compiled is None:
                 self._compiled = compile_schema(self._path, self._inside)
-            if source is not None and (flooded := flood(self._compiled, tree, source, SHOWN)):
+            if source is not None and (flooded := flood(self._compiled, tree, lambda: source.open("rb"), SHOWN)):
                 return _Findings(tuple(flooded[0]), flooded[1], counted=False)
             if self._compiled.validate(tree):
                 return _Findings((), 0)
             log = self._compiled.error_log
-            return _Findings(tuple(_copied(entry) for entry in log[:SHOWN]), len(log))
+            return _Findings(tuple(map(Finding.copied, log[:SHOWN])), len(log))
 
 
 class SchemaSets:
@@ -105,10 +104,6 @@ class SchemaSets:
             objections.append(findings)
         nearest = min(range(len(schemas)), key=lambda rank: objections[rank].total)  # the first of equals: the newest
         return _told(objections[nearest], schemas[nearest].version)
-
-
-def _copied(entry: Any) -> Finding:
-    return Finding(code=entry.type_name, message=entry.message, line=entry.line, path=entry.path)
 
 
 def _told(findings: _Findings, version: str) -> list[Problem]:

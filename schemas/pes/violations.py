@@ -7,11 +7,11 @@ IBAN…) the meaning of their form. Which schema is held against the file is dec
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from core.messages import Catalogue
 from core.problems import Problem, Severity
+from schemas.flood import Finding
 
 messages = Catalogue("schemas.pes")
 
@@ -51,23 +51,6 @@ _STRUCTURE = {
     "SCHEMAV_CVC_COMPLEX_TYPE_2_2": "children_forbidden",
     "SCHEMAV_CVC_ELT_1": "root",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One finding of libxml2, copied out of its log.
-
-    Attributes:
-        code: libxml2's name for the kind of finding (``SCHEMAV_…``).
-        message: in English.
-        line: from 1.
-        path: XPath of the element; None when the file was read as a stream.
-    """
-
-    code: str
-    message: str
-    line: int
-    path: str | None
 
 
 def problem_of(finding: Finding) -> Problem:

@@ -19,7 +19,7 @@ from archive.retention import (
     FREE,
     OTHER_ACTS,
     PRIVATE_LIFE,
-    ActsRule,
+    RetentionRule,
     access_to_act,
     acts_of,
 )
@@ -264,7 +264,7 @@ def test_decisions_follow_the_national_instruction_and_the_rest_waits_for_the_ar
     with database.writing(PLATFORM) as session:
         town = add_organisation(session, "Commune de Valmorin", OrganisationKind.COLLECTIVITE)
         default = [acts_of(session, box, town.id, nature) for nature in sorted(NATURES)]
-        fixed = ActsRule(
+        fixed = RetentionRule(
             identifier="APP-CONTRATS-5ANS", years=5, final_action=FinalAction.DESTROY, label="contrats : 5 ans", source="visa"
         )
         configure(session, box, town.id, f"{ACTS_RULE}.4", fixed)
@@ -272,7 +272,7 @@ def test_decisions_follow_the_national_instruction_and_the_rest_waits_for_the_ar
     database.close()
     assert default == [DECISIONS, DECISIONS, DECISIONS, OTHER_ACTS, OTHER_ACTS, OTHER_ACTS]
     assert [rule.final_action for rule in default] == [FinalAction.KEEP] * 6
-    assert now == [*default[:3], fixed.rule(), *default[4:]]
+    assert now == [*default[:3], fixed, *default[4:]]
 
 
 def test_every_message_about_an_act_has_a_name_for_the_archivist() -> None:

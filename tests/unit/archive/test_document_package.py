@@ -12,7 +12,7 @@ import pytest
 from archive.document import DocumentRecord, DocumentRole, document_package
 from archive.inspection import check_package
 from archive.package import PackageFile
-from archive.retention import CORRESPONDENCE, CORRESPONDENCE_RULE, CorrespondenceRule, correspondence_of
+from archive.retention import CORRESPONDENCE, CORRESPONDENCE_RULE, RetentionRule, correspondence_of
 from core.configuration import configure
 from core.database import Database
 from core.errors import UsageError
@@ -114,7 +114,7 @@ def test_the_rule_that_the_archivist_has_fixed_is_the_one_that_applies(files: li
     with database.writing(PLATFORM) as session:
         town = add_organisation(session, "Commune de Valmorin", OrganisationKind.COLLECTIVITE)
         assert correspondence_of(session, box, town.id) == CORRESPONDENCE
-        fixed = CorrespondenceRule(
+        fixed = RetentionRule(
             identifier="APP-COURRIER-2ANS", years=2, final_action=FinalAction.DESTROY, label="courrier : 2 ans", source="visa"
         )
         configure(session, box, town.id, CORRESPONDENCE_RULE, fixed)
@@ -123,7 +123,7 @@ def test_the_rule_that_the_archivist_has_fixed_is_the_one_that_applies(files: li
     database.close()
     record = replace(RECORD, retention=rule)
     _, text = manifest_of(document_package(tmp_path / "p.zip", record, files).path, tmp_path)
-    assert (record.keep_until, CorrespondenceRule.of(rule)) == (date(2028, 11, 28), fixed)
+    assert (record.keep_until, rule) == (date(2028, 11, 28), fixed)
     assert "<Rule>APP-COURRIER-2ANS</Rule>" in text
 
 

@@ -12,9 +12,9 @@ import pytest
 from core.identifiers import luhn_holds
 from core.messages import speaking
 from core.problems import Problem, Report, Severity, Verdict
+from schemas.flood import flood
 from schemas.pes import rules
 from schemas.pes.compilation import compile_schema
-from schemas.pes.flood import flood
 from schemas.pes.reader import PesDocument, read
 from schemas.pes.rules import MOST_TAGS, examine, messages
 from schemas.pes.sample import Sample, fictitious_iban, fictitious_siret, write_sample
@@ -217,13 +217,13 @@ def test_places_found_in_a_stream_are_those_found_in_the_tree(tmp_path: Path) ->
     )
     tree = read(path).tree
     schema = compile_schema(OWN / "PES_Aller.xsd", OWN)
-    found = flood(schema, tree, path, 150)
+    found = flood(schema, tree, lambda: path.open("rb"), 150)
     assert found is not None
     assert not schema.validate(tree)
     expected = [(entry.type_name, entry.message, entry.line, entry.path) for entry in schema.error_log]
     assert len(expected) > 200
     assert [(finding.code, finding.message, finding.line, finding.path) for finding in found[0]] == expected[:150]
-    assert flood(schema, tree, path, len(expected)) is None
+    assert flood(schema, tree, lambda: path.open("rb"), len(expected)) is None
 
 
 def test_a_dense_and_clean_file_is_accepted(tmp_path: Path, schemas: SchemaSets) -> None:

@@ -231,6 +231,8 @@ END = bytes(1024)
         ),
         ("a huge header", raw(b"L", b"L", bytes(1 << 17)) + END, "R03"),
         ("a negative size", raw(b"a.xml", b"0", b"", b"-0000000001\0") + END, "R03"),
+        ("a size with a sign", raw(b"a.xml", b"0", b"x", b"+0000000001\0") + END, "R03"),
+        ("a size with a stroke", raw(b"a.xml", b"0", b"x" * 8, b"00000001_0 \0") + END, "R03"),
         ("a size of terabytes", raw(b"a.xml", b"0", b"x", b"\x80" + (1 << 40).to_bytes(11, "big")) + END, "R03"),
         ("a size below nought", raw(b"a.xml", b"0", b"x", b"\xff" * 12) + END, "R03"),
         ("a size in letters", raw(b"a.xml", b"0", b"x", b"abcdefghijk\0") + END, "R03"),

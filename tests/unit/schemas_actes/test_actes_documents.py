@@ -17,6 +17,7 @@ from schemas.actes.codes import Direction, MessageCode, code_of_root, direction_
 from schemas.actes.names import UnwritableName
 from schemas.actes.reader import LARGEST, MOST_TAGS, TooLarge, read, read_content
 from schemas.actes.rules import examine_envelope, examine_message
+from schemas.actes.schema import MOST_FINDINGS
 from schemas.actes.writer import render, write
 from schemas.xml import DoctypeRefused, Malformed
 from tests.unit.schemas_actes.acts import CLASSIFICATION, ID_ACTE, SENT, an_act, an_envelope
@@ -267,6 +268,31 @@ def test_what_is_no_safe_xml_is_refused(content: bytes, error: type[Exception], 
     assert [problem.rule for problem in report.problems] == ["R12"]
     assert report.verdict is Verdict.REJECTED
     assert examine_envelope(path)[1].problems[0].rule == "R07"
+
+
+def classification_with(natures: int) -> bytes:
+    """A classification of which no nature has a code or a label."""
+    head = '<?xml version="1.0" encoding="ISO-8859-1"?><a:RetourClassification xmlns:a="http://www.interieur.gouv.fr/ACTES#v1.1-20040216">'
+    date = "<a:DateClassification>2020-01-01</a:DateClassification>"
+    nature = '<a:NatureActe a:CodeNatureActe="x" z="1"/>'
+    return f"{head}{date}<a:NaturesActes>{nature * natures}</a:NaturesActes></a:RetourClassification>".encode()
+
+
+@pytest.mark.parametrize("natures", [20, 3_000, 40_000])
+def test_a_flood_of_departures_is_told_by_its_first_ones_and_given_up(natures: int) -> None:
+    found = read_content(classification_with(natures))
+    paths = [finding.path for finding in found.findings]
+    assert paths == [f"/a:RetourClassification/a:NaturesActes/a:NatureActe[{rank // 5 + 1}]" for rank in range(MOST_FINDINGS)]
+    assert len(found.unread) == min(natures, MOST_FINDINGS)
+
+
+def test_characters_that_cannot_be_sent_are_told_by_their_first_ones(tmp_path: Path) -> None:
+    path = tmp_path / "a.xml"
+    documents = "<a:Annexe><a:NomFichier>&#x2708;</a:NomFichier></a:Annexe>" * 60_000
+    head = '<?xml version="1.0" encoding="ISO-8859-1"?><a:Acte xmlns:a="http://www.interieur.gouv.fr/ACTES#v1.1-20040216">'
+    path.write_text(f"{head}{documents}</a:Acte>", encoding="ascii")
+    _, report = examine_message(path)
+    assert len([problem for problem in report.problems if problem.rule == "R34"]) == MOST_FINDINGS
 
 
 def test_something_else_is_no_message_and_said_to_be_none(tmp_path: Path) -> None:

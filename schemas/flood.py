@@ -1,4 +1,4 @@
-"""Files with more schema findings than anyone reads: found as a stream, and given up early.
+"""Findings of libxml2 against a schema; documents with more of them than anyone reads are read as a stream, and given up early.
 
 libxml2 walks all preceding siblings to name the place of each finding, so that a million faulty pièces would take it hours. Read
 as a stream it names no places: they are found here, for the findings that are told, by counting elements.
@@ -6,24 +6,47 @@ as a stream it names no places: they are found here, for the findings that are t
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
-from typing import Any
+from typing import IO, Any, Self
 
 from lxml import etree
-
-from schemas.pes.violations import Finding
 
 _CHUNK = 1 << 16
 
 
-def flood(schema: etree.XMLSchema, tree: etree._ElementTree, source: Path, most: int) -> tuple[list[Finding], int] | None:
-    """Return the first findings of a file that has more than ``most``; None when it has not.
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One finding of libxml2, copied out of its log.
+
+    Attributes:
+        code: its name for the kind of finding (``SCHEMAV_…``).
+        message: in English.
+        line: from 1.
+        path: XPath of the element; None when it is not known.
+    """
+
+    code: str
+    message: str
+    line: int
+    path: str | None
+
+    @classmethod
+    def copied(cls, entry: Any) -> Self:
+        """Return an entry of a log."""
+        return cls(entry.type_name, entry.message, entry.line, entry.path)
+
+
+def flood(
+    schema: etree.XMLSchema, tree: etree._ElementTree, source: Callable[[], IO[bytes]], most: int
+) -> tuple[list[Finding], int] | None:
+    """Return the first findings of a document that has more than ``most``; None when it has not.
 
     Args:
-        schema: compiled; the caller holds its lock.
-        tree: of the same file, for the places.
-        source: the file.
+        schema: compiled, for this thread alone meanwhile.
+        tree: of the same document, for the places.
+        source: opens the document from its beginning.
         most: how many findings are wanted at most.
 
     Returns:
@@ -37,11 +60,11 @@ def flood(schema: etree.XMLSchema, tree: etree._ElementTree, source: Path, most:
     return _placed(list(log)[:most], placing.ranks, tree), len(log)
 
 
-def _log_beyond(schema: etree.XMLSchema, source: Path, most: int, target: Any) -> Any:
+def _log_beyond(schema: etree.XMLSchema, source: Callable[[], IO[bytes]], most: int, target: Any) -> Any:
     """Validate until there are more than ``most`` findings and return the log; None when the end comes first."""
     parser = etree.XMLParser(schema=schema, target=target, huge_tree=True, resolve_entities=False, no_network=True)
     target.parser = parser
-    with source.open("rb") as stream:
+    with source() as stream:
         while chunk := stream.read(_CHUNK):
             parser.feed(chunk)
             if len(parser.feed_error_log) > most:
