@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # A test waits for others about half of its time: half as many processes again as there are cores keep them busy.
 PROCESSES := $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 )))
+# The suite starts hundreds of processes: where Python is told to keep nothing of it, each compiles the platform anew.
+unexport PYTHONDONTWRITEBYTECODE
 STAMP := .venv/.installed
 ASSETS := api/web/static/vendor/.built
 
@@ -35,7 +37,7 @@ demo: install ## the same, and stops once the proof is verified
 	@$(BIN)/tabellion demo
 
 test: install ## the whole suite; services found running are used, those missing are installed when root
-	@eval "$$(.ci/services)" && $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(PYTEST)
+	@eval "$$(.ci/services)" && $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 check: install ## format, lint, types, layers, spelling of message catalogues
 	@$(BIN)/ruff format --check .

@@ -1,4 +1,4 @@
-"""One answer to an error: problem details for software, a page for people."""
+"""One answer to an error: problem details for software, a page for people, a public page for the public."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from api.problems import fault_of, problem_response
+from api.publications.faults import is_public, public_fault
 from api.web.errors.page import error_page
 from core.errors import Misconfigured, TabellionError, Unauthenticated
 
@@ -24,6 +25,8 @@ def answer(request: Request, error: Exception) -> Response:
     fault = fault_of(error)
     if request.url.path.startswith(_SOFTWARE):
         return problem_response(request, fault)
+    if is_public(request.url.path):
+        return public_fault(request, fault)
     if isinstance(error, Unauthenticated) and request.method == "GET" and "HX-Request" not in request.headers:
         return RedirectResponse(request.url_for("sign_in").include_query_params(suite=request.url.path), status_code=303)
     return error_page(request, fault)

@@ -17,11 +17,25 @@ from api.guard import Guard
 from api.iparapheur import service as iparapheur
 from api.metrics import Requests, WorkCollector
 from api.problems import MEDIA_TYPE, ProblemDetails
+from api.publications import routes as publications
 from api.s2low import service as s2low
 from api.uploads import Uploads
-from api.v1 import act_sending, acts, agent, deposits, dossiers, folders, reference, sealed, sittings, uploads
+from api.v1 import (
+    act_papers,
+    act_publication,
+    act_sending,
+    acts,
+    agent,
+    deposits,
+    dossiers,
+    folders,
+    reference,
+    sealed,
+    sittings,
+    uploads,
+)
 from api.web import site
-from api.web.acts import answering, creating
+from api.web.acts import answering, batch, creating
 from api.web.draft import page as draft
 from core.platform import Platform
 
@@ -67,6 +81,8 @@ class _Application(FastAPI):
                 **dict.fromkeys(iparapheur.PATHS, iparapheur.largest(platform.settings.upload_limit)),
                 draft.DOCUMENTS: large,
                 creating.PATH: creating.LARGEST + _FORM_AROUND,
+                batch.PATH: batch.LARGEST + batch.LARGEST_LINES,
+                batch.LINES: batch.LARGEST_LINES,
                 answering.REPLY.format(act_id="{id}", message_id="{id}"): creating.LARGEST + _FORM_AROUND,
                 "/administration/configuration/reprise": _SETUP,
                 "/administration/circuits/reprise": _SETUP,
@@ -91,9 +107,9 @@ def create_app(platform: Platform) -> FastAPI:
     registry.register(WorkCollector(platform.database))
     app.state.platform, app.state.registry, app.state.uploads = platform, registry, Uploads()
     answers.install(app)
-    for part in (deposits, dossiers, acts, act_sending, folders, uploads, sealed, sittings, agent):
+    for part in (deposits, dossiers, acts, act_papers, act_sending, act_publication, folders, uploads, sealed, sittings, agent):
         app.include_router(part.router, responses=_PROBLEMS)
-    for other in (reference, operation, iparapheur, s2low, site):
+    for other in (reference, operation, iparapheur, s2low, publications, site):
         app.include_router(other.router)
     app.mount("/static", _Static(directory=_STATIC), name="static")
     if not (_STATIC / "vendor").is_dir():

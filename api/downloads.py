@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -27,6 +28,11 @@ _HARMLESS = {
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "X-Content-Type-Options": "nosniff",
 }
+_SHOWN = {
+    # A PDF is no page of ours, whatever it holds; and not every browser starts its own reader of PDF in a sandbox.
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 def document(platform: Platform, kept: DossierFile | KeptFile) -> StreamingResponse:
@@ -36,10 +42,23 @@ def document(platform: Platform, kept: DossierFile | KeptFile) -> StreamingRespo
         ObjectMissing: the store has it no more.
         Unavailable: the store does not answer.
     """
+    return _streamed(platform, kept, _HARMLESS | {"Content-Disposition": _attachment(kept.name)})
+
+
+def published(platform: Platform, kept: KeptFile) -> StreamingResponse:
+    """Return a published PDF, for the browser to show.
+
+    Raises:
+        ObjectMissing, Unavailable: as ``document``.
+    """
+    return _streamed(platform, kept, _SHOWN | {"Content-Disposition": _inline(kept.name)})
+
+
+def _streamed(platform: Platform, kept: DossierFile | KeptFile, headers: dict[str, str]) -> StreamingResponse:
     opened = ExitStack()
     source = opened.enter_context(platform.objects.reading(kept.sha256))
-    headers = _HARMLESS | {"Content-Length": str(kept.size), "Content-Disposition": _attachment(kept.name)}
-    return StreamingResponse(_pieces(opened, source, kept), media_type=kept.media_type, headers=headers)
+    told = headers | {"Content-Length": str(kept.size)}
+    return StreamingResponse(_pieces(opened, source, kept), media_type=kept.media_type, headers=told)
 
 
 def _pieces(opened: ExitStack, source: Any, kept: DossierFile | KeptFile) -> Iterator[bytes]:
@@ -61,16 +80,26 @@ def evidence(platform: Platform, principal: Principal, record_id: str) -> FileRe
 
     Raises:
         NotFound: no such record, or the principal does not see it.
-        Conflict: its proof is not complete yet.
+        Unavailable: its proof is not complete yet.
     """
+    return proof(record_id, partial(write_evidence, platform, principal, record_id))
+
+
+def proof(identifier: str, write: Callable[[Path], None]) -> FileResponse:
+    """Return evidence of what an identifier names; ``write`` writes it to the file that it is given."""
+    return zipped(f"preuve-{identifier}.zip", write)
+
+
+def zipped(name: str, write: Callable[[Path], None]) -> FileResponse:
+    """Return a ZIP of a name, which lasts until it is sent; ``write`` writes it to the file that it is given."""
     with ExitStack() as stack:
-        target = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tabellion-"))) / "evidence.zip"
-        write_evidence(platform, principal, record_id, target)
+        target = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tabellion-"))) / "made.zip"
+        write(target)
         kept = stack.pop_all()
     return FileResponse(
         target,
         media_type="application/zip",
-        filename=f"preuve-{record_id}.zip",
+        filename=name,
         headers=_HARMLESS,
         background=BackgroundTask(kept.close),
     )
@@ -78,8 +107,16 @@ def evidence(platform: Platform, principal: Principal, record_id: str) -> FileRe
 
 def _attachment(name: str) -> str:
     """Return a Content-Disposition for any name (RFC 6266, with the extended notation of RFC 8187)."""
+    return f"attachment; {_named(name)}"
+
+
+def _inline(name: str) -> str:
+    return f"inline; {_named(name)}"
+
+
+def _named(name: str) -> str:
     plain = re.sub(r'[^ -~]|["\\]', "_", name)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+    return f"filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def copy(name: str, octets: bytes, media_type: str) -> Response:

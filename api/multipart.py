@@ -1,4 +1,4 @@
-"""A multipart form (RFC 7578) read forward: its fields first, then one document as a stream.
+"""A multipart form (RFC 7578) read forward: part after part, or its fields first, then its document, or several, as a stream.
 
 The end of the document is told to its reader only once the whole body has been seen to be in order: a truncated body, or a
 second document after the first, is an error of reading, and what was read so far is not kept.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -33,66 +33,83 @@ _Event = tuple[str, bytes]
 _BEGIN, _HEADER, _VALUE, _READY, _DATA, _END, _DONE = "begin", "header", "value", "ready", "data", "end", "done"
 
 
-class Form:
-    """A form with named fields and one file named ``document``, which comes last.
+class Part(NamedTuple):
+    """The head of a part, in the octets of its sender, whatever charset they are in.
+
+    Attributes:
+        name: of the field.
+        file_name: of the file that it is; None when it is none.
+    """
+
+    name: bytes
+    file_name: bytes | None
+
+
+class Multipart:
+    """The parts of a form, one after the other.
 
     Args:
         source: the body.
         content_type: the header that names the boundary.
-        fields: names of the fields that may stand in it.
 
     Raises:
         UnknownBody: no multipart form.
-        UsageError: an unknown or doubled field, a field after the document, two documents, none.
-        UnreadableInput: the form is truncated or malformed.
+        UnreadableInput: no boundary, or one that cannot be one.
     """
 
-    def __init__(self, source: Readable, content_type: str, fields: frozenset[str]) -> None:
+    def __init__(self, source: Readable, content_type: str) -> None:
         self._source = source
         self._events: deque[_Event] = deque()
         self._parser = _parser(content_type, self._events)
-        self._allowed = fields
-        self._done = False
-        self.values: dict[str, str] = {}
-        self.file_name = self._read_fields()
+        self._inside = False
+
+    def following(self) -> Part | None:
+        """Go to the next part, past what is left of the one before; None once the whole body has been seen to be in order.
+
+        Raises:
+            UnreadableInput: the form is truncated or malformed.
+        """
+        while self._inside:
+            self.read()
+        if self._next()[0] == _BEGIN:
+            part = self._head()
+            self._inside = True
+            return part
+        while self._source.read(_PIECE):  # whatever stands after the form means nothing, but must have come in full
+            pass
+        return None
 
     def read(self, size: int = -1, /) -> bytes:
-        """Return at most ``size`` bytes of the document; none once the whole form has been read and is in order."""
-        if self._done:
+        """Return at most ``size`` bytes of the part; none at its end.
+
+        Raises:
+            UnreadableInput: as ``following``.
+        """
+        if not self._inside:
             return b""
         kind, data = self._next()
         if kind == _END:
-            self._expect_the_end()
+            self._inside = False
             return b""
         taken, rest = (data, b"") if size < 0 else (data[:size], data[size:])
         if rest:
             self._events.appendleft((_DATA, rest))
         return taken
 
-    def _read_fields(self) -> str:
-        while self._next()[0] == _BEGIN:
-            name, file_name = self._part()
-            if name == DOCUMENT and file_name:
-                return file_name
-            if name == DOCUMENT:
-                break
-            self._keep(name, file_name)
-        raise UsageError(messages("form.no_document"))
+    def whole(self, limit: int) -> bytes | None:
+        """Return what is left of the part; None when that is more than ``limit`` bytes.
 
-    def _keep(self, name: str, file_name: str | None) -> None:
-        if name not in self._allowed or file_name is not None:
-            raise UsageError(messages("form.unknown", name=name[:60], allowed=", ".join(sorted({*self._allowed, DOCUMENT}))))
-        if name in self.values:
-            raise UsageError(messages("form.doubled", name=name))
+        Raises:
+            UnreadableInput: as ``following``.
+        """
         value = b""
-        while (event := self._next())[0] == _DATA:
-            value += event[1]
-            if len(value) > _LONGEST_FIELD:
-                raise UsageError(messages("form.long", name=name))
-        self.values[name] = _text(value, name)
+        while piece := self.read():
+            value += piece
+            if len(value) > limit:
+                return None
+        return value
 
-    def _part(self) -> tuple[str, str | None]:
-        """Read the headers of a part; return its name, and its file's name when it is one."""
+    def _head(self) -> Part:
         headers: dict[bytes, bytes] = {}
         header = value = b""
         while (event := self._next())[0] != _READY:
@@ -107,20 +124,7 @@ class Form:
         _, options = parse_options_header(headers.get(b"content-disposition", b""))
         if b"name" not in options:
             raise UnreadableInput(messages("form.malformed"))
-        file_name = options.get(b"filename")
-        shown = None if file_name is None else _CONTROL.sub("", file_name.decode("utf-8", "replace"))
-        return _text(options[b"name"], "name"), shown
-
-    def _expect_the_end(self) -> None:
-        if self._next()[0] != _DONE:
-            name, file_name = self._part()
-            raise UsageError(messages("form.second" if file_name is not None else "form.late", name=name[:60]))
-        self._drain()
-
-    def _drain(self) -> None:
-        while self._source.read(_PIECE):  # whatever stands after the form means nothing, but must have come in full
-            pass
-        self._done = True
+        return Part(options[b"name"], options.get(b"filename"))
 
     def _next(self) -> _Event:
         while not self._events:
@@ -136,6 +140,63 @@ class Form:
             self._parser.write(piece)
         except FormParserError as error:
             raise UnreadableInput(messages("form.malformed")) from error
+
+
+class Form:
+    """A form with named fields and one file named ``document``, which comes last.
+
+    Args:
+        source: the body.
+        content_type: the header that names the boundary.
+        fields: names of the fields that may stand in it.
+
+    Raises:
+        UnknownBody: no multipart form.
+        UsageError: an unknown or doubled field, a field after the document, two documents, none.
+        UnreadableInput: the form is truncated or malformed.
+    """
+
+    def __init__(self, source: Readable, content_type: str, fields: frozenset[str]) -> None:
+        self._parts = Multipart(source, content_type)
+        self._allowed = fields
+        self._done = False
+        self.values: dict[str, str] = {}
+        self.file_name = self._read_fields()
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return at most ``size`` bytes of the document; none once the whole form has been read and is in order."""
+        if self._done:
+            return b""
+        piece = self._parts.read(size)
+        if not piece:
+            self._expect_the_end()
+            self._done = True
+        return piece
+
+    def _read_fields(self) -> str:
+        while (part := self._parts.following()) is not None:
+            name, file_name = _named(part)
+            if name == DOCUMENT and file_name:
+                return file_name
+            if name == DOCUMENT:
+                break
+            self._keep(name, file_name)
+        raise UsageError(messages("form.no_document"))
+
+    def _keep(self, name: str, file_name: str | None) -> None:
+        if name not in self._allowed or file_name is not None:
+            raise UsageError(messages("form.unknown", name=name[:60], allowed=", ".join(sorted({*self._allowed, DOCUMENT}))))
+        if name in self.values:
+            raise UsageError(messages("form.doubled", name=name))
+        value = self._parts.whole(_LONGEST_FIELD)
+        if value is None:
+            raise UsageError(messages("form.long", name=name))
+        self.values[name] = _text(value, name)
+
+    def _expect_the_end(self) -> None:
+        if (part := self._parts.following()) is not None:
+            name, file_name = _named(part)
+            raise UsageError(messages("form.second" if file_name is not None else "form.late", name=name[:60]))
 
 
 class Files(Form):
@@ -154,15 +215,16 @@ class Files(Form):
         return self._next_name
 
     def _read_fields(self) -> str:
-        return self._seek()
+        name = self._seek()
+        self._done = not name
+        return name
 
     def _expect_the_end(self) -> None:
         self._next_name = self._seek()
-        self._done = True
 
     def _seek(self) -> str:
-        while self._next()[0] == _BEGIN:
-            name, file_name = self._part()
+        while (part := self._parts.following()) is not None:
+            name, file_name = _named(part)
             if name != DOCUMENT:
                 if self._begun:
                     raise UsageError(messages("form.late", name=name[:60]))
@@ -170,10 +232,15 @@ class Files(Form):
             elif file_name:
                 self._begun = True
                 return file_name
-            elif self._next()[0] != _END:  # what a browser sends of a field in which no file was chosen is empty
+            elif self._parts.read():  # what a browser sends of a field in which no file was chosen is empty
                 raise UsageError(messages("form.no_document"))
-        self._drain()
         return ""
+
+
+def _named(part: Part) -> tuple[str, str | None]:
+    """Return the name of a part, and its file's name when it is one."""
+    shown = None if part.file_name is None else _CONTROL.sub("", part.file_name.decode("utf-8", "replace"))
+    return _text(part.name, "name"), shown
 
 
 def _parser(content_type: str, events: deque[_Event]) -> MultipartParser:

@@ -44,6 +44,10 @@ class UnknownBody(UsageError):
     """The body of the request is of a kind that is not read here."""
 
 
+class Gone(NotFound):
+    """What was here was taken away, which may be told."""
+
+
 # The first class that fits gives the status; a subclass stands before its parent.
 _STATUS: tuple[tuple[type[TabellionError], int], ...] = (
     (TooLarge, 413),
@@ -52,6 +56,7 @@ _STATUS: tuple[tuple[type[TabellionError], int], ...] = (
     (UsageError, 400),
     (Unauthenticated, 401),
     (Forbidden, 403),
+    (Gone, 410),
     (NotFound, 404),
     (Conflict, 409),
     (Refused, 422),

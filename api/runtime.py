@@ -13,7 +13,7 @@ from core import uploads
 from core.errors import Misconfigured
 from core.messages import Catalogue
 from core.platform import Platform
-from flows.actes import classifying, following, incoming
+from flows.actes import classifying, drafts, following, incoming, publishing_later
 from flows.engine import schedule
 from flows.engine.execution import Engine
 from flows.engine.relay import Relay
@@ -35,6 +35,8 @@ NOTICES_ACTOR, NOTICES_QUEUE, NOTICES_EVERY = "parapheur.notify", "remote.mail",
 UPLOADS_ACTOR, UPLOADS_QUEUE, UPLOADS_EVERY = "uploads.sweep", "cpu", timedelta(minutes=10)
 WAKE_ACTOR, WAKE_QUEUE, WAKE_EVERY = "actes.wake", "cpu", timedelta(seconds=10)
 ELAPSED_ACTOR, ELAPSED_QUEUE, ELAPSED_EVERY = "actes.close", "cpu", timedelta(hours=1)
+DRAFTS_ACTOR, DRAFTS_QUEUE, DRAFTS_EVERY = "actes.forget_drafts", "cpu", timedelta(hours=1)
+PUBLISH_ACTOR, PUBLISH_QUEUE, PUBLISH_EVERY = "actes.publish", "cpu", timedelta(minutes=1)
 LATE_ACTOR, LATE_QUEUE, LATE_EVERY = "parapheur.late", "cpu", timedelta(hours=1)
 
 
@@ -46,6 +48,8 @@ def build_engine(platform: Platform, broker: dramatiq.Broker) -> Engine:
     schedule.declare(engine, classifying.ACTOR, classifying.QUEUE, classifying.look)
     schedule.declare(engine, WAKE_ACTOR, WAKE_QUEUE, _wake_acts)
     schedule.declare(engine, ELAPSED_ACTOR, ELAPSED_QUEUE, _close_acts)
+    schedule.declare(engine, DRAFTS_ACTOR, DRAFTS_QUEUE, _forget_drafts)
+    schedule.declare(engine, PUBLISH_ACTOR, PUBLISH_QUEUE, _publish_acts)
     schedule.declare(engine, HEAD_ACTOR, HEAD_QUEUE, _cut_head)
     schedule.declare(engine, EXPIRY_ACTOR, EXPIRY_QUEUE, _expire_sittings)
     schedule.declare(engine, PARAPHEUR_ACTOR, PARAPHEUR_QUEUE, _go_on)
@@ -68,6 +72,8 @@ def plan_schedules(platform: Platform) -> None:
     schedule.plan(platform.database, UPLOADS_ACTOR, UPLOADS_QUEUE, UPLOADS_EVERY)
     schedule.plan(platform.database, WAKE_ACTOR, WAKE_QUEUE, WAKE_EVERY)
     schedule.plan(platform.database, ELAPSED_ACTOR, ELAPSED_QUEUE, ELAPSED_EVERY)
+    schedule.plan(platform.database, DRAFTS_ACTOR, DRAFTS_QUEUE, DRAFTS_EVERY)
+    schedule.plan(platform.database, PUBLISH_ACTOR, PUBLISH_QUEUE, PUBLISH_EVERY)
     incoming.plan(platform, timedelta(seconds=settings.poll_seconds))
     classifying.plan(platform, classifying.EVERY)
     acquits.plan(platform, timedelta(seconds=settings.poll_seconds))
@@ -97,6 +103,14 @@ def _wake_acts(platform: Platform, _key: str) -> None:
 
 def _close_acts(platform: Platform, _key: str) -> None:
     following.close_elapsed(platform)
+
+
+def _forget_drafts(platform: Platform, _key: str) -> None:
+    drafts.sweep(platform)
+
+
+def _publish_acts(platform: Platform, _key: str) -> None:
+    publishing_later.publish_due(platform)
 
 
 def _late(platform: Platform, _key: str) -> None:
@@ -137,3 +151,4 @@ def working(
         if thread is not None:
             thread.join()
         worker.stop(timeout=30_000)
+        engine.leases.close()

@@ -17,6 +17,10 @@ messages = Catalogue("api")
 _API = Path(__file__).parent
 _MOMENT = {"fr": "d MMMM y, H\u00a0'h'\u00a0mm", "en": "d MMMM y, HH:mm"}
 _TO_THE_SECOND = {"fr": "d MMM y, H\u00a0'h'\u00a0mm\u00a0'min'\u00a0ss\u00a0's'", "en": "d MMM y, HH:mm:ss"}
+_IN_FULL = {
+    "fr": "EEEE d MMMM y 'à'\u00a0H\u00a0'h'\u00a0mm\u00a0'min'\u00a0ss\u00a0's'",
+    "en": "EEEE d MMMM y 'at' HH:mm:ss",
+}
 _UNITS = ("o", "Kio", "Mio", "Gio")
 _STEP = 1024
 
@@ -77,6 +81,11 @@ def moment(value: datetime) -> str:
 def moment_to_the_second(value: datetime) -> str:
     """Return a moment to the second, for timelines."""
     return format_datetime(clock.in_paris(value), _TO_THE_SECOND[current_locale()], locale=current_locale())
+
+
+def moment_in_full(value: datetime) -> str:
+    """Return a moment to the second with its day of the week, for what counts in law."""
+    return format_datetime(clock.in_paris(value), _IN_FULL[current_locale()], locale=current_locale())
 
 
 def day(value: date) -> str:

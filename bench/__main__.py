@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from bench import agent, ceiling, deposits, engine, journey, memory, signatures, trays, viewer
+from bench import acts, agent, ceiling, deposits, engine, journey, memory, signatures, trays, viewer
 from bench.places import SHAPES
 
 
@@ -43,6 +43,14 @@ def main() -> None:
     for name, signed in (("put here, on its bordereau", False), ("there when it arrives, on the whole", True)):
         peaks = memory.peaks(SHAPES[1], signed=signed)
         table.add_row(name, *(f"{peaks[column]:.0f}" for column in ("document", "web", "worker")))
+    console.print(table, "")
+
+    table = Table(title=f"An act of 150 MB on {SHAPES[1]}, to the ministry and to its record: peak resident memory")
+    for column in ("its files", "act MB", "web MB (goal: under 200)", "worker MB (goal: under 400)"):
+        table.add_column(column, justify="left" if column == "its files" else "right")
+    for name, sizes in acts.SHAPES.items():
+        peaks = acts.peaks(SHAPES[1], sizes)
+        table.add_row(name, *(f"{peaks[column]:.0f}" for column in ("act", "web", "worker")))
     console.print(table, "")
 
     table = Table(title="A PES with attachments: ours in a warm process beside a process of xmlsec1 (schema: xmllint)")

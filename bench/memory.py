@@ -37,16 +37,16 @@ def peaks(shape: str, *, signed: bool) -> dict[str, float]:
         write_sample(Sample("PES_128_MB", Authority(siret=SIRET), attachment_size=_ATTACHMENT), path)
         if signed:
             seal(path, path, here.seal.signer(), replace(here.seal.context(), whole=True))
-        with web(here) as (address, web_pid), _watching(web_pid) as web_peak:
+        with web(here) as (address, web_pid), watching(web_pid) as web_peak:
             _deposit(here, address, path)
-        with process(here, *WORKER) as worker, _watching(worker.pid) as worker_peak:
+        with process(here, *WORKER) as worker, watching(worker.pid) as worker_peak:
             until(lambda: _state(here) in {"archived", "rejected", "refused"}, 180)
         if _state(here) != "archived":
             raise RuntimeError(f"the flow ended {_state(here)}")
         return {"document": path.stat().st_size / 1e6, "web": web_peak.megabytes, "worker": worker_peak.megabytes}
 
 
-class _watching:  # noqa: N801 - a context manager, named as it reads
+class watching:  # noqa: N801 - a context manager, named as it reads
     def __init__(self, pid: int) -> None:
         self.megabytes = 0.0
         self._process, self._ended = psutil.Process(pid), threading.Event()

@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from sqlmodel import Session
 
 from api.demonstration import SIRET
+from connectors.actes.settings import ActesOperator
 from connectors.helios.settings import HeliosGateway
 from core.configuration import configure
 from core.migrations import upgrade
@@ -47,6 +48,7 @@ class Place:
     organisation: Organisation
     token: str
     seal: HeliosSeal
+    ministry: ActesOperator
     environment: dict[str, str]
 
 
@@ -76,7 +78,7 @@ def place(shape: str, **changes: object) -> Iterator[Place]:
         upgrade(platform.database)
         with platform.database.writing(PLATFORM) as session:
             organisation, token = _organisation(session, platform, played)
-        yield Place(platform, organisation, token, played.seal, _environment(settings, server))
+        yield Place(platform, organisation, token, played.seal, played.ministry, _environment(settings, server))
 
 
 def _organisation(session: Session, platform: Platform, played: _Played) -> tuple[Organisation, str]:
@@ -91,6 +93,7 @@ def _organisation(session: Session, platform: Platform, played: _Played) -> tupl
 class _Played:
     gateway: HeliosGateway
     seal: HeliosSeal
+    ministry: ActesOperator
     tsa: str
     trust_dir: Path
 
@@ -102,9 +105,13 @@ def _played(folder: Path) -> Iterator[_Played]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        gateway, seal, tsa = (process.stdout.readline().strip() for _ in range(3))
+        gateway, seal, ministry, tsa = (process.stdout.readline().strip() for _ in range(4))
         yield _Played(
-            HeliosGateway.model_validate_json(gateway), HeliosSeal.model_validate_json(seal), tsa, folder / "simulators" / "trust"
+            HeliosGateway.model_validate_json(gateway),
+            HeliosSeal.model_validate_json(seal),
+            ActesOperator.model_validate_json(ministry),
+            tsa,
+            folder / "simulators" / "trust",
         )
     finally:
         process.terminate()
@@ -166,7 +173,7 @@ def web(here: Place) -> Iterator[tuple[str, int]]:
         port = probe.getsockname()[1]
     here.environment["TABELLION_HTTP_PORT"] = str(port)
     with process(here, TABELLION, "web") as running:
-        until(lambda: _listens(port), 30)
+        until(lambda: _listens(port), 120)
         yield f"127.0.0.1:{port}", running.pid
 
 

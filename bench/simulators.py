@@ -13,7 +13,7 @@ from core.configuration import revealed
 
 def main() -> None:
     with simulators(Path(sys.argv[1]), delay=0) as played:
-        for model in (played.gateway_settings(), played.seal()):
+        for model in (played.gateway_settings(), played.seal(), played.operator_settings()):
             print(json.dumps(revealed(model.model_dump())), flush=True)
         print(played.timestamping.url, flush=True)
         threading.Event().wait()

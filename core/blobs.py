@@ -110,20 +110,19 @@ class ObjectStore:
             Unavailable: the store does not answer.
         """
         reader = _Hashing(source, limit)
-        head = reader.read(_PART)
-        if len(head) < _PART:
+        whole = _Joined(reader)
+        if reader.size < _PART:
             blob = Blob(reader.sha256, reader.size)
             with _classified("s3.doing.put"):
-                self._client.put_object(self.documents, _key(blob.sha256), io.BytesIO(head), len(head))
+                self._client.put_object(self.documents, _key(blob.sha256), io.BytesIO(whole.read(_PART)), blob.size)
             return blob
-        return self._put_large(head, reader)
+        return self._put_large(whole, reader)
 
-    def _put_large(self, head: bytes, reader: _Hashing) -> Blob:
+    def _put_large(self, whole: Any, reader: _Hashing) -> Blob:
         # The name is the digest, known only at the end: hence a provisional name and a copy within the server.
         incoming = f"incoming/{new_id()}"
         with _classified("s3.doing.put"):
             try:
-                whole: Any = _Joined(head, reader)  # all that the client asks of its BinaryIO is read()
                 self._client.put_object(self.documents, incoming, whole, -1, part_size=_PART, num_parallel_uploads=1)
                 blob = Blob(reader.sha256, reader.size)
                 self._client.copy_object(self.documents, _key(blob.sha256), CopySource(self.documents, incoming))
@@ -171,10 +170,9 @@ class ObjectStore:
             Unavailable: the store does not answer.
         """
         reader = _Hashing(source, limit)
-        head = reader.read(_PART)
-        whole: Any = io.BytesIO(head) if len(head) < _PART else _Joined(head, reader)
+        whole: Any = _Joined(reader)
         with _classified("s3.doing.put"):
-            length = len(head) if len(head) < _PART else -1
+            length = reader.size if reader.size < _PART else -1
             self._client.put_object(self.documents, _held(key), whole, length, part_size=_PART, num_parallel_uploads=1)
         return Blob(reader.sha256, reader.size)
 
@@ -355,13 +353,16 @@ class _Hashing:
 
 
 class _Joined:
-    """The head that was read already, then the rest."""
+    """A source of which a part was read, to tell a small document from a large one: that part, then the rest.
 
-    def __init__(self, head: bytes, rest: _Hashing) -> None:
-        self._head, self._rest = memoryview(head), rest
+    Nobody else holds that part: it is gone once it was given on. All that the client asks of its BinaryIO is ``read``.
+    """
+
+    def __init__(self, source: _Hashing) -> None:
+        self._head, self._rest = source.read(_PART), source
 
     def read(self, size: int) -> bytes:
-        taken, self._head = bytes(self._head[:size]), self._head[size:]
+        taken, self._head = self._head[:size], self._head[size:]
         return taken if len(taken) == size else taken + self._rest.read(size - len(taken))
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
+
+from core.messages import Catalogue
 
 
 class Severity(StrEnum):
@@ -63,6 +66,65 @@ class Problem:
 
 
 _QUOTED = 200
+
+
+def problem_in_words(
+    words: Catalogue,
+    rule: str,
+    variant: str = "",
+    severity: Severity = Severity.ERROR,
+    *,
+    line: int | None = None,
+    path: str | None = None,
+    found: str | None = None,
+    expected: str | None = None,
+    scope: str = "flow",
+    shared: str = "",
+    places: Mapping[str, object] | None = None,
+) -> Problem:
+    """Return a problem in the words of a room, in the current language.
+
+    What is wrong, what was expected and how to mend it are said in the words of the rule's variant (``R16.act.mend``), else of
+    that variant for any rule (``shared``), else of the rule (``R16.mend``). The last two may be missing.
+
+    Args:
+        words: of the room.
+        rule: ``R16``.
+        variant: which of the rule's messages; the plain one by default.
+        severity: what it does to the verdict.
+        line: from 1.
+        path: XPath of the element, or the name of the part.
+        found: what stands there.
+        expected: what should, when the words of the room do not say it.
+        scope: how much of the document falls with it.
+        shared: what the keys of words begin with that rules have in common; none by default.
+        places: what the words name, beside ``found`` and ``expected``.
+
+    Raises:
+        KeyError: nothing says what is wrong: a fault of ours.
+    """
+    filled = {"found": found or "", "expected": expected or ""} | dict(places or {})
+    keys = [f"{rule}.{variant}", *([f"{shared}.{variant}"] if shared else []), rule] if variant else [rule]
+
+    def said(kind: str) -> str | None:
+        return next((words(f"{key}.{kind}", **filled) for key in keys if f"{key}.{kind}" in words), None)
+
+    return Problem(
+        rule=rule,
+        severity=severity,
+        message=said("message") or words(f"{rule}.message", **filled),
+        line=line,
+        path=path,
+        found=found,
+        expected=expected if expected is not None else said("expected"),
+        mend=said("mend"),
+        scope=scope,
+    )
+
+
+def mebibytes(size: int) -> str:
+    """Return a size for people, in mebibytes, to one decimal."""
+    return f"{size / (1 << 20):.1f} Mio"
 
 
 @dataclass(slots=True)

@@ -91,7 +91,8 @@ def begin(platform: Platform, principal: Principal, organisation_id: str, name: 
         organisation_id=organisation_id, actor=principal.actor, place=place[:LONGEST_PLACE], name=_shown(name), size=size
     )
     with platform.database.writing(principal) as session:
-        if len(_waiting(session, principal)) >= MOST:
+        soon = clock.now() + LASTS  # what a place keeps for longer is bounded by that place
+        if sum(one.place == begun.place or one.expires <= soon for one in _waiting(session, principal)) >= MOST:
             raise Conflict(_messages("upload.many", most=MOST))
         session.add(begun)
     return begun
@@ -111,6 +112,20 @@ def waiting(platform: Platform, principal: Principal, place: str | None = None) 
 def _waiting(session: Session, principal: Principal) -> list[Upload]:
     own = select(Upload).where(Upload.actor == principal.actor, col(Upload.used).is_(None), Upload.expires > clock.now())
     return list(session.exec(own.order_by(col(Upload.id))))
+
+
+def keep(platform: Platform, principal: Principal, place: str, organisation_id: str, until: datetime) -> None:
+    """Have the uploads for a place last until a moment, and be used for an organisation from now on.
+
+    Raises:
+        Forbidden: the principal may not deposit there.
+    """
+    principal.require(Right.DEPOSIT, organisation_id)
+    with platform.database.writing(principal) as session:
+        for upload in _waiting(session, principal):
+            if upload.place == place:
+                upload.organisation_id, upload.expires = organisation_id, max(upload.expires, until)
+                session.add(upload)
 
 
 def standing(platform: Platform, principal: Principal, upload_id: str) -> Upload:

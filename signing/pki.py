@@ -74,12 +74,12 @@ class TestAuthority:
     def create(cls, name: str = f"{MARK} Autorité racine", *, at: datetime | None = None) -> Self:
         """Make a new authority, valid for ten years from the day before the moment given (now by default)."""
         key = _new_key("rsa", 3072)
-        subject = _name(name)
+        subject = name_of(name)
         start = (at or clock.now()) - timedelta(days=1)
         certificate = (
-            _builder(subject, subject, key, start, start + 10 * _YEAR)
+            certificate_builder(subject, subject, key, start, start + 10 * _YEAR)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(_usage(authority=True), critical=True)
+            .add_extension(key_usage(authority=True), critical=True)
             .sign(key, hashes.SHA256())
         )
         return cls(key, certificate)
@@ -134,9 +134,9 @@ class TestAuthority:
         key = _new_key(family, bits)
         begin = start or self.certificate.not_valid_before_utc
         builder = (
-            _builder(_name(name), self.certificate.subject, key, begin, end or begin + 2 * _YEAR)
+            certificate_builder(name_of(name), self.certificate.subject, key, begin, end or begin + 2 * _YEAR)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(usage or _usage(authority=False), critical=True)
+            .add_extension(usage or key_usage(authority=False), critical=True)
         )
         if qualified:
             builder = builder.add_extension(x509.UnrecognizedExtension(_QC_STATEMENTS, _eseal()), critical=False)
@@ -147,9 +147,9 @@ class TestAuthority:
         key = _new_key("rsa", 3072)
         begin = self.certificate.not_valid_before_utc
         builder = (
-            _builder(_name(name), self.certificate.subject, key, begin, self.certificate.not_valid_after_utc)
+            certificate_builder(name_of(name), self.certificate.subject, key, begin, self.certificate.not_valid_after_utc)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_usage(authority=False), critical=True)
+            .add_extension(key_usage(authority=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
         )
         return self._issued(key, builder)
@@ -182,7 +182,8 @@ def _new_key(family: str, bits: int) -> PrivateKey:
     return rsa.generate_private_key(65537, bits)
 
 
-def _name(common: str) -> x509.Name:
+def name_of(common: str) -> x509.Name:
+    """Return the name of somebody of no worth, by its common name."""
     return x509.Name(
         [
             x509.NameAttribute(NameOID.COUNTRY_NAME, "FR"),
@@ -192,7 +193,10 @@ def _name(common: str) -> x509.Name:
     )
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: PrivateKey, start: datetime, end: datetime) -> x509.CertificateBuilder:
+def certificate_builder(
+    subject: x509.Name, issuer: x509.Name, key: PrivateKey, start: datetime, end: datetime
+) -> x509.CertificateBuilder:
+    """Begin a certificate: whose it is, by whom, from when to when; it lacks its uses and its signature."""
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -205,10 +209,11 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: PrivateKey, start: date
     )
 
 
-def _usage(*, authority: bool) -> x509.KeyUsage:
+def key_usage(*, authority: bool, commits: bool = True) -> x509.KeyUsage:
+    """Return the uses of a key: an authority's, else a signer's; who only proves who he is (TLS) commits to nothing."""
     return x509.KeyUsage(
         digital_signature=not authority,
-        content_commitment=not authority,
+        content_commitment=not authority and commits,
         key_encipherment=False,
         data_encipherment=False,
         key_agreement=False,

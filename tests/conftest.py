@@ -12,10 +12,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import dramatiq
-import psycopg
 import pytest
+from argon2 import PasswordHasher
 from pydantic import SecretStr
 
+from core import passwords
 from core.database import Database
 from core.identifiers import Siret
 from core.migrations import upgrade
@@ -25,6 +26,9 @@ from core.principal import PLATFORM
 from core.s3_server import S3Server, s3_server
 from core.settings import Settings
 from flows.engine.brokers import open_broker
+from tests.clamd import Clamd, clamd
+from tests.databases import empty, empty_postgres, sqlite_at
+from tests.keys import keys_made_once
 
 NO_SAMPLES = "no sample documents"
 SHARED = Path(__file__).parents[2] / "shared"
@@ -38,6 +42,21 @@ REDIS = os.environ.get(
 # Invented: no commune has these numbers.
 MAIRIE = Siret("21400999500017")
 AUTRE_MAIRIE = Siret("21640980500019")
+
+
+@pytest.fixture(autouse=True)
+def _keys() -> Iterator[None]:
+    with keys_made_once():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_hasher() -> Iterator[PasswordHasher]:
+    """The platform's own hasher, which takes a quarter of a second; the hundreds of people here have passwords of a quick one."""
+    own = passwords._hasher
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield own
 
 
 @pytest.fixture(scope="session")
@@ -80,12 +99,26 @@ def _require(url: str, service: str) -> None:
 def postgres_url() -> Iterator[str]:
     """An empty PostgreSQL database, dropped afterwards."""
     _require(POSTGRES, "PostgreSQL")
-    name = f"tabellion_test_{secrets.token_hex(6)}"
-    with psycopg.connect(POSTGRES, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    yield POSTGRES.rpartition("/")[0] + f"/{name}"
-    with psycopg.connect(POSTGRES, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with empty_postgres(POSTGRES) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres() -> Iterator[str]:
+    """One up-to-date PostgreSQL database for the whole run."""
+    _require(POSTGRES, "PostgreSQL")
+    with empty_postgres(POSTGRES) as url:
+        database = Database(url)
+        upgrade(database)
+        database.close()
+        yield url
+
+
+@pytest.fixture
+def current_postgres_url(migrated_postgres: str) -> Iterator[str]:
+    """An up-to-date PostgreSQL database without a row, emptied afterwards."""
+    yield migrated_postgres
+    empty(migrated_postgres)
 
 
 @pytest.fixture
@@ -102,21 +135,25 @@ def redis_url() -> str:
     return REDIS
 
 
+# For what no shape changes: the stricter database, the broker that costs least; the pages are shown on SQLite.
+on_one_shape = pytest.mark.parametrize("shape", ["postgresql"], indirect=True)
+
+
 @pytest.fixture(params=["embedded", "postgresql-rabbitmq", "postgresql-redis"])
 def shape(request: pytest.FixtureRequest, tmp_path: Path) -> Shape:
-    """Each deployment shape in turn: the same test runs on all."""
+    """Each deployment shape in turn: the same test runs on all, unless it says that one is enough."""
     if request.param == "embedded":
-        return Shape("embedded", f"sqlite:///{tmp_path / 'tabellion.sqlite3'}", "memory://")
-    broker = request.getfixturevalue("rabbitmq_url" if request.param.endswith("rabbitmq") else "redis_url")
-    return Shape(request.param, request.getfixturevalue("postgres_url"), broker)
+        return Shape("embedded", sqlite_at(tmp_path / "tabellion.sqlite3"), "memory://")
+    broker = request.param.partition("-")[2]
+    hints = request.getfixturevalue(f"{broker}_url") if broker else "memory://"
+    return Shape(request.param, request.getfixturevalue("current_postgres_url"), hints)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """An up-to-date database of each kind."""
-    url = f"sqlite:///{tmp_path / 'db.sqlite3'}" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-    opened = Database(url)
-    upgrade(opened)
+    sqlite = request.param == "sqlite"
+    opened = Database(sqlite_at(tmp_path / "db.sqlite3") if sqlite else request.getfixturevalue("current_postgres_url"))
     yield opened
     opened.close()
 
@@ -136,7 +173,7 @@ def settings_changes() -> dict[str, object]:
 
 @pytest.fixture
 def platform(shape: Shape, s3: S3Server, tmp_path: Path, settings_changes: dict[str, object]) -> Iterator[Platform]:
-    """A platform of the shape under test, its database migrated, its buckets its own."""
+    """A platform of the shape under test, its buckets its own."""
     settings = Settings(
         state_dir=tmp_path,
         database_url=SecretStr(shape.database_url),
@@ -147,7 +184,6 @@ def platform(shape: Shape, s3: S3Server, tmp_path: Path, settings_changes: dict[
     ).model_copy(update=settings_changes)
     opened = open_platform(settings, s3.store(settings.s3_bucket_prefix))
     opened.objects.prepare()
-    upgrade(opened.database)
     yield opened
     opened.database.close()
 
@@ -166,6 +202,13 @@ def mairie(platform: Platform) -> Organisation:
     with platform.database.writing(PLATFORM) as session:
         root = add_organisation(session, "Plateforme d’essai", OrganisationKind.PLATFORM)
         return add_organisation(session, "Commune de Valmorin", OrganisationKind.COLLECTIVITE, parent=root, siret=MAIRIE)
+
+
+@pytest.fixture(scope="session")
+def antivirus() -> Iterator[Clamd]:
+    """A clamd that knows two signatures, for the whole run."""
+    with clamd() as running:
+        yield running
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -16,6 +16,7 @@ from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import PLATFORM, Principal, Right
 from flows.actes.act import Act
+from flows.actes.envelopes import archive_role, message_role
 from flows.actes.flow import ACTES
 from flows.actes.following import messages_of
 from flows.actes.models import ActesMessage
@@ -72,13 +73,13 @@ class Whole:
     messages: tuple[ActesMessage, ...]
 
     def files_of(self, message: ActesMessage) -> list[DossierFile]:
-        """Return the files of a message, its own XML first where the State sent it."""
+        """Return the files of a message, its own XML first, once it is there."""
         if message.outgoing:
-            roles = [role for role, *_ in message.facts.get("pieces", ())]
-            if message.code == MessageCode.ACTE.value:
-                roles = [role for piece in self.act.pieces for role in (piece.role, piece.signature_role) if role] + ["signed"]
-            archive = "archive" if message.code == MessageCode.ACTE.value else f"archive.{message.id}"
-            roles.append(archive)
+            is_act = message.code == MessageCode.ACTE.value
+            of = None if is_act else message.id
+            own = [role for piece in self.act.pieces for role in (piece.role, piece.signature_role) if role]
+            pieces = [*own, "signed"] if is_act else [role for role, *_ in message.facts.get("pieces", ())]
+            roles = [message_role(of), *pieces, archive_role(of)]
             return [kept for role in roles if (kept := self.file(role)) is not None]
         mine = [kept for kept in self.seen.files if kept.role == f"{message.code}.{message.id}"]
         return sorted(mine, key=lambda kept: kept.sha256 != message.sha256)

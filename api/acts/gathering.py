@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
-from python_multipart.multipart import parse_options_header
-
-from api.multipart import Form
+from api.acts.form import Mixed
 from api.words import messages
 from core.blobs import Readable, TooLarge
-from core.errors import Refused, UnreadableInput, UsageError
+from core.errors import Refused, UsageError
 from core.messages import Catalogue
 from core.platform import Platform
 from flows.actes.act import JoinedFile
@@ -34,11 +32,9 @@ AROUND = 1 << 20
 
 _t = Catalogue("api.acts")
 _MOST_PARTS = 3 * DEFAULT_LIMITS.files + 100
-_LONGEST_FIELD = 8192
 _LONGEST_NAME = 255
 _HEAD = 16
 _RANK = re.compile(r"\[[0-9]{0,4}\]$")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _INVISIBLE = re.compile(r"[\x00-\x1f\x7f]")
 _TYPE = re.compile(r"[A-Z0-9_]{5}")
 _UNKNOWN_MEDIA = "application/octet-stream"
@@ -49,7 +45,6 @@ _BEGINNINGS = {
     b"<?xml": "application/xml",
     b"\xef\xbb\xbf<?xml": "application/xml",
 }
-_BEGIN, _HEADER, _VALUE, _READY, _DATA, _END = "begin", "header", "value", "ready", "data", "end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +150,13 @@ def _paired(
     if any(types[len(files) :]) or any(signatures[len(files) :]):
         raise UsageError(_t("form.ranks", files=len(files)))
     return [
-        joined(one, types[rank] if rank < len(types) else None, signatures[rank] if rank < len(signatures) else None)
+        _joined(one, types[rank] if rank < len(types) else None, signatures[rank] if rank < len(signatures) else None)
         for rank, one in enumerate(files)
         if one is not None
     ]
 
 
-def joined(one: JoinedFile, type: str | None, signature: JoinedFile | None) -> JoinedFile:  # noqa: A002
+def _joined(one: JoinedFile, type: str | None, signature: JoinedFile | None) -> JoinedFile:  # noqa: A002
     """Return a file with its typology and a detached signature over it.
 
     Raises:
@@ -194,77 +189,6 @@ def media_type(name: str, head: bytes) -> str:
     if told != _UNKNOWN_MEDIA:
         return told
     return next((kind for beginning, kind in _BEGINNINGS.items() if head.startswith(beginning)), _UNKNOWN_MEDIA)
-
-
-class Mixed(Form):
-    """A form whose fields and files come in any order; each part is read before the next is asked for."""
-
-    def __init__(self, source: Readable, content_type: str) -> None:
-        super().__init__(source, content_type, frozenset())
-
-    def parts(self) -> Iterator[tuple[str, str | None]]:
-        """Yield the name of each part, and its file's name when it is a file."""
-        while self._next()[0] == _BEGIN:
-            yield self._part()
-        self._drain()
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Return at most ``size`` bytes of the part; none at its end."""
-        if self._done:
-            return b""
-        kind, data = self._next()
-        if kind == _END:
-            self._done = True
-            return b""
-        taken, rest = (data, b"") if size < 0 else (data[:size], data[size:])
-        if rest:
-            self._events.appendleft((_DATA, rest))
-        return taken
-
-    def text(self, name: str) -> str:
-        """Return the part as text: UTF-8, or ISO-8859-1 as older software speaks; what is one is never the other by chance.
-
-        Raises:
-            UsageError: it is long, or holds control characters.
-        """
-        value = b""
-        while piece := self.read():
-            value += piece
-            if len(value) > _LONGEST_FIELD:
-                raise UsageError(messages("form.long", name=name))
-        text = _decoded(value).strip()
-        if _CONTROL.search(text):
-            raise UsageError(messages("form.text", name=name))
-        return text
-
-    def _read_fields(self) -> str:
-        return ""
-
-    def _part(self) -> tuple[str, str | None]:
-        headers: dict[bytes, bytes] = {}
-        header = value = b""
-        while (event := self._next())[0] != _READY:
-            kind, data = event
-            if kind == _HEADER:
-                if value:
-                    headers[header.lower()], header, value = value, b"", b""
-                header += data
-            elif kind == _VALUE:
-                value += data
-        headers[header.lower()] = value
-        _, options = parse_options_header(headers.get(b"content-disposition", b""))
-        if b"name" not in options:
-            raise UnreadableInput(messages("form.malformed"))
-        self._done = False
-        file_name = options.get(b"filename")
-        return _decoded(options[b"name"]), None if file_name is None else _decoded(file_name)
-
-
-def _decoded(value: bytes) -> str:
-    try:
-        return value.decode("utf-8")
-    except UnicodeDecodeError:
-        return value.decode("iso-8859-1")
 
 
 class _Measured:

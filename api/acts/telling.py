@@ -9,16 +9,11 @@ from api.words import number as in_figures
 from core.messages import Catalogue
 from flows.actes.legality import Clock, Phase, Turn
 from flows.actes.models import ActesMessage
+from flows.actes.wording import message_label
 
 _t = Catalogue("api.acts")
 _ANNEX = "annex."
 _SIGNATURE = ".signature"
-
-
-def message_label(code: str) -> str:
-    """Return what a message is, by its code: ``3-1``."""
-    key = f"message.{code}"
-    return _t(key) if key in _t else code
 
 
 def standing_label(message: ActesMessage) -> str:
@@ -34,7 +29,7 @@ def file_label(role: str) -> str:
     kind, _, rank = role.partition(".")
     if role.startswith(_ANNEX):
         return _t("file.annex", rank=rank)
-    if kind in {"reply", "archive"} and rank:
+    if kind in {"reply", "archive", "message"} and rank:
         return _t(f"file.{kind}")
     key = f"file.{kind}"
     return _t(key) if key in _t else message_label(kind)
@@ -56,7 +51,7 @@ def control_in_words(found: Clock, today: date) -> str:
 
 def budgetary_in_words(found: Clock, today: date) -> str | None:
     """Return where the control of a budget stands; None for what is none, and for what is before the tribunal or cancelled."""
-    if found.budgetary is None or found.phase in {Phase.REFERRED, Phase.CANCELLED}:
+    if found.budgetary is None or found.phase in {Phase.REFERRED, Phase.SETTLED, Phase.CANCELLED}:
         return None
     return _t("budgetary.running" if today <= found.budgetary else "budgetary.ended", ends=in_words(found.budgetary))
 

@@ -17,7 +17,7 @@ from sqlmodel import col, select
 from starlette.background import BackgroundTask
 
 from api import downloads
-from api.acts import finding
+from api.acts import finding, papers
 from api.acts.finding import RECEIPT
 from api.s2low.asking import following, related
 from api.s2low.calls import Call, Transaction, as_json, octets_of, transaction_of
@@ -27,6 +27,7 @@ from core.errors import Conflict, NotFound, TabellionError, UsageError
 from core.messages import Catalogue
 from core.principal import Right
 from flows.actes.composing import EXTENSIONS, signature_text
+from flows.actes.envelopes import archive_role, message_role
 from flows.actes.models import ActesClassification
 from flows.engine.models import DossierFile
 from schemas.actes.archive import DEFAULT_LIMITS
@@ -51,7 +52,7 @@ class _Given:
 
     Attributes:
         name: under which it travels.
-        kept: the file; None for a message of ours, which stands in the envelope that left.
+        kept: the file; None for a message of ours that stands in the envelope that left only.
         octets: that message.
         signature: a detached signature over it.
     """
@@ -69,7 +70,7 @@ def document(call: Call) -> Response:
     if found.is_act:
         return related(found, numbers_of(call.platform, following(found)))
     if found.message.outgoing:
-        kept = found.whole.file(f"archive.{found.message.id}")
+        kept = found.whole.file(archive_role(found.message.id))
         if kept is None:
             raise Conflict(_t("archive.not_yet"))
         return downloads.document(call.platform, kept)
@@ -146,7 +147,7 @@ def _files(call: Call, found: Transaction) -> Sequence[_Given]:
     if not found.message.outgoing:
         return [_Given(kept.name, kept) for kept in found.whole.files_of(found.message)]
     base = MessageBase.of_act(IdActe.parse(found.message.id_acte), MessageCode(found.message.code))
-    files = [_Given(str(MessageName.build(base)), None, _message(call, found))]
+    files = [_said(call, found, str(MessageName.build(base)))]
     for role, signature_role in _roles(found):
         kept = found.whole.file("signed" if role == "document" and found.whole.file("signed") else role)
         if kept is None:
@@ -171,13 +172,19 @@ def _signature(call: Call, kept: DossierFile | None) -> str | None:
     return signature_text(octets_of(call, kept.sha256))
 
 
+def _said(call: Call, found: Transaction, name: str) -> _Given:
+    """Return the XML of a message of ours; of one that left before they were kept, what its archive holds."""
+    kept = found.whole.file(message_role(None if found.is_act else found.message.id))
+    return _Given(name, kept) if kept else _Given(name, None, _message(call, found))
+
+
 def _message(call: Call, found: Transaction) -> bytes:
-    """Return the XML of a message of ours: the second entry of the archive that left, whose end need not be read.
+    """Return the second entry of the archive that left, whose end need not be read.
 
     Raises:
         Conflict: there is no archive: nothing was made of the act.
     """
-    kept = found.whole.file("archive" if found.is_act else f"archive.{found.message.id}")
+    kept = found.whole.file(archive_role(None if found.is_act else found.message.id))
     if kept is None:
         raise Conflict(_t("archive.not_yet"))
     with call.platform.objects.reading(kept.sha256) as stream:
@@ -250,9 +257,10 @@ def _stamped(call: Call, found: Transaction, kept: DossierFile) -> Response:
     return downloads.copy(*finding.stamped(call.platform, found.whole, kept, published), "application/pdf")
 
 
-def docket(_call: Call) -> Response:
-    """Refuse to draw up the docket of the acknowledgement."""
-    raise NotDone(_t("docket.not_done"))
+def docket(call: Call) -> Response:
+    """Give the docket of the acknowledgement of an act, whichever of its transactions is asked for."""
+    found = transaction_of(call, call.query.get("trans_id", ""))
+    return downloads.copy(*papers.docket_of(call.platform, found.whole), "application/pdf")
 
 
 def confirmation(_call: Call) -> Response:

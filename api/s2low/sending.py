@@ -9,7 +9,8 @@ from urllib.parse import parse_qsl
 from fastapi.responses import Response
 from sqlmodel import col, select
 
-from api.acts.gathering import Mixed, Names, gather, refuse_unsendable
+from api.acts.form import Mixed
+from api.acts.gathering import Names, gather, refuse_unsendable
 from api.s2low.calls import Call, numbered, text, transaction_of, type_of
 from core import clock
 from core.blobs import Readable

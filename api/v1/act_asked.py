@@ -11,7 +11,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from api.uploads import Body
 from core.blobs import TooLarge
-from flows.actes.intake import matieres_of
+from flows.actes.intake import AUTHOR_FIELDS, author_told, matieres_of
+from flows.actes.publishing_later import PublicationAsked
+from flows.actes.settings import Author
 from schemas.actes.codes import MessageCode
 
 _Asked = TypeVar("_Asked", bound=BaseModel)
@@ -35,6 +37,9 @@ def _absent(value: object) -> object:
 
 _Day = Annotated[date, BeforeValidator(_day)]
 _Optional = BeforeValidator(_absent)
+_FirstName = Annotated[str, Field(max_length=100, description="First name of the author, as the public page is to say it.")]
+_LastName = Annotated[str, Field(max_length=100, description="Last name of the author.")]
+_Capacity = Annotated[str, Field(max_length=200, description="Capacity of the author: « Maire ».")]
 
 
 class ActAsked(BaseModel):
@@ -55,6 +60,19 @@ class ActAsked(BaseModel):
         None, max_length=60, description="Identifier of the act that this one replaces."
     )
     sign: bool = Field(True, description="Have it signed here first, where the organisation has a circuit for acts.")
+    publish: bool = Field(False, description="Make its main document public as soon as the State has received it.")
+    author_first_name: _FirstName = ""
+    author_last_name: _LastName = ""
+    author_capacity: _Capacity = ""
+
+    @property
+    def publication(self) -> PublicationAsked | None:
+        """What is to be made public; None when nothing is. Nobody named means the author that the organisation configured.
+
+        Raises:
+            UsageError: the name of the author holds what cannot be shown.
+        """
+        return PublicationAsked(author_told(self.model_dump(include=set(AUTHOR_FIELDS)))) if self.publish else None
 
     @property
     def matieres(self) -> tuple[int, ...]:
@@ -82,6 +100,28 @@ class ActOfUploads(ActAsked):
 
     document: UploadedPiece = Field(description="The act: PDF; XML for a budget.")
     annexes: list[UploadedPiece] = Field(default_factory=list, max_length=_MOST_FILES, description="In their order.")
+
+
+class PublishingAsked(BaseModel):
+    """The publication of an act that the State has received; nobody named means the author that the organisation uses."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    author_first_name: _FirstName = ""
+    author_last_name: _LastName = ""
+    author_capacity: _Capacity = ""
+    roles: list[str] = Field(
+        default_factory=lambda: ["document"], max_length=_MOST_FILES, description="Of the files: document, annex.1 … PDF only."
+    )
+
+    @property
+    def author(self) -> Author | None:
+        """Whom it names; None for nobody.
+
+        Raises:
+            UsageError: a name holds what cannot be shown.
+        """
+        return author_told(self.model_dump(include=set(AUTHOR_FIELDS)))
 
 
 class ReplyAsked(BaseModel):

@@ -208,6 +208,7 @@ def _submission(owner: str, asked: ActAsked, document: JoinedFile, annexes: Sequ
         previous=asked.previous,
         sign=asked.sign,
         idempotency_key=key,
+        publish=asked.publication,
     )
 
 

@@ -10,12 +10,16 @@ from pydantic import BaseModel, Field
 
 from api.acts import telling
 from api.acts.finding import RECEIPT, Whole
+from api.acts.papers import budget_file
 from api.problems import ProblemItem
+from api.v1.publication_shapes import PublicationShape
 from api.v1.shapes import DossierLine, OrganisationShape
 from flows.actes.act import Act
-from flows.actes.following import ANSWERS, legality_of
+from flows.actes.following import ANSWERS, legality_of, settled_on
 from flows.actes.legality import Clock, Turn
-from flows.actes.models import ActesMessage
+from flows.actes.litigation import LONGEST_RESULT
+from flows.actes.models import LATE, ActesMessage
+from flows.actes.wording import message_label
 from flows.engine.models import Dossier, DossierFile
 from schemas.actes.classification import Classification, NatureActe
 from schemas.actes.classification import Found as FoundMatiere
@@ -111,9 +115,9 @@ class TurnShape(BaseModel):
 class ControlShape(BaseModel):
     """The control of legality, counted again at each event; indicative."""
 
-    phase: str = Field(description="running, interrupted, ended, referred or cancelled.")
+    phase: str = Field(description="running, interrupted, ended, referred, settled or cancelled.")
     label: str = Field(description="In words, in the language of the request.")
-    ends: date | None = Field(description="Its last day if nothing more happens.")
+    ends: date | None = Field(description="Its last day if nothing more happens; once settled, that of the litigation.")
     days_left: int | None
     answer_by: date | None = Field(description="While interrupted: the last day to answer before silence counts as a refusal.")
     budgetary_ends: date | None = Field(description="The last day of the control of a budget.")
@@ -135,6 +139,13 @@ class ControlShape(BaseModel):
         )
 
 
+class LitigationShape(BaseModel):
+    """The end of the litigation about an act."""
+
+    ended: date = Field(description="The day, from that of the referral to today.")
+    result: str = Field(min_length=1, max_length=LONGEST_RESULT, description="How it ended, in words; it stands in the record.")
+
+
 class ActMessageShape(BaseModel):
     """A message about an act, from either side."""
 
@@ -150,6 +161,8 @@ class ActMessageShape(BaseModel):
     answers: list[str] = Field(description="Codes by which it may be answered.")
     reason: str | None = Field(description="What the State says: reason, documents asked for, illegality, anomaly.")
     missing: list[str] = Field(description="Files that it names and that did not come with it.")
+    late: bool = Field(description="It came once the act was closed: kept with the dossier, outside of the sealed record.")
+    infected: list[str] = Field(description="Files in which the antivirus found something: set aside, not given out.")
     actor: str
     created: datetime
     files: list[ActFileShape]
@@ -160,12 +173,14 @@ class ActMessageShape(BaseModel):
         files = found.files_of(message) if found else []
         kept = message.model_dump(include={"id", "code", "outgoing", "state", "letter_date", "day", "actor", "created"})
         return cls(
-            label=telling.message_label(message.code),
+            label=message_label(message.code),
             standing=telling.standing_label(message),
             answers_to=message.answers_id,
             answers=[] if message.outgoing else [code.value for code in ANSWERS.get(MessageCode(message.code), ())],
             reason=_reason(message.facts),
             missing=list(message.facts.get("missing", ())),
+            late=bool(message.facts.get(LATE)),
+            infected=[name for name, _ in message.facts.get("infected", ())],
             files=[ActFileShape.of(one, found.type_of(one.role)) for one in files] if found else [],
             **kept,
         )
@@ -180,16 +195,18 @@ class ActShape(ActLine):
     classification_date: date | None = Field(description="Version of the classification under which it was sent.")
     sent: datetime | None = Field(description="When it left for the ministry.")
     control: ControlShape | None = Field(description="Null until the State has received it.")
+    litigation: LitigationShape | None = Field(description="How it ended, once somebody has said so.")
+    publication: PublicationShape | None = Field(description="Its publication, asked for, online or withdrawn.")
     problems: list[ProblemItem] = Field(description="What refused the act, then what was only a warning.")
     trouble: str | None = Field(description="What the last try of the step under way said, when it failed.")
     messages: list[ActMessageShape] = Field(description="Of both sides, oldest first; the act itself is the first.")
     links: dict[str, str]
 
     @classmethod
-    def seen(cls, found: Whole, today: date, record: str | None) -> Self:
+    def seen(cls, found: Whole, today: date, record: str | None, publication: PublicationShape | None) -> Self:
         """Show an act with what belongs to it, as it stands on a day."""
         dossier, act = found.seen.dossier, found.act
-        clock = legality_of(found.messages, act, today)
+        clock = legality_of(found.messages, act, today, settled=settled_on(dossier))
         return cls(
             organisation=OrganisationShape.of(found.seen.organisation),
             paper=act.paper,
@@ -197,6 +214,8 @@ class ActShape(ActLine):
             classification_date=dossier.facts.get("classification_date"),
             sent=dossier.facts.get("sent_at"),
             control=ControlShape.of(clock, today) if clock else None,
+            litigation=dossier.facts.get("litigation"),
+            publication=publication,
             problems=[ProblemItem(**problem) for problem in found.seen.problems],
             trouble=found.seen.step.trouble if found.seen.step else None,
             messages=[ActMessageShape.of(message, found) for message in found.messages],
@@ -292,7 +311,9 @@ def _links(found: Whole, record: str | None) -> dict[str, str]:
     links = {"self": here, "files": f"{here}/files", "dossier": f"/v1/dossiers/{dossier_id}", "page": f"/dossiers/{dossier_id}"}
     receipt = found.file(RECEIPT)
     if receipt is not None:
-        links["acknowledgement"] = f"{here}/files/{receipt.id}"
+        links |= {"acknowledgement": f"{here}/files/{receipt.id}", "docket": f"{here}/acknowledgement.pdf"}
+    if budget_file(found) is not None:
+        links |= {"budget": f"{here}/budget", "presentation": f"{here}/budget.pdf"}
     if record is not None:
         links |= {"record": f"/v1/records/{record}", "evidence": f"/v1/records/{record}/evidence"}
     return links

@@ -5,19 +5,31 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from api import cursors, downloads, records
 from api.acts import finding
+from api.publications.finding import root_of
 from api.tenants import below, organisation_named
 from api.v1.access import Caller, Parts, own_organisation
 from api.v1.act_sending import ActId
-from api.v1.act_shapes import ActFileList, ActFileShape, ActLine, ActMessageShape, ActPage, ActShape, ClassificationShape
+from api.v1.act_shapes import (
+    ActFileList,
+    ActFileShape,
+    ActLine,
+    ActMessageShape,
+    ActPage,
+    ActShape,
+    ClassificationShape,
+    LitigationShape,
+)
+from api.v1.publication_shapes import PublicationShape
 from core import clock
+from core.database import ScopedSession
 from core.errors import NotFound
 from core.messages import Catalogue
-from flows.actes import following, knowledge
+from flows.actes import following, knowledge, litigation
 from flows.engine import reading
 
 router = APIRouter(prefix="/v1", tags=["Actes"])
@@ -75,11 +87,10 @@ def classification(
 
 
 @router.get("/acts/{act_id}", summary="Show an act")
-def shown(platform: Parts, caller: Caller, act_id: ActId) -> ActShape:
-    """Return an act in full: where it stands, its control of legality, the messages of both sides."""
+def shown(request: Request, platform: Parts, caller: Caller, act_id: ActId) -> ActShape:
+    """Return an act in full: where it stands, its control of legality, its publication, the messages of both sides."""
     with reading.opened(platform.database, caller) as session:
-        found = finding.whole(session, act_id)
-        return ActShape.seen(found, _today(), records.record_of(session, act_id))
+        return _in_full(session, act_id, root_of(request, platform))
 
 
 @router.get("/acts/{act_id}/files", summary="List the files of an act")
@@ -128,6 +139,20 @@ def stamped(
 def cancelled(platform: Parts, caller: Caller, act_id: ActId) -> ActMessageShape:
     """Ask for the cancellation of a transmission (6-1); the act itself is not withdrawn by it. Asked for once, else 409."""
     return ActMessageShape.of(following.cancel(platform, caller, act_id))
+
+
+@router.post("/acts/{act_id}/litigation", status_code=201, summary="Say that the litigation about an act is over")
+def settled(request: Request, platform: Parts, caller: Caller, act_id: ActId, said: LitigationShape) -> ActShape:
+    """Say how the litigation ended: no message of the State does. The act goes to its archiving. Said once, else 409."""
+    litigation.settle(platform, caller, act_id, said.ended, said.result)
+    with platform.database.reading(caller) as session:  # who may say it may be told what became of it
+        return _in_full(session, act_id, root_of(request, platform))
+
+
+def _in_full(session: ScopedSession, act_id: str, root: str) -> ActShape:
+    found = finding.whole(session, act_id)
+    publication = PublicationShape.of_act(session, found, root)
+    return ActShape.seen(found, _today(), records.record_of(session, act_id), publication)
 
 
 def _today() -> date:

@@ -41,7 +41,7 @@ def shown(platform: Parts, caller: Caller, record_id: Identifier) -> ProvenRecor
     """Return a record and where its proof stands."""
     with reading.opened(platform.database, caller) as session:
         record = records.record(session, record_id)
-        standing = standing_of(session, record)
+        standing = standing_of(session, record.entry_id)
     return ProvenRecord(
         **RecordShape.of(record).model_dump(),
         position=standing.position,

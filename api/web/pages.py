@@ -26,6 +26,7 @@ _templates.filters |= {
     "moment": words.moment,
     "euros": words.euros,
     "second": words.moment_to_the_second,
+    "in_full": words.moment_in_full,
     "day": words.day,
     "number": words.number,
     "size": words.size,

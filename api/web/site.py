@@ -8,7 +8,23 @@ from fastapi import APIRouter
 from starlette.responses import RedirectResponse
 
 from api.web.absences import page as absences
-from api.web.acts import answering, connection, creating, listing, mails, resending
+from api.web.acts import (
+    answering,
+    connection,
+    creating,
+    drafts,
+    export,
+    listing,
+    litigation,
+    mails,
+    papers,
+    publication,
+    publishing,
+    resending,
+    route,
+    stamp,
+)
+from api.web.acts import batch as acts_batch
 from api.web.acts import page as act
 from api.web.circuits import page as circuits
 from api.web.deposit import page as deposit
@@ -39,13 +55,13 @@ router = APIRouter(include_in_schema=False)
 _PARTS: tuple[tuple[tuple[ModuleType, ...], tuple[Right, ...]], ...] = (
     ((sign_in, invitation, profile, absences, preferences), ()),
     ((dossiers, dossier, viewer, pes, record), (Right.READ,)),
-    ((deposit, draft, creating, answering), (Right.DEPOSIT,)),
+    ((deposit, draft, creating, acts_batch, answering, litigation, drafts, publication), (Right.DEPOSIT,)),
     ((mails, resending), (Right.OPERATE,)),
-    ((listing, act), (Right.READ, Right.DEPOSIT)),
+    ((listing, export, act, papers), (Right.READ, Right.DEPOSIT)),
     ((signing,), (Right.ACT,)),
     ((trays, batch), (Right.ACT, Right.DEPOSIT)),
     ((folder, docket), (Right.ACT, Right.DEPOSIT, Right.READ, Right.ADMINISTER)),
-    ((people, desks, types, circuits, setup, connection), (Right.ADMINISTER,)),
+    ((people, desks, types, circuits, setup, connection, stamp, route, publishing), (Right.ADMINISTER,)),
 )
 for pages, rights in _PARTS:
     for page in pages:

@@ -4,6 +4,7 @@
     1-2                it is acknowledged: the clock of the control of legality starts
     1-3, ANO           it is refused, unless it was acknowledged before: then a person looks
     2-1, 5-1           the letter is kept
+    any letter         once the act is closed, it is kept with the dossier, outside of the sealed record, and is not acknowledged
     3-1, 4-1           the letter is kept, 3-2 or 4-2 answers at once
     3-5, 4-5           the answer that it acknowledges is closed, and the clock starts again
     6-2                its transmission is cancelled
@@ -33,7 +34,7 @@ from core.organisations import Organisation, subtree
 from core.platform import Platform
 from core.problems import Problem, Severity
 from flows.actes.flow import ACTES
-from flows.actes.models import ActesClassification, ActesEnvelope, ActesMail, ActesMessage, EnvelopeState, MessageState
+from flows.actes.models import LATE, ActesClassification, ActesEnvelope, ActesMail, ActesMessage, EnvelopeState, MessageState
 from flows.engine import transitions
 from flows.engine.models import Dossier
 from flows.engine.work import Advance, KeptFile
@@ -52,6 +53,7 @@ _ANSWERS = {
     MessageCode.AR_REPONSE_REJET_LETTRE_OBSERVATIONS: ("4-3", "4-4"),
 }
 _NOT_SENT_YET = frozenset({"received", "checked", "proceeding", "in_parapheur", "validated", "ready", "packed"})
+_CLOSED = frozenset({"elapsed", "withdrawn", "archived", "cancelled"})
 _WAITING = frozenset({"sent", "uncertain"})
 _ARCHIVE_NAME = re.compile(r"(?:EACT|TACT)--\d{9}--\d{8}-\d+")
 _ENDINGS = (".xml",)
@@ -96,6 +98,9 @@ def parcel_of(platform: Platform, mail: ActesMail, folder: Path) -> Parcel:
     parcel = Parcel(is_noise=not mail.parts)
     for part in mail.parts:
         if not (part["name"].casefold().endswith(_ENDINGS) or part["media_type"].endswith("/xml")):
+            continue
+        if part.get("infected"):
+            parcel.flaws.append(_messages("mail.infected", name=part["name"], signature=part["infected"]))
             continue
         path = folder / part["sha256"]
         platform.objects.fetch(part["sha256"], path)
@@ -180,7 +185,7 @@ class _Applying:
         }
         kept = self._keep(dossier, first, day, facts, letter_date=getattr(message, "letter_date", None))
         automatic = _AUTOMATIC.get(message.code)
-        if kept is not None and automatic is not None:
+        if kept is not None and automatic is not None and not kept.facts.get(LATE):  # nothing leaves any more
             self._ask(dossier, first, kept, automatic)
         return dossier
 
@@ -328,12 +333,15 @@ class _Applying:
     ) -> ActesMessage | None:
         """Keep the message and its files with the act; None when it is there already."""
         code = self.message.code.value
-        known = select(ActesMessage.id).where(
+        same = select(ActesMessage).where(
             ActesMessage.dossier_id == dossier.id, ActesMessage.code == code, ActesMessage.sha256 == self.part["sha256"]
         )
-        if self.session.exec(known).first() is not None:
+        if (known := self.session.exec(same).first()) is not None:
+            self._complete(known)
             return None
-        files, missing = self._files()
+        files, absent = self._files()
+        self.session.refresh(dossier, with_for_update=True)  # before it is closed, or after: the journal will tell no otherwise
+        late = {LATE: True} if dossier.state in _CLOSED else {}
         row = ActesMessage(
             organisation_id=dossier.organisation_id,
             dossier_id=dossier.id,
@@ -345,35 +353,48 @@ class _Applying:
             day=day,
             answers_id=answers.id if answers else None,
             sha256=self.part["sha256"],
-            facts={**(facts or {}), "mail": self.mail.id, "missing": missing},
+            facts={**(facts or {}), "mail": self.mail.id, **absent, **late},
             actor="platform",
         )
         self.session.add(row)
         self.session.flush()
-        kept = tuple(
-            KeptFile(f"{code}.{row.id}", one["name"], one["media_type"], one["sha256"], one["size"])
-            for one in (self.part, *files)
-        )
-        transitions.add_files(self.session, dossier.organisation_id, dossier.id, kept)
-        journal.write(
-            self.session,
-            organisation_id=dossier.organisation_id,
-            dossier_id=dossier.id,
-            kind="actes.message_received",
-            actor="platform",
-            facts={"code": code, "sha256": self.part["sha256"], "mail": self.mail.sha256},
-        )
+        self._join(row, (self.part, *files))
+        told = {"code": code, "sha256": self.part["sha256"], "mail": self.mail.sha256}
+        self._journal(row, "actes.message_received", told)
         return row
 
-    def _files(self) -> tuple[list[dict[str, Any]], list[str]]:
-        """Return the parts that the message names, and the names that no part bears."""
-        parts = {part["name"].casefold(): part for part in self.mail.parts}
+    def _journal(self, row: ActesMessage, kind: str, facts: dict[str, Any]) -> None:
+        owner, dossier = row.organisation_id, row.dossier_id
+        journal.write(self.session, organisation_id=owner, dossier_id=dossier, kind=kind, actor="platform", facts=facts)
+
+    def _join(self, row: ActesMessage, parts: Iterable[dict[str, Any]]) -> None:
+        """Add parts of the mail to the files of the act, as those of a message."""
+        role = f"{row.code}.{row.id}"
+        kept = tuple(KeptFile(role, one["name"], one["media_type"], one["sha256"], one["size"]) for one in parts)
+        transitions.add_files(self.session, row.organisation_id, row.dossier_id, kept)
+
+    def _complete(self, row: ActesMessage) -> None:
+        """Add to a message that is known what it lacked, when another mail brings it."""
+        lacked = {*row.facts.get("missing", ()), *(name for name, _ in row.facts.get("infected", ()))}
+        files, absent = self._files()
+        if brought := [one for one in files if one["name"].casefold() in {name.casefold() for name in lacked}]:
+            self._join(row, brought)
+            row.facts = {**row.facts, **absent}
+            self.session.add(row)
+            told = {"code": row.code, "message": row.id, "files": [one["sha256"] for one in brought], "mail": self.mail.sha256}
+            self._journal(row, "actes.message_completed", told)
+
+    def _files(self) -> tuple[list[dict[str, Any]], dict[str, list[Any]]]:
+        """Return the parts that the message names; and the names that no part bears, or only one that nobody must open."""
         names = [one.name for one in self.message.files]
         if self.message.code in {MessageCode.AR_ACTE, MessageCode.ANOMALIE_ACTE}:
             names = []
-        return [parts[name.casefold()] for name in names if name.casefold() in parts], [
-            name for name in names if name.casefold() not in parts
-        ]
+        parts = {part["name"].casefold(): part for part in self.mail.parts}
+        there = [(name, parts[name.casefold()]) for name in names if name.casefold() in parts]
+        return [part for _, part in there if not part.get("infected")], {
+            "missing": [name for name in names if name.casefold() not in parts],
+            "infected": [[name, part["infected"]] for name, part in there if part.get("infected")],
+        }
 
     def _file(self, role: str) -> KeptFile:
         part = self.part

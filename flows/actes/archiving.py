@@ -23,20 +23,19 @@ from core.messages import Catalogue
 from core.principal import PLATFORM
 from flows.actes import composing
 from flows.actes.act import Act
-from flows.actes.models import ActesClassification, ActesMessage
+from flows.actes.envelopes import archive_role, message_role
+from flows.actes.knowledge import classification_of, labels_of
+from flows.actes.models import ActesMessage
+from flows.actes.transmitted import readable
 from flows.engine.work import Advance, KeptFile, Work
 from flows.sealing import entries_up_to, events_of, journal_extract, producer_of, under_lock
-from schemas.actes.classification import Classification
-from schemas.actes.codes import NATURES, MessageCode
-from schemas.actes.messages import RetourClassification
+from schemas.actes.codes import MessageCode
 from schemas.actes.names import IdActe
-from schemas.actes.reader import read
 
 _messages = Catalogue("flows.actes")
 _WITHDRAWN = "actes.withdrawn"
 _LED_HERE = frozenset({"actes.elapsed", _WITHDRAWN})
 _RECEIVED, _LEFT = "actes.message_received", "actes.answer.more"
-_ARCHIVE = "archive"
 
 
 def seal(work: Work) -> Advance:
@@ -62,13 +61,14 @@ def _files(work: Work, act: Act, entries: Sequence[JournalEntry]) -> Iterator[Ac
     """Return the files in the order of the package."""
     yield from _as_sent(work, act)
     sent = Exchange(MessageCode.ACTE, clock.from_iso(work.facts["sent_at"]))
-    yield _file(work, ActRole.ENVELOPE, work.file(_ARCHIVE), sent)
+    yield _file(work, ActRole.ENVELOPE, work.file(archive_role(None)), sent)
+    yield from _said(work, None)
     exchanged = list(_exchanged(work, entries))
     ar = work.file("ar").sha256
     for one in sorted(exchanged, key=lambda one: one.message.sha256 != ar):  # the proof first, the others in their order
         is_proof = one.message.sha256 == ar
         yield _file(work, ActRole.ACKNOWLEDGEMENT if is_proof else ActRole.MESSAGE, one.message, one.exchange)
-        yield from one.attachments
+        yield from one.below
     journal = journal_extract(work, entries)
     yield ActFile(ActRole.JOURNAL, journal, "application/x-ndjson", "journal.jsonl")
 
@@ -86,11 +86,11 @@ def _as_sent(work: Work, act: Act) -> Iterator[ActFile]:
 
 @dataclass(frozen=True, slots=True)
 class _Exchanged:
-    """A message as it left or came: the file of it (of what we sent, the archive it left in), and its attachments."""
+    """A message as it left or came: the file of it (of what we sent, the archive it left in), and what stands below it."""
 
     exchange: Exchange
     message: KeptFile
-    attachments: tuple[ActFile, ...]
+    below: tuple[ActFile, ...]
 
 
 def _exchanged(work: Work, entries: Sequence[JournalEntry]) -> Iterator[_Exchanged]:
@@ -98,7 +98,7 @@ def _exchanged(work: Work, entries: Sequence[JournalEntry]) -> Iterator[_Exchang
     with work.platform.database.reading(PLATFORM) as session:
         rows = session.exec(select(ActesMessage).where(ActesMessage.dossier_id == work.dossier_id)).all()
     came = {(row.code, row.sha256): row for row in rows if not row.outgoing}
-    outgoing = {f"{_ARCHIVE}.{row.id}": row for row in rows if row.outgoing}
+    outgoing = {archive_role(row.id): row for row in rows if row.outgoing}
     left = {kept.sha256: (kept, outgoing[kept.role]) for kept in work.files if kept.role in outgoing}
     for entry in entries:
         digest = entry.facts.get("sha256")
@@ -118,7 +118,8 @@ def _received(work: Work, entry: JournalEntry, row: ActesMessage | None) -> _Exc
         entry.at,
         row.day,
         row.letter_date if row.answers_id else None,
-        tuple(_readable(name) for name in row.facts.get("missing", ())),
+        tuple(readable(name) for name in row.facts.get("missing", ())),
+        tuple(f"{readable(name)} ({readable(signature)})" for name, signature in row.facts.get("infected", ())),
     )
     attachments = tuple(_file(work, ActRole.ATTACHMENT, kept) for kept in files if kept is not message)
     return _Exchanged(exchange, message, attachments)
@@ -134,7 +135,15 @@ def _sent(work: Work, entry: JournalEntry, found: tuple[KeptFile, ActesMessage] 
         _renamed(ActRole.ATTACHMENT, work.file(role), *travelled)
         for (role, _), travelled in zip(pieces, composed.files.items(), strict=True)
     )
-    return _Exchanged(Exchange(MessageCode(row.code), entry.at, letter=row.letter_date), archive, attachments)
+    below = (*_said(work, row.id), *attachments)
+    return _Exchanged(Exchange(MessageCode(row.code), entry.at, letter=row.letter_date), archive, below)
+
+
+def _said(work: Work, of: str | None) -> Iterator[ActFile]:
+    """Yield the message that left in an archive; an act that was packed before messages were kept beside it has none."""
+    role = message_role(of)
+    if any(kept.role == role for kept in work.files):
+        yield _file(work, ActRole.SAID, work.file(role))
 
 
 def _lost(entry: JournalEntry) -> NeedsOperator:
@@ -143,27 +152,24 @@ def _lost(entry: JournalEntry) -> NeedsOperator:
 
 def _renamed(role: ActRole, kept: KeptFile, name: str, path: Path) -> ActFile:
     """Return a file under the name that it travelled under."""
-    return ActFile(role, path, kept.media_type, name, _readable(kept.name))
+    return ActFile(role, path, kept.media_type, name, readable(kept.name))
 
 
 def _file(work: Work, role: ActRole, kept: KeptFile, exchange: Exchange | None = None) -> ActFile:
     path = work.folder / kept.sha256
     if not path.exists():
         work.platform.objects.fetch(kept.sha256, path)
-    return ActFile(role, path, kept.media_type, _readable(kept.name), exchange=exchange)
-
-
-def _readable(name: str) -> str:
-    """Return a name that XML can hold: one that it cannot is no reason to lose the record."""
-    return "".join(character if character.isprintable() else "�" for character in name).strip() or "�"
+    return ActFile(role, path, kept.media_type, readable(kept.name), exchange=exchange)
 
 
 def _record(work: Work, act: Act, entries: Sequence[JournalEntry]) -> ActRecord:
     facts, last = work.facts, entries[-1]
+    litigation = facts.get("litigation") or {}
     with work.platform.database.reading(PLATFORM) as session:
         agency, name = producer_of(session, work.organisation_id)
         retention = acts_of(session, work.platform.secrets, work.organisation_id, act.nature)
-    nature, matiere = _labels(act, _classification(work))
+    used = date.fromisoformat(facts["classification_date"])  # the newest one may be another at the next try
+    nature, matiere = labels_of(act, classification_of(work.platform, work.organisation_id, used))
     return ActRecord(
         transfer=f"tabellion-{work.dossier_id}",
         dossier=work.dossier_id,
@@ -183,6 +189,8 @@ def _record(work: Work, act: Act, entries: Sequence[JournalEntry]) -> ActRecord:
         id_acte=facts.get("id_acte_of_state") or facts["id_acte"],
         control_ended=None if last.kind == _WITHDRAWN else _day(facts, "control_ended"),
         cancelled=(_day(facts, "cancelled_on") or clock.in_paris(last.at).date()) if last.kind == _WITHDRAWN else None,
+        litigation_ended=_day(litigation, "ended"),
+        litigation_result=litigation.get("result", ""),
         events=events_of(entries),
         retention=retention,
         access=access_to_act(act.nature, act.matieres),
@@ -191,28 +199,3 @@ def _record(work: Work, act: Act, entries: Sequence[JournalEntry]) -> ActRecord:
 
 def _day(facts: dict[str, Any], name: str) -> date | None:
     return date.fromisoformat(facts[name]) if facts.get(name) else None
-
-
-def _labels(act: Act, classification: Classification | None) -> tuple[str, str | None]:
-    """Return the labels of the nature and of the matière of an act, in the words of the classification it was sent under."""
-    nature = classification.nature(act.nature) if classification else None
-    matiere = classification.find(act.matieres) if classification else None
-    label = nature.label if nature and nature.label.strip() else NATURES[act.nature].label
-    return label, " / ".join(matiere.labels) if matiere else None
-
-
-def _classification(work: Work) -> Classification | None:
-    """Return the classification under which the act was sent: the newest one may be another at the next try."""
-    used = date.fromisoformat(work.facts["classification_date"])
-    with work.platform.database.reading(PLATFORM) as session:
-        kept = session.exec(
-            select(ActesClassification.sha256).where(
-                ActesClassification.organisation_id == work.organisation_id, ActesClassification.day == used
-            )
-        ).first()
-    if kept is None:
-        return None
-    path = work.folder / "classification.xml"
-    work.platform.objects.fetch(kept, path)
-    message = read(path).message
-    return message.classification if isinstance(message, RetourClassification) else None

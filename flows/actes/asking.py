@@ -8,14 +8,14 @@ from typing import Any
 from sqlmodel import Session, select
 
 from flows.actes.act import Act
+from flows.actes.settings import ActesRoute
 from flows.engine.work import Advance, Work
-from flows.parapheur.settings import ParapheurRoute
 from signing.parapheur import folders
 from signing.parapheur.folders import Joined, NewFolder
 from signing.parapheur.models import DocumentKind, Folder, Visibility
 
 
-def ask(work: Work, act: Act, route: ParapheurRoute) -> Advance:
+def ask(work: Work, act: Act, route: ActesRoute) -> Advance:
     """Make the folder in the transaction that records that people are asked; its circuit starts next."""
     documents: list[Joined] = []
     for piece in act.pieces:

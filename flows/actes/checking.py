@@ -16,6 +16,7 @@ from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import PLATFORM
 from core.problems import Problem, Severity
+from flows import antivirus
 from flows.actes import composing, knowledge
 from flows.actes.act import Act, JoinedFile
 from flows.engine.work import Work
@@ -31,6 +32,7 @@ from signing.actes.pieces import piece_problems
 from signing.trust import trust_store
 
 _messages = Catalogue("flows.actes")
+R38 = "R38"
 _CONTRACTS, _PROCUREMENT = 4, (1, 1)
 _LEAST_LEVELS = 2
 
@@ -45,7 +47,7 @@ def problems_of(work: Work, act: Act) -> list[Problem]:
     today = clock.in_paris(clock.now()).date()
     used = (classification.version if classification else None) or today
     identifier = IdActe.parse(work.facts["id_acte"])
-    unfit = list(_unknown_formats(work, act))
+    unfit = [*_r38_infected(work, act), *_unknown_formats(work, act)]  # neither is opened, nor could be named
     if unfit:
         return [*_of_the_platform(work, act, identifier, classification), *unfit]
     composed = composing.act_message(work, act, identifier, used)
@@ -73,6 +75,9 @@ def problems_of_reply(platform: Platform, organisation_id: str, nature: int, doc
                 continue
             path = Path(folder) / f"{rank}.{composing.EXTENSIONS[document.media_type]}"
             platform.objects.fetch(document.sha256, path)
+            if infected := antivirus.infected(platform, R38, [(document.name, path)]):
+                found += infected
+                continue
             known = document.type is None or classification is None or classification.allows(nature, document.type)
             if not known:
                 found.append(problem("R22", path=document.name, found=document.type, nature=nature))
@@ -80,6 +85,13 @@ def problems_of_reply(platform: Platform, organisation_id: str, nature: int, doc
             told = [flaw] if flaw else list(piece_problems(path, path.name, trust=trust))
             found += [_as_given(one, {path.name: document.name}) for one in told]
     return found
+
+
+def _r38_infected(work: Work, act: Act) -> list[Problem]:
+    """Every file that leaves, signatures too, as it leaves."""
+    roles = [composing.leaving_role(work, piece.role) for piece in act.pieces]
+    roles += [piece.signature_role for piece in act.pieces if piece.signature_role]
+    return antivirus.infected(work.platform, R38, ((work.file(role).name, work.fetch(role)) for role in roles))
 
 
 def _unknown_formats(work: Work, act: Act) -> Iterator[Problem]:

@@ -39,6 +39,16 @@ _messages = Catalogue("flows.actes")
 PACKED, COMMITTING = "packed", "committing"
 
 
+def archive_role(of: str | None) -> str:
+    """Return the role of an archive that left: of a message that follows an act, by its identifier, or of the act itself."""
+    return f"archive.{of}" if of else "archive"
+
+
+def message_role(of: str | None) -> str:
+    """Return the role of the message in it, which tells as the archive's does."""
+    return f"message.{of}" if of else "message"
+
+
 @dataclass(frozen=True, slots=True)
 class Built:
     """An archive that was built.
@@ -46,10 +56,12 @@ class Built:
     Attributes:
         envelope: name of its envelope, without extension.
         path: the archive; its name is the archive's.
+        message: the message in it, likewise.
     """
 
     envelope: str
     path: Path
+    message: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +70,11 @@ class Packed:
 
     Attributes:
         sending: what is written down of it: envelope, archive's name, size, digest, phase.
-        kept: the archive, among the dossier's files.
+        files: the archive and the message in it, among the dossier's files.
     """
 
     sending: dict[str, Any]
-    kept: KeptFile
+    files: tuple[KeptFile, ...]
 
 
 def build(
@@ -103,19 +115,28 @@ def build(
     target = archive.build(
         folder, ArchiveName.build(operator.trigramme, named), {outer.name: outer, written.name: written, **files}
     )
-    return Built(named.stem, target)
+    return Built(named.stem, target, written)
 
 
-def pack(work: Work, message: Message, name: MessageName, files: Mapping[str, Path], *, role: str) -> Packed:
-    """Build the archive of one message of a dossier, and keep it under a role among its files.
+def pack(work: Work, message: Message, name: MessageName, files: Mapping[str, Path], *, of: str | None = None) -> Packed:
+    """Build the archive of one message of a dossier, and keep it and the message among its files.
+
+    Args:
+        work: the dossier.
+        message: what is sent, under a name and with files, as for ``build``.
+        name: see there.
+        files: see there.
+        of: the message's identifier; None for the act itself.
 
     Raises:
         NeedsOperator, Refused: as ``build``.
     """
+    role = archive_role(of)
     built = build(work.platform, work.organisation_id, message, name, files, work.folder)
     kept = work.keep(role, built.path, built.path.name, "application/gzip")
     sending = {"envelope": built.envelope, "archive": built.path.name, "size": kept.size, "sha256": kept.sha256}
-    return Packed({**sending, "role": role, "phase": PACKED}, kept)
+    said = work.keep(message_role(of), built.message, built.message.name, "application/xml")
+    return Packed({**sending, "role": role, "phase": PACKED}, (kept, said))
 
 
 def record_packed(message_id: str | None, organisation_id: str, dossier_id: str, packed: Packed, session: Session) -> None:

@@ -21,7 +21,7 @@ from core.problems import Severity
 from flows.actes.act import Act, JoinedFile
 from flows.actes.checking import problems_of_reply
 from flows.actes.flow import ACTES
-from flows.actes.legality import Clock, Event, Happening, clock_of
+from flows.actes.legality import Clock, Event, Happening, Phase, clock_of
 from flows.actes.models import ActesEnvelope, ActesMessage, EnvelopeState, MessageState
 from flows.engine import transitions
 from flows.engine.models import Dossier
@@ -49,6 +49,7 @@ _HAPPENS = {
 FOLLOWED = frozenset({"acknowledged", "answering"})
 """States in which a letter can be answered and the transmission cancelled."""
 
+_OVER = frozenset({Phase.ENDED, Phase.SETTLED})
 _UNDER_WAY = frozenset({MessageState.TO_SEND.value, MessageState.PACKED.value, MessageState.UNCERTAIN.value})
 _ASKED = (MessageState.TO_SEND.value, MessageState.PACKED.value, MessageState.UNCERTAIN.value, MessageState.SENT.value)
 
@@ -90,13 +91,22 @@ def cancellation_of(messages: Sequence[ActesMessage]) -> ActesMessage | None:
     return next((one for one in messages if one.code == MessageCode.ANNULATION.value and one.state in _ASKED), None)
 
 
-def legality_of(messages: Sequence[ActesMessage], act: Act, today: date) -> Clock | None:
-    """Return the control of legality of an act as its messages tell it; None before the State has it."""
+def legality_of(messages: Sequence[ActesMessage], act: Act, today: date, *, settled: date | None = None) -> Clock | None:
+    """Return the control of legality of an act as its messages tell it; None before the State has it.
+
+    Args:
+        messages: of the act.
+        act: it.
+        today: the day for which it is told.
+        settled: the day on which the litigation was over, once somebody has said so (``settled_on``).
+    """
     events = [
         Event(message.day, _HAPPENS[code])
         for message in messages
         if message.day is not None and (code := MessageCode(message.code)) in _HAPPENS
     ]
+    if settled is not None:
+        events.append(Event(settled, Happening.SETTLED))
     return clock_of(events, today, budget=act.is_budget)
 
 
@@ -117,7 +127,7 @@ def reply(platform: Platform, principal: Principal, dossier_id: str, answer: Rep
         if any(one.severity is Severity.ERROR for one in problems):
             raise Refused(problems)
     with platform.database.writing(principal) as session:
-        dossier = _held(session, principal, dossier_id)
+        dossier = held(session, principal, dossier_id)
         letter = session.get(ActesMessage, answer.letter_id)
         if letter is None or letter.dossier_id != dossier_id or letter.outgoing:
             raise NotFound(_messages("R37.unknown"))
@@ -148,7 +158,7 @@ def cancel(platform: Platform, principal: Principal, dossier_id: str) -> ActesMe
         Conflict: the act is not acknowledged, or a cancellation was asked for already.
     """
     with platform.database.writing(principal) as session:
-        dossier = _held(session, principal, dossier_id)
+        dossier = held(session, principal, dossier_id)
         before = cancellation_of(messages_of(session, dossier_id))
         if before is not None:
             raise Conflict(_messages("R36.asked", day=f"{clock.in_paris(before.created):%d/%m/%Y}"), dossier_id)
@@ -166,7 +176,7 @@ def send_again(platform: Platform, principal: Principal, dossier_id: str) -> Non
         Conflict: nothing of it is uncertain.
     """
     with platform.database.writing(principal) as session:
-        dossier = _held(session, principal, dossier_id, right=Right.OPERATE, states=None)
+        dossier = held(session, principal, dossier_id, right=Right.OPERATE, states=None)
         outcome = Advance("again", journal={"envelope": dossier.facts.get("sending", {}).get("envelope")})
         if not transitions.signal(session, ACTES, dossier_id, "again", outcome, principal.actor):
             raise Conflict(_messages("again.certain"), dossier_id)
@@ -182,7 +192,7 @@ def send_message_again(platform: Platform, principal: Principal, message_id: str
         message = session.get(ActesMessage, message_id, with_for_update=True)
         if message is None:
             raise NotFound(_messages("R37.unknown"))
-        dossier = _held(session, principal, message.dossier_id, right=Right.OPERATE, states=None)
+        dossier = held(session, principal, message.dossier_id, right=Right.OPERATE, states=None)
         if message.state not in {MessageState.UNCERTAIN.value, MessageState.REFUSED.value} or message.code == "1-1":
             raise Conflict(_messages("again.certain"), dossier.id)
         message.state = MessageState.TO_SEND.value
@@ -193,7 +203,7 @@ def send_message_again(platform: Platform, principal: Principal, message_id: str
         _wake(session, dossier.id, principal.actor)
 
 
-def _held(
+def held(
     session: Session,
     principal: Principal,
     dossier_id: str,
@@ -281,10 +291,20 @@ def _acknowledged(platform: Platform, after: str) -> list[str]:
 
 def _close_elapsed(platform: Platform, dossier_id: str, today: date) -> None:
     with platform.database.writing(PLATFORM) as session:
-        dossier = session.get_one(Dossier, dossier_id)
-        messages = messages_of(session, dossier_id)
-        found = legality_of(messages, Act.from_facts(dossier.facts), today)
-        if found is None or found.ends is None or today <= found.ends or any(row.state in _UNDER_WAY for row in messages):
-            return
-        facts = {"control_ended": found.ends.isoformat()}
-        transitions.signal(session, ACTES, dossier_id, "elapsed", Advance("elapsed", facts=facts))
+        close(session, session.get_one(Dossier, dossier_id), today)
+
+
+def close(session: Session, dossier: Dossier, today: date) -> None:
+    """Take an act to its archiving if its control is over, or its litigation, and nothing of it is still to leave."""
+    messages = messages_of(session, dossier.id)
+    found = legality_of(messages, Act.from_facts(dossier.facts), today, settled=settled_on(dossier))
+    if found is None or found.phase not in _OVER or any(row.state in _UNDER_WAY for row in messages):
+        return
+    facts = {"control_ended": found.ends.isoformat()} if found.phase is Phase.ENDED and found.ends else {}
+    transitions.signal(session, ACTES, dossier.id, "elapsed", Advance("elapsed", facts=facts))
+
+
+def settled_on(dossier: Dossier) -> date | None:
+    """Return the day on which the litigation about an act was over, once somebody has said so."""
+    told = dossier.facts.get("litigation")
+    return date.fromisoformat(told["ended"]) if told else None

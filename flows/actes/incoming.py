@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import structlog
 from sqlalchemy.exc import IntegrityError
@@ -25,6 +26,7 @@ from core.errors import TabellionError
 from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import PLATFORM
+from flows import antivirus
 from flows.actes.applying import NotYet, Parcel, Unmatched, apply, parcel_of
 from flows.actes.models import ActesMail, MailState
 from flows.actes.settings import OPERATOR
@@ -150,16 +152,35 @@ def apply_pending(platform: Platform, owner_id: str) -> None:
 
 
 def analyse(platform: Platform, mail_id: str) -> None:
-    """Apply one mail; also what a person asks for once the reason why it could not be applied is mended."""
+    """Apply one mail; also what a person asks for once the reason why it could not be applied is mended.
+
+    Raises:
+        Unavailable, NeedsOperator: an antivirus is to look at it first, and does not, or not at the whole.
+    """
     with platform.database.reading(PLATFORM) as session:
         mail = session.get_one(ActesMail, mail_id)
     with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
+        mail.parts = _scanned(platform, mail.parts, Path(folder))
         parcel = parcel_of(platform, mail, Path(folder))
         with platform.database.writing(PLATFORM) as session:
             current = session.get_one(ActesMail, mail_id, with_for_update=True)
             if current.state in {MailState.APPLIED.value, MailState.NOISE.value}:
                 return
+            current.parts = mail.parts
             _settle(session, platform, current, parcel)
+
+
+def _scanned(platform: Platform, parts: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
+    """Return the attachments of a mail with what the antivirus says of each today (rule R38); none was opened before."""
+    if antivirus.scanner_of(platform) is None:
+        return parts
+    told = []
+    for part in parts:
+        path = folder / part["sha256"]
+        platform.objects.fetch(part["sha256"], path)
+        found = antivirus.infection_of(platform, path)
+        told.append({**part, "infected": found.signature if found else None})
+    return told
 
 
 def _settle(session: ScopedSession, platform: Platform, mail: ActesMail, parcel: Parcel) -> None:

@@ -1,4 +1,4 @@
-"""Receiving an act: its files are kept already; the dossier and its first message are written in one transaction."""
+"""Receiving an act: its files are kept already; dossier, first message and what is asked are written in one transaction."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import PurePath
 from typing import TypeVar
 
+from pydantic import ValidationError
 from sqlmodel import select
 
 from core.blobs import Readable
@@ -19,8 +20,10 @@ from core.platform import Platform
 from core.principal import PLATFORM, Principal, Right
 from flows.actes.act import Act, JoinedFile, Piece
 from flows.actes.flow import ACTES
-from flows.actes.knowledge import collectivite_of, siren_of
+from flows.actes.knowledge import classification_of, collectivite_of, publishing_of, siren_of
 from flows.actes.models import ActesMessage, MessageState
+from flows.actes.publishing_later import PublicationAsked, ask
+from flows.actes.settings import ActesPublishing, Author
 from flows.engine.intake import Deposit, Received, receive
 from flows.engine.models import Dossier, DossierFile
 from flows.engine.work import KeptFile
@@ -29,7 +32,11 @@ from schemas.actes.codes import NATURES, MessageCode
 from schemas.actes.names import IdActe, type_holds
 
 _messages = Catalogue("flows.actes")
-FIELDS = frozenset({"number", "decision_date", "nature", "matiere", "subject", "type", "paper", "previous", "sign"})
+AUTHOR_FIELDS = {"author_first_name": "first_name", "author_last_name": "last_name", "author_capacity": "capacity"}
+"""Fields of a form that name the author of a publication, and what each is of it."""
+FIELDS = frozenset(
+    {"number", "decision_date", "nature", "matiere", "subject", "type", "paper", "previous", "sign", "publish", *AUTHOR_FIELDS}
+)
 _NO = {"", "0", "false", "non", "no", "n"}
 _Read = TypeVar("_Read")
 
@@ -41,6 +48,7 @@ class Submission:
     Attributes:
         document: the main one.
         sign: whether people sign it here first, where the organisation has a circuit for acts.
+        publish: what is made public once the State has received it, None for nothing; a repeat changes nothing of it.
     """
 
     organisation_id: str
@@ -55,6 +63,7 @@ class Submission:
     previous: str | None = None
     sign: bool = True
     idempotency_key: str | None = None
+    publish: PublicationAsked | None = None
 
 
 def submit(platform: Platform, principal: Principal, submission: Submission) -> Received:
@@ -64,8 +73,8 @@ def submit(platform: Platform, principal: Principal, submission: Submission) -> 
 
     Raises:
         Forbidden: the principal may not deposit for the organisation.
-        UsageError: the number, the nature or a date cannot be used (rules R30, R31).
-        Conflict: the number is taken by another act, or the key was used for another content.
+        UsageError: the number, the nature or a date cannot be used (rules R30, R31), or what is to be published.
+        Conflict: the number is taken by another act, the key was used for another content, or such an act is not published.
         NeedsOperator: the organisation is not ready to send acts.
     """
     principal.require(Right.DEPOSIT, submission.organisation_id)
@@ -74,7 +83,7 @@ def submit(platform: Platform, principal: Principal, submission: Submission) -> 
     for joined in (submission.document, *submission.annexes):
         if joined.type is not None and not type_holds(joined.type):
             raise UsageError(_messages("submit.type", name=joined.name, found=joined.type[:20]))
-    pieces, files = _named(submission)
+    pieces, files = _named(submission, _annex_type(platform, submission))
     act = Act(
         submission.number.strip(),
         submission.decision_date,
@@ -87,6 +96,7 @@ def submit(platform: Platform, principal: Principal, submission: Submission) -> 
     )
     known = collectivite_of(platform, submission.organisation_id)
     identifier = act.identifier(known.department, siren_of(platform, submission.organisation_id))
+    publishing = publishing_of(platform, submission.organisation_id) if submission.publish else ActesPublishing()
     deposit = Deposit(
         submission.organisation_id,
         f"{act.number} – {act.subject}",
@@ -95,7 +105,7 @@ def submit(platform: Platform, principal: Principal, submission: Submission) -> 
         submission.idempotency_key,
         {"act": act.as_facts(), "id_acte": str(identifier), "sign": submission.sign},
         tuple(files[1:]),
-        apply=partial(_first_message, principal.actor, identifier),
+        apply=partial(_with_dossier, principal.actor, identifier, submission.publish, publishing),
     )
     received = receive(platform.database, ACTES, principal, deposit)
     if not received.created:
@@ -112,7 +122,14 @@ def _refuse_another(platform: Platform, dossier: Dossier, act: Act, files: Seque
         raise Conflict(_messages("submit.other", number=act.number), dossier.id)
 
 
-def _named(submission: Submission) -> tuple[tuple[Piece, ...], list[KeptFile]]:
+def _annex_type(platform: Platform, submission: Submission) -> str | None:
+    """Return the typology of an annex for which nobody chose one; None where it is that of the nature."""
+    usual = NATURES[submission.nature].annex_type
+    classification = classification_of(platform, submission.organisation_id) if usual else None
+    return usual if classification is not None and classification.allows(submission.nature, usual) else None
+
+
+def _named(submission: Submission, annex_type: str | None) -> tuple[tuple[Piece, ...], list[KeptFile]]:
     pieces, files = [], []
     for rank, joined in enumerate((submission.document, *submission.annexes)):
         role = f"annex.{rank}" if rank else "document"
@@ -122,11 +139,19 @@ def _named(submission: Submission) -> tuple[tuple[Piece, ...], list[KeptFile]]:
             over = f"{role}.signature"
             signature = joined.signature
             files.append(KeptFile(over, signature.name, signature.media_type, signature.sha256, signature.size))
-        pieces.append(Piece(role, joined.type, over))
+        pieces.append(Piece(role, joined.type or (annex_type if rank else None), over))
     return tuple(pieces), files
 
 
-def _first_message(actor: str, identifier: IdActe, session: ScopedSession, dossier: Dossier) -> None:
+def _with_dossier(
+    actor: str,
+    identifier: IdActe,
+    asked: PublicationAsked | None,
+    publishing: ActesPublishing,
+    session: ScopedSession,
+    dossier: Dossier,
+) -> None:
+    """Write what an act has beside its dossier: its first message, and the publication that is asked for."""
     session.add(
         ActesMessage(
             organisation_id=dossier.organisation_id,
@@ -138,6 +163,8 @@ def _first_message(actor: str, identifier: IdActe, session: ScopedSession, dossi
             actor=actor,
         )
     )
+    if asked is not None:
+        ask(session, dossier, asked, publishing, actor)
 
 
 def deposit(
@@ -181,8 +208,28 @@ def deposit(
         previous=told.get("previous") or None,
         sign=told.get("sign", "true").casefold() not in _NO,
         idempotency_key=idempotency_key,
+        publish=_publication_of(told),
     )
     return submit(platform, principal, submission)
+
+
+def _publication_of(told: Mapping[str, str]) -> PublicationAsked | None:
+    if told.get("publish", "").casefold() in _NO:
+        return None
+    return PublicationAsked(author_told(told))
+
+
+def author_told(told: Mapping[str, str]) -> Author | None:
+    """Return the author that the fields of a form name; None where they name nobody.
+
+    Raises:
+        UsageError: a name that is too long, or holds what cannot be shown.
+    """
+    author = {part: told.get(name, "") for name, part in AUTHOR_FIELDS.items()}
+    try:
+        return Author.model_validate(author) if any(value.strip() for value in author.values()) else None
+    except ValidationError as error:
+        raise UsageError(_messages("publication.author")) from error
 
 
 def field_of(told: Mapping[str, str], name: str, reading: Callable[[str], _Read]) -> _Read:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
@@ -17,12 +18,22 @@ from core.messages import Catalogue
 from core.organisations import Organisation
 from core.platform import Platform
 from core.principal import PLATFORM
+from flows.actes.act import Act
 from flows.actes.models import ActesClassification, ActesMessage
-from flows.actes.settings import COLLECTIVITE, OPERATOR, ROUTE, ActesCollectivite
+from flows.actes.settings import (
+    COLLECTIVITE,
+    OPERATOR,
+    PUBLICATION,
+    ROUTE,
+    STAMP,
+    ActesCollectivite,
+    ActesPublishing,
+    ActesRoute,
+    ActesStamp,
+)
 from flows.engine.models import Dossier
-from flows.parapheur.settings import ParapheurRoute
 from schemas.actes.classification import Classification
-from schemas.actes.codes import MessageCode
+from schemas.actes.codes import NATURES, MessageCode
 from schemas.actes.messages import Collectivite, RetourClassification
 from schemas.actes.reader import read
 
@@ -56,9 +67,14 @@ def collectivite_of(platform: Platform, organisation_id: str) -> ActesCollectivi
     return found
 
 
-def route_of(platform: Platform, organisation_id: str) -> ParapheurRoute | None:
+def route_of(platform: Platform, organisation_id: str) -> ActesRoute | None:
     """Return the way of acts through the parapheur; None when the organisation sends none there."""
-    return _configured(platform, organisation_id, ROUTE, ParapheurRoute)
+    return _configured(platform, organisation_id, ROUTE, ActesRoute)
+
+
+def stamp_of(platform: Platform, organisation_id: str) -> ActesStamp:
+    """Return where an organisation puts the stamp; as delivered when it does not say, here or above."""
+    return _configured(platform, organisation_id, STAMP, ActesStamp) or ActesStamp()
 
 
 def sender_of(platform: Platform, organisation_id: str) -> Collectivite:
@@ -92,15 +108,27 @@ def _configured(platform: Platform, organisation_id: str, name: str, model: type
             return None
 
 
-def classification_of(platform: Platform, organisation_id: str) -> Classification | None:
-    """Return the newest classification that the State gave an organisation; None before the first."""
+def publishing_of(platform: Platform, organisation_id: str) -> ActesPublishing:
+    """Return how an organisation publishes its acts; one that says nothing of it, here or above, is not open."""
+    return _configured(platform, organisation_id, PUBLICATION, ActesPublishing) or ActesPublishing()
+
+
+def classification_of(platform: Platform, organisation_id: str, day: date | None = None) -> Classification | None:
+    """Return a classification that the State gave an organisation: that of a day, else the newest; None where there is none."""
+    kept = select(ActesClassification.sha256).where(ActesClassification.organisation_id == organisation_id)
+    if day is not None:
+        kept = kept.where(ActesClassification.day == day)
     with platform.database.reading(PLATFORM) as session:
-        kept = session.exec(
-            select(ActesClassification.sha256)
-            .where(ActesClassification.organisation_id == organisation_id)
-            .order_by(col(ActesClassification.day).desc())
-        ).first()
-    return None if kept is None else _read(platform, kept)
+        sha256 = session.exec(kept.order_by(col(ActesClassification.day).desc())).first()
+    return None if sha256 is None else _read(platform, sha256)
+
+
+def labels_of(act: Act, classification: Classification | None) -> tuple[str, str | None]:
+    """Return the labels of the nature and of the matière of an act, in the words of a classification."""
+    nature = classification.nature(act.nature) if classification else None
+    matiere = classification.find(act.matieres) if classification else None
+    label = nature.label if nature and nature.label.strip() else NATURES[act.nature].label
+    return label, " / ".join(matiere.labels) if matiere else None
 
 
 @lru_cache(maxsize=256)

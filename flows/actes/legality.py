@@ -6,7 +6,8 @@ The rules (CGCT L.2131-6, L.3132-1, L.4142-1; CE 13 Jan. 1988; CE 4 Nov. 1996; C
 - a request for documents (3-1), made within them, interrupts them: two new months from the receipt of the documents or of the
   refusal; silence counts as a refusal;
 - so does a letter of observations (4-1), which counts as a request to withdraw the act;
-- each of the two interrupts once; a plain letter (2-1) interrupts nothing; a referral (5-1) ends the matter here.
+- each of the two interrupts once; a plain letter (2-1) interrupts nothing; a referral (5-1) ends the control: the matter is
+  before the tribunal until a person says that it is over, which no message of the State does.
 
 A date is never earlier than the law may have it: what comes late is counted from the day on which it came.
 """
@@ -36,12 +37,13 @@ class Happening(StrEnum):
     OBSERVATIONS = "observations"
     OBSERVATIONS_ANSWERED = "observations-answered"
     REFERRED = "referred"
+    SETTLED = "settled"
     CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Event:
-    """Something that happened to an act, by its day of legal effect: that of the State's own message."""
+    """Something that happened to an act, by its day of legal effect: that of the State's own message, or of a judgment."""
 
     day: date
     kind: Happening
@@ -54,6 +56,7 @@ class Phase(StrEnum):
     INTERRUPTED = "interrupted"
     ENDED = "ended"
     REFERRED = "referred"
+    SETTLED = "settled"
     CANCELLED = "cancelled"
 
 
@@ -78,7 +81,8 @@ class Clock:
     """The control of an act on a given day.
 
     Attributes:
-        ends: the last day of the control if nothing more happens; None once the act is before the tribunal or cancelled.
+        ends: the last day of the control if nothing more happens, or of the litigation; None while the act is before the
+            tribunal, and once it is cancelled.
         answer_by: while interrupted, the last day to answer before silence counts as a refusal.
         budgetary: the last day of the budgetary control, for a budget act.
         turns: how the date came about, in order.
@@ -135,7 +139,10 @@ class _Counting:
         self._turns = [Turn(received, Happening.RECEIVED, self._ends)]
 
     def take(self, event: Event) -> None:
-        if event.kind is Happening.RECEIVED or self._over is not None:
+        if event.kind is Happening.SETTLED and self._over is Phase.REFERRED:
+            self._over, self._ends = Phase.SETTLED, event.day
+            self._turns.append(Turn(event.day, event.kind, None))
+        if event.kind in {Happening.RECEIVED, Happening.SETTLED} or self._over is not None:
             return
         if event.kind in _OVER:
             self._over = _OVER[event.kind]
@@ -165,7 +172,7 @@ class _Counting:
     def standing(self, today: date, budgetary: date | None) -> Clock:
         turns = tuple(self._turns)
         if self._over is not None:
-            return Clock(self._over, None, None, budgetary, turns)
+            return Clock(self._over, self._ends if self._over is Phase.SETTLED else None, None, budgetary, turns)
         if today > self._ends:
             return Clock(Phase.ENDED, self._ends, None, budgetary, turns)
         answer_by = min((one for one in self._silences.values() if today <= one), default=None)

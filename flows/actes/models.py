@@ -1,4 +1,4 @@
-"""What ACTES keeps beside the dossier: messages of both sides, envelopes, mails, classifications, and the count of envelopes."""
+"""What ACTES keeps beside the dossier: messages, envelopes and their count, mails, classifications, publications."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, Integer
+from sqlalchemy import BigInteger, Column, Index, Integer, Text, text
 from sqlmodel import Field, SQLModel
 
 from core import clock
 from core.database import JsonValue, Owned, UtcDateTime
 from core.identifiers import new_id
+
+_LIVE = text("withdrawn IS NULL")
+LATE = "late"
+"""Among the facts of a message that came once its act was closed: it stays out of the sealed record."""
 
 
 class MessageState(StrEnum):
@@ -168,3 +172,77 @@ class ActesClassification(Owned, table=True):
     day: date
     sha256: str = Field(max_length=64)
     received: datetime = Field(default_factory=clock.now, sa_column=Column(UtcDateTime, nullable=False))
+
+
+class ActesPublication(Owned, table=True):
+    """An act made public by its collectivité; of an act, at most one that was not withdrawn.
+
+    All that the public reads of it stands here, as it was on the day of publication, beside the files themselves.
+
+    Attributes:
+        id_acte: the act's identifier, as the State knows it.
+        matieres: the codes of the matière joined by full stops: ``3.5``; ``matiere_label``: of each level, joined by `` / ``.
+        author_first_name, author_last_name, author_capacity: of its author, as the page must say them (CGCT, R. 2131-1, II).
+        files: ``role``, ``name``, ``sha256``, ``size`` and ``type`` (media type) of each, in the order of the act.
+        reception_date: the State's own.
+        package_sha256, package_size: of the package that proves it, kept among the documents.
+        entry_id: the journal entry that says it; its leaf is what the proof includes.
+        actor: who published it, or asked for it at the deposit.
+        published: since when it is online, to the second; what the page says, and the moment of the package.
+        withdrawn, withdrawn_by, withdrawn_reason: when, by whom and why it was taken off line; None while it is online.
+        words: what it is searched by, without case or accents.
+    """
+
+    __tablename__ = "actes_publication"
+    __table_args__ = (
+        Index("actes_publication_newest", "organisation_id", "published", "id"),
+        Index("actes_publication_of_dossier", "dossier_id", "id"),
+        Index("actes_publication_live", "dossier_id", unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE),
+    )
+
+    id: str = Field(default_factory=new_id, primary_key=True, max_length=26)
+    organisation_id: str = Field(foreign_key="organisation.id", max_length=26)
+    dossier_id: str = Field(foreign_key="dossier.id", max_length=26)
+    id_acte: str = Field(max_length=60)
+    number: str = Field(max_length=20)
+    decision_date: date
+    nature: int
+    matieres: str = Field(max_length=40)
+    matiere_label: str | None = Field(default=None, max_length=1000)
+    subject: str = Field(max_length=1000)
+    author_first_name: str = Field(max_length=100)
+    author_last_name: str = Field(max_length=100)
+    author_capacity: str = Field(max_length=200)
+    files: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JsonValue, nullable=False))
+    reception_date: date
+    package_sha256: str = Field(max_length=64)
+    package_size: int = Field(sa_column=Column(BigInteger, nullable=False))
+    entry_id: str = Field(max_length=26)
+    actor: str = Field(max_length=40)
+    published: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    withdrawn: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    withdrawn_by: str | None = Field(default=None, max_length=40)
+    withdrawn_reason: str | None = Field(default=None, max_length=500)
+    words: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class ActesPublicationAsked(Owned, table=True):
+    """A publication asked for before the State has the act; gone once the act was published, or will never be received.
+
+    Attributes:
+        roles: of the files to be published.
+        actor: who asked.
+        trouble: why it could not be published when it was last tried.
+    """
+
+    __tablename__ = "actes_publication_asked"
+
+    dossier_id: str = Field(foreign_key="dossier.id", primary_key=True, max_length=26)
+    organisation_id: str = Field(foreign_key="organisation.id", max_length=26)
+    author_first_name: str = Field(max_length=100)
+    author_last_name: str = Field(max_length=100)
+    author_capacity: str = Field(max_length=200)
+    roles: list[str] = Field(default_factory=list, sa_column=Column(JsonValue, nullable=False))
+    actor: str = Field(max_length=40)
+    created: datetime = Field(default_factory=clock.now, sa_column=Column(UtcDateTime, nullable=False))
+    trouble: str | None = Field(default=None, max_length=1000)

@@ -42,10 +42,10 @@ def check(work: Work) -> Advance:
 
 @stage("signing", "kept", "asked")
 def sign(work: Work) -> Advance:
-    """Ask people to sign, where the organisation says so and the act wants it; a budget in XML is signed elsewhere."""
+    """Ask people to sign, where the organisation and the act say so; a budget in XML is signed elsewhere."""
     act = Act.from_facts(work.facts)
     route = knowledge.route_of(work.platform, work.organisation_id) if work.facts["sign"] else None
-    if route is None or act.is_budget:
+    if route is None or act.nature not in route.natures or act.is_budget:
         return Advance("kept")
     return asking.ask(work, act, route)
 
@@ -67,19 +67,19 @@ def pack(work: Work) -> Advance | Later:
     if classification is None or classification.version is None:
         return Later(clock.now() + _CLASSIFICATION_EVERY, _messages("classification.awaited"))
     identifier = IdActe.parse(work.facts["id_acte"])
-    packed = _packed(work, composing.act_message(work, act, identifier, classification.version), "archive")
+    packed = _packed(work, composing.act_message(work, act, identifier, classification.version))
     message_id = _first_message(work).id
     return Advance(
         "packed",
         facts={_SENDING: packed.sending, "classification_date": classification.version.isoformat()},
-        files=(packed.kept,),
+        files=packed.files,
         journal={"envelope": packed.sending["envelope"]},
         apply=partial(envelopes.record_packed, message_id, work.organisation_id, work.dossier_id, packed),
     )
 
 
-def _packed(work: Work, composed: composing.Composed, role: str) -> envelopes.Packed:
-    return envelopes.pack(work, composed.message, composed.name, composed.files, role=role)
+def _packed(work: Work, composed: composing.Composed, of: str | None = None) -> envelopes.Packed:
+    return envelopes.pack(work, composed.message, composed.name, composed.files, of=of)
 
 
 def _first_message(work: Work) -> ActesMessage:
@@ -137,11 +137,11 @@ def _due(work: Work) -> ActesMessage | None:
 
 
 def _prepare(work: Work, due: ActesMessage) -> Advance:
-    packed = _packed(work, composing.following_message(work, due), f"archive.{due.id}")
+    packed = _packed(work, composing.following_message(work, due), due.id)
     return Advance(
         "more",
         facts={_FOLLOWING: {**packed.sending, "message": due.id}},
-        files=(packed.kept,),
+        files=packed.files,
         journal={"envelope": packed.sending["envelope"]},
         apply=partial(envelopes.record_packed, due.id, work.organisation_id, work.dossier_id, packed),
     )

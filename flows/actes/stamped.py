@@ -10,24 +10,25 @@ import tempfile
 from datetime import date
 from pathlib import Path
 
-from sqlmodel import col, select
+from reportlab.lib.pagesizes import A4
+from reportlab.pdfgen.canvas import Canvas
 
 from core import clock
 from core.errors import Conflict, NotFound, UsageError
 from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import PLATFORM
+from flows.actes import knowledge
 from flows.actes.act import Act
 from flows.actes.flow import ACTES
+from flows.actes.settings import ActesStamp
+from flows.actes.transmitted import CANCELLED, PDF, files_of
 from flows.engine.models import Dossier, DossierFile
 from signing.actes.stamping import StampPlace, StampText, stamp
 
 _messages = Catalogue("flows.actes")
-PLACE = StampPlace(across=100, down=0)
-"""At the top, on the right."""
-
-_PDF = "application/pdf"
-_WITHDRAWN = frozenset({"withdrawn", "cancelled"})
+SAMPLE = StampText("040-214009995-20261127-2026_118-DE", date(2026, 11, 27), date(2026, 11, 28))
+"""What the stamp of an act says, to show where it goes; there is no such act."""
 
 
 def stamped_copy(platform: Platform, dossier: Dossier, role: str, *, published: date | None) -> bytes:
@@ -50,18 +51,38 @@ def stamped_copy(platform: Platform, dossier: Dossier, role: str, *, published: 
         raise NotFound(_messages("act.missing"))
     text = _text_of(dossier, published)
     kept = _kept(platform, dossier, role)
-    if kept.media_type != _PDF:
+    if kept.media_type != PDF:
         raise Conflict(_messages("stamp.not_pdf", name=kept.name), dossier.id)
     with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
         source, target = Path(folder) / "source.pdf", Path(folder) / "stamped.pdf"
         platform.objects.fetch(kept.sha256, source)
-        stamp(source, target, text, PLACE)
+        stamp(source, target, text, place_of(knowledge.stamp_of(platform, dossier.organisation_id)))
         return target.read_bytes()
+
+
+def stamped_sample(wanted: ActesStamp) -> bytes:
+    """Return an empty A4 page with the stamp of an invented act, to see where it goes.
+
+    Raises:
+        Unavailable: too many wait for the sandbox.
+    """
+    with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
+        source, target = Path(folder) / "source.pdf", Path(folder) / "stamped.pdf"
+        page = Canvas(str(source), pagesize=A4, invariant=1)
+        page.showPage()
+        page.save()
+        stamp(source, target, SAMPLE, place_of(wanted))
+        return target.read_bytes()
+
+
+def place_of(wanted: ActesStamp) -> StampPlace:
+    """Return a place of the stamp as it is printed."""
+    return StampPlace(wanted.across, wanted.down)
 
 
 def has_stamp(dossier: Dossier) -> bool:
     """Tell whether the documents of an act can bear the stamp: the préfecture has acknowledged it, and it was not cancelled."""
-    return bool(dossier.facts.get("reception_date")) and dossier.state not in _WITHDRAWN
+    return bool(dossier.facts.get("reception_date")) and dossier.state not in CANCELLED
 
 
 def _text_of(dossier: Dossier, published: date | None) -> StampText:
@@ -69,7 +90,7 @@ def _text_of(dossier: Dossier, published: date | None) -> StampText:
     facts = dossier.facts
     if not facts.get("reception_date"):
         raise Conflict(_messages("stamp.unacknowledged"), dossier.id)
-    if dossier.state in _WITHDRAWN:
+    if dossier.state in CANCELLED:
         raise Conflict(_messages("stamp.cancelled"), dossier.id)
     decided = Act.from_facts(facts).decision_date
     if published is not None and published < decided:
@@ -84,12 +105,8 @@ def _text_of(dossier: Dossier, published: date | None) -> StampText:
 
 def _kept(platform: Platform, dossier: Dossier, role: str) -> DossierFile:
     """Return a document of the act as it was sent."""
-    roles = {piece.role for piece in Act.from_facts(dossier.facts).pieces}
     with platform.database.reading(PLATFORM) as session:
-        files = select(DossierFile).where(DossierFile.dossier_id == dossier.id)
-        rows = session.exec(files.order_by(col(DossierFile.created), col(DossierFile.id))).all()
-    newest = {kept.role: kept for kept in rows}
-    kept = (newest.get("signed") if role == "document" else None) or newest.get(role)
-    if role not in roles or kept is None:
+        kept = files_of(session, dossier).get(role)
+    if kept is None:
         raise NotFound(_messages("stamp.unknown"))
     return kept

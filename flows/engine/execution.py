@@ -42,6 +42,7 @@ class LeaseKeeper:
         self._held: set[str] = set()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._closed = threading.Event()
 
     def hold(self, lease: str) -> None:
         """Renew this lease from now on."""
@@ -56,9 +57,12 @@ class LeaseKeeper:
         with self._lock:
             self._held.discard(lease)
 
+    def close(self) -> None:
+        """Renew nothing any more, and end the thread: the process may go on to something else."""
+        self._closed.set()
+
     def _renew(self) -> None:
-        pause = threading.Event()
-        while not pause.wait(self._for.total_seconds() / 3):
+        while not self._closed.wait(self._for.total_seconds() / 3):
             with self._lock:
                 held = list(self._held)
             try:

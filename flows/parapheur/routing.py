@@ -1,6 +1,8 @@
-"""Which way the PES of an organisation go through the parapheur: as its administrator says."""
+"""Which way the documents of a flow go through the parapheur: as the administrator of their organisation says."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from sqlmodel import Session
 
@@ -13,25 +15,41 @@ from signing.parapheur import desks, typology
 from signing.parapheur.typology import Protocol
 
 
-def send_pes_through(
-    session: Session, box: SecretBox, principal: Principal, organisation_id: str, route: ParapheurRoute | None
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What goes through the parapheur.
+
+    Attributes:
+        name: of its configuration, a ``ParapheurRoute``.
+        protocol: that of the types by which it may be signed.
+    """
+
+    name: str
+    protocol: Protocol
+
+
+PES = Way(HELIOS_ROUTE, Protocol.HELIOS)
+
+
+def send_through(
+    session: Session, box: SecretBox, principal: Principal, organisation_id: str, way: Way, route: ParapheurRoute | None
 ) -> None:
-    """Send the PES of an organisation through the parapheur; None: as an organisation above says, or not at all.
+    """Send documents of an organisation through the parapheur; None: as an organisation above says, or not at all.
 
     Raises:
         Forbidden: the principal does not administer the organisation.
-        UsageError: the subtype is not one of HELIOS in force there, or the desk may send nothing.
+        UsageError: the subtype is not one of the protocol in force there, or the desk may send nothing.
     """
     principal.require(Right.ADMINISTER, organisation_id)
-    kept = session.get(Configuration, (organisation_id, HELIOS_ROUTE))
+    kept = session.get(Configuration, (organisation_id, way.name))
     if route is not None:
-        typology.require_protocol(session, organisation_id, route.subtype, Protocol.HELIOS)
+        typology.require_protocol(session, organisation_id, route.subtype, way.protocol)
         desks.require_sender(session, organisation_id, route.emitter)
-        configure(session, box, organisation_id, HELIOS_ROUTE, route)
+        configure(session, box, organisation_id, way.name, route)
     elif kept is not None:
         session.delete(kept)
     else:
         return
     kind = "configuration.withdrawn" if route is None else "configuration.changed"
-    facts = {"configuration": HELIOS_ROUTE}
+    facts = {"configuration": way.name}
     journal.write(session, organisation_id=organisation_id, kind=kind, actor=principal.actor, facts=facts)

@@ -11,7 +11,7 @@ from pathlib import Path
 from core.problems import Problem, Report
 from schemas.actes.archived import ArchivedMessage, examine_archive
 from schemas.actes.codes import BUDGET_MATIERE, BUDGET_NATURE
-from schemas.actes.messages import Acte
+from schemas.actes.messages import Acte, Message
 from signing.actes.pieces import piece_problems
 from signing.trust import TrustStore
 
@@ -37,12 +37,13 @@ def examine(path: Path, *, trust: TrustStore | None) -> Report:
 def _of_files(message: ArchivedMessage, trust: TrustStore | None, misnamed: set[str | None]) -> Iterator[Problem]:
     """Yield what is wrong with the files of a message, but those that are not what their names say."""
     signatures = {file.name: file.signature for file in message.message.files}
-    for rank, file in enumerate(message.documents):
+    budget = _budget(message.message)
+    for file in message.documents:
         if file.name not in misnamed:
             yield from piece_problems(
                 file.path,
                 file.name,
-                budget=rank == 0 and is_budget(message.message),
+                budget=file.name == budget,
                 signature=_written(signatures.get(file.name), file.path),
                 trust=trust,
                 signer_must_be_known=not _is_tendered(message),
@@ -61,15 +62,12 @@ def _written(signature: str | None, document: Path) -> Path | None:
     return path
 
 
-def is_budget(message: object) -> bool:
-    """Tell whether the main document of a message is a budget in XML."""
-    return (
-        isinstance(message, Acte)
-        and message.nature == BUDGET_NATURE
-        and message.matieres[:2] == BUDGET_MATIERE
-        and message.document is not None
-        and message.document.name.casefold().endswith(".xml")
-    )
+def _budget(message: Message) -> str | None:
+    """Return the name of the main document of a message when it is a budget in XML."""
+    if not isinstance(message, Acte) or message.nature != BUDGET_NATURE or message.matieres[:2] != BUDGET_MATIERE:
+        return None
+    main = message.document
+    return main.name if main is not None and main.name.casefold().endswith(".xml") else None
 
 
 def _is_tendered(message: ArchivedMessage) -> bool:

@@ -24,11 +24,11 @@ from reportlab.pdfgen.canvas import Canvas
 
 from core.messages import Catalogue
 from signing.actes.balance import imbalance
+from signing.actes.fitting import HEIGHT, WIDTH
 from signing.actes.leaves import Dictionary, Leaf, leaves
 from signing.pades.pdf import FLAWS, PdfUnreadable, bounded, opened
 
 _messages = Catalogue("signing")
-WIDTH, HEIGHT = 235.0, 50.0
 _EDGE, _INSET, _LARGEST_TYPE, _LEADING = 0.5, 4.0, 7.5, 1.22
 _INK = (0, 0.1, 0.45)
 _FONTS = (TTFont("VeraBd", "VeraBd.ttf"), TTFont("Vera", "Vera.ttf"))  # they come with reportlab, whatever the machine has

@@ -10,14 +10,13 @@ from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.misc import PdfReadError
 from pyhanko.pdf_utils.reader import PdfFileReader
 
+from signing.actes.fitting import between, fitted
 from signing.pades.pdf import value_of
 
 Dictionary: Any = generic.DictionaryObject  # pyHanko does not say of what
 _INHERITED = ("/Resources", "/MediaBox", "/CropBox", "/Rotate")  # ISO 32000-2, table 31
 _LETTER = (0.0, 0.0, 612.0, 792.0)  # what viewers show of a page that does not say its size
 _UNREAL = 1e7
-_MARGIN = 10.0
-_SMALL = 10  # a margin is a tenth of a page at most
 _Box = tuple[float, float, float, float]
 
 
@@ -58,20 +57,14 @@ class Leaf:
         wide, high = right - left, top - bottom
         if self.quarters % 2:
             wide, high = high, wide
-        margin = min(_MARGIN / self.unit, wide / _SMALL, high / _SMALL)
-        scale = min(1 / self.unit, (wide - 2 * margin) / width, (high - 2 * margin) / height)
-        x = _between(wide * across / 100, margin, wide - margin - width * scale)
-        y = high - height * scale - _between(high * down / 100, margin, high - margin - height * scale)
+        place = fitted(wide, high, (width, height), across, down, self.unit)
+        scale, x, y = place.scale, place.left, high - height * place.scale - place.top
         return {
             0: (scale, 0, 0, scale, left + x, bottom + y),
             1: (0, scale, -scale, 0, right - y, bottom + x),
             2: (-scale, 0, 0, -scale, right - x, top - y),
             3: (0, -scale, scale, 0, left + y, top - x),
         }[self.quarters]
-
-
-def _between(value: float, least: float, most: float) -> float:
-    return max(least, min(value, most))
 
 
 def leaves(reader: PdfFileReader, most: int) -> tuple[Leaf, ...] | None:
@@ -151,7 +144,7 @@ def _number(value: Any) -> float:
         number = float(value.get_object())
     except (TypeError, ValueError, OverflowError):
         return 0.0
-    return _between(number, -_UNREAL, _UNREAL) if math.isfinite(number) else 0.0
+    return between(number, -_UNREAL, _UNREAL) if math.isfinite(number) else 0.0
 
 
 def _unit(value: Any) -> float:

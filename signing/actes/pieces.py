@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from core.errors import UnreadableInput
+from core.errors import UsageError
 from core.messages import Catalogue
-from core.problems import Problem, Severity
+from core.problems import Problem, Severity, problem_in_words
 from schemas.budget.rules import examine as examine_budget
 from schemas.pdf.rules import problems_of as pdf_problems
 from signing.trust import TrustStore
@@ -58,17 +58,17 @@ def _r29_signatures(
     """What is signed is soundly signed: an act may be unsigned, never badly signed."""
     try:
         verdict = verify(path, detached=over, trust=trust)
-    except UnreadableInput as error:
-        yield _problem("R29", name, reason=str(error))
+    except UsageError as error:  # no signature that can be read, or one that is not over another file
+        yield _r29(name, reason=str(error))
         return
     if verdict.verdict is Belief.INVALID:
-        broken = not all(one.intact for one in verdict.signatures)
-        severity = Severity.ERROR if broken or signer_must_be_known else Severity.WARNING
-        yield _problem("R29", name, severity, reason=_reasons(verdict))
+        # That anybody may have signed excuses a certificate, not a document that was changed since.
+        excused = not signer_must_be_known and verify(path, detached=over, trust=None).verdict is not Belief.INVALID
+        yield _r29(name, Severity.WARNING if excused else Severity.ERROR, reason=_reasons(verdict))
     elif verdict.verdict is Belief.INDETERMINATE and trust is not None and signer_must_be_known:
-        yield _problem("R29", name, Severity.WARNING, reason=_reasons(verdict))
+        yield _r29(name, Severity.WARNING, reason=_reasons(verdict))
     elif verdict.verdict is Belief.UNSIGNED and over is not None:
-        yield _problem("R29", name, reason=_messages("R29.none"))
+        yield _r29(name, reason=_messages("R29.none"))
 
 
 def _reasons(verdict: FileVerdict) -> str:
@@ -76,14 +76,6 @@ def _reasons(verdict: FileVerdict) -> str:
     return " ".join(dict.fromkeys(told)) or verdict.verdict.value
 
 
-def _problem(rule: str, name: str, severity: Severity = Severity.ERROR, *, reason: str) -> Problem:
-    return Problem(
-        rule,
-        severity,
-        _messages(f"{rule}.message", name=name, reason=reason),
-        path=name,
-        found=reason,
-        expected=_messages(f"{rule}.expected"),
-        mend=_messages(f"{rule}.mend"),
-        scope="piece",
-    )
+def _r29(name: str, severity: Severity = Severity.ERROR, *, reason: str) -> Problem:
+    told = {"name": name, "reason": reason}
+    return problem_in_words(_messages, "R29", "", severity, path=name, found=reason, places=told, scope="piece")

@@ -84,7 +84,7 @@ def stamp(source: Path, target: Path, lines: StampText, place: StampPlace) -> No
     in the sandbox.
 
     Args:
-        source: of 128 MiB and 5 000 pages at most.
+        source: of 160 MiB and 5 000 pages at most.
         target: where the copy appears, whole or not at all; at most 16 MiB larger.
         lines: what the stamp says.
         place: where it goes.

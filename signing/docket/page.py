@@ -38,7 +38,7 @@ def page_of(docket: Docket, *, printed: bool = False) -> Page:
         title=_t("title", title=plain(docket.title)),
         verdict=_t(f"state.{docket.state.value}"),
         tone=_STATES.get(docket.state, Tone.PLAIN),
-        meaning=_t(f"meaning.{docket.state.value}", moment=_moment(docket.at)),
+        meaning=_t(f"meaning.{docket.state.value}", moment=minute_in_words(docket.at)),
         reasons=_reasons(docket, printed=printed),
         sections=tuple(section for section in _sections(docket) if section.rows),
         notes=(*((_t("note.printed"),) if printed else ()), _t("note.private"), _t("note.proof")),
@@ -94,7 +94,7 @@ def _folder(docket: Docket) -> Iterator[Row]:
     if docket.kind:
         yield Row(_t("row.kind"), (plain(" – ".join(docket.kind)),))
     yield Row(_t("row.emitter"), (plain(docket.emitter),))
-    yield Row(_t("row.created"), (_moment(docket.created),))
+    yield Row(_t("row.created"), (minute_in_words(docket.created),))
     if docket.due:
         yield Row(_t("row.due"), (day_in_words(docket.due),))
     yield Row(_t("row.visibility"), (_t(f"visibility.{docket.visibility.value}"),))
@@ -122,7 +122,7 @@ def _asked(one: Asked) -> Row:
     done = _t(f"task.{one.state.value}")
     if one.who is not None and one.closed is not None:
         at_home = replace(one.who, desk=None) if one.who.desk == one.desk else one.who
-        lines += [_t("asked.done", done=done, moment=_moment(one.closed)), _who(at_home)]
+        lines += [_t("asked.done", done=done, moment=minute_in_words(one.closed)), _who(at_home)]
     else:
         lines.append(done)
     return Row(_t("asked", rank=one.rank, kind=_t(f"kind.{one.kind.value}")), tuple(lines), _TASKS.get(one.state, Tone.PLAIN))
@@ -157,7 +157,7 @@ def _happened(one: Happened) -> Row:
     lines = [_t("happened", number=one.number, what=what), _who(one.who)]
     if one.note:
         lines.append(_t("note", note=_line(one.note)))
-    return Row(_moment(one.at), tuple(lines), Tone.BAD if one.kind in _NOTED else Tone.PLAIN)
+    return Row(minute_in_words(one.at), tuple(lines), Tone.BAD if one.kind in _NOTED else Tone.PLAIN)
 
 
 def _proof(docket: Docket) -> Iterator[Row]:
@@ -187,8 +187,8 @@ def day_in_words(day: date) -> str:
     return _first(format_date(day, "long", current_locale()))
 
 
-def _moment(moment: datetime) -> str:
-    """Return a moment on the clocks of metropolitan France."""
+def minute_in_words(moment: datetime) -> str:
+    """Return a moment to the minute, on the clocks of metropolitan France."""
     return _first(format_datetime(clock.in_paris(moment), _MOMENT[current_locale()], clock.PARIS, current_locale()))
 
 

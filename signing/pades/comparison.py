@@ -104,7 +104,7 @@ def _apart(document: Document) -> tuple[Aftermath, ...]:
     try:
         answer = subprocess.run(  # noqa: S603 - this very module, by this very interpreter
             [sys.executable, "-m", __name__],
-            input=document.octets,
+            input=document.octets[:],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},

@@ -22,11 +22,12 @@ from pyhanko.sign.validation.pdf_embedded import extract_contents
 from core import clock
 from core.messages import Catalogue
 from signing.algorithms import CERTIFICATE_FLAWS
-from signing.pades.pdf import FLAWS, PdfUnreadable, opened, value_of
+from signing.pades.pdf import FLAWS, Octets, PdfUnreadable, opened, value_of
 from signing.trust import Evidence
 
 _messages = Catalogue("signing")
 _MOST_SIGNATURES = 100
+_PIECE = 1 << 20
 _MOST_EVIDENCE = 1000
 
 
@@ -76,13 +77,13 @@ class Document:
         embedded: every signature and document timestamp.
     """
 
-    octets: bytes
+    octets: Octets
     reader: PdfFileReader
     strict: bool
     embedded: tuple[Embedded, ...]
 
     @classmethod
-    def read(cls, octets: bytes) -> Self:
+    def read(cls, octets: Octets) -> Self:
         """Read a document, however sloppily it is written.
 
         Raises:
@@ -94,7 +95,7 @@ class Document:
             return cls._of(octets, strict=False)
 
     @classmethod
-    def _of(cls, octets: bytes, *, strict: bool) -> Self:
+    def _of(cls, octets: Octets, *, strict: bool) -> Self:
         reader = opened(octets, strict=strict)
         try:
             fields = list(enumerate_sig_fields(reader, filled_status=True))
@@ -148,9 +149,10 @@ class Document:
 
     def digest(self, embedded: Embedded, hash_name: str) -> bytes:
         """Return the digest of the octets that a signature is over; its ``end`` must be known."""
-        view, digest = memoryview(self.octets), hashlib.new(hash_name)
-        digest.update(view[: embedded.first])
-        digest.update(view[embedded.start : embedded.end])
+        digest = hashlib.new(hash_name)
+        for start, end in ((0, embedded.first), (embedded.start, embedded.end or 0)):
+            for place in range(start, end, _PIECE):
+                digest.update(self.octets[place : min(place + _PIECE, end)])
         return digest.digest()
 
     def is_followed(self, embedded: Embedded) -> bool:
@@ -178,7 +180,7 @@ class Document:
             return False
 
 
-def _embedded(reader: PdfFileReader, octets: bytes, name: str, field: Any) -> Embedded:
+def _embedded(reader: PdfFileReader, octets: Octets, name: str, field: Any) -> Embedded:
     reference = field.raw_get("/V")
     dictionary = reference.get_object()
     revision = reader.xrefs.get_last_change(reference.reference)
@@ -200,7 +202,7 @@ def _embedded(reader: PdfFileReader, octets: bytes, name: str, field: Any) -> Em
     )
 
 
-def _extent(reader: PdfFileReader, octets: bytes, ranges: Any, contents: bytes, revision: int) -> tuple[int, int, int | None]:
+def _extent(reader: PdfFileReader, octets: Octets, ranges: Any, contents: bytes, revision: int) -> tuple[int, int, int | None]:
     """Return what a signature covers: all octets of its revision from the first one but for its own value, or nothing."""
     try:
         zero, first, start, length = (int(one) for one in ranges)

@@ -6,8 +6,9 @@ strangers), the number of its revisions and of its signatures. A worker process 
 
 from __future__ import annotations
 
+import os
 import zlib
-from io import BytesIO
+from io import BufferedReader, BytesIO, FileIO
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from core.errors import UnreadableInput
 from core.messages import Catalogue
 
 _messages = Catalogue("signing")
-LARGEST = 128 << 20
+LARGEST = 160 << 20
+"""An act of 150 MB, with room for its signatures."""
 _MOST_REVISIONS = 200
 # the ways in which pyHanko says, or shows, that it cannot make sense of a document
 FLAWS = (
@@ -50,8 +52,32 @@ class PdfUnreadable(UnreadableInput):
     """What was handed over cannot be read as a PDF."""
 
 
+class Filed(BufferedReader):
+    """A document that stays in its file, of 160 MiB at most: a stream, and octets that are read when they are asked for."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(FileIO(path))
+        self._size = os.fstat(self.fileno()).st_size
+        if self._size > LARGEST:
+            self.close()
+            raise PdfUnreadable(_messages("pades.large", limit=LARGEST >> 20))
+
+    def __len__(self) -> int:
+        """How many octets there are."""
+        return self._size
+
+    def __getitem__(self, wanted: slice) -> bytes:
+        """Read a stretch of them."""
+        start, stop, _ = wanted.indices(self._size)
+        return os.pread(self.fileno(), max(stop - start, 0), start)
+
+
+Octets = bytes | Filed
+"""The whole of a document."""
+
+
 def bounded(path: Path) -> bytes:
-    """Return the octets of a file of 128 MiB at most.
+    """Return the octets of a file of 160 MiB at most.
 
     Raises:
         PdfUnreadable: it is larger.
@@ -63,7 +89,7 @@ def bounded(path: Path) -> bytes:
     return octets
 
 
-def opened(octets: bytes, *, strict: bool = True) -> PdfFileReader:
+def opened(octets: Octets, *, strict: bool = True) -> PdfFileReader:
     """Open a document; one that is encrypted under no password is opened with none.
 
     Args:
@@ -75,7 +101,8 @@ def opened(octets: bytes, *, strict: bool = True) -> PdfFileReader:
         PdfUnreadable: no PDF, broken, encrypted under a password, or of more than 200 revisions.
     """
     try:
-        reader = PdfFileReader(BytesIO(octets), strict=strict, decode_limits=DecodeLimits.for_untrusted_input())
+        source = octets if isinstance(octets, Filed) else BytesIO(octets)
+        reader = PdfFileReader(source, strict=strict, decode_limits=DecodeLimits.for_untrusted_input())
         reader.strict = False
         locked = reader.encrypted and reader.decrypt("").status is AuthStatus.FAILED
         revisions = reader.total_revisions

@@ -184,7 +184,7 @@ class Pades:
                 return of_field(document.empty_fields[self.field])
             except FLAWS as error:
                 raise NotSignable(_messages("pades.unsignable")) from error
-        return None if self.stamp is None else placed(self.stamp, document.octets)
+        return None if self.stamp is None else placed(self.stamp, document.octets[:])
 
     def _drafted(
         self, document: Document, signatory: Signatory, moment: datetime, room: int
@@ -210,7 +210,7 @@ class Pades:
         spec = SigFieldSpec(field, box.page, box.corners) if box else SigFieldSpec(field)
         output = BytesIO()
         try:
-            writer = IncrementalPdfFileWriter(BytesIO(document.octets), strict=False)
+            writer = IncrementalPdfFileWriter(BytesIO(document.octets[:]), strict=False)
             signer = PdfSigner(
                 meta,
                 ExternalSigner(_asn1(signatory.certificate), SimpleCertificateStore()),  # type: ignore[no-untyped-call]

@@ -20,7 +20,7 @@ from signing.cades.message import Message, MessageUnreadable
 from signing.cades.verifier import signatures_of
 from signing.pades.comparison import Aftermath, aftermaths
 from signing.pades.document import Document, Embedded
-from signing.pades.pdf import FLAWS, bounded
+from signing.pades.pdf import FLAWS, Filed
 from signing.timestamp.token import TokenUnreadable
 from signing.timestamp.verifier import verify_timestamp
 from signing.trust import Evidence, TrustState, TrustStore
@@ -40,15 +40,18 @@ def verify(path: Path, *, trust: TrustStore | None, at: datetime | None = None) 
     """Verify every signature of a PDF; its timestamps stand with the signatures that they cover, or alone when there are none.
 
     Args:
-        path: of the file, 128 MiB at most.
+        path: of the file, 160 MiB at most.
         trust: who is believed; None means nobody.
         at: the moment of the verification, now by default.
 
     Raises:
         PdfUnreadable: too large, no PDF, broken, or encrypted.
     """
-    document = Document.read(bounded(path))
-    moment = at or clock.now()
+    with Filed(path) as octets:
+        return _verified(Document.read(octets), trust, at or clock.now())
+
+
+def _verified(document: Document, trust: TrustStore | None, moment: datetime) -> FileVerdict:
     store = _informed(trust, document.evidence)
     pairs = list(zip(document.embedded, aftermaths(document), strict=True))
     stamps = [(one, _stamp(document, one, after, store, moment)) for one, after in pairs if one.is_stamp]

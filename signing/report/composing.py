@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import typst
-
 _TEMPLATE = Path(__file__).with_name("report.typ")
 _SOURCE, RESULT = "page.typ", "page.pdf"
 
@@ -18,6 +16,8 @@ def compose(told: dict[str, Any]) -> None:
     Args:
         told: ``page`` as the template takes it, ``made`` its date in seconds since 1970.
     """
+    import typst  # by the process that draws, not by every one that has something drawn
+
     # The template stands beside what it may read: nothing but itself.
     Path(_SOURCE).write_bytes(_TEMPLATE.read_bytes())
     typst.compile(

@@ -47,11 +47,35 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a table; the last ones of most tables are totals, which stand out."""
+
+    cells: tuple[str, ...]
+    total: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Figures in columns; each line has as many cells as the head.
+
+    Attributes:
+        title: what the lines are.
+        head: what the columns are; the first ``words`` of them hold words, the others figures.
+    """
+
+    title: str
+    head: tuple[str, ...]
+    words: int
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
-    """Rows under a title."""
+    """Rows under a title, then tables."""
 
     title: str
     rows: tuple[Row, ...]
+    tables: tuple[Table, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from typing import Any
 from core import clock, sandbox
 from core.messages import Catalogue
 from signing.report.composing import RESULT
-from signing.report.content import Page, Section
+from signing.report.content import Page, Section, Table
 from signing.report.palette import PALETTE, TONES
 
 _t = Catalogue("signing.report")
@@ -71,7 +71,16 @@ def _section(section: Section) -> Any:
         {"label": printable(row.label), "lines": [printable(line) for line in row.lines], "tone": row.tone.value}
         for row in section.rows
     ]
-    return {"title": printable(section.title), "rows": rows}
+    return {"title": printable(section.title), "rows": rows, "tables": [_table(table) for table in section.tables]}
+
+
+def _table(table: Table) -> Any:
+    return {
+        "title": printable(table.title),
+        "head": [printable(cell) for cell in table.head],
+        "words": table.words,
+        "lines": [{"cells": [printable(cell) for cell in line.cells], "total": line.total} for line in table.lines],
+    }
 
 
 def printable(text: str) -> str:

@@ -38,6 +38,7 @@ from flows.helios.models import HeliosResponse
 from schemas.pes.sample import Authority, Sample, write_sample
 from signing.pki import TestAuthority
 from tests.conftest import AUTRE_MAIRIE, MAIRIE, Shape
+from tests.databases import sqlite_at
 from tests.waiting import wait_until
 
 TABELLION = Path(sys.executable).with_name("tabellion")
@@ -49,8 +50,8 @@ SECRETS = (PASSWORD, "mot-de-passe-du-cachet", "mot-de-passe-dgfip", "agent@valm
 def shape(request: pytest.FixtureRequest, tmp_path: Path) -> Shape:
     """The commands need no broker: each kind of database, once."""
     if request.param == "sqlite":
-        return Shape("sqlite", f"sqlite:///{tmp_path / 'tabellion.sqlite3'}", "memory://")
-    return Shape("postgresql", request.getfixturevalue("postgres_url"), "memory://")
+        return Shape("sqlite", sqlite_at(tmp_path / "tabellion.sqlite3"), "memory://")
+    return Shape("postgresql", request.getfixturevalue("current_postgres_url"), "memory://")
 
 
 @pytest.fixture

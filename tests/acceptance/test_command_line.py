@@ -15,6 +15,7 @@ import pytest
 
 from api.demonstration import SIRET
 from schemas.pes.sample import Authority, Sample, write_sample
+from tests.clamd import Clamd
 from tests.conftest import free_port
 from tests.waiting import wait_until
 
@@ -110,15 +111,24 @@ def test_a_platform_killed_with_work_in_hand_takes_it_up_again(operator: Operato
         assert followed.returncode == 0, followed.stdout + followed.stderr
 
 
-def test_doctor_finds_every_part_well_and_names_what_is_not(operator: Operator) -> None:
+def test_doctor_finds_every_part_well_and_names_what_is_not(operator: Operator, antivirus: Clamd) -> None:
+    operator.environment |= {"TABELLION_ANTIVIRUS": antivirus.tcp, "TABELLION_UPLOAD_LIMIT": "4000000"}
     well = operator.run("doctor", "--json")
     findings = [json.loads(line) for line in well.stdout.splitlines()]
-    assert all(finding["well"] for finding in findings if "S3" in finding["part"] or "Base" in finding["part"]), findings
+    parts = ("S3", "Base", "Antivirus")
+    assert all(finding["well"] for finding in findings if any(part in finding["part"] for part in parts)), findings
+    assert any(finding["seen"].startswith("ClamAV") for finding in findings)
+    operator.environment["TABELLION_ANTIVIRUS"] = "unix:/nowhere/clamd.ctl"
     operator.environment["TABELLION_TRUST_DIR"] = ""
     operator.environment.pop("TABELLION_TRUST_DIR")
     ill = operator.run("doctor", "--json")
     assert ill.returncode == 3
-    assert any(not finding["well"] and finding["mend"] for finding in map(json.loads, ill.stdout.splitlines()))
+    assert {
+        finding["part"] for finding in map(json.loads, ill.stdout.splitlines()) if not finding["well"] and finding["mend"]
+    } >= {
+        "Antivirus",
+        "Autorités reconnues",
+    }
 
 
 def test_a_second_platform_on_the_same_folder_is_refused(operator: Operator) -> None:

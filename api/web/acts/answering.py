@@ -23,7 +23,7 @@ from api.web.visitor import Fields, Parts, SignedIn, Visitor
 from api.words import of_page
 from core import uploads
 from core.blobs import TooLarge
-from core.errors import Conflict, NotFound, UsageError
+from core.errors import Conflict, NeedsOperator, NotFound, Unavailable, UsageError
 from core.identifiers import new_id
 from core.messages import Catalogue
 from core.platform import Platform
@@ -38,7 +38,7 @@ REPLY = _ACT + "/courriers/{message_id}/reponse"
 _t = Catalogue("api.web.acts")
 _SHEET = re.compile(r"[0-9A-Z]{26}")
 _SEND = "send"
-_REFUSED = (UsageError, TooLarge, Conflict)
+_REFUSED = (UsageError, TooLarge, Conflict, NeedsOperator, Unavailable)
 Message = Annotated[str, Path(pattern="^[0-9A-Z]{26}$")]
 
 

@@ -1,12 +1,11 @@
 """“Déposer un acte”: everything that is wrong is said at once, beside its field, and nothing that was typed or sent is lost.
 
 Without a script each button sends the whole form; with it, files come in pieces, the number is looked at while it is typed, and
-matières are searched (``acts.js``).
+matières and earlier acts are searched (``acts.js``). What was typed is kept as a draft whenever it reaches the server.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -16,27 +15,25 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.problems import fault_of
-from api.tenants import organisation_named, where
 from api.web.acts import pieces as papers
-from api.web.acts.form import Filled, Typed, Unfit, judge, read, require_fit, values_of
-from api.web.acts.known import Known, known_of
+from api.web.acts.drafts import remember, resumed
+from api.web.acts.form import Filled, Typed, judge, read
 from api.web.acts.number import Standing, number_standing
 from api.web.acts.pieces import Attached
+from api.web.acts.preceding import suggested
+from api.web.acts.sheet import NAME, REFUSED, SAVE, SEND, ActSheet, known_by, sheet_sent
+from api.web.acts.submitting import submitted
 from api.web.pages import render
-from api.web.rows import button
 from api.web.visitor import Parts, SignedIn, Visitor
-from api.words import of_page
-from core import clock, uploads
 from core.blobs import TooLarge
-from core.errors import Conflict, NeedsOperator, NotFound, UsageError
+from core.errors import NotFound
 from core.identifiers import new_id
-from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import Right
+from flows.actes import drafts
 from flows.actes.act import Act
-from flows.actes.intake import Submission, submit
+from flows.actes.drafts import DraftKind
 from flows.engine import reading
-from flows.engine.intake import Received
 from flows.engine.models import Dossier
 from schemas.actes.archive import DEFAULT_LIMITS
 from schemas.actes.contents import LONGEST_SUBJECT
@@ -45,10 +42,8 @@ router = APIRouter()
 PATH = "/actes/nouveau"
 LARGEST = DEFAULT_LIMITS.documents
 _PAGE, _PIECES = "web/acts/new.html", "web/acts/pieces.html"
-_t = Catalogue("api.web.acts")
-_SHEET = re.compile(r"[0-9A-Z]{26}")
-_SEND = "send"
-_REFUSED = (UsageError, TooLarge, Conflict, NeedsOperator, NotFound)
+_CHOOSES = "previous:"
+_FRESH = {"sign": "1"}
 
 
 @router.get(PATH)
@@ -61,155 +56,108 @@ def ask(
     depuis: Annotated[str, Query(max_length=26)] = "",
     fait: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
-    """Show the form; ``saisie`` names it, so that files that have come are found again, ``depuis`` an act to be mended."""
-    if not _SHEET.fullmatch(saisie):
+    """Show the form; ``saisie`` names it, so that what was typed and sent is found again, ``depuis`` an act to be mended."""
+    if not NAME.fullmatch(saisie):
         told = request.url.include_query_params(saisie=new_id())
         return RedirectResponse(f"{told.path}?{told.query}", status_code=303)
-    values = _values_of_act(platform, visitor, depuis) if depuis else {"sign": "1"}
-    given = {**values, "organisation": organisation or values.get("organisation", ""), "saisie": saisie}
-    return _form(request, platform, visitor, {**given, "depuis": depuis if values.get("number") else ""}, FormData(), done=fait)
+    draft = resumed(platform, visitor.principal, saisie, DraftKind.ACT)
+    values, filled = draft or (_values_of_act(platform, visitor, depuis) if depuis else _FRESH, FormData())
+    if draft is None:
+        values = {**values, "depuis": depuis if values.get("number") else ""}
+    known = known_by(platform, visitor.principal, organisation or values.get("organisation", ""))
+    sheet = ActSheet(platform, visitor, known, saisie, values, filled)
+    return _form(request, sheet, sheet.pieces(), done=fait)
 
 
 @router.post(PATH)
 def done(request: Request, platform: Parts, visitor: SignedIn, filled: Filled) -> Response:
-    """Do what the button says: send the act, or something to its files; what was typed comes back as it was."""
-    values = values_of(filled)
-    visitor.check(values.get("csrf"))
-    known = _known(platform, visitor, values)
-    sheet = _sheet(values)
-    trouble: dict[str, str] = {}
+    """Do what the button says: send the act, keep it, or something to its files; what was typed comes back as it was."""
+    sheet = sheet_sent(platform, visitor, filled)
+    trouble = sheet.keep_files()
+    if sheet.deed != SEND or sheet.moved or trouble:
+        return _kept(request, sheet, trouble)
+    if (before := _already(sheet)) is not None:
+        return _sent(sheet, before)
+    typed, found = _judged(sheet)
     try:
-        papers.keep(platform, visitor.principal, known.organisation.id, papers.place_of(sheet), filled)
-    except _REFUSED as error:
-        trouble["document"] = fault_of(error).detail
-    if values.get("do") != _SEND or trouble:
-        return _form(request, platform, visitor, values, filled, trouble=trouble)
-    if (before := _already(platform, visitor, known, sheet)) is not None:
-        return _sent(visitor, before)
-    typed, found = _judged(platform, visitor, known, values, filled)
-    try:
-        received = _submitted(platform, visitor, known, typed, found, sheet) if not typed.problems else None
-    except _REFUSED as error:
+        received = submitted(sheet, typed, found, sheet.id) if not typed.problems else None
+    except REFUSED as error:
         fault = fault_of(error)
         anchor = "number" if fault.existing else "document" if isinstance(error, NotFound | TooLarge) else "summary"
-        return _form(request, platform, visitor, values, filled, status=fault.status, trouble={anchor: fault.detail})
+        return _kept(request, sheet, {anchor: fault.detail}, fault.status)
     if received is None:
-        return _form(request, platform, visitor, values, filled, status=400, trouble=typed.problems)
-    return _sent(visitor, received.dossier)
+        return _kept(request, sheet, typed.problems, 400)
+    return _sent(sheet, received.dossier)
 
 
 @router.post(f"{PATH}/pieces")
 def arranged(request: Request, platform: Parts, visitor: SignedIn, filled: Filled) -> HTMLResponse:
     """Show the files of the form again: one has come or was moved, or the nature has changed."""
-    values = values_of(filled)
-    visitor.check(values.get("csrf"))
-    known = _known(platform, visitor, values)
-    typed, found = read(values, known), _pieces(platform, visitor, values, filled)
-    return render(request, _PIECES, visitor=visitor, **_of_pieces(known, typed, found, _rank(values, found)), problems={})
+    sheet = sheet_sent(platform, visitor, filled)
+    found = sheet.pieces()
+    typed = read(sheet.values, sheet.known)
+    remember(sheet, DraftKind.ACT, _title(typed, found), found)
+    return render(request, _PIECES, visitor=visitor, **_of_pieces(sheet, typed, found), problems={})
 
 
 @router.post(f"{PATH}/numero")
 def looked_at(request: Request, platform: Parts, visitor: SignedIn, filled: Filled) -> HTMLResponse:
     """Say whether the number can be sent and whether it is taken."""
-    values = values_of(filled)
-    visitor.check(values.get("csrf"))
-    known = _known(platform, visitor, values)
-    standing = _standing(platform, known, read(values, known))
+    sheet = sheet_sent(platform, visitor, filled)
+    standing = _standing(sheet, read(sheet.values, sheet.known))
     return render(request, "web/acts/number.html", visitor=visitor, standing=standing)
 
 
-def _standing(platform: Platform, known: Known, typed: Typed) -> Standing:
-    return number_standing(platform, known, typed.number, typed.decision_date, typed.nature)
+@router.post(f"{PATH}/precedent")
+def named(request: Request, platform: Parts, visitor: SignedIn, filled: Filled) -> HTMLResponse:
+    """Say which act is meant by what is written, or which ones may be."""
+    sheet = sheet_sent(platform, visitor, filled)
+    said = suggested(platform, visitor.principal, sheet.known.organisation.id, sheet.values.get("previous", ""))
+    return render(request, "web/acts/previous.html", visitor=visitor, before=said, heard=True)
 
 
-def _known(platform: Platform, visitor: Visitor, values: dict[str, str]) -> Known:
-    organisation = organisation_named(platform, visitor.principal, values.get("organisation", ""))
-    visitor.principal.require(Right.DEPOSIT, organisation.id)
-    return known_of(platform, organisation)
+def _standing(sheet: ActSheet, typed: Typed) -> Standing:
+    return number_standing(sheet.platform, sheet.known, typed.number, typed.decision_date, typed.nature)
 
 
-def _sheet(values: dict[str, str]) -> str:
-    sheet = values.get("saisie", "")
-    return sheet if _SHEET.fullmatch(sheet) else new_id()
-
-
-def _already(platform: Platform, visitor: Visitor, known: Known, sheet: str) -> Dossier | None:
+def _already(sheet: ActSheet) -> Dossier | None:
     """Return the act that the same form has made already."""
-    own = select(Dossier).where(Dossier.organisation_id == known.organisation.id, Dossier.idempotency_key == sheet)
-    with platform.database.reading(visitor.principal) as session:
+    own = select(Dossier).where(Dossier.organisation_id == sheet.known.organisation.id, Dossier.idempotency_key == sheet.id)
+    with sheet.platform.database.reading(sheet.visitor.principal) as session:
         return session.exec(own).first()
 
 
-def _sent(visitor: Visitor, dossier: Dossier) -> RedirectResponse:
-    if visitor.principal.may(Right.READ, dossier.organisation_id):
+def _sent(sheet: ActSheet, dossier: Dossier) -> RedirectResponse:
+    drafts.forget(sheet.platform, sheet.visitor.principal, sheet.id)
+    if sheet.visitor.principal.may(Right.READ, dossier.organisation_id):
         return RedirectResponse(f"/actes/{dossier.id}?fait=depot", status_code=303)
     return RedirectResponse(f"{PATH}?fait=depot", status_code=303)
 
 
-def _judged(
-    platform: Platform, visitor: Visitor, known: Known, values: dict[str, str], filled: FormData
-) -> tuple[Typed, list[Attached]]:
-    typed = read(values, known)
-    found = papers.typed(_pieces(platform, visitor, values, filled), known, typed.nature)
-    judge(platform, known, typed, found)
-    if known.trouble and not known.department:
-        typed.wrong("summary", known.trouble)
+def _judged(sheet: ActSheet) -> tuple[Typed, list[Attached]]:
+    typed = read(sheet.values, sheet.known)
+    found = papers.typed(sheet.pieces(), sheet.known, typed.nature, annexed=True)
+    judge(sheet.platform, sheet.known, typed, found)
+    if sheet.known.trouble and not sheet.known.department:
+        typed.wrong("summary", sheet.known.trouble)
     return typed, found
 
 
-def _submitted(
-    platform: Platform, visitor: Visitor, known: Known, typed: Typed, found: list[Attached], sheet: str
-) -> Received | None:
-    """Send the act; None when its files are not what their names say, which is noted beside each."""
-    wanted = [one.upload_id for one in found if one.upload_id]
-    try:
-        with uploads.using(platform, visitor.principal, known.organisation.id, wanted) as used:
-            files = papers.joined(found, {one.id: one.sha256 or "" for one in used})
-            require_fit(platform, typed, found, files)
-            return submit(platform, visitor.principal, _submission(known, typed, files, sheet))
-    except Unfit:
-        return None
-
-
-def _submission(known: Known, typed: Typed, files: list[Any], sheet: str) -> Submission:
-    if typed.decision_date is None or typed.nature is None:
-        raise UsageError(_t("wrong.date"))
-    return Submission(
-        known.organisation.id,
-        typed.number,
-        typed.decision_date,
-        typed.nature,
-        typed.matieres,
-        typed.subject,
-        files[0],
-        files[1:],
-        paper=typed.paper,
-        sign=typed.sign and known.signs,
-        idempotency_key=sheet,
-    )
-
-
-def _pieces(platform: Platform, visitor: Visitor, values: dict[str, str], filled: FormData) -> list[Attached]:
-    place, source = papers.place_of(_sheet(values)), values.get("depuis", "")
-    found = papers.of_form(platform, visitor.principal, place, filled, source)
-    return papers.arranged(platform, visitor.principal, found, button(values.get("do", "")))
-
-
-def _rank(values: dict[str, str], found: list[Attached]) -> int | None:
+def _rank(sheet: ActSheet, found: list[Attached]) -> int | None:
     """Return the rank of the file that was moved, where its reader goes on; None when none was."""
-    pressed = button(values.get("do", ""))
+    pressed = sheet.pressed
     step = {"up": -1, "down": 1, "main": -pressed.rank}.get(pressed.act)
     return None if step is None or not found else max(0, min(pressed.rank + step, len(found) - 1))
 
 
-def _of_pieces(known: Known, typed: Typed, found: list[Attached], moved: int | None) -> dict[str, Any]:
+def _of_pieces(sheet: ActSheet, typed: Typed, found: list[Attached]) -> dict[str, Any]:
     return {
-        "pieces": papers.typed(found, known, typed.nature),
-        "types": known.types(typed.nature),
+        "pieces": papers.typed(found, sheet.known, typed.nature, annexed=True),
+        "types": sheet.known.types(typed.nature),
         "nature": typed.nature,
         "total": papers.total(found),
         "most": papers.MOST,
-        "moved": moved,
+        "moved": _rank(sheet, found),
         "act": True,
     }
 
@@ -220,9 +168,9 @@ def _values_of_act(platform: Platform, visitor: Visitor, dossier_id: str) -> dic
         with reading.opened(platform.database, visitor.principal) as session:
             dossier = reading.seen(session, dossier_id).dossier
     except NotFound:
-        return {"sign": "1"}
+        return _FRESH
     if "act" not in dossier.facts:
-        return {"sign": "1"}
+        return _FRESH
     act = Act.from_facts(dossier.facts)
     return {
         "organisation": dossier.organisation_id,
@@ -231,46 +179,48 @@ def _values_of_act(platform: Platform, visitor: Visitor, dossier_id: str) -> dic
         "nature": str(act.nature),
         "matiere": ".".join(map(str, act.matieres)),
         "subject": act.subject,
+        "previous": act.previous or "",
         "paper": "1" if act.paper else "",
         "sign": "1" if dossier.facts.get("sign") else "",
     }
 
 
+def _title(typed: Typed, found: list[Attached]) -> str:
+    """Return what a draft is called; nothing while nothing was written and no file has come."""
+    written = " – ".join(one for one in (typed.number, " ".join(typed.subject.split())) if one)
+    return written or next((one.name for one in found), "")
+
+
+def _kept(request: Request, sheet: ActSheet, trouble: dict[str, str], status: int = 200) -> Response:
+    """Keep what was typed as a draft, and show it again."""
+    if sheet.deed.startswith(_CHOOSES):
+        sheet = sheet.with_values({"previous": sheet.deed.removeprefix(_CHOOSES)})
+    found, typed = sheet.pieces(), read(sheet.values, sheet.known)
+    unkept = remember(sheet, DraftKind.ACT, _title(typed, found), found)
+    if sheet.deed == SAVE and not (trouble or unkept):
+        return RedirectResponse(f"{PATH}?saisie={sheet.id}&fait=brouillon", status_code=303)
+    return _form(request, sheet, found, status=status, trouble=trouble, unkept=unkept)
+
+
 def _form(
     request: Request,
-    platform: Platform,
-    visitor: Visitor,
-    values: dict[str, str],
-    filled: FormData,
+    sheet: ActSheet,
+    found: list[Attached],
     *,
     status: int = 200,
     trouble: dict[str, str] | None = None,
+    unkept: str = "",
     done: str = "",
 ) -> HTMLResponse:
-    organisations = where(platform, visitor.principal, Right.DEPOSIT)
-    here = next((one for one in organisations if one.id == values.get("organisation")), None) or organisations[0]
-    known = known_of(platform, here)
-    typed, found = read(values, known), _pieces(platform, visitor, values, filled)
-    problems = trouble or {}
+    typed, problems = read(sheet.values, sheet.known), trouble or {}
     shown: dict[str, Any] = {
-        "organisations": organisations,
-        "here": here,
-        "known": known,
-        "typed": typed,
-        "problems": problems,
-        "standing": _standing(platform, known, typed) if typed.number and "number" not in problems else None,
-        "sheet": _sheet(values),
-        "source": values.get("depuis", ""),
-        "today": clock.in_paris(clock.now()).date(),
+        **sheet.context(typed, problems),
+        "standing": _standing(sheet, typed) if typed.number and "number" not in problems else None,
+        "before": suggested(sheet.platform, sheet.visitor.principal, sheet.known.organisation.id, typed.previous),
+        "chosen": sheet.deed.startswith(_CHOOSES),
+        "unkept": unkept,
+        "source": sheet.source,
         "longest": LONGEST_SUBJECT,
-        "limit": platform.settings.upload_limit,
         "done": done,
-        "may_administer": visitor.principal.may(Right.ADMINISTER, here.id),
-        "deposit_words": _DEPOSIT_WORDS,
     }
-    return render(
-        request, _PAGE, visitor=visitor, status=status, **shown, **_of_pieces(known, typed, found, _rank(values, found))
-    )
-
-
-_DEPOSIT_WORDS = of_page("web/deposit/upload.html")
+    return render(request, _PAGE, visitor=sheet.visitor, status=status, **shown, **_of_pieces(sheet, typed, found))

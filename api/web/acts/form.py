@@ -19,14 +19,20 @@ from starlette.requests import Request
 from api.web.acts.known import Known
 from api.web.acts.number import number_standing
 from api.web.acts.pieces import MOST, Attached, total
+from api.web.acts.preceding import preceding
 from api.words import size
 from core import clock
+from core.errors import UsageError
 from core.messages import Catalogue
 from core.platform import Platform
 from core.problems import Problem, Severity
+from flows import antivirus
 from flows.actes.act import JoinedFile
+from flows.actes.checking import R38
 from flows.actes.composing import EXTENSIONS
-from flows.actes.intake import matieres_of, media_type_of
+from flows.actes.intake import AUTHOR_FIELDS, author_told, matieres_of, media_type_of
+from flows.actes.publishing import refuse_unnamed
+from flows.actes.settings import Author
 from schemas.actes.attachments import signature_problem
 from schemas.actes.classification import DEEPEST
 from schemas.actes.codes import MessageCode
@@ -38,7 +44,7 @@ from schemas.pdf.rules import problems_of
 _t = Catalogue("api.web.acts")
 _MOST_FILES, _MOST_FIELDS = 100, 500
 _LEAST_LEVELS, _HIGHEST = 2, 99
-_HEAD = 64 * 1024
+INDIVIDUAL = 3
 _OF_FIELDS = {"R30", "R33"}
 _PDF = "application/pdf"
 
@@ -64,6 +70,8 @@ class Typed:
         number: in capitals, without spaces around it.
         matieres: empty when none is chosen.
         said: how the matière was written, when it is none that can be chosen.
+        previous: the act that this one replaces, as it was written; ``precedes`` its identifier, once it was judged.
+        publish: make it public as soon as the préfecture has it; ``author`` whom its page names, by field.
         problems: what is wrong, by anchor of the field, in the order of the page.
     """
 
@@ -74,9 +82,18 @@ class Typed:
     subject: str = ""
     matieres: tuple[int, ...] = ()
     said: str = ""
+    previous: str = ""
+    precedes: str = ""
     paper: bool = False
     sign: bool = True
+    publish: bool = False
+    author: Mapping[str, str] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def published(self) -> bool:
+        """It is to be published, and may be: the choice is not shown for individual acts, and does not count for them."""
+        return self.publish and self.nature != INDIVIDUAL
 
     @property
     def matiere(self) -> str:
@@ -94,8 +111,11 @@ def read(values: Mapping[str, str], known: Known) -> Typed:
         number=values.get("number", "").upper(),
         decided=values.get("decision_date", ""),
         subject=values.get("subject", ""),
+        previous=values.get("previous", ""),
         paper=bool(values.get("paper")),
         sign=bool(values.get("sign")),
+        publish=bool(values.get("publish")),
+        author={name: values[name] for name in AUTHOR_FIELDS if name in values},
     )
     typed.decision_date = _day(typed.decided)
     code = values.get("nature", "")
@@ -144,7 +164,12 @@ def judge(platform: Platform, known: Known, typed: Typed, pieces: Sequence[Attac
     if lost := untransmittable(transliterate(subject)):
         typed.wrong("subject", _t("wrong.characters", found=" ".join(lost)))
     _judge_matiere(known, typed)
+    before = preceding(platform, known.organisation.id, typed.previous)
+    typed.precedes = before.identifier
+    if before.wrong:
+        typed.wrong("previous", before.words)
     _judge_pieces(typed, pieces, [problem for problem in found if problem.rule not in _OF_FIELDS])
+    _judge_author(typed)
 
 
 def _message(typed: Typed, subject: str, names: Sequence[str]) -> Acte:
@@ -199,6 +224,15 @@ def _judge_pieces(typed: Typed, pieces: Sequence[Attached], found: Sequence[Prob
             typed.wrong(anchor, _said(problem))
 
 
+def _judge_author(typed: Typed) -> None:
+    if not typed.published:
+        return
+    try:
+        refuse_unnamed(author_told(typed.author) or Author())
+    except UsageError as error:
+        typed.wrong("author_first_name", str(error))
+
+
 def judge_reply(typed: Typed, code: MessageCode | None, pieces: Sequence[Attached]) -> None:
     """Note everything that is wrong with the answer to a letter."""
     if code is None:
@@ -218,31 +252,38 @@ class Unfit(Exception):
     """A file is not fit to be sent: the way out of ``uploads.using``, which gives the uploads back."""
 
 
-def require_fit(platform: Platform, typed: Typed, pieces: Sequence[Attached], files: Sequence[JoinedFile]) -> None:
-    """Go on only if files are what their names say, and every PDF opens; what is wrong is noted beside each.
+def require_fit(
+    platform: Platform, typed: Typed, pieces: Sequence[Attached], files: Sequence[JoinedFile], *, opens: bool = True
+) -> None:
+    """Go on only if files are what their names say; what is wrong is noted beside each.
+
+    Args:
+        platform: where the files are.
+        typed: what notes it.
+        pieces: the files as the form shows them.
+        files: the same, as an act holds them, without detached signatures.
+        opens: whether every PDF must open too: half a second each, which the check of the act spends in any case.
 
     Raises:
         Unfit: one is not.
     """
     anchors = [one.anchor for one in pieces if not one.of]
     for anchor, file in zip(anchors, files, strict=True):
-        for problem in _of_content(platform, file):
+        for problem in _of_content(platform, file, opens=opens):
             typed.wrong(anchor, _said(problem))
     if typed.problems:
         raise Unfit
 
 
-def _of_content(platform: Platform, file: JoinedFile) -> Iterator[Problem]:
+def _of_content(platform: Platform, file: JoinedFile, *, opens: bool) -> Iterator[Problem]:
     with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
         path = Path(folder) / "document"
-        if file.media_type == _PDF:
-            platform.objects.fetch(file.sha256, path)
-        else:
-            with platform.objects.reading(file.sha256) as stream:
-                path.write_bytes(stream.read(_HEAD))
-        if (flaw := signature_problem(path, _as_it_leaves(file.name))) is not None:
+        platform.objects.fetch(file.sha256, path)
+        if infected := antivirus.infected(platform, R38, [(file.name, path)]):
+            yield from infected
+        elif (flaw := signature_problem(path, _as_it_leaves(file.name))) is not None:
             yield flaw
-        elif file.media_type == _PDF:
+        elif opens and file.media_type == _PDF:
             yield from (one for one in problems_of(path, file.name) if one.severity is Severity.ERROR)
 
 

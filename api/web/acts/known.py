@@ -34,7 +34,7 @@ class Known:
     Attributes:
         department: empty when the organisation is not connected.
         siren: likewise.
-        signs: its acts go through the parapheur when the form asks for it.
+        signed: natures whose acts go through the parapheur when the form asks for it.
         trouble: why nothing can be sent; empty when it can.
     """
 
@@ -42,7 +42,7 @@ class Known:
     department: str
     siren: str
     classification: Classification | None
-    signs: bool
+    signed: tuple[int, ...]
     trouble: str = ""
 
     @property
@@ -51,6 +51,12 @@ class Known:
         if self.classification is None or not self.classification.natures:
             return [(str(nature.code), nature.label) for nature in NATURES.values()]
         return [(str(nature.code), nature.label) for nature in self.classification.natures if nature.code in NATURES]
+
+    @property
+    def signed_natures(self) -> list[str]:
+        """Labels of the natures whose acts go through the parapheur; none when all of them do."""
+        labels = [words for code, words in self.natures if int(code) in self.signed]
+        return labels if len(labels) < len(self.natures) else []
 
     @property
     def themes(self) -> list[Theme]:
@@ -72,11 +78,12 @@ class Known:
             return []
         return [(one.code, f"{one.label} ({one.code})") for one in self.classification.types(nature)]
 
-    def usual_type(self, nature: int | None) -> str:
+    def usual_type(self, nature: int | None, *, annex: bool = False) -> str:
         """Return the typology of a file for which nobody chose one; empty when the classification has none for it."""
         allowed: Sequence[str] = [code for code, _ in self.types(nature)]
-        usual = NATURES[nature].main_type if nature in NATURES else ""
-        return usual if usual in allowed else next(iter(allowed), "")
+        known = NATURES.get(nature or 0)
+        usual = ((known.annex_type,) if annex else ()) + (known.main_type,) if known else ()
+        return next((code for code in usual if code in allowed), next(iter(allowed), ""))
 
 
 def known_of(platform: Platform, organisation: Organisation) -> Known:
@@ -89,5 +96,5 @@ def known_of(platform: Platform, organisation: Organisation) -> Known:
     except NeedsOperator as error:
         trouble = str(error)
     classification = knowledge.classification_of(platform, organisation.id)
-    signs = knowledge.route_of(platform, organisation.id) is not None
-    return Known(organisation, department, siren, classification, signs, trouble)
+    route = knowledge.route_of(platform, organisation.id)
+    return Known(organisation, department, siren, classification, route.natures if route else (), trouble)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from sqlalchemy import literal, tuple_
 from sqlmodel import Session, col, or_, select
 from starlette.requests import Request
@@ -17,11 +17,14 @@ from starlette.responses import HTMLResponse
 from api import cursors
 from api.web.acts.standing import GROUPS, colour, control_of, presses, unanswered
 from api.web.pages import render
-from api.web.visitor import Parts, SignedIn
+from api.web.visitor import Parts, SignedIn, Visitor
 from core import clock
 from core.database import UtcDateTime
+from core.platform import Platform
 from core.principal import Right
+from flows.actes import drafts
 from flows.actes.act import Act
+from flows.actes.drafts import ActesDraft
 from flows.actes.flow import ACTES
 from flows.actes.legality import Clock
 from flows.actes.models import ActesMessage
@@ -33,6 +36,7 @@ from schemas.actes.codes import NATURES, MessageCode
 router = APIRouter()
 _A_PAGE = 25
 _PARKED = "arret"
+_DONE = frozenset({"brouillon"})
 _BEFORE_DAY = "___-_________-"  # département and SIREN, in an identifier of an act
 
 
@@ -60,24 +64,34 @@ class Page:
     before: Place | None
 
 
-@router.get("/actes")
-def listed(
-    request: Request,
-    platform: Parts,
-    visitor: SignedIn,
+def _filters(
     q: Annotated[str, Query(max_length=100)] = "",
     etat: Annotated[str, Query(max_length=20)] = "",
     nature: Annotated[str, Query(max_length=2)] = "",
     annee: Annotated[str, Query(max_length=4)] = "",
     organisation: Annotated[str, Query(max_length=26)] = "",
+) -> dict[str, str]:
+    return {"q": q.strip(), "etat": etat, "nature": nature, "annee": annee, "organisation": organisation}
+
+
+Filters = Annotated[dict[str, str], Depends(_filters)]
+"""What the list is narrowed by, as its address says it; a filter that names nothing finds nothing."""
+
+
+@router.get("/actes")
+def listed(
+    request: Request,
+    platform: Parts,
+    visitor: SignedIn,
+    filters: Filters,
     apres: Annotated[str, Query(max_length=200)] = "",
     avant: Annotated[str, Query(max_length=200)] = "",
+    fait: Annotated[str, Query(max_length=20)] = "",
 ) -> HTMLResponse:
-    """Show a page of the list; a filter that names nothing finds nothing."""
-    filters = {"q": q.strip(), "etat": etat, "nature": nature, "annee": annee, "organisation": organisation}
+    """Show a page of the list; ``fait`` says what the visitor has just done."""
     today = clock.in_paris(clock.now()).date()
     with reading.opened(platform.database, visitor.principal) as session:
-        page = _page(session, _narrowed(filters), today, cursors.read(apres), cursors.read(avant))
+        page = page_of(session, filters, today, cursors.read(apres), cursors.read(avant))
         organisations = reading.organisations(session)
     return render(
         request,
@@ -93,9 +107,18 @@ def listed(
         organisations=organisations,
         names={one.id: one.name for one in organisations},
         may_operate=bool(visitor.where(Right.OPERATE)),
+        drafts=_drafts(platform, visitor) if not (apres or avant or any(filters.values())) else [],
+        draft_days=drafts.LASTS.days,
+        done=fait if fait in _DONE else "",
+        export=_written("/actes.csv", filters),
         next=_address(filters, apres=cursors.written(page.after)),
         previous=_address(filters, avant=cursors.written(page.before)),
     )
+
+
+def _drafts(platform: Platform, visitor: Visitor) -> list[tuple[ActesDraft, date]]:
+    """Return what the visitor has not sent yet, with the last day on which each is there."""
+    return [(one, clock.in_paris(one.expires).date()) for one in drafts.own(platform, visitor.principal)]
 
 
 def _narrowed(filters: dict[str, str]) -> list[Any]:
@@ -126,15 +149,23 @@ def _whole(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
-def _page(session: Session, conditions: Sequence[Any], today: date, after: Place | None, before: Place | None) -> Page:
+def page_of(
+    session: Session,
+    filters: dict[str, str],
+    today: date,
+    after: Place | None = None,
+    before: Place | None = None,
+    size: int = _A_PAGE,
+) -> Page:
+    """Return a page of the list, newest first; ``before`` counts only when ``after`` is not given."""
     backwards = after is None and before is not None
     here = tuple_(col(Dossier.created), col(Dossier.id))
     wanted = (
         select(Dossier)
         .join(ActesMessage, col(ActesMessage.dossier_id) == col(Dossier.id))
         .where(Dossier.flow == ACTES.name, ActesMessage.code == MessageCode.ACTE.value)
-        .where(col(Dossier.confidential).is_(False), *conditions)
-        .limit(_A_PAGE + 1)
+        .where(col(Dossier.confidential).is_(False), *_narrowed(filters))
+        .limit(size + 1)
     )
     if after is not None:
         wanted = wanted.where(here < tuple_(literal(after.created, UtcDateTime()), literal(after.id)))
@@ -142,7 +173,7 @@ def _page(session: Session, conditions: Sequence[Any], today: date, after: Place
         wanted = wanted.where(here > tuple_(literal(before.created, UtcDateTime()), literal(before.id)))
     order = (col(Dossier.created), col(Dossier.id))
     found = list(session.exec(wanted.order_by(*(order if backwards else [one.desc() for one in order]))))
-    more, found = len(found) > _A_PAGE, found[:_A_PAGE]
+    more, found = len(found) > size, found[:size]
     if backwards:
         found.reverse()
     return Page(
@@ -167,6 +198,9 @@ def _pressing(messages: Sequence[ActesMessage]) -> int:
 
 
 def _address(filters: dict[str, str], **place: str | None) -> str | None:
-    if not any(place.values()):
-        return None
-    return "/actes?" + urlencode({name: value for name, value in {**filters, **place}.items() if value})
+    return _written("/actes", {**filters, **place}) if any(place.values()) else None
+
+
+def _written(path: str, told: Mapping[str, str | None]) -> str:
+    query = urlencode({name: value for name, value in told.items() if value})
+    return f"{path}?{query}" if query else path

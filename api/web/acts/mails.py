@@ -15,7 +15,7 @@ from api import downloads
 from api.web.pages import render
 from api.web.visitor import Fields, Parts, SignedIn, Visitor
 from core import journal
-from core.errors import NotFound
+from core.errors import Forbidden, NotFound
 from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import PLATFORM, Right
@@ -73,13 +73,15 @@ def _mails(platform: Platform, visitor: Visitor, state: str, before: str) -> Seq
 def given(
     platform: Parts, visitor: SignedIn, mail_id: Identifier, rank: Annotated[int, Path(ge=0, le=10_000)]
 ) -> StreamingResponse:
-    """Give an attachment out; 0 is the mail as it came."""
+    """Give an attachment out, unless the antivirus found something in it; 0 is the mail as it came, which opens nothing."""
     mail = _mail(platform, visitor, mail_id)
     if rank == 0:
         return downloads.document(platform, KeptFile("mail", f"courriel-{mail.id}.eml", _RFC822, mail.sha256, mail.size))
     if rank > len(mail.parts):
         raise NotFound(_t("mails.unknown"))
     part = mail.parts[rank - 1]
+    if part.get("infected"):
+        raise Forbidden(_t("mails.infected", name=part["name"], signature=part["infected"]))
     return downloads.document(platform, KeptFile("part", part["name"], part["media_type"], part["sha256"], part["size"]))
 
 

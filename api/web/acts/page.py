@@ -11,15 +11,19 @@ from starlette.responses import HTMLResponse, Response
 
 from api import downloads
 from api.acts import finding
+from api.acts.finding import Whole
+from api.web.acts.papers import budget_shown
+from api.web.acts.publication import publishing_of
 from api.web.acts.standing import MOVING
 from api.web.acts.telling import Telling, tell
 from api.web.pages import render
-from api.web.visitor import Parts, SignedIn
+from api.web.visitor import Parts, SignedIn, Visitor
+from core.platform import Platform
 from flows.engine import reading
 
 router = APIRouter()
 Identifier = Annotated[str, Path(pattern="^[0-9A-Z]{26}$")]
-_DONE = frozenset({"depot", "reponse", "annulation", "renvoi"})
+_DONE = frozenset({"depot", "reponse", "annulation", "contentieux", "renvoi", "publication", "oubli", "retrait"})
 _NO_MORE, _UNCHANGED = 286, 204  # htmx: take this answer and stop asking; nothing has changed
 
 
@@ -30,7 +34,7 @@ def shown(
     """Show an act; ``fait`` says what the visitor has just done."""
     telling = tell(platform, visitor, act_id)
     done = fait if fait in _DONE else ""
-    return render(request, "web/acts/act.html", visitor=visitor, done=done, **context(telling))
+    return render(request, "web/acts/act.html", visitor=visitor, done=done, **context(request, platform, visitor, telling))
 
 
 @router.get("/actes/{act_id}/suivi")
@@ -40,8 +44,8 @@ def followed(request: Request, platform: Parts, visitor: SignedIn, act_id: Ident
     moves = telling.seen.dossier.state in MOVING
     if version == telling.version and moves:
         return Response(status_code=_UNCHANGED)
-    status = 200 if moves else _NO_MORE
-    return render(request, "web/acts/following.html", visitor=visitor, status=status, **{**context(telling), "swapped": True})
+    shown = {**context(request, platform, visitor, telling), "swapped": True}
+    return render(request, "web/acts/following.html", visitor=visitor, status=200 if moves else _NO_MORE, **shown)
 
 
 @router.get("/actes/{act_id}/fichiers/{act_file_id}/tampon")
@@ -59,13 +63,15 @@ def stamped(
     return downloads.copy(*finding.stamped(platform, found, kept, publie), "application/pdf")
 
 
-def context(telling: Telling) -> dict[str, Any]:
+def context(request: Request, platform: Platform, visitor: Visitor, telling: Telling) -> dict[str, Any]:
     """Return what the templates of an act are given."""
     dossier = telling.seen.dossier
     return {
         "telling": telling,
         "dossier": dossier,
         "act": telling.act,
+        "publishing": publishing_of(request, platform, visitor, telling.seen),
+        "budget": budget_shown(platform, Whole(telling.seen, telling.act, ())),
         "moves": dossier.state in MOVING and dossier.parked is None,
         "trouble": telling.seen.step.trouble if telling.seen.step else None,
         "problems": telling.seen.problems,

@@ -151,15 +151,25 @@ def arranged(platform: Platform, principal: Principal, pieces: Sequence[Attached
     return list(moved(pieces, pressed))
 
 
-def typed(pieces: Sequence[Attached], known: Known, nature: int | None) -> list[Attached]:
-    """Return the files with the typology that each will bear: the one chosen where the nature has it, else the usual one."""
+def typed(pieces: Sequence[Attached], known: Known, nature: int | None, *, annexed: bool = False) -> list[Attached]:
+    """Return the files with the typology that each will bear: the one chosen where the nature has it, else the usual one.
+
+    Args:
+        pieces: in their order.
+        known: of the organisation.
+        nature: of the act.
+        annexed: all but the first are annexes to it.
+    """
     names = [one.name for one in pieces]
     signatures = {rank: names[of] for rank, of in signatures_among(names).items() if names[rank].casefold().endswith(DETACHED)}
-    allowed, usual = {code for code, _ in known.types(nature)}, known.usual_type(nature)
-    return [
-        replace(one, of=signatures.get(rank, ""), type="" if rank in signatures else one.type if one.type in allowed else usual)
-        for rank, one in enumerate(pieces)
-    ]
+    allowed = {code for code, _ in known.types(nature)}
+
+    def type_of(rank: int, chosen: str) -> str:
+        if rank in signatures:
+            return ""
+        return chosen if chosen in allowed else known.usual_type(nature, annex=annexed and rank > 0)
+
+    return [replace(one, of=signatures.get(rank, ""), type=type_of(rank, one.type)) for rank, one in enumerate(pieces)]
 
 
 def total(pieces: Sequence[Attached]) -> int:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import date
 
 from flows.actes.act import Act
-from flows.actes.following import ANSWERS, FOLLOWED, answer_to, cancellation_of, legality_of
-from flows.actes.legality import Clock
+from flows.actes.following import ANSWERS, FOLLOWED, answer_to, cancellation_of, legality_of, settled_on
+from flows.actes.legality import Clock, Phase
 from flows.actes.models import ActesMessage
 from flows.engine.models import Dossier
 from schemas.actes.codes import MessageCode
@@ -49,7 +49,13 @@ def presses(letter: ActesMessage) -> bool:
 
 def control_of(dossier: Dossier, messages: Sequence[ActesMessage], today: date) -> Clock | None:
     """Return the control of legality of an act; None before the State has it."""
-    return legality_of(messages, Act.from_facts(dossier.facts), today)
+    return legality_of(messages, Act.from_facts(dossier.facts), today, settled=settled_on(dossier))
+
+
+def may_be_settled(dossier: Dossier, messages: Sequence[ActesMessage], today: date) -> bool:
+    """Tell whether somebody may say that the litigation about an act is over."""
+    found = control_of(dossier, messages, today)
+    return dossier.state == "acknowledged" and found is not None and found.phase is Phase.REFERRED
 
 
 def may_be_cancelled(dossier: Dossier, messages: Sequence[ActesMessage]) -> bool:

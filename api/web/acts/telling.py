@@ -10,7 +10,7 @@ from datetime import date
 from sqlmodel import Session, col, select
 
 from api.acts.finding import Whole, whole
-from api.acts.telling import message_label, standing_label
+from api.acts.telling import standing_label
 from api.web.acts import standing
 from api.web.visitor import Visitor
 from core import clock
@@ -20,10 +20,12 @@ from core.platform import Platform
 from core.principal import Right
 from flows.actes import knowledge
 from flows.actes.act import Act
+from flows.actes.envelopes import archive_role, message_role
 from flows.actes.following import ANSWERS, FOLLOWED
 from flows.actes.legality import Clock
-from flows.actes.models import ActesMessage, MessageState
+from flows.actes.models import LATE, ActesMessage, MessageState
 from flows.actes.stamped import has_stamp
+from flows.actes.wording import message_label
 from flows.engine import reading
 from flows.engine.models import DossierFile
 from flows.engine.reading import Seen
@@ -41,7 +43,7 @@ class Told:
     Attributes:
         who: who asked for it; empty for what is automatic or comes from the State.
         files: its documents.
-        message_file: the message itself, as it came; None for what we send.
+        message_file: the message itself, as it came, or as we sent it; None before it leaves.
         envelope: the archive that carried it; None for what came.
         answers: codes by which a letter may be answered now; empty when it may not.
         again: an operator may send it again.
@@ -70,6 +72,16 @@ class Told:
         """What the State says in it."""
         anomaly = self.message.facts.get("anomaly") or {}
         return str(self.message.facts.get("reason") or anomaly.get("detail") or self.message.facts.get("detail") or "")
+
+    @property
+    def is_late(self) -> bool:
+        """It came after the act was closed: the sealed record does not have it."""
+        return bool(self.message.facts.get(LATE))
+
+    @property
+    def infected(self) -> Sequence[Sequence[str]]:
+        """Files in which the antivirus found something, each with the name of it: kept with the mail, not given out."""
+        return self.message.facts.get("infected") or ()
 
     @property
     def missing(self) -> Sequence[str]:
@@ -101,6 +113,7 @@ class Telling:
     Attributes:
         proofs: role and file: acknowledgement, anomaly, archive as it left.
         cancels: the visitor may ask for the cancellation now.
+        settles: the visitor may say that the litigation is over.
         again: the visitor may send the act's own envelope again.
         version: changes whenever what is shown changes.
     """
@@ -117,10 +130,16 @@ class Telling:
     proofs: tuple[tuple[str, DossierFile], ...]
     colour: str
     cancels: bool
+    settles: bool
     again: bool
     resumes: bool
     mends: bool
     version: str
+
+    @property
+    def late(self) -> bool:
+        """Something came after the act was closed."""
+        return any(one.is_late for one in self.messages)
 
     @property
     def acknowledged(self) -> bool:
@@ -162,6 +181,7 @@ def _telling(platform: Platform, visitor: Visitor, told_of: Whole, names: dict[s
         _proofs(seen.files),
         standing.colour(dossier),
         deposits and standing.may_be_cancelled(dossier, messages),
+        deposits and standing.may_be_settled(dossier, messages, today),
         operates and dossier.state == "uncertain",
         operates and dossier.parked is not None,
         deposits and dossier.state in standing.FAILED,
@@ -173,13 +193,17 @@ def _told(
     message: ActesMessage, files: Sequence[DossierFile], names: dict[str, str], open_letters: set[str], *, operates: bool
 ) -> Told:
     own = [kept for kept in files if kept.role == f"{message.code}.{message.id}" or kept.role.startswith(f"reply.{message.id}.")]
-    itself = next((kept for kept in own if kept.sha256 == message.sha256), None)
+    of = None if message.code == MessageCode.ACTE.value else message.id
+    newest = {kept.role: kept for kept in files}
+    itself = (
+        newest.get(message_role(of)) if message.outgoing else next((one for one in own if one.sha256 == message.sha256), None)
+    )
     return Told(
         message,
         names.get(message.actor, ""),
         tuple(kept for kept in own if kept is not itself),
         itself,
-        next((kept for kept in files if kept.role == f"archive.{message.id}"), None),
+        newest.get(archive_role(message.id)),
         ANSWERS[MessageCode(message.code)] if message.id in open_letters else (),
         operates and message.outgoing and message.code != MessageCode.ACTE.value and message.state in _DOUBTFUL,
     )
@@ -219,5 +243,6 @@ def _names(session: Session, messages: Sequence[ActesMessage]) -> dict[str, str]
 def _version(seen: Seen, messages: Sequence[ActesMessage]) -> str:
     dossier = seen.dossier
     trouble = seen.step.trouble if seen.step else None
-    facts = (dossier.state, dossier.parked, trouble, len(seen.files), [(one.id, one.state) for one in messages])
+    told = [(one.id, one.state) for one in messages]
+    facts = (dossier.state, dossier.parked, trouble, len(seen.files), dossier.facts.get("litigation"), told)
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]

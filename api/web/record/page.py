@@ -24,7 +24,7 @@ def shown(request: Request, platform: Parts, visitor: SignedIn, record_id: Ident
     """Show a record."""
     with reading.opened(platform.database, visitor.principal) as session:
         record = records.record(session, record_id)
-        standing = standing_of(session, record)
+        standing = standing_of(session, record.entry_id)
         organisation = session.exec(select(Organisation).where(Organisation.id == record.organisation_id)).one()
     return render(request, "web/record/record.html", visitor=visitor, record=record, standing=standing, organisation=organisation)
 

@@ -1,5 +1,5 @@
 // The form of an act while it is filled in: the object is counted, the number looked at, matières searched, files put in order as they
-// come. Without this script every button sends the whole form, and a plain list of matières does the work.
+// come, earlier acts chosen. Without this script every button sends the whole form, and a plain list of matières does the work.
 
 const plain = (text) => text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase();
 const fill = (text, places) => text.replace(/\{(\w+)\}/g, (_, name) => places[name] ?? '');
@@ -43,13 +43,26 @@ class Pieces {
     const focused = document.activeElement;
     const inside = this.root.contains(focused);
     const { id } = focused;
-    this.root.innerHTML = await part(this.root.dataset.at, { do: deed });
+    const asked = this.written();
+    const answer = await part(this.root.dataset.at, { do: deed });
+    const since = this.written();
+    this.root.innerHTML = answer;
+    // What was written while the answer was on its way is newer than the answer.
+    for (const [name, value] of since) if (value !== asked.get(name)) for (const field of this.fields(name)) field.value = value;
     const total = this.root.querySelector('[data-total]');
     const moved = this.root.querySelector('[data-moved]');
     const name = moved ? `${moved.querySelector('.piece-called').textContent} : ${moved.querySelector('.file-name').textContent.trim()}. ` : '';
     this.said.textContent = name + total.textContent;
     if (moved) moved.focus();
     else if (inside) (document.getElementById(id) ?? form.querySelector('input[type="file"]')).focus();
+  }
+
+  fields(name) {
+    return [...this.root.querySelectorAll('input:not([type="hidden"]), textarea, select')].filter((field) => !name || field.name === name);
+  }
+
+  written() {
+    return new Map(this.fields().map((field) => [field.name, field.value]));
   }
 
   get total() {
@@ -60,6 +73,7 @@ class Pieces {
 // Sizes are summed before anything is sent.
 function weigh(pieces) {
   const warning = form.querySelector('[data-too-large]');
+  if (!warning) return;
   form.addEventListener('upload:chosen', (event) => {
     const { files, waiting } = event.detail;
     const sum = pieces.total + waiting + [...files].reduce((total, file) => total + file.size, 0);
@@ -105,6 +119,18 @@ function look(number) {
   };
   number.addEventListener('input', soon);
   for (const id of ['decision_date', 'nature']) document.getElementById(id).addEventListener('change', soon);
+}
+
+// An earlier act that is chosen among those found is written into the field, and looked at like any other.
+function precede(field) {
+  document.getElementById('previous-said').addEventListener('click', (event) => {
+    const button = event.target.closest('[data-previous]');
+    if (!button) return;
+    event.preventDefault();
+    field.value = button.dataset.previous;
+    field.focus();
+    field.dispatchEvent(new Event('previous:chosen'));
+  });
 }
 
 // A list with one option chosen becomes a field that searches it (ARIA 1.2: combobox with a listbox).
@@ -254,6 +280,8 @@ if (form) {
   if (area) count(area);
   const number = document.getElementById('number');
   if (number) look(number);
+  const previous = document.getElementById('previous');
+  if (previous) precede(previous);
   const field = form.querySelector('[data-combobox]');
   const select = field?.querySelector('select');
   if (select) new Combobox(field, select);

@@ -17,11 +17,10 @@ from core.errors import UsageError
 from core.platform import Platform
 from core.principal import PLATFORM
 from flows.helios.knowledge import route_of
-from flows.parapheur.routing import send_pes_through
-from flows.parapheur.settings import HELIOS_ROUTE, ParapheurRoute
+from flows.parapheur.routing import PES, Way, send_through
+from flows.parapheur.settings import ParapheurRoute
 from signing.parapheur import desks, trays, typology
 from signing.parapheur.models import Visibility
-from signing.parapheur.typology import Protocol
 
 router = APIRouter()
 _PATH, _PAGE = "/administration/helios", "web/types/routing.html"
@@ -41,7 +40,7 @@ def change(request: Request, platform: Parts, visitor: Administers, place: Here,
     try:
         route = ParapheurRoute.model_validate(given) if given["subtype"] else None
         with platform.database.writing(PLATFORM) as session:
-            send_pes_through(session, platform.secrets, visitor.principal, place.id, route)
+            send_through(session, platform.secrets, visitor.principal, place.id, PES, route)
     except ValidationError as error:
         said = reason(error, words.of_page(_PAGE))
         return _shown(request, platform, visitor, place, status=400, trouble=said, given=given)
@@ -51,14 +50,18 @@ def change(request: Request, platform: Parts, visitor: Administers, place: Here,
 
 
 def _shown(request: Request, platform: Platform, visitor: Visitor, place: Place, **said: Any) -> HTMLResponse:
-    route = route_of(platform, place.id)
+    return shown(request, _PAGE, visitor, place, **choices(platform, place, PES, route_of(platform, place.id)) | said)
+
+
+def choices(platform: Platform, place: Place, way: Way, route: ParapheurRoute | None) -> dict[str, Any]:
+    """Return what a page on a way through the parapheur shows: the route in force, and what may be chosen instead."""
     with platform.database.reading(PLATFORM) as session:
-        kinds = [kind for kind in typology.kinds(session, place.id) if kind.signing.protocol is Protocol.HELIOS]
+        kinds = [kind for kind in typology.kinds(session, place.id) if kind.signing.protocol is way.protocol]
         senders = [desk for desk in desks.desks_of(session, place.id) if desk.closed is None and desk.may_create]
-        own = session.get(Configuration, (place.id, HELIOS_ROUTE)) is not None
+        own = session.get(Configuration, (place.id, way.name)) is not None
         named = trays.names(session, [route.emitter]) if route else {}
         through = typology.kind_of(session, route.subtype).full_name if route else ""
-    values: dict[str, Any] = {
+    return {
         "route": route,
         "own": own,
         "through": through,
@@ -68,4 +71,3 @@ def _shown(request: Request, platform: Platform, visitor: Visitor, place: Place,
         "visibilities": list(Visibility),
         "given": route.model_dump() if route and own else {"subtype": "", "emitter": "", "visibility": "confidential"},
     }
-    return shown(request, _PAGE, visitor, place, **values | said)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from core.principal import Right
 from core.s3_server import S3Server
 from flows.actes.models import MailState
 from schemas.actes.codes import MessageCode
+from schemas.budget.sample import SampleBudget
+from schemas.budget.sample import write_sample as write_budget
 from tests.acceptance.web.conftest import WIDTHS, Opening, Site
 from tests.acceptance.web.test_accessibility import _SPACED, assert_sound
 from tests.integration.api.acts_mairie import ActsMairie, today
@@ -74,9 +77,10 @@ def furnished(mairie: ActsMairie) -> dict[str, str]:
     mairie.reply(whole, mairie.letter(whole, "3-1", "Le plan.", today() - timedelta(days=30)), MessageCode.PIECE_COMPLEMENTAIRE)
     mairie.close(whole, "3-5")
     observed = mairie.letter(whole, "4-1", "Cette décision excède la compétence du conseil.", today() - timedelta(days=4))
-    budget = mairie.acknowledged(
-        nature=5, matieres=(7, 1), document=mairie.file("budget.xml", b"<budget/>"), annexes=(mairie.file("deliberation.pdf"),)
-    )
+    path = mairie.platform.settings.state_dir / "budget.xml"
+    write_budget(SampleBudget(lines=60, unbalanced_by=Decimal("1250.10")), path)
+    sealed = mairie.file("budget.xml", path.read_bytes())
+    budget = mairie.acknowledged(nature=5, matieres=(7, 1), document=sealed, annexes=(mairie.file("deliberation.pdf"),))
     referred = mairie.acknowledged(received=today() - timedelta(days=50))
     mairie.letter(referred, "5-1", "Incompétence de l’auteur de l’acte.", today() - timedelta(days=2))
     cancelled = mairie.acknowledged()

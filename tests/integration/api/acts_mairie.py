@@ -34,6 +34,13 @@ from tests.integration.api.service import PASSWORD
 from tests.office import pdf
 
 IN_FORCE = date(2026, 1, 15)
+ROLES: dict[str, set[Right]] = {
+    "lecteur": {Right.READ},
+    "clerc": {Right.READ, Right.DEPOSIT},
+    "deposant": {Right.DEPOSIT},
+    "signataire": {Right.ACT},
+    "administrateur": {Right.READ, Right.ADMINISTER},
+}
 _numbers = itertools.count(1)
 _dossiers = SQLModel.metadata.tables["dossier"]
 
@@ -119,6 +126,11 @@ class ActsMairie:
     def dossier(self, dossier_id: str) -> Dossier:
         with self.platform.database.reading(PLATFORM) as session:
             return session.get_one(Dossier, dossier_id)
+
+    def has(self, number: str) -> bool:
+        """Tell whether there is an act of that number, whoever's."""
+        with self.platform.database.reading(PLATFORM) as session:
+            return bool(session.exec(select(Dossier.id).where(col(Dossier.title).startswith(f"{number} –"))).first())
 
     def message(self, dossier_id: str, code: str) -> ActesMessage:
         with self.platform.database.reading(PLATFORM) as session:

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from core.principal import Right
 from core.s3_server import S3Server
+from tests.integration.api.acts_forms import somebody
+from tests.integration.api.acts_mairie import ROLES, ActsMairie
 from tests.integration.api.service import Service, web_service
 
 
@@ -22,4 +25,38 @@ def service(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def software(service: Service) -> Iterator[httpx.Client]:
     """Finance software of the first collectivité, with every right."""
     with service.client(service.mairie.token) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def acts_service(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service of their own for the pages of acts: what they configure changes what others would see."""
+    with web_service(s3, tmp_path_factory.mktemp("acts")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def mairie(acts_service: Service) -> ActsMairie:
+    """A mairie that is connected, with somebody of every role."""
+    found = ActsMairie(acts_service.platform, acts_service.mairie.organisation)
+    found.connect()
+    for role, rights in ROLES.items():
+        found.hire(role, rights)
+    found.hire("exploitant", {Right.READ, Right.OPERATE}, above=True)
+    return found
+
+
+@pytest.fixture(scope="session")
+def shelf(acts_service: Service) -> ActsMairie:
+    """A mairie of its own, without a classification, whose list few fill."""
+    shelved = ActsMairie(acts_service.platform, acts_service.syndicat.organisation)
+    shelved.connect(classified=False)
+    shelved.hire("liste", {Right.READ})
+    return shelved
+
+
+@pytest.fixture
+def clerk(acts_service: Service, mairie: ActsMairie) -> Iterator[httpx.Client]:
+    """The clerk of the mairie, signed in."""
+    with somebody(acts_service, mairie.people["clerc"]) as client:
         yield client

@@ -23,7 +23,6 @@ from api.app import create_app
 from archive.models import Record, TreeHead, TreeLeaf
 from core import clock, journal
 from core.identifiers import Siret
-from core.migrations import upgrade
 from core.organisations import Organisation, OrganisationKind, add_organisation
 from core.people import add_person, grant_role
 from core.platform import Platform, open_platform
@@ -36,6 +35,7 @@ from signing.cades.seal import Cades
 from signing.sittings import sittings
 from signing.sittings.models import ItemState, Sitting, SittingItem, SittingState
 from signing.sittings.sittings import Document
+from tests.databases import sqlite_at
 
 # Invented: no commune has these numbers.
 MAIRIE, SYNDICAT = Siret("21400999500017"), Siret("21640980500019")
@@ -75,13 +75,12 @@ def web_service(s3: S3Server, folder: Path, **settings: Any) -> Iterator[Service
     """Run the service for the time of the block."""
     chosen = Settings(
         state_dir=folder,
-        database_url=SecretStr(f"sqlite:///{folder / 'tabellion.sqlite3'}"),
+        database_url=SecretStr(sqlite_at(folder / "tabellion.sqlite3")),
         s3_bucket_prefix=f"t{secrets.token_hex(6)}",
         **{"upload_limit": UPLOAD_LIMIT, **settings},
     )
     platform = open_platform(chosen, s3.store(chosen.s3_bucket_prefix))
     platform.objects.prepare()
-    upgrade(platform.database)
     mairie, syndicat = _tenants(platform)
     server = uvicorn.Server(uvicorn.Config(create_app(platform), port=0, log_config=None, access_log=False))
     thread = threading.Thread(target=server.run, daemon=True)

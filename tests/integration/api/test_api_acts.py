@@ -174,7 +174,7 @@ def test_an_act_is_followed_to_the_state_and_its_control_is_counted_and_told(tow
         ("1-1", True, "sent"),
         ("1-2", False, "received"),
     ]
-    assert [one["role"] for one in shown["messages"][0]["files"]] == ["document", "archive"]
+    assert [one["role"] for one in shown["messages"][0]["files"]] == ["message", "document", "archive"]
     receipt = client.get(shown["links"]["acknowledgement"])
     assert b"ARActe" in receipt.content
     assert shown["messages"][1]["files"][0]["sha256"] in {
@@ -214,7 +214,7 @@ def test_a_letter_is_answered_once_and_stops_the_clock_until_then(town: Software
     town.answered(act)
     shown = client.get(f"/v1/acts/{act}").json()
     answer = next(one for one in shown["messages"] if one["code"] == "3-4")
-    assert (answer["state"], [(one["name"], one["type"]) for one in answer["files"]][:2]) == (
+    assert (answer["state"], [(one["name"], one["type"]) for one in answer["files"]][1:3]) == (
         "sent",
         [("plan.pdf", "22_DP"), ("coupe.pdf", "99_DE")],
     )

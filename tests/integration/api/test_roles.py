@@ -40,7 +40,18 @@ LINKS: dict[str, tuple[Right, ...]] = {
 }
 NOBODYS = "0" * 26
 CALLS_OF_ALL = ("/api/test-connexion.php", "/api/info-connexion.php")
-_NO_PAGES = ("/v1", "/static", "/health", "/metrics", "/ws-iparapheur", "/modules/", "/api/", "/connexion", "/deconnexion")
+_NO_PAGES = (
+    "/publications",
+    "/v1",
+    "/static",
+    "/health",
+    "/metrics",
+    "/ws-iparapheur",
+    "/modules/",
+    "/api/",
+    "/connexion",
+    "/deconnexion",
+)
 # What software calls of acts, on both faces: any of these rights opens it; every token does where none stands.
 _READS, _SENDS = (Right.READ,), (Right.DEPOSIT,)
 _MODULE = "/modules/actes"
@@ -52,8 +63,13 @@ CALLS: dict[str, tuple[Right, ...]] = {
     "GET /v1/acts/{act_id}/files": _READS,
     "GET /v1/acts/{act_id}/files/{act_file_id}": _READS,
     "GET /v1/acts/{act_id}/files/{act_file_id}/stamped": _READS,
+    "GET /v1/acts/{act_id}/acknowledgement.pdf": _READS,
+    "GET /v1/acts/{act_id}/budget": _READS,
+    "GET /v1/acts/{act_id}/budget.pdf": _READS,
     "POST /v1/acts/{act_id}/replies": _SENDS,
     "POST /v1/acts/{act_id}/cancellation": _SENDS,
+    "PUT /v1/acts/{act_id}/publication": _SENDS,
+    "DELETE /v1/acts/{act_id}/publication": _SENDS,
     "GET /api/test-connexion.php": (),
     "GET /api/info-connexion.php": (),
     f"GET {_MODULE}/actes_transac_get_status.php": _READS,
@@ -70,7 +86,7 @@ CALLS: dict[str, tuple[Right, ...]] = {
     f"GET {_MODULE}/actes_classification_fetch.php": (Right.READ, Right.DEPOSIT),
     f"GET {_MODULE}/actes_classification_request.php": _SENDS,
     f"GET {_MODULE}/actes_transac_get_tampon.php": _READS,
-    f"GET {_MODULE}/actes_create_pdf.php": (),
+    f"GET {_MODULE}/actes_create_pdf.php": _READS,
     f"GET {_MODULE}/actes_transac_post_confirm_api.php": (),
     f"GET {_MODULE}/actes_transac_post_confirm_api_multi.php": (),
     f"POST {_MODULE}/actes_transac_create.php": _SENDS,

@@ -272,7 +272,6 @@ def test_the_files_of_an_act_are_listed_and_given(town: Software, client: Client
 @pytest.mark.parametrize(
     "call",
     [
-        "actes_create_pdf.php",
         "actes_transac_post_confirm_api.php",
         "actes_transac_post_confirm_api_multi.php",
     ],

@@ -17,15 +17,20 @@ from sqlmodel import select
 from api.app import create_app
 from api.s2low.numbers import file_number, number_of
 from core import clock, uploads
+from core.identifiers import new_id
 from core.journal import JournalEntry
 from core.organisations import Organisation
-from core.people import Person, grant_role
+from core.people import Person, grant_role, principal_of
 from core.platform import Platform
 from core.principal import PLATFORM, Right
 from core.roles import define
 from core.tokens import software_behind
-from flows.actes import knowledge
+from flows.actes import drafts, knowledge
+from flows.actes.act import JoinedFile
+from flows.actes.drafts import DraftKind
 from flows.engine.models import Dossier, DossierFile
+from schemas.budget.sample import SampleBudget
+from schemas.budget.sample import write_sample as write_budget
 from schemas.pes.sample import Sample, write_sample
 from signing.parapheur import circuits, desks, folders, metadata, signatories, typology
 from signing.parapheur.metadata import MetadataKind
@@ -39,13 +44,14 @@ SECRET = "CONFIDENTIEL"
 # What no organisation owns: these answer alike to everyone.
 COMMON = {"/", "/connexion", "/v1/docs", "/v1/openapi.json", "/health/live", "/health/ready", "/metrics", "/static"}
 COMMON |= {"/invitation/{secret}", "/compte/session/avis", "/ws-iparapheur", "/ws-iparapheur-no-mtom"}
+PUBLIC = "/publications"  # anybody reads it: what it never tells is looked for in test_publications.py
 # What a page wants to be told beside its path.
 _ASKED = {"{number}.webp": {"l": "150"}, "selection": {"geste": "viser"}}
 # What asks for more than there is here: evidence under a real head, a session of one's own, a screen of another step.
 _ELSEWHERE = ("/preuve", "/evidence", "/seances/{sitting_id}", "/seances/{sitting_id}/etat", "/pes/pj/{rank}/apercu")
 # Mails of the ministry are for whoever runs its mailbox; then what is refused to everybody, and what asks the ministry itself.
 _ELSEWHERE += ("/courriels/{mail_id}/fichiers/{rank}",)
-_ELSEWHERE += ("_create_pdf.php", "_confirm_api.php", "_confirm_api_multi.php", "_classification_request.php")
+_ELSEWHERE += ("_confirm_api.php", "_confirm_api_multi.php", "_classification_request.php")
 # What names its things in its query, not in its path.
 _QUESTIONS = {
     "actes_transac_get_status.php": "transaction={act_number}",
@@ -54,6 +60,7 @@ _QUESTIONS = {
     "actes_download_file.php": "file={act_file_number}",
     "actes_transac_get_ARActe.php": "transaction={act_number}",
     "actes_transac_get_tampon.php": "transaction={act_number}",
+    "actes_create_pdf.php": "trans_id={act_number}",
     "document_prefecture_mark_as_read.php": "transaction_id={letter_number}",
 }
 
@@ -71,11 +78,12 @@ def walks(platform: Platform, names: dict[str, str]) -> Iterator[Walk]:
     for route in iter_route_contexts(create_app(platform).routes):
         template = route.path or "/"
         for method in sorted((route.methods or {"GET"}) - {"HEAD"}):
-            if template not in COMMON:
+            if template not in COMMON and not template.startswith(PUBLIC):
                 about_a_pes = (
                     {"folder_id": names["flow_id"], "document_id": names["pes_id"]} if "{document_id}/pes" in template else {}
                 )
-                path = template.format(**{**names, **about_a_pes})
+                about_a_budget = {"act_id": names["budget_id"]} if "{act_id}/budget" in template else {}
+                path = template.format(**{**names, **about_a_pes, **about_a_budget})
                 question = _QUESTIONS.get(template.rpartition("/")[2], "")
                 yield Walk(method, template, f"{path}?{question.format(**names)}" if question else path)
 
@@ -114,6 +122,8 @@ def acts(service: Service, owner: Organisation) -> dict[str, str]:
     numbers = {name: number_of(service.platform, mairie.message(act, code)) for name, code in (("act", "1-1"), ("letter", "3-1"))}
     return {
         "act_id": act,
+        "act_draft_id": act_draft(service, owner),
+        "budget_id": mairie.acknowledged(nature=5, matieres=(7, 1), subject=SECRET, document=budget(service, mairie)),
         "act_file_id": kept,
         "message_id": letter.id,
         "mail_id": letter.facts["mail"],
@@ -121,6 +131,20 @@ def acts(service: Service, owner: Organisation) -> dict[str, str]:
         "letter_number": str(numbers["letter"]),
         "act_file_number": str(file_number(numbers["act"], 1)),
     }
+
+
+def budget(service: Service, mairie: ActsMairie) -> JoinedFile:
+    """A sealed budget."""
+    path = service.platform.settings.state_dir / "budget.xml"
+    write_budget(SampleBudget(name=SECRET), path)
+    return mairie.file("budget.xml", path.read_bytes())
+
+
+def act_draft(service: Service, owner: Organisation) -> str:
+    """A draft of the person of the first collectivité; return it."""
+    with service.platform.database.reading(PLATFORM) as session:
+        person = principal_of(session, session.exec(select(Person).where(Person.email == service.mairie.email)).one())
+    return drafts.keep(service.platform, person, owner.id, new_id(), DraftKind.ACT, SECRET, [("subject", SECRET)]).id
 
 
 def sample(service: Service) -> bytes:

@@ -33,10 +33,8 @@ from schemas.actes import writer
 from schemas.actes.codes import MessageCode
 from schemas.actes.messages import ReponseClassificationSansChangement
 from tests.acts import ADDRESS, ActsTown, today
-from tests.conftest import free_port
+from tests.conftest import free_port, on_one_shape
 from tests.waiting import wait_until
-
-ON_ONE = pytest.mark.parametrize("shape", ["embedded"], indirect=True)
 
 
 @pytest.fixture
@@ -58,6 +56,7 @@ def test_an_act_is_sent_once_and_acknowledged_under_the_identifier_that_was_fore
     assert known.id_acte == ended.facts["id_acte"]
 
 
+@on_one_shape
 def test_the_clock_runs_from_the_states_own_date_and_the_act_is_archived_when_it_is_over(acts: ActsTown) -> None:
     with acts.at_work():
         dossier = acts.send()
@@ -81,7 +80,7 @@ def test_the_clock_runs_from_the_states_own_date_and_the_act_is_archived_when_it
     assert kinds.count("actes.transmit.sent") == kinds.count("actes.acknowledged") == 1
 
 
-@ON_ONE
+@on_one_shape
 def test_an_act_with_faults_is_rejected_with_every_problem_and_nothing_leaves(acts: ActsTown) -> None:
     with acts.at_work():
         wait_until(lambda: classification_of(acts.platform, acts.organisation.id) is not None)
@@ -113,7 +112,7 @@ def test_a_number_that_is_taken_is_refused_and_free_again_once_its_act_was_refus
         acts.wait_for(again, "acknowledged")
 
 
-@ON_ONE
+@on_one_shape
 @pytest.mark.parametrize("number", ["", "_A", "minuscule", "2026-12", "UN_NUMERO_TROP_LONG"])
 def test_a_number_that_the_norm_does_not_take_is_refused_at_once(acts: ActsTown, number: str) -> None:
     with pytest.raises(UsageError):
@@ -148,7 +147,7 @@ def test_letters_of_the_prefecture_are_kept_acknowledged_and_answered(acts: Acts
     assert any(role.startswith("3-1.") for role in acts.files(dossier))
 
 
-@ON_ONE
+@on_one_shape
 @pytest.mark.parametrize(("letter", "answer", "closed"), [("3-1", "3-3", "3-5"), ("4-1", "4-4", "4-5")])
 def test_each_letter_may_be_answered_in_its_other_way(acts: ActsTown, letter: str, answer: str, closed: str) -> None:
     with acts.at_work():
@@ -161,7 +160,7 @@ def test_each_letter_may_be_answered_in_its_other_way(acts: ActsTown, letter: st
         acts.wait_for_messages(dossier, ["1-1", "1-2", letter, f"{letter[0]}-2", answer, closed])
 
 
-@ON_ONE
+@on_one_shape
 def test_a_plain_letter_is_answered_without_acknowledgement_and_a_referral_is_told(acts: ActsTown) -> None:
     with acts.at_work():
         dossier = acts.send()
@@ -179,6 +178,7 @@ def test_a_plain_letter_is_answered_without_acknowledgement_and_a_referral_is_to
     assert found.phase is Phase.REFERRED
 
 
+@on_one_shape
 def test_a_transmission_is_cancelled_once_and_its_number_is_free_again(acts: ActsTown) -> None:
     with acts.at_work():
         dossier = acts.send("2026_D")
@@ -194,7 +194,7 @@ def test_a_transmission_is_cancelled_once_and_its_number_is_free_again(acts: Act
         acts.wait_for(again, "acknowledged")
 
 
-@ON_ONE
+@on_one_shape
 def test_the_same_acknowledgement_by_every_address_counts_once(acts: ActsTown, tmp_path: Path) -> None:
     with acts.at_work():
         dossier = acts.send()
@@ -209,7 +209,7 @@ def test_the_same_acknowledgement_by_every_address_counts_once(acts: ActsTown, t
     assert acts.mails("unmatched") == []
 
 
-@ON_ONE
+@on_one_shape
 def test_what_an_earlier_act_was_told_is_not_said_of_the_one_that_has_its_number_now(acts: ActsTown, tmp_path: Path) -> None:
     with acts.at_work():
         first = acts.send("2026_050")
@@ -227,7 +227,7 @@ def test_what_an_earlier_act_was_told_is_not_said_of_the_one_that_has_its_number
     assert [row.code for row in acts.messages(second)] == ["1-1"]
 
 
-@ON_ONE
+@on_one_shape
 @pytest.mark.parametrize(
     "oddity",
     [
@@ -249,7 +249,7 @@ def test_what_the_ministry_writes_otherwise_than_the_norm_is_understood(acts: Ac
         acts.wait_for_messages(dossier, ["1-1", "1-2", "3-1", "3-2"])
 
 
-@ON_ONE
+@on_one_shape
 def test_a_notice_without_any_file_is_noise_and_stops_nothing(acts: ActsTown) -> None:
     acts.state.fidelity.paper_notice = True
     with acts.at_work():
@@ -259,7 +259,7 @@ def test_a_notice_without_any_file_is_noise_and_stops_nothing(acts: ActsTown) ->
     assert acts.mails("unmatched") == []
 
 
-@ON_ONE
+@on_one_shape
 def test_mails_that_nobody_understands_go_to_a_person_and_stop_nothing(acts: ActsTown) -> None:
     acts.office.put(ADDRESS, mail("Publicité", ("offre.pdf", b"%PDF-1.4 offre")))
     acts.office.put(ADDRESS, mail("Illisible", ("040-214009995----7-2_1.xml", b"<pas du xml")))
@@ -270,7 +270,7 @@ def test_mails_that_nobody_understands_go_to_a_person_and_stop_nothing(acts: Act
     assert all(kept.reason for kept in acts.mails("unmatched"))
 
 
-@ON_ONE
+@on_one_shape
 def test_a_mail_that_cannot_be_applied_holds_up_no_other(acts: ActsTown, monkeypatch: pytest.MonkeyPatch) -> None:
     def poisoned(platform: Platform, kept: ActesMail, folder: Path) -> Parcel:
         if kept.parts and kept.parts[0]["name"] == "empoisonnee.xml":
@@ -286,7 +286,7 @@ def test_a_mail_that_cannot_be_applied_holds_up_no_other(acts: ActsTown, monkeyp
     assert waiting.parts[0]["name"] == "empoisonnee.xml"
 
 
-@ON_ONE
+@on_one_shape
 def test_what_an_act_cannot_hear_yet_is_said_again_whatever_else_is_wrong_with_its_mail(
     acts: ActsTown, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -310,7 +310,7 @@ def test_what_an_act_cannot_hear_yet_is_said_again_whatever_else_is_wrong_with_i
     assert kept.id in {one.id for one in acts.mails("unmatched")}
 
 
-@ON_ONE
+@on_one_shape
 def test_a_letter_about_an_unknown_act_waits_for_a_person_and_can_be_analysed_again(acts: ActsTown) -> None:
     with acts.at_work():
         dossier = acts.send()
@@ -334,7 +334,7 @@ def rename(acts: ActsTown, message_id: str, id_acte: str) -> None:
         session.add(first)
 
 
-@ON_ONE
+@on_one_shape
 def test_a_whole_envelope_refused_ends_the_act_with_the_ministrys_words(acts: ActsTown) -> None:
     acts.state._prefecture._collectivites = frozenset()
     with acts.at_work():
@@ -347,7 +347,7 @@ def test_a_whole_envelope_refused_ends_the_act_with_the_ministrys_words(acts: Ac
         acts.wait_for(again, "acknowledged")
 
 
-@ON_ONE
+@on_one_shape
 def test_an_act_under_a_stale_classification_is_refused_and_the_new_one_is_due(
     acts: ActsTown, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -369,7 +369,7 @@ def test_an_act_under_a_stale_classification_is_refused_and_the_new_one_is_due(
         acts.wait_for(again, "acknowledged")
 
 
-@ON_ONE
+@on_one_shape
 def test_a_classification_that_has_not_changed_is_confirmed(acts: ActsTown) -> None:
     with acts.at_work():
         wait_until(lambda: classification_of(acts.platform, acts.organisation.id) is not None)
@@ -385,7 +385,7 @@ def version(acts: ActsTown) -> date | None:
     return found.version if found else None
 
 
-@ON_ONE
+@on_one_shape
 def test_a_mail_server_that_is_down_delays_answers_and_loses_none(acts: ActsTown) -> None:
     acts.prepare(classified=False, mailbox_port=free_port())
     with acts.at_work():
@@ -402,7 +402,7 @@ def trouble_of(acts: ActsTown, actor: str) -> str | None:
         return session.exec(select(Schedule.trouble).where(Schedule.actor == actor)).one()
 
 
-@ON_ONE
+@on_one_shape
 def test_an_anomaly_after_the_acknowledgement_changes_nothing_and_goes_to_a_person(acts: ActsTown) -> None:
     acts.state.fidelity.anomaly_after_receipt = True
     with acts.at_work():

@@ -17,9 +17,10 @@ from flows.actes.act import Act, Piece
 from flows.actes.flow import ACTES
 from flows.actes.stamped import stamped_copy
 from flows.engine.models import Dossier, DossierFile
+from tests.conftest import on_one_shape
 from tests.pades_documents import paper, words
 
-pytestmark = pytest.mark.parametrize("shape", ["embedded"], indirect=True)
+pytestmark = on_one_shape
 
 ACT = Act(
     "2026_001",

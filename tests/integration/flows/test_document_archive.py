@@ -31,6 +31,7 @@ from signing.parapheur.history import Said
 from signing.parapheur.models import FolderDocument
 from signing.trust import trust_store
 from tests.conftest import Shape
+from tests.databases import sqlite_at
 from tests.office import Office, pdf
 from tests.town import Town
 
@@ -38,7 +39,7 @@ from tests.town import Town
 @pytest.fixture
 def shape(tmp_path: Path) -> Shape:
     """One shape is enough: nothing here depends on it."""
-    return Shape("embedded", f"sqlite:///{tmp_path / 'tabellion.sqlite3'}", "memory://")
+    return Shape("embedded", sqlite_at(tmp_path / "tabellion.sqlite3"), "memory://")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A PES from the finance software to its sealed record, on each deployment shape, with real parts and the State's simulators."""
+"""A PES from the finance software to its sealed record, with the State's simulators; what the shape could change, on each."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from flows.helios.models import HeliosResponse
 from schemas.pes.sample import Authority
 from signing.pes.seal import seal
 from signing.trust import TrustStore
+from tests.conftest import on_one_shape
 from tests.town import Town
 from tests.waiting import wait_until
 
@@ -76,6 +77,7 @@ def test_a_pes_that_arrives_signed_leaves_byte_for_byte_as_it_came(town: Town) -
     assert delivered.sha256 == hashlib.sha256(signed.read_bytes()).hexdigest()
 
 
+@on_one_shape
 def test_a_pes_with_faults_is_rejected_with_every_problem_and_nothing_leaves(town: Town) -> None:
     path = town.pes("PES_FAULTY")
     text = (
@@ -90,6 +92,7 @@ def test_a_pes_with_faults_is_rejected_with_every_problem_and_nothing_leaves(tow
     assert town.played.gateway.received() == []
 
 
+@on_one_shape
 def test_a_pes_of_another_entity_is_rejected_with_rule_r13(town: Town) -> None:
     with town.at_work():
         ended = town.wait_for(town.push("PES_FOREIGN", authority=Authority()), "rejected")
@@ -116,6 +119,7 @@ def test_a_rejected_pes_can_be_mended_and_pushed_again_under_its_name(town: Town
         town.wait_for(town.deposit(path), "archived")
 
 
+@on_one_shape
 @pytest.mark.parametrize(
     ("suffix", "state", "answer"),
     [("KOXSD", "refused", "refused"), ("KOSIG", "refused", "refused"), ("DOUBLON", "refused", "refused")],
@@ -132,6 +136,7 @@ def test_a_pes_that_helios_refuses_ends_refused_with_the_acquit_and_no_record(
         assert session.exec(select(Record)).all() == []
 
 
+@on_one_shape
 def test_a_pes_accepted_in_part_is_archived_with_its_details(town: Town) -> None:
     with town.at_work():
         dossier = town.push("PES_PARTIEL_PARTIEL", bordereaux=2)
@@ -139,6 +144,7 @@ def test_a_pes_accepted_in_part_is_archived_with_its_details(town: Town) -> None
     assert ended.facts["acquit"]["answer"] == "partial"
 
 
+@on_one_shape
 def test_an_acquit_of_no_known_flow_is_kept_for_a_person(town: Town) -> None:
     with town.at_work():
         town.wait_for(town.push("PES_AUTRECODCOL_AUTRECODCOL"), "sent")
@@ -150,6 +156,7 @@ def test_an_acquit_of_no_known_flow_is_kept_for_a_person(town: Town) -> None:
         wait_until(quarantined)
 
 
+@on_one_shape
 def test_a_second_acquit_is_kept_and_changes_nothing(town: Town) -> None:
     with town.at_work():
         dossier = town.push("PES_DEUX_DEUXACQUITS")
@@ -158,6 +165,7 @@ def test_a_second_acquit_is_kept_and_changes_nothing(town: Town) -> None:
     assert town.dossier(dossier).state == "archived"
 
 
+@on_one_shape
 def test_no_name_and_no_address_of_a_person_enters_the_journal(town: Town) -> None:
     with town.at_work():
         town.wait_for(town.push("PES_PRIVATE"), "archived")
@@ -182,6 +190,7 @@ BAD_DOCUMENTS = {
 }
 
 
+@on_one_shape
 def test_whatever_is_sent_is_answered_with_its_rule_and_never_breaks_a_worker(town: Town) -> None:
     with town.at_work():
         ended = {}

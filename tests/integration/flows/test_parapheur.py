@@ -1,4 +1,4 @@
-"""Documents through the signing book: people decide, and dossiers follow, on each deployment shape."""
+"""Documents through the signing book: people decide, and dossiers follow; what the shape could change, on each."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from signing.parapheur.sealing import SEAL, ServerSeal
 from signing.trust import TrustStore
 from signing.verdicts import Belief
 from signing.verification import verify
+from tests.conftest import on_one_shape
 from tests.office import Office, pdf
 from tests.town import Town
 
@@ -97,6 +98,7 @@ def test_a_letter_goes_through_its_circuit_and_its_signature_holds(office: Offic
     assert told(office, dossier) == ["created", "started", "approved", "signed"]
 
 
+@on_one_shape
 def test_a_seal_is_set_without_anybody(office: Office, town: Town) -> None:
     seal = town.played.seal()
     with town.platform.database.writing(PLATFORM) as session:
@@ -111,6 +113,7 @@ def test_a_seal_is_set_without_anybody(office: Office, town: Town) -> None:
     assert told(office, dossier) == ["created", "started", "sealed"]
 
 
+@on_one_shape
 def test_without_a_seal_the_dossier_waits_for_an_operator_who_is_told_why(office: Office, town: Town) -> None:
     with town.at_work():
         dossier = office.sends("cachet")
@@ -126,6 +129,7 @@ def in_circuit(office: Office, town: Town, kind: str, **values: object) -> str:
     return dossier
 
 
+@on_one_shape
 def test_the_last_desk_takes_back_what_nobody_has_dealt_with(office: Office, town: Town) -> None:
     with town.at_work():
         dossier = in_circuit(office, town, "complet")
@@ -140,6 +144,7 @@ def test_the_last_desk_takes_back_what_nobody_has_dealt_with(office: Office, tow
             perform(office.platform, who, lambda session: recall.undo(session, who, office.folder(dossier).id))
 
 
+@on_one_shape
 def test_a_signature_taken_back_leaves_the_document_as_it_was(office: Office, town: Town) -> None:
     with town.platform.database.writing(PLATFORM) as session:
         subtype = session.get_one(Subtype, office.kinds["signature"])
@@ -163,6 +168,7 @@ def test_a_signature_taken_back_leaves_the_document_as_it_was(office: Office, to
         town.wait_for(dossier, "archived")
 
 
+@on_one_shape
 def test_a_finished_folder_waits_for_its_time_before_it_leaves(office: Office, town: Town) -> None:
     with town.platform.database.writing(PLATFORM) as session:
         subtype = session.get_one(Subtype, office.kinds["visa"])
@@ -175,6 +181,7 @@ def test_a_finished_folder_waits_for_its_time_before_it_leaves(office: Office, t
         assert town.dossier(dossier).state == "in_parapheur"
 
 
+@on_one_shape
 def test_every_desk_of_a_step_acts_where_all_must(office: Office, town: Town) -> None:
     with town.at_work():
         dossier = in_circuit(office, town, "ensemble")
@@ -184,6 +191,7 @@ def test_every_desk_of_a_step_acts_where_all_must(office: Office, town: Town) ->
         assert len(office.tasks(dossier, "maire")) == 1
 
 
+@on_one_shape
 def test_the_first_desk_decides_where_one_is_enough(office: Office, town: Town) -> None:
     with town.at_work():
         dossier = in_circuit(office, town, "premier")
@@ -221,6 +229,7 @@ def test_of_two_who_act_at_once_one_is_told_who_was_first_and_nothing_is_lost(of
     assert told(office, dossier).count("approved") == 1
 
 
+@on_one_shape
 def test_who_stands_in_acts_in_the_absence_of_a_desk_and_for_nothing_else(office: Office, town: Town) -> None:
     with town.at_work():
         dossier = in_circuit(office, town, "complet")
@@ -238,6 +247,7 @@ def test_who_stands_in_acts_in_the_absence_of_a_desk_and_for_nothing_else(office
     assert (event.desk_id, event.behalf_id) == (office.desks["adjoint"].id, office.desks["dgs"].id)
 
 
+@on_one_shape
 def test_an_opinion_comes_back_to_the_desk_that_asked(office: Office, town: Town) -> None:
     with town.at_work():
         dossier = in_circuit(office, town, "complet")
@@ -254,6 +264,7 @@ def test_an_opinion_comes_back_to_the_desk_that_asked(office: Office, town: Town
         assert len(office.tasks(dossier, "maire")) == 1
 
 
+@on_one_shape
 def test_a_task_transferred_is_done_by_the_other_desk(office: Office, town: Town) -> None:
     with town.at_work():
         dossier = in_circuit(office, town, "complet")
@@ -265,6 +276,7 @@ def test_a_task_transferred_is_done_by_the_other_desk(office: Office, town: Town
         assert len(office.tasks(dossier, "maire")) == 1
 
 
+@on_one_shape
 def test_a_rejected_letter_is_mended_and_sent_again(office: Office, town: Town) -> None:
     with town.at_work():
         dossier = in_circuit(office, town, "visa")
@@ -284,6 +296,7 @@ def test_a_rejected_letter_is_mended_and_sent_again(office: Office, town: Town) 
         town.wait_for(dossier, "archived")
 
 
+@on_one_shape
 def test_a_draft_given_up_ends_its_dossier(office: Office, town: Town) -> None:
     with town.at_work():
         dossier = in_circuit(office, town, "visa", starts=False)
@@ -293,6 +306,7 @@ def test_a_draft_given_up_ends_its_dossier(office: Office, town: Town) -> None:
         town.wait_for(dossier, "given_up")
 
 
+@on_one_shape
 def test_a_folder_whose_circuit_cannot_be_drawn_comes_back_as_a_draft_with_the_reason(office: Office, town: Town) -> None:
     with town.at_work():
         dossier = in_circuit(office, town, "au-choix")
@@ -301,6 +315,7 @@ def test_a_folder_whose_circuit_cannot_be_drawn_comes_back_as_a_draft_with_the_r
     assert "au choix" in (folder.trouble or "")
 
 
+@on_one_shape
 def test_the_certificate_of_somebody_else_signs_nothing(office: Office, town: Town) -> None:
     with town.at_work():
         dossier = in_circuit(office, town, "signature")
@@ -309,6 +324,7 @@ def test_the_certificate_of_somebody_else_signs_nothing(office: Office, town: To
     assert len(office.tasks(dossier, "maire")) == 1
 
 
+@on_one_shape
 def test_a_certificate_of_an_unknown_authority_signs_nothing(office: Office, town: Town) -> None:
     from signing.pki import TestAuthority
 
@@ -319,6 +335,7 @@ def test_a_certificate_of_an_unknown_authority_signs_nothing(office: Office, tow
             office.signs("maire", dossier, key=stranger.key_named("Claude Modèle"))
 
 
+@on_one_shape
 def test_many_folders_are_signed_in_one_sitting_and_each_goes_on(office: Office, town: Town) -> None:
     with town.at_work():
         dossiers = [in_circuit(office, town, "signature", title=f"Arrêté {number}") for number in range(4)]
@@ -327,6 +344,7 @@ def test_many_folders_are_signed_in_one_sitting_and_each_goes_on(office: Office,
             town.wait_for(dossier, "archived")
 
 
+@on_one_shape
 def test_an_event_that_was_changed_is_found_by_its_number_and_the_journal_bears_each_digest(office: Office, town: Town) -> None:
     with town.at_work():
         dossier = in_circuit(office, town, "complet")
@@ -342,6 +360,7 @@ def test_an_event_that_was_changed_is_found_by_its_number_and_the_journal_bears_
         session.rollback()
 
 
+@on_one_shape
 def test_nothing_that_people_write_stands_in_the_journal(office: Office, town: Town) -> None:
     with town.at_work():
         dossier = in_circuit(office, town, "visa", title="Sanction de Paul Essai")
@@ -352,6 +371,7 @@ def test_nothing_that_people_write_stands_in_the_journal(office: Office, town: T
     assert not any(word in leaf for leaf in leaves for word in (b"Paul", b"polichinelle", b"Ne pas dire"))
 
 
+@on_one_shape
 def test_a_pdf_that_nobody_can_open_is_refused_before_anybody_is_asked(office: Office, town: Town) -> None:
     with town.at_work():
         dossier = office.sends("visa", "Cassé", pdf()[:300])

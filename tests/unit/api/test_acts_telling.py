@@ -12,6 +12,7 @@ from core.messages import LOCALES, Catalogue, speaking
 from flows.actes.flow import ACTES
 from flows.actes.legality import Clock, Event, Happening, clock_of
 from flows.actes.models import ActesMessage, MessageState
+from flows.actes.wording import message_label
 from schemas.actes.codes import MessageCode
 
 RECEIVED = Event(date(2026, 11, 2), Happening.RECEIVED)
@@ -60,11 +61,11 @@ def test_a_budget_has_a_second_control() -> None:
 def test_every_message_state_and_happening_has_words(locale: str) -> None:
     words = Catalogue("api.acts")
     with speaking(locale):
-        assert all(telling.message_label(code.value) != code.value for code in MessageCode if code.about_an_act)
+        assert all(message_label(code.value) != code.value for code in MessageCode if code.about_an_act)
         assert all(f"standing.{state.value}" in words for state in MessageState)
         assert all(f"turn.{kind.value}" in words for kind in Happening)
         assert telling.file_label("annex.3.signature").endswith("3")
-        assert telling.file_label("3-1.01M8H3Q66A4ZCT2VZ4W1DD74T0") == telling.message_label("3-1")
+        assert telling.file_label("3-1.01M8H3Q66A4ZCT2VZ4W1DD74T0") == message_label("3-1")
 
 
 def test_every_state_of_an_act_has_a_status_and_every_status_a_name() -> None:

@@ -8,7 +8,8 @@ from typing import cast
 
 import pytest
 
-from api.acts.gathering import Gathered, Mixed, Names, gather, media_type
+from api.acts.form import Mixed
+from api.acts.gathering import Gathered, Names, gather, media_type
 from core.blobs import Blob, Readable, TooLarge
 from core.errors import UnreadableInput, UsageError
 from core.platform import Platform

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from api.multipart import Form
+from api.multipart import Files, Form, Multipart, Part
 from api.problems import UnknownBody
 from core.errors import UnreadableInput, UsageError
 
@@ -115,3 +115,36 @@ def test_headers_without_end_are_refused_before_they_fill_the_memory() -> None:
 def test_a_file_name_loses_its_control_characters() -> None:
     form, _ = read(file("x", file_name="a\x01é.xml") + "--limite--\r\n")
     assert form.file_name == "aé.xml"
+
+
+@pytest.mark.parametrize("drop", [1, 7, 100_000])
+def test_parts_come_in_their_order_past_what_was_not_read_of_them(drop: int) -> None:
+    body = field("one", "abcdef") + file("ghi", name="two", file_name="é.bin") + field("three", "jkl") + "--limite--\r\nafter"
+    parts = Multipart(Dripping(body.encode(), drop), TYPE)
+    assert parts.read() == b""
+    assert parts.following() == Part(b"one", None)
+    assert parts.read(2)
+    assert parts.following() == Part(b"two", "é.bin".encode())
+    assert parts.following() == Part(b"three", None)
+    assert parts.whole(3) == b"jkl"
+    assert parts.read() == b""
+    assert parts.following() is None
+
+
+def test_a_part_above_its_limit_is_not_given() -> None:
+    parts = Multipart(io.BytesIO((field("one", "abcd") + "--limite--\r\n").encode()), TYPE)
+    parts.following()
+    assert parts.whole(3) is None
+
+
+def test_files_are_read_one_after_the_other_and_those_that_were_not_chosen_passed_over() -> None:
+    body = (
+        field("flow", "a") + file("", file_name="") + file("un", file_name="1") + file("deux", file_name="2") + "--limite--\r\n"
+    )
+    form = Files(io.BytesIO(body.encode()), TYPE, ALLOWED)
+    found, name = {}, form.file_name
+    while name:
+        found[name] = b"".join(iter(lambda: form.read(3), b""))
+        name = form.following()
+    assert (form.values, found) == ({"flow": "a"}, {"1": b"un", "2": b"deux"})
+    assert form.read() == b""

@@ -191,6 +191,30 @@ def test_nesting_without_end_is_told_and_the_octets_kept(tmp_path: Path) -> None
     assert unreadable.value.raw.read_bytes() == octets
 
 
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"Subject: x\r\n\r\n" + b"\n" * 2_000_001,
+        b"Subject: x\r\n\r\n" + b"\r" * 2_000_001,
+        b"".join(b"Content-Type: Multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (rank, rank) for rank in range(150))
+        + b"\n" * 70_000,
+    ],
+    ids=["lines", "returns", "boundaries"],
+)
+def test_lines_out_of_all_proportion_are_told_and_the_octets_kept(tmp_path: Path, octets: bytes) -> None:
+    with pytest.raises(MailUnreadable) as unreadable:
+        taken(tmp_path, octets)
+    assert unreadable.value.raw.read_bytes() == octets
+
+
+def test_of_headers_without_end_the_first_of_those_that_are_read_counts(tmp_path: Path) -> None:
+    others = b"".join(b"X-%d: \xe9\r\n" % rank for rank in range(60_000))
+    found = taken(
+        tmp_path, b"Subject: D\xc3\xa9cision\r\n" + others + b"Subject: \xe9\r\nFrom: Pr\xe9fecture <a@b>\r\n\r\nBonjour"
+    )
+    assert (found.subject, found.sender) == ("Décision", "Préfecture <a@b>")
+
+
 WHOLE = mail(
     part("Content-Type: text/html; charset=utf-8", b"<p>x</p>"),
     file_part(disposition="attachment; filename*0*=utf-8''d%C3%A9; filename*1*=cision.xml"),

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from connectors.actes.settings import ActesOperator, Endpoint, Mailbox, SendingWindow, TlsProfile
 from connectors.actes.simulated_certificates import TlsAuthority
 from core.configuration import revealed
+from schemas.actes.archive import DEFAULT_LIMITS
 
 AUTHORITY = TlsAuthority.create()
 CLIENT = AUTHORITY.client()
@@ -48,7 +49,8 @@ def encrypted_pem(password: str) -> str:
 def test_what_is_not_said_is_what_most_need() -> None:
     operator = ActesOperator.model_validate(OPERATOR)
     endpoint, box = operator.endpoint, operator.mailbox
-    assert (operator.quadrigramme, operator.maximum_archive_size, operator.rescue) == ("TACT", 150 * 1024 * 1024, None)
+    assert (operator.quadrigramme, operator.rescue) == ("TACT", None)
+    assert operator.maximum_archive_size > DEFAULT_LIMITS.documents  # what rule R05 lets through can leave
     assert (endpoint.connect_timeout, endpoint.total_timeout, endpoint.credentials) == (60, 180, "NONE")
     assert (endpoint.tls.minimum_version, endpoint.tls.checks_host_name, endpoint.tls.fingerprints) == ("1.2", True, ())
     assert (box.port, box.encryption, box.inbox) == (993, "implicit", "INBOX")

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from core.errors import Refused
-from core.problems import Problem, Report, Severity, Verdict
+from core.messages import Catalogue
+from core.problems import Problem, Report, Severity, Verdict, problem_in_words
 
 ERROR = Problem("R08", Severity.ERROR, "NomFic absent.", line=3, mend="Renseignez NomFic.")
 WARNING = Problem("R12", Severity.WARNING, "Deux pièces portent le même nom.", scope="pj")
@@ -74,3 +75,44 @@ def test_a_refusal_says_every_problem() -> None:
     assert refused.problems == (ERROR, WARNING)
     assert "R08: NomFic absent." in str(refused)
     assert "R12" in str(refused)
+
+
+class Words(Catalogue):
+    """The words of a room that does not exist."""
+
+    def texts(self, locale: str) -> dict[str, str]:  # noqa: ARG002 - it speaks one language
+        return {
+            "R1.message": "Trouvé {found} au lieu de {expected}.",
+            "R1.mend": "Corrigez {name}.",
+            "R1.act.message": "Cet acte dit {found}.",
+            "any.absent.message": "Il manque {name}.",
+            "any.absent.expected": "{name}",
+            "R2.absent.message": "Rien.",
+        }
+
+
+@pytest.mark.parametrize(
+    ("rule", "variant", "message", "expected", "mend"),
+    [
+        ("R1", "", "Trouvé a au lieu de b.", "b", "Corrigez le nom."),
+        ("R1", "act", "Cet acte dit a.", "b", "Corrigez le nom."),
+        ("R1", "absent", "Il manque le nom.", "b", "Corrigez le nom."),
+        ("R2", "absent", "Rien.", "b", None),
+    ],
+)
+def test_a_problem_is_said_in_the_words_that_are_nearest(
+    rule: str, variant: str, message: str, expected: str, mend: str | None
+) -> None:
+    words, places = Words("nowhere"), {"name": "le nom"}
+    told = problem_in_words(words, rule, variant, found="a", expected="b", shared="any", places=places, scope="pj")
+    assert told == Problem(rule, Severity.ERROR, message, found="a", expected=expected, mend=mend, scope="pj")
+
+
+def test_the_words_of_the_room_say_what_is_expected_unless_told() -> None:
+    told = problem_in_words(Words("nowhere"), "R2", "absent", Severity.WARNING, shared="any", places={"name": "le nom"})
+    assert (told.expected, told.severity) == ("le nom", Severity.WARNING)
+
+
+def test_a_rule_without_words_is_a_fault() -> None:
+    with pytest.raises(KeyError):
+        problem_in_words(Words("nowhere"), "R9")

@@ -19,7 +19,7 @@ from core.canonical import canonical_bytes
 from core.errors import Conflict, UsageError
 from core.messages import speaking
 from signing.report import facts
-from signing.report.content import Page, Row, Section, Tone, moment_in_words, page_of, plain, section_of
+from signing.report.content import Line, Page, Row, Section, Table, Tone, moment_in_words, page_of, plain, section_of
 from signing.report.facts import FileFacts, Report
 from signing.report.html import as_html
 from signing.report.pdf import _KNOWN, as_pdf
@@ -88,6 +88,25 @@ def test_page_and_document_say_every_word_of_the_content(tmp_path: Path, locale:
     for text in said:
         assert squeezed(text) in squeezed(html)
         assert squeezed(text) in squeezed(document)
+
+
+@needs_pdftotext
+def test_figures_stand_in_tables_that_can_be_listened_to_in_both_forms(tmp_path: Path) -> None:
+    lines = tuple(Line((f"{rank:03d}", HOSTILE, "1\u202f000,50", "−3,00")) for rank in range(80))
+    table = Table(
+        "Dépenses", ("N°", "Chapitre", "Vote", "Écart"), 2, (*lines, Line(("", "Total", "80\u202f040,00", "0,00"), True))
+    )
+    page = Page("fr", "Budget", "Équilibre", Tone.GOOD, "Deux sections.", (), (Section("Fonctionnement", (), (table,)),), ())
+    html, octets = Words(as_html(page)), as_pdf(page)
+    document = squeezed(text_of_pdf(octets, tmp_path))
+    for words in ("Dépenses", *table.head, *table.lines[-1].cells):
+        assert squeezed(words) in squeezed(html.text)
+        assert squeezed(words) in document
+    tags = [tag for tag, _ in html.tags]
+    assert (tags.count("script"), tags.count("caption"), tags.count("tr")) == (0, 1, 82)
+    kinds = structure_of(PdfFileReader(io.BytesIO(octets)).root["/StructTreeRoot"])
+    assert (kinds.count("/Table"), kinds.count("/TH"), kinds.count("/TR")) == (1, 4, 82)
+    assert as_pdf(page) == octets
 
 
 def test_the_page_needs_nothing_from_elsewhere_and_runs_nothing() -> None:

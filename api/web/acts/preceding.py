@@ -1,0 +1,116 @@
+"""The act that another one replaces or amends, told by its identifier, its number or words of its object (rule R39)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlmodel import Session, col, or_, select
+
+from api.web.acts.standing import GROUPS
+from api.words import day
+from core.messages import Catalogue
+from core.platform import Platform
+from core.principal import PLATFORM, Principal
+from flows.actes.act import Act
+from flows.actes.models import ActesMessage
+from flows.engine import reading
+from flows.engine.models import Dossier
+from schemas.actes.codes import MessageCode
+from schemas.actes.names import IdActe, UnreadableName
+
+_t = Catalogue("api.web.acts")
+_MOST = 8
+_SHORTEST = 2
+_RECEIVED = (*GROUPS["recu"], *GROUPS["termine"])
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An act that the préfecture has acknowledged.
+
+    Attributes:
+        identifier: as the State knows it.
+        title: its number and object.
+    """
+
+    identifier: str
+    title: str
+    decided: date
+
+
+@dataclass(frozen=True, slots=True)
+class Preceding:
+    """What can be said of a preceding act.
+
+    Attributes:
+        identifier: what will be transmitted; empty when that cannot be told yet.
+        wrong: nothing can be transmitted for what was written.
+        warns: it can be, and is probably a mistake.
+        candidates: acts to choose from.
+    """
+
+    words: str = ""
+    identifier: str = ""
+    wrong: bool = False
+    warns: bool = False
+    candidates: tuple[Candidate, ...] = ()
+
+
+def preceding(platform: Platform, organisation_id: str, told: str) -> Preceding:
+    """Tell which act is meant: the one of that identifier, known here or not, or the only one of that number."""
+    if not told:
+        return Preceding()
+    with platform.database.reading(PLATFORM) as session:
+        found = _named(session, organisation_id, told)
+    if len(found) == 1:
+        (one,) = found
+        return Preceding(_t("previous.is", title=one.title, day=day(one.decided)), one.identifier)
+    if found:
+        return Preceding(_t("previous.several", number=told), wrong=True, candidates=tuple(found))
+    try:
+        return Preceding(_t("previous.unknown"), str(IdActe.parse(told)), warns=True)
+    except UnreadableName:
+        return Preceding(_t("previous.none"), wrong=True)
+
+
+def suggested(platform: Platform, principal: Principal, organisation_id: str, told: str) -> Preceding:
+    """Tell the same; where it names no act, the acts that the principal may read, and whose object or number has these words."""
+    said = preceding(platform, organisation_id, told)
+    if said.identifier or said.candidates or len(told) < _SHORTEST:
+        return said
+    with reading.opened(platform.database, principal) as session:
+        holds = or_(*(one.icontains(told, autoescape=True) for one in (col(Dossier.title), col(ActesMessage.id_acte))))
+        found = _acts(session, organisation_id, holds)
+    if not found:
+        return said
+    key = {1: "previous.choose.one", _MOST: "previous.choose.more"}.get(len(found), "previous.choose")
+    return Preceding(_t(key, count=len(found)), wrong=True, candidates=tuple(found))
+
+
+def _named(session: Session, organisation_id: str, told: str) -> Sequence[Candidate]:
+    number = told.upper()
+    likely = or_(col(ActesMessage.id_acte) == told, col(ActesMessage.id_acte).contains(f"-{number}-", autoescape=True))
+    found = _acts(session, organisation_id, likely)
+    return [one for one in found if told == one.identifier or number == _number_of(one)]
+
+
+def _number_of(candidate: Candidate) -> str:
+    try:
+        return IdActe.parse(candidate.identifier).number
+    except UnreadableName:
+        return ""
+
+
+def _acts(session: Session, organisation_id: str, condition: Any) -> list[Candidate]:
+    acts = (
+        select(ActesMessage.id_acte, Dossier)
+        .join(Dossier, col(Dossier.id) == col(ActesMessage.dossier_id))
+        .where(ActesMessage.organisation_id == organisation_id, ActesMessage.code == MessageCode.ACTE.value)
+        .where(col(Dossier.state).in_(_RECEIVED), col(Dossier.confidential).is_(False), condition)
+        .order_by(col(Dossier.created).desc(), col(Dossier.id).desc())
+        .limit(_MOST)
+    )
+    return [Candidate(found, dossier.title, Act.from_facts(dossier.facts).decision_date) for found, dossier in session.exec(acts)]

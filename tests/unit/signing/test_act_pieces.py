@@ -1,0 +1,121 @@
+"""What the files of an act are worth beyond their names (R27 to R29): budgets sealed, PDF that open, signatures that hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+
+from core.problems import Problem, Severity
+from schemas.budget.sample import SampleBudget, write_sample
+from signing.actes.examination import examine
+from signing.actes.pieces import piece_problems
+from signing.cades.seal import Cades
+from signing.keys import Pkcs12Signer
+from signing.legs import sign
+from signing.pades.seal import Pades
+from signing.trust import TrustStore
+from tests.pades_documents import paper, revised
+from tests.unit.schemas_actes.acts import Parcel, a_budget, a_parcel
+
+NOBODY = TrustStore(())
+
+
+@dataclass(frozen=True)
+class Papers:
+    """A document, the same signed, signed and then changed, and a signature over it that stands apart."""
+
+    plain: Path
+    signed: Path
+    changed: Path
+    apart: Path
+
+
+def rewritten(writer: IncrementalPdfFileWriter) -> None:
+    page = writer.root["/Pages"]["/Kids"][0]
+    page["/Contents"] = writer.add_object(generic.StreamObject(stream_data=b"BT (Autre chose) Tj ET"))
+    writer.update_container(page)
+
+
+@pytest.fixture(scope="module")
+def papers(tmp_path_factory: pytest.TempPathFactory, signer: Pkcs12Signer) -> Papers:
+    folder = tmp_path_factory.mktemp("papers")
+    found = Papers(*(folder / name for name in ("plain.pdf", "signed.pdf", "changed.pdf", "apart.p7s")))
+    found.plain.write_bytes(paper())
+    sign(Pades(), found.plain, found.signed, signer)
+    found.changed.write_bytes(revised(found.signed.read_bytes(), rewritten))
+    sign(Cades(), found.plain, found.apart, signer)
+    return found
+
+
+def told(path: Path, name: str = "acte.pdf", **asked: object) -> list[tuple[str, Severity]]:
+    return [(one.rule, one.severity) for one in piece_problems(path, name, **asked)]  # type: ignore[arg-type]
+
+
+def test_an_unsigned_document_and_one_soundly_signed_have_nothing_wrong(papers: Papers, trust: TrustStore) -> None:
+    assert told(papers.plain, trust=trust) == []
+    assert told(papers.signed, trust=trust) == []
+    assert told(papers.plain, trust=trust, signature=papers.apart) == []
+
+
+def test_an_authority_that_is_not_known_is_a_warning_but_for_a_public_contract(papers: Papers) -> None:
+    assert told(papers.signed, trust=NOBODY) == [("R29", Severity.WARNING)]
+    assert told(papers.signed, trust=NOBODY, signer_must_be_known=False) == []
+    assert told(papers.signed, trust=None) == []  # authorities are not judged at all
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("believed", [True, False])
+def test_a_document_changed_after_its_signature_is_refused_whoever_may_sign(
+    papers: Papers, trust: TrustStore, known: bool, believed: bool
+) -> None:
+    found = told(papers.changed, trust=trust if believed else NOBODY, signer_must_be_known=known)
+    assert found == [("R29", Severity.ERROR)]
+
+
+def test_a_signature_apart_must_be_one_over_that_very_document(papers: Papers, trust: TrustStore) -> None:
+    assert told(papers.changed, signature=papers.apart, trust=trust).count(("R29", Severity.ERROR)) == 2
+    for stranger in (papers.signed, papers.plain):  # a document, where a signature over another is announced
+        assert told(papers.plain, signature=stranger, trust=trust) == [("R29", Severity.ERROR)]
+
+
+def test_what_is_no_pdf_is_told_once_under_the_rule_of_acts(tmp_path: Path, trust: TrustStore) -> None:
+    path = tmp_path / "acte.pdf"
+    path.write_bytes(b"%PDF-1.7 rien")
+    (problem,) = piece_problems(path, "acte.pdf", trust=trust)
+    assert (problem.rule, problem.path, problem.severity) == ("R28", "acte.pdf", Severity.ERROR)
+
+
+def test_a_budget_is_told_with_the_name_of_its_file(tmp_path: Path, trust: TrustStore) -> None:
+    path = tmp_path / "budget.xml"
+    write_sample(SampleBudget(sealed=None), path)
+    (problem,) = piece_problems(path, "budget.xml", budget=True, trust=trust)
+    assert (problem.rule, problem.path) == ("R27", "budget.xml")
+
+
+def examined(parcel: Parcel, folder: Path) -> list[Problem]:
+    return [problem for problem in examine(parcel.write(folder), trust=None).problems if problem.rule in {"R27", "R28", "R29"}]
+
+
+def test_the_files_of_an_archive_are_examined_each_as_what_it_is(tmp_path: Path) -> None:
+    parcel = a_parcel(a_budget())
+    (budget,) = (name for name in parcel.files if name.startswith("99_BU"))
+    (deliberation,) = (name for name in parcel.files if name.startswith("70_DE"))
+    parcel.files[deliberation] = paper()
+    write_sample(SampleBudget(), tmp_path / "budget.xml")
+    parcel.files[budget] = (tmp_path / "budget.xml").read_bytes()
+    assert examined(parcel, tmp_path) == []
+    parcel.files[budget] = parcel.files[budget].replace(b"BUDGET PRINCIPAL", b"BUDGET PRINCIPAUX")
+    (altered,) = examined(parcel, tmp_path)
+    assert (altered.rule, (altered.path or "").partition(":")[0]) == ("R27", budget)
+
+
+def test_an_annex_is_no_budget_because_the_budget_itself_is_missing(tmp_path: Path) -> None:
+    parcel = a_parcel(a_budget())
+    (deliberation,) = (name for name in parcel.files if name.startswith("70_DE"))
+    parcel.files = {name: content for name, content in parcel.files.items() if not name.startswith("99_BU")}
+    parcel.files[deliberation] = paper()
+    assert examined(parcel, tmp_path) == []
