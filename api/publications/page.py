@@ -19,10 +19,12 @@ from api.web.visitor import Parts
 from core import clock
 from flows.actes import published
 from flows.actes.models import ActesPublication
+from flows.actes.publishing import INDIVIDUAL
+from schemas.actes.codes import NATURES
 
 router = APIRouter()
 _A_PAGE, _ORGANISATIONS = 25, 50
-_NATURES = (1, 2, 4, 5, 6)  # individual acts are told to those whom they are about, and never published
+_NATURES = tuple(nature for nature in NATURES if nature != INDIVIDUAL)
 Words = Annotated[str, Query(max_length=100)]
 Code = Annotated[str, Query(max_length=4)]
 

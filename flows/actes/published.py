@@ -288,5 +288,9 @@ def _rows(session: Session, conditions: list[Any], limit: int, after: Place | No
 
 
 def _words(text: str) -> list[str]:
-    """Return the words to search for, a few at most; what joins them in an identifier does not count."""
-    return re.findall(r"\w+", folded(text))[:_MOST_WORDS]
+    """Return the words to search for, a few at most; what joins them in an identifier does not count.
+
+    A text of signs alone is sought as it is: no act holds it.
+    """
+    plain = folded(text).strip()
+    return re.findall(r"\w+", plain)[:_MOST_WORDS] or ([plain] if plain else [])

@@ -32,7 +32,9 @@ from flows.actes.transmitted import CANCELLED, PDF, files_of, newest_of
 from flows.engine.models import Dossier, DossierFile
 
 _messages = Catalogue("flows.actes")
-_INDIVIDUAL = 3
+INDIVIDUAL = 3
+"""The nature of acts that are notified to those whom they are about, and never published."""
+
 _LONGEST_REASON = 500
 _AR = "ar"
 
@@ -179,7 +181,7 @@ def refuse_individual(nature: int) -> None:
     Raises:
         Conflict: it is such an act.
     """
-    if nature == _INDIVIDUAL:
+    if nature == INDIVIDUAL:
         raise Conflict(_messages("publication.individual"))
 
 

@@ -31,7 +31,7 @@ from flows.actes.act import JoinedFile
 from flows.actes.checking import R38
 from flows.actes.composing import EXTENSIONS
 from flows.actes.intake import AUTHOR_FIELDS, author_told, matieres_of, media_type_of
-from flows.actes.publishing import refuse_unnamed
+from flows.actes.publishing import INDIVIDUAL, refuse_unnamed
 from flows.actes.settings import Author
 from schemas.actes.attachments import signature_problem
 from schemas.actes.classification import DEEPEST
@@ -44,7 +44,6 @@ from schemas.pdf.rules import problems_of
 _t = Catalogue("api.web.acts")
 _MOST_FILES, _MOST_FIELDS = 100, 500
 _LEAST_LEVELS, _HIGHEST = 2, 99
-INDIVIDUAL = 3
 _OF_FIELDS = {"R30", "R33"}
 _PDF = "application/pdf"
 

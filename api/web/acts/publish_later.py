@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from api.web.acts.form import INDIVIDUAL, Typed
+from api.web.acts.form import Typed
 from core.platform import Platform
 from flows.actes.intake import AUTHOR_FIELDS
 from flows.actes.knowledge import publishing_of
-from flows.actes.publishing import usual_author
+from flows.actes.publishing import INDIVIDUAL, usual_author
 
 
 def of_publication(platform: Platform, organisation_id: str, typed: Typed) -> dict[str, Any]:
