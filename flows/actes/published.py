@@ -292,5 +292,5 @@ def _words(text: str) -> list[str]:
 
     A text of signs alone is sought as it is: no act holds it.
     """
-    plain = folded(text).strip()
+    plain = "".join(filter(str.isprintable, folded(text))).strip()
     return re.findall(r"\w+", plain)[:_MOST_WORDS] or ([plain] if plain else [])
