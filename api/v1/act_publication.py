@@ -5,29 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from api.acts import finding
 from api.publications.finding import address, root_of
 from api.v1.access import Caller, Parts
 from api.v1.act_asked import PublishingAsked
-from api.v1.act_sending import ActId
+from api.v1.act_followed import Followed
 from api.v1.publication_shapes import PublicationShape
 from flows.actes import publishing, publishing_later
 from flows.actes.models import ActesPublication
 from flows.actes.settings import Author
-from flows.engine.models import Dossier
 
 router = APIRouter(prefix="/v1", tags=["Actes"])
 _PATH = "/acts/{act_id}/publication"
-
-
-def _followed(platform: Parts, caller: Caller, act_id: ActId) -> Dossier:
-    return finding.to_follow(platform, caller, act_id)
-
-
-Followed = Annotated[Dossier, Depends(_followed)]
-"""The act of the path; who may not deposit for it is told so before the body is looked at."""
 
 
 @router.put(

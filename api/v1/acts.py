@@ -13,6 +13,7 @@ from api.acts import finding
 from api.publications.finding import root_of
 from api.tenants import below, organisation_named
 from api.v1.access import Caller, Parts, own_organisation
+from api.v1.act_followed import Followed
 from api.v1.act_sending import ActId
 from api.v1.act_shapes import (
     ActFileList,
@@ -142,11 +143,11 @@ def cancelled(platform: Parts, caller: Caller, act_id: ActId) -> ActMessageShape
 
 
 @router.post("/acts/{act_id}/litigation", status_code=201, summary="Say that the litigation about an act is over")
-def settled(request: Request, platform: Parts, caller: Caller, act_id: ActId, said: LitigationShape) -> ActShape:
+def settled(request: Request, platform: Parts, caller: Caller, act: Followed, said: LitigationShape) -> ActShape:
     """Say how the litigation ended: no message of the State does. The act goes to its archiving. Said once, else 409."""
-    litigation.settle(platform, caller, act_id, said.ended, said.result)
+    litigation.settle(platform, caller, act.id, said.ended, said.result)
     with platform.database.reading(caller) as session:  # who may say it may be told what became of it
-        return _in_full(session, act_id, root_of(request, platform))
+        return _in_full(session, act.id, root_of(request, platform))
 
 
 def _in_full(session: ScopedSession, act_id: str, root: str) -> ActShape:

@@ -141,8 +141,10 @@ class ActsMairie:
         with self.platform.database.reading(PLATFORM) as session:
             return [one.code for one in following.messages_of(session, dossier_id)]
 
-    def state_says(self, message: said.Message, files: Mapping[str, bytes] | None = None) -> str:
-        """Have a mail of the ministry arrive and be analysed; return it."""
+    def state_says(
+        self, message: said.Message, files: Mapping[str, bytes] | None = None, infected: Mapping[str, str] | None = None
+    ) -> str:
+        """Have a mail of the ministry arrive and be analysed, some of its files as an antivirus found them; return it."""
         parts = []
         envelope = said.EnveloppeMISILLCL(
             said.Office(said.OfficeKind.PREFECTURE, "040"), self.organisation.siren or "", (said.SignedFile("message.xml"),)
@@ -151,7 +153,8 @@ class ActsMairie:
         for name, content in contents.items():
             blob = self.platform.objects.put(io.BytesIO(content))
             media = "application/xml" if name.endswith(".xml") else "application/pdf"
-            parts.append({"name": name, "media_type": media, "sha256": blob.sha256, "size": blob.size})
+            found = {"infected": infected[name]} if infected and name in infected else {}
+            parts.append({"name": name, "media_type": media, "sha256": blob.sha256, "size": blob.size, **found})
         return self.mail(parts)
 
     def mail(self, parts: Sequence[dict[str, Any]], state: MailState = MailState.KEPT, reason: str | None = None) -> str:
@@ -187,7 +190,9 @@ class ActsMairie:
         assert self.dossier(dossier_id).state == "acknowledged"
         return dossier_id
 
-    def letter(self, dossier_id: str, code: str, words: str = "", day: date | None = None) -> ActesMessage:
+    def letter(
+        self, dossier_id: str, code: str, words: str = "", day: date | None = None, infected: Mapping[str, str] | None = None
+    ) -> ActesMessage:
         """Have the préfecture write about an act; what answers by itself is taken as sent."""
         identifier, when = self.dossier(dossier_id).facts["id_acte"], day or today()
         name = f"courrier-{code}.pdf"
@@ -198,7 +203,7 @@ class ActsMairie:
             "4-1": lambda: said.LettreObservations(identifier, when, document, words),
             "5-1": lambda: said.DefereTA(identifier, when, words, (document,)),
         }[code]()
-        self.state_says(message, {name: pdf(f"Courrier {code} {next(_numbers)}")})
+        self.state_says(message, {name: pdf(f"Courrier {code} {next(_numbers)}")}, infected)
         self.sent_all(dossier_id)
         return self.message(dossier_id, code)
 

@@ -68,6 +68,7 @@ CALLS: dict[str, tuple[Right, ...]] = {
     "GET /v1/acts/{act_id}/budget.pdf": _READS,
     "POST /v1/acts/{act_id}/replies": _SENDS,
     "POST /v1/acts/{act_id}/cancellation": _SENDS,
+    "POST /v1/acts/{act_id}/litigation": _SENDS,
     "PUT /v1/acts/{act_id}/publication": _SENDS,
     "DELETE /v1/acts/{act_id}/publication": _SENDS,
     "GET /api/test-connexion.php": (),
