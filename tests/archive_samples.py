@@ -109,6 +109,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[st
             started[name].start()
         return started[name]
 
+    start("tsa")  # before any test: one that starts within a test has keys that the next test is given again
     yield start
     for simulator in started.values():
         simulator.stop()
