@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from bench import acts, agent, ceiling, deposits, engine, journey, memory, signatures, trays, viewer
+from bench import acts, agent, ceiling, deposits, engine, invoices, journey, memory, signatures, trays, viewer
 from bench.places import SHAPES
 
 
@@ -46,11 +46,11 @@ def main() -> None:
     console.print(table, "")
 
     table = Table(title=f"An act of 150 MB on {SHAPES[1]}, to the ministry and to its record: peak resident memory")
-    for column in ("its files", "act MB", "web MB (goal: under 200)", "worker MB (goal: under 400)"):
+    for column in ("its files", "act MB", "web MB at rest", "web MB (goal: under 200)", "worker MB (goal: under 400)"):
         table.add_column(column, justify="left" if column == "its files" else "right")
     for name, sizes in acts.SHAPES.items():
         peaks = acts.peaks(SHAPES[1], sizes)
-        table.add_row(name, *(f"{peaks[column]:.0f}" for column in ("act", "web", "worker")))
+        table.add_row(name, *(f"{peaks[column]:.0f}" for column in ("act", "rest", "web", "worker")))
     console.print(table, "")
 
     table = Table(title="A PES with attachments: ours in a warm process beside a process of xmlsec1 (schema: xmllint)")
@@ -76,6 +76,24 @@ def main() -> None:
         table.add_column(column, justify="left" if column in {"shape", "page"} else "right")
     for shown in trays.rows():
         table.add_row(shown.shape, shown.page, f"{shown.p50:.0f}", f"{shown.p95:.0f}", f"{shown.bare:.0f}")
+    console.print(table, "")
+
+    table = Table(title="A full check of an invoice, warm, beside the rules alone in Saxon")
+    for column in (
+        *(
+            "document",
+            "p50, ms",
+            "p95, ms (goal: under 100)",
+            "processor, ms",
+            "bare rules, ms",
+            "of it the sandbox, ms",
+            "child MB",
+        ),
+    ):
+        table.add_column(column, justify="left" if column == "document" else "right")
+    for check in invoices.rows():
+        times = (check.p50, check.p95, check.processor, check.bare, check.sandbox, check.child)
+        table.add_row(check.document, *(f"{figure:.0f}" for figure in times))
     console.print(table, "")
 
     took = agent.seconds()

@@ -31,7 +31,7 @@ _NOISE = 1 << 20
 
 
 def peaks(shape: str, sizes: tuple[int, ...]) -> dict[str, float]:
-    """Return the peak resident memory of each process, in megabytes, and the size of the act.
+    """Return the peak resident memory of each process in megabytes, that of the web process at rest, and the size of the act.
 
     Args:
         shape: of the platform.
@@ -48,7 +48,8 @@ def peaks(shape: str, sizes: tuple[int, ...]) -> dict[str, float]:
                 until(lambda: _state(here) != "elapsed", 600)
         if _state(here) != "archived":
             raise RuntimeError(f"the flow ended {_state(here)}: {_problems(here)}")
-        return {"act": sum(sizes) / 1e6, "web": web_peak.megabytes, "worker": worker_peak.megabytes}
+        peaks = {"rest": web_peak.rest, "web": web_peak.megabytes, "worker": worker_peak.megabytes}
+        return {"act": sum(sizes) / 1e6, **peaks}
 
 
 def _connect(here: Place) -> None:
@@ -96,9 +97,15 @@ def _part(named: str) -> bytes:
     return b"\r\n--" + _BOUNDARY + f"\r\nContent-Disposition: form-data; {named}\r\n\r\n".encode()
 
 
-def paper(size: int, seed: int) -> Iterator[bytes]:
-    """Give a PDF of one page with a picture that does not compress, of exactly so many bytes, in pieces."""
-    noise = random.Random(seed).randbytes(_NOISE)
+def paper(size: int, seed: int, *, plain: int = 0) -> Iterator[bytes]:
+    """Give a PDF of one page with a picture, of exactly so many bytes, in pieces.
+
+    Args:
+        size: in bytes.
+        seed: of the noise that the picture is made of.
+        plain: of each megabyte of it, how many bytes are zeros instead, and compress.
+    """
+    noise = random.Random(seed).randbytes(_NOISE - plain) + bytes(plain)
     before, after = _around(0)
     length = size - len(before) - len(after)
     before, after = _around(length)

@@ -47,9 +47,11 @@ def peaks(shape: str, *, signed: bool) -> dict[str, float]:
 
 
 class watching:  # noqa: N801 - a context manager, named as it reads
+    """Looks at the memory of a process: ``rest`` at the beginning, ``megabytes`` at the most."""
+
     def __init__(self, pid: int) -> None:
-        self.megabytes = 0.0
         self._process, self._ended = psutil.Process(pid), threading.Event()
+        self.megabytes = self.rest = self._process.memory_info().rss / 1e6
         self._thread = threading.Thread(target=self._watch)
 
     def _watch(self) -> None:

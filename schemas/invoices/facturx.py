@@ -27,7 +27,7 @@ LARGEST_XML = 10 << 20
 """Octets that the embedded invoice may have."""
 
 _MEMORY = 512 << 20
-_SECONDS = 20.0
+_SECONDS = 60.0
 _HEAD = 2048
 _PDFA_3 = "3"
 _XML = {"text/xml", "application/xml"}
@@ -132,8 +132,8 @@ def octets_of(file: Embedded, folder: Path) -> Path | None:
 
 
 def hostile(pdf: Pdf, folder: Path) -> list[str]:
-    """Return why a PDF must be kept away from people: ``script``, ``program``, ``executable``."""
-    marks = [mark for mark in ("script", "program") if mark in pdf.active]
+    """Return why a PDF must be kept away from people: ``script``, ``program``, ``large`` (not all was seen), ``executable``."""
+    marks = [mark for mark in ("script", "program", "large") if mark in pdf.active]
     return [*marks, *(["executable"] if any(_is_program(file, folder) for file in pdf.files) else [])]
 
 
@@ -167,8 +167,6 @@ def packaging_problems(pdf: Pdf, invoice: Embedded, profile: Profile | None, sev
         yield problem(PACKAGING, "repaired", severity)
     if "media" in pdf.active:
         yield problem(PACKAGING, "media", Severity.WARNING)
-    if "large" in pdf.active:
-        yield problem(PACKAGING, "not_all", Severity.WARNING)
 
 
 def _metadata_problems(xmp: Metadata | None, invoice: Embedded, profile: Profile | None, severity: Severity) -> Iterator[Problem]:

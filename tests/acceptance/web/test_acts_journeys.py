@@ -14,8 +14,9 @@ from playwright.sync_api import Page, expect
 
 from api.v1 import uploads as routes
 from core import uploads
-from core.principal import Right
+from core.principal import PLATFORM, Right
 from core.s3_server import S3Server
+from flows.actes import litigation
 from flows.actes.models import MailState
 from schemas.actes.codes import MessageCode
 from schemas.budget.sample import SampleBudget
@@ -83,6 +84,12 @@ def furnished(mairie: ActsMairie) -> dict[str, str]:
     budget = mairie.acknowledged(nature=5, matieres=(7, 1), document=sealed, annexes=(mairie.file("deliberation.pdf"),))
     referred = mairie.acknowledged(received=today() - timedelta(days=50))
     mairie.letter(referred, "5-1", "Incompétence de l’auteur de l’acte.", today() - timedelta(days=2))
+    settled = mairie.acknowledged(received=today() - timedelta(days=50))
+    mairie.letter(settled, "5-1", "Incompétence de l’auteur de l’acte.", today() - timedelta(days=20))
+    litigation.settle(mairie.platform, PLATFORM, settled, today(), "Déféré rejeté par jugement n° 2600123")
+    late = mairie.acknowledged(received=today() - timedelta(days=90))
+    mairie.stand(late, "archived")
+    mairie.letter(late, "2-1", infected={"courrier-2-1.pdf": "Pdf.Essai.Marque"})
     cancelled = mairie.acknowledged()
     mairie.cancelled(cancelled)
     uncertain = mairie.act()
@@ -120,12 +127,15 @@ def furnished(mairie: ActsMairie) -> dict[str, str]:
         "act, with every letter": f"/actes/{whole}",
         "act, budget": f"/actes/{budget}",
         "act, referred": f"/actes/{referred}",
+        "act, settled": f"/actes/{settled}",
+        "act, with a late letter": f"/actes/{late}",
         "act, cancelled": f"/actes/{cancelled}",
         "act, uncertain": f"/actes/{uncertain}",
         "act, parked": f"/actes/{parked}",
         "act, rejected": f"/actes/{rejected}",
         "answer to documents": f"/actes/{asked}/courriers/{letter.id}/reponse",
         "answer to observations": f"/actes/{whole}/courriers/{observed.id}/reponse",
+        "ending a litigation": f"/actes/{referred}/contentieux",
         "cancelling": f"/actes/{running}/annulation",
         "sending again": f"/actes/{uncertain}/renvoi",
         "mails": "/actes/courriels",

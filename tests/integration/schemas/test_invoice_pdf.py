@@ -24,7 +24,7 @@ from schemas.invoices.writer import facturx_of
 from tests.unit.schemas_invoices.documents import PDF
 
 Change = Callable[[Pdf], None]
-BOMB = 64 << 20
+BOMB = 130 << 20  # more than all files of a PDF may come to
 
 
 @pytest.fixture(scope="module")
@@ -224,11 +224,16 @@ def launch(pdf: Pdf) -> None:
     pdf.Root.OpenAction = pdf.make_indirect(Dictionary(S=Name.Launch, F=String("cmd.exe")))
 
 
+def crowded(pdf: Pdf) -> None:
+    pdf.Root.Crowd = Array([pdf.make_indirect(Dictionary(A=Dictionary(), B=Dictionary())) for _ in range(70_000)])
+
+
 HOSTILE: dict[str, tuple[Change, str]] = {
     "open-action": (open_action, "script"),
     "named-script": (named_script, "script"),
     "hidden-script": (hidden_script, "script"),
     "launch": (launch, "program"),
+    "crowd": (crowded, "large"),
     "program": (lambda pdf: attach(pdf, "plan.pdf", b"MZ\x90\x00" + bytes(50)), "executable"),
     "program-by-name": (lambda pdf: attach(pdf, "plan.pdf.exe ", b"words"), "executable"),
 }
