@@ -142,6 +142,8 @@ class _Counting:
         if event.kind is Happening.SETTLED and self._over is Phase.REFERRED:
             self._over, self._ends = Phase.SETTLED, event.day
             self._turns.append(Turn(event.day, event.kind, None))
+        if event.kind is Happening.REFERRED and self._over is Phase.SETTLED:
+            self._over = None  # before the tribunal once more
         if event.kind in {Happening.RECEIVED, Happening.SETTLED} or self._over is not None:
             return
         if event.kind in _OVER:

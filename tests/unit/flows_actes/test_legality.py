@@ -112,6 +112,21 @@ def test_two_letters_open_at_once_are_both_waited_for() -> None:
     assert (none_left.phase, none_left.ends) == (Phase.RUNNING, date(2026, 5, 12))
 
 
+def test_a_litigation_ends_when_somebody_says_so_and_another_referral_opens_it_again() -> None:
+    referred = Event(date(2026, 2, 2), Happening.REFERRED)
+    settled = Event(date(2026, 9, 1), Happening.SETTLED)
+    again = Event(date(2026, 9, 8), Happening.REFERRED)
+    assert clock(settled, today=date(2026, 1, 20)).phase is Phase.RUNNING
+    over = clock(referred, settled, today=date(2026, 9, 2))
+    assert (over.phase, over.ends, [turn.kind for turn in over.turns][1:]) == (
+        Phase.SETTLED,
+        date(2026, 9, 1),
+        [Happening.REFERRED, Happening.SETTLED],
+    )
+    reopened = clock(referred, settled, again, today=date(2026, 9, 9))
+    assert (reopened.phase, reopened.ends) == (Phase.REFERRED, None)
+
+
 @pytest.mark.parametrize(("kind", "phase"), [(Happening.REFERRED, Phase.REFERRED), (Happening.CANCELLED, Phase.CANCELLED)])
 def test_a_referral_or_a_cancellation_ends_the_clock_whatever_comes_after(kind: Happening, phase: Phase) -> None:
     over = clock(Event(date(2026, 2, 1), kind), asked(date(2026, 2, 2)), today=date(2026, 2, 3))
