@@ -81,35 +81,27 @@ class ActFile(PackageFile):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ActRecord(RecordFacts):
-    """The facts of an act; ``at`` is when its control was found to be over, or its transmission cancelled.
+class ActFacts(RecordFacts):
+    """What every record about an act says of it.
 
     Attributes:
         number: the collectivité's own.
         subject: in plain words.
-        nature, nature_label: 1 to 6, and its label.
+        nature_label: of the nature.
         matiere, matiere_label: codes joined by full stops (``7.1``), and its label when the classification is known.
         decided: the day of the decision: the retention runs from there.
         received: the day on which the State received it.
         id_acte: how the State knows it.
-        control_ended: the last day of the control of legality.
-        cancelled: the day on which its transmission was cancelled.
-        litigation_ended, litigation_result: the day on which the litigation about it was over, and how, as a person said it.
     """
 
     number: str
     subject: str
-    nature: int
     nature_label: str
     matiere: str
     matiere_label: str | None = None
     decided: date
     received: date
     id_acte: str
-    control_ended: date | None = None
-    cancelled: date | None = None
-    litigation_ended: date | None = None
-    litigation_result: str = ""
 
     @property
     def title(self) -> str:
@@ -120,6 +112,29 @@ class ActRecord(RecordFacts):
     def clock(self) -> date:
         """The day of the decision."""
         return self.decided
+
+    @property
+    def matiere_in_words(self) -> str:
+        """The codes of its matière, and its label when it is known."""
+        return f"{self.matiere} {self.matiere_label}" if self.matiere_label else self.matiere
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActRecord(ActFacts):
+    """The facts of an act; ``at`` is when its control was found to be over, or its transmission cancelled.
+
+    Attributes:
+        nature: 1 to 6.
+        control_ended: the last day of the control of legality.
+        cancelled: the day on which its transmission was cancelled.
+        litigation_ended, litigation_result: the day on which the litigation about it was over, and how, as a person said it.
+    """
+
+    nature: int
+    control_ended: date | None = None
+    cancelled: date | None = None
+    litigation_ended: date | None = None
+    litigation_result: str = ""
 
 
 ActDescribed = tuple[ActFile, DataObject]

@@ -9,50 +9,61 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import count
 
-from archive.act_facts import BELOW, ActDescribed, ActFile, ActRecord, ActRole, Exchange
+from archive.act_facts import BELOW, ActDescribed, ActFacts, ActFile, ActRecord, ActRole, Exchange
 from archive.package import group_of
 from core import clock
 from core.messages import Catalogue
-from schemas.seda.model import ArchiveUnit, Dates, Keyword, KeywordType, Level
+from schemas.seda.model import ArchiveUnit, Dates, Event, Keyword, KeywordType, Level
 
 _messages = Catalogue("archive")
 
 
 def act_unit(record: ActRecord, files: Sequence[ActDescribed], last: date) -> ArchiveUnit:
     """Return the units of an act, in the current language; ``last`` is the day of its most recent document."""
+    return file_unit(record, _description(record), _keywords(record), record.events, tuple(_items(record, files)), last)
+
+
+def file_unit(
+    record: ActFacts,
+    description: str,
+    keywords: tuple[Keyword, ...],
+    events: tuple[Event, ...],
+    units: tuple[ArchiveUnit, ...],
+    last: date,
+) -> ArchiveUnit:
+    """Return the file about an act, whatever the record that it stands in; ``last`` is the last day of what it tells."""
     return ArchiveUnit(
         identifier="AU1",
         level=Level.FILE,
         title=record.title,
-        description=_description(record),
+        description=description,
         document_type=record.nature_label,
         originating_identifier=record.number,
         transferring_identifier=record.dossier,
         language="fra",
-        keywords=_keywords(record),
+        keywords=keywords,
         originating_agency=record.producer,
         submission_agency=record.transferring_agency,
         dates=Dates(transacted=record.decided, received=record.received, start=min(record.decided, record.received), end=last),
-        events=record.events,
-        units=tuple(_items(record, files)),
+        events=events,
+        units=units,
     )
 
 
-def _matiere(record: ActRecord) -> str:
-    return f"{record.matiere} {record.matiere_label}" if record.matiere_label else record.matiere
+def act_described(record: ActFacts) -> str:
+    """Return the sentence that says which act it is, in the current language."""
+    return _messages(
+        "act.description",
+        nature=record.nature_label,
+        matiere=record.matiere_in_words,
+        decided=_written(record.decided),
+        received=_written(record.received),
+        identifier=record.id_acte,
+    )
 
 
 def _description(record: ActRecord) -> str:
-    sentences = [
-        _messages(
-            "act.description",
-            nature=record.nature_label,
-            matiere=_matiere(record),
-            decided=_written(record.decided),
-            received=_written(record.received),
-            identifier=record.id_acte,
-        )
-    ]
+    sentences = [act_described(record)]
     if record.control_ended is not None:
         sentences.append(_messages("act.controlled", day=_written(record.control_ended)))
     if record.litigation_ended is not None:
@@ -67,7 +78,7 @@ def _keywords(record: ActRecord) -> tuple[Keyword, ...]:
     return (
         Keyword(record.producer_name, KeywordType.CORPORATE_NAME, record.producer.identifier),
         Keyword(_messages("act.keyword.subject"), KeywordType.SUBJECT),
-        Keyword(_matiere(record), KeywordType.SUBJECT, record.matiere),
+        Keyword(record.matiere_in_words, KeywordType.SUBJECT, record.matiere),
         Keyword(record.nature_label, KeywordType.GENRE, str(record.nature)),
         Keyword(_messages("act.keyword.identifier", identifier=record.id_acte), KeywordType.NAME, record.id_acte),
     )

@@ -11,15 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from enum import StrEnum
 from functools import partial
 from itertools import count
 from pathlib import Path
 
+from archive.act_facts import ActFacts
+from archive.act_units import act_described, file_unit
 from archive.package import Described, Package, PackageFile, build_package, group_of
 from archive.retention import FREE, AccessDelay
-from archive.transfer import RecordFacts, check_roles, transfer_of
+from archive.transfer import check_roles, transfer_of
 from core import clock
 from core.errors import UsageError
 from core.messages import Catalogue, speaking
@@ -39,42 +40,17 @@ class PublicationRole(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PublicationRecord(RecordFacts):
+class PublicationRecord(ActFacts):
     """The facts of a publication; ``at`` is the moment of going online, which the page of the act says.
 
     Attributes:
-        number: the collectivité's own.
-        subject: in plain words.
-        nature_label: of the nature.
-        matiere, matiere_label: codes joined by full stops (``7.1``), and its label when the classification is known.
-        decided: the day of the decision: the retention runs from there.
-        received: the day on which the State received it.
-        id_acte: how the State knows it.
         first_name, last_name, capacity: of its author (CGCT, R. 2131-1, II).
     """
 
-    number: str
-    subject: str
-    nature_label: str
-    matiere: str
-    matiere_label: str | None = None
-    decided: date
-    received: date
-    id_acte: str
     first_name: str
     last_name: str
     capacity: str
     access: AccessDelay = FREE
-
-    @property
-    def title(self) -> str:
-        """Number and subject."""
-        return f"{self.number} – {self.subject}"
-
-    @property
-    def clock(self) -> date:
-        """The day of the decision."""
-        return self.decided
 
 
 def publication_package(
@@ -110,37 +86,11 @@ def publication_transfer(record: PublicationRecord, files: Sequence[Described]) 
 
 def _publication(record: PublicationRecord, files: Sequence[Described]) -> ArchiveUnit:
     online = clock.in_paris(record.at).date()
-    return ArchiveUnit(
-        identifier="AU1",
-        level=Level.FILE,
-        title=record.title,
-        description=_description(record),
-        document_type=record.nature_label,
-        originating_identifier=record.number,
-        transferring_identifier=record.dossier,
-        language="fra",
-        keywords=_keywords(record),
-        originating_agency=record.producer,
-        submission_agency=record.transferring_agency,
-        dates=Dates(transacted=record.decided, received=record.received, start=min(record.decided, record.received), end=online),
-        events=(Event(record.at, _ONLINE), *record.events),
-        units=tuple(_items(record, files)),
-    )
-
-
-def _matiere(record: PublicationRecord) -> str:
-    return f"{record.matiere} {record.matiere_label}" if record.matiere_label else record.matiere
+    events = (Event(record.at, _ONLINE), *record.events)
+    return file_unit(record, _description(record), _keywords(record), events, tuple(_items(record, files)), online)
 
 
 def _description(record: PublicationRecord) -> str:
-    act = _messages(
-        "act.description",
-        nature=record.nature_label,
-        matiere=_matiere(record),
-        decided=f"{record.decided:%d/%m/%Y}",
-        received=f"{record.received:%d/%m/%Y}",
-        identifier=record.id_acte,
-    )
     moment = clock.in_paris(record.at)
     online = _messages(
         "publication.online",
@@ -149,7 +99,7 @@ def _description(record: PublicationRecord) -> str:
         author=f"{record.first_name} {record.last_name}",
         capacity=record.capacity,
     )
-    return f"{act} {online}"
+    return f"{act_described(record)} {online}"
 
 
 def _keywords(record: PublicationRecord) -> tuple[Keyword, ...]:
@@ -157,7 +107,7 @@ def _keywords(record: PublicationRecord) -> tuple[Keyword, ...]:
         Keyword(record.producer_name, KeywordType.CORPORATE_NAME, record.producer.identifier),
         Keyword(f"{record.first_name} {record.last_name}", KeywordType.PERSON),
         Keyword(_messages("publication.keyword.subject"), KeywordType.SUBJECT),
-        Keyword(_matiere(record), KeywordType.SUBJECT, record.matiere),
+        Keyword(record.matiere_in_words, KeywordType.SUBJECT, record.matiere),
         Keyword(_messages("act.keyword.identifier", identifier=record.id_acte), KeywordType.NAME, record.id_acte),
     )
 

@@ -6,10 +6,10 @@ What a document is comes from its octets, never from what the file says of it. N
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 import zipfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -171,20 +171,27 @@ class _Refused(Exception):
 def _inflated(path: Path, target: Path) -> tuple[int, bytes]:
     """Write the one file of a ZIP; return its size and its first octets. What the ZIP says of its size is not believed."""
     size, head = 0, b""
+    with target.open("wb") as file:  # a disk that is full is no flaw of the ZIP, and is told as it is
+        for piece in _unzipped(path):
+            size += len(piece)
+            if size > MOST_OCTETS:
+                raise _Refused("large")
+            head += piece[: _HEAD - len(head)]
+            file.write(piece)
+    if not size:
+        raise _Refused("empty")
+    return size, head
+
+
+def _unzipped(path: Path) -> Iterator[bytes]:
+    """Yield the one file of a ZIP in pieces; whatever a damaged one makes of its reading is one refusal."""
     try:
-        with zipfile.ZipFile(path) as archive, target.open("wb") as file:
+        with zipfile.ZipFile(path) as archive:
             (entry,) = archive.infolist()
             if entry.flag_bits & 1:
                 raise _Refused("encrypted")
             with archive.open(entry) as content:
                 while piece := content.read(_PIECE):
-                    size += len(piece)
-                    if size > MOST_OCTETS:
-                        raise _Refused("large")
-                    head += piece[: _HEAD - len(head)]
-                    file.write(piece)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, ValueError, binascii.Error, OSError) as error:
+                    yield piece
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, ValueError, OSError) as error:
         raise _Refused("zip") from error
-    if not size:
-        raise _Refused("empty")
-    return size, head
