@@ -146,6 +146,12 @@ class Telling:
         """Its documents may be had with the préfecture's stamp."""
         return has_stamp(self.seen.dossier)
 
+    @property
+    def classification(self) -> date | None:
+        """The version of the classification that it was sent under."""
+        used = self.seen.dossier.facts.get("classification_date")
+        return date.fromisoformat(used) if used else None
+
 
 def tell(platform: Platform, visitor: Visitor, dossier_id: str) -> Telling:
     """Return an act for a visitor.

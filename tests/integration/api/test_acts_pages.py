@@ -37,6 +37,14 @@ def test_the_page_tells_until_when_the_prefet_may_go_to_court_and_why(clerk: htt
         assert code in page
 
 
+def test_the_classification_is_named_by_its_day_in_words(clerk: httpx.Client, mairie: ActsMairie) -> None:
+    act = mairie.acknowledged()
+    mairie.stand(act, "acknowledged", facts={**mairie.dossier(act).facts, "classification_date": "2026-01-15"})
+    page = clerk.get(f"/actes/{act}").text
+    assert "<dd>15 janvier 2026</dd>" in page
+    assert "2026-01-15" not in page
+
+
 def test_a_referral_and_a_cancellation_stop_the_clock(clerk: httpx.Client, mairie: ActsMairie) -> None:
     referred, cancelled = mairie.acknowledged(), mairie.acknowledged()
     mairie.letter(referred, "5-1", "Incompétence")
