@@ -29,6 +29,7 @@ from core.platform import Platform, open_platform
 from core.s3_server import s3_server
 from core.settings import Settings
 from flows.engine.brokers import open_broker
+from flows.engine.transitions import take_up
 
 _messages = Catalogue("api.cli")
 _STARTS_WITHIN = 30.0
@@ -69,6 +70,8 @@ def embedded(settings: Settings, *, with_demonstration: bool) -> Iterator[Embedd
         platform = open_platform(settings, server.store(settings.s3_bucket_prefix, lock_mode=settings.archive_lock_mode))
         stack.callback(platform.database.close)
         upgrade(platform.database)
+        if not settings.database_url.get_secret_value():  # the database of the folder, which is ours alone
+            take_up(platform.database)
         platform.objects.prepare()
         platform.objects.prove_lock()
         shown = prepare_demonstration(platform, played) if played is not None else None

@@ -28,7 +28,7 @@ from flows.actes.models import ActesEnvelope, ActesMail, ActesMessage
 from flows.actes.settings import COLLECTIVITE, OPERATOR, ActesCollectivite
 from flows.engine.models import Dossier, DossierFile
 from tests.pades_documents import paper
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 ADDRESS = "tdt@tdt.test"
 _numbers = itertools.count(1)
@@ -98,7 +98,7 @@ class ActsTown:
         with self.platform.database.reading(PLATFORM) as session:
             return session.exec(select(Dossier).where(Dossier.id == dossier_id)).one()
 
-    def wait_for(self, dossier_id: str, *states: str, seconds: float = 60) -> Dossier:
+    def wait_for(self, dossier_id: str, *states: str, seconds: float = PATIENCE) -> Dossier:
         """Wait until an act is in one of these states."""
         wait_until(lambda: self.dossier(dossier_id).state in states, seconds, lambda: repr(self.dossier(dossier_id)))
         return self.dossier(dossier_id)
@@ -108,7 +108,7 @@ class ActsTown:
             rows = select(ActesMessage).where(ActesMessage.dossier_id == dossier_id)
             return list(session.exec(rows.order_by(col(ActesMessage.created), col(ActesMessage.id))))
 
-    def wait_for_messages(self, dossier_id: str, codes: Sequence[str], seconds: float = 60) -> list[ActesMessage]:
+    def wait_for_messages(self, dossier_id: str, codes: Sequence[str], seconds: float = PATIENCE) -> list[ActesMessage]:
         """Wait until these messages, and no others, are with an act, all of ours sent."""
 
         def there() -> bool:

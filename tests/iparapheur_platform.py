@@ -103,7 +103,7 @@ class Town:
             self.principal(desk), self._task(desk, dossier_id), Said(note)
         )
         if self._folder(dossier_id).state == FolderState.FINISHED.value:
-            wait_until(lambda: self._state(dossier) == "archived", 60, lambda: self._state(dossier))
+            wait_until(lambda: self._state(dossier) == "archived", seen=lambda: self._state(dossier))
 
     def principal(self, desk: str) -> Principal:
         """Whoever holds a desk."""

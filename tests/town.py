@@ -21,7 +21,7 @@ from flows.engine.models import Dossier
 from flows.helios.intake import deposit
 from schemas.pes.sample import Authority, Sample, write_sample
 from tests.conftest import MAIRIE
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 _numbers = itertools.count(1)
 
@@ -64,7 +64,7 @@ class Town:
         with working(self.platform, self.broker):
             yield
 
-    def wait_for(self, dossier_id: str, *states: str, seconds: float = 40) -> Dossier:
+    def wait_for(self, dossier_id: str, *states: str, seconds: float = PATIENCE) -> Dossier:
         """Wait until a dossier is in one of these states."""
         wait_until(lambda: self.dossier(dossier_id).state in states, seconds, lambda: repr(self.dossier(dossier_id)))
         return self.dossier(dossier_id)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+PATIENCE = 120.0
+"""Seconds after which what has not happened never will, on a machine that has much else to do."""
 
-def wait_until(holds: Callable[[], bool], seconds: float = 20, seen: Callable[[], str] = lambda: "") -> None:
+
+def wait_until(holds: Callable[[], bool], seconds: float = PATIENCE, seen: Callable[[], str] = lambda: "") -> None:
     """Wait until something holds; fail, and say what was seen, when it does not within the time."""
     deadline = time.monotonic() + seconds
     while not holds():

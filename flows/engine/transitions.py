@@ -103,6 +103,16 @@ def renew(database: Database, leases: list[str], lease_for: timedelta) -> None:
             session.connection().execute(update(table).where(table.c.lease.in_(leases)).values(leased_until=until))
 
 
+def take_up(database: Database) -> None:
+    """Take up at once what a platform left that was killed: free what its workers held, announce again what its broker carried.
+
+    Only for a process that is alone on its database, with its broker in memory; others wait for the leases to run out.
+    """
+    with database.writing(PLATFORM) as session:
+        for table in (_step, _schedule):
+            session.connection().execute(update(table).values(lease=None, leased_until=None, announced=None))
+
+
 def note(database: Database, claimed: Claim, kind: str, facts: Mapping[str, Any]) -> None:
     """Write facts and a journal entry in the middle of a stage, provided that the lease holds.
 

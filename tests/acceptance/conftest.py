@@ -9,13 +9,15 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from signing.pki import TestAuthority
 from tests.acceptance.parapheur_town import ParapheurTown, introduced, started, until
 from tests.conftest import free_port
 from tests.softhsm import SoftToken
+from tests.waiting import PATIENCE
 
+expect.set_options(timeout=PATIENCE * 1000)
 TABELLION = Path(sys.executable).with_name("tabellion")
 
 
@@ -47,7 +49,7 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -
             return False
 
     try:
-        until(ready, bool, 120)
+        until(ready, bool)
         token = SoftToken(folder / "softhsm")
         token.initialise()
         authority = TestAuthority.open(folder / "var" / "simulators" / "authority")
@@ -55,7 +57,7 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -
         yield ParapheurTown(address, introduced(folder), folder, token, chromium)
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(PATIENCE)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ import httpx
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.softhsm import MODULE, PIN, SoftToken
+from tests.waiting import PATIENCE
 
 AGENT = Path(__file__).parents[2] / "agent"
 CCAS = "21990001600029"
@@ -47,6 +48,7 @@ class ParapheurTown:
             base_url=self.address, viewport={"width": width, "height": 844}, locale="fr-FR", **options
         )
         self.contexts.append(context)
+        context.set_default_timeout(PATIENCE * 1000)
         page = context.new_page()
         page.on("pageerror", lambda error: self.troubles.append(str(error)))
         page.on("console", lambda said: self.troubles.append(said.text) if "Content Security Policy" in said.text else None)
@@ -109,7 +111,7 @@ class ParapheurTown:
         )
 
 
-def until(look: Callable[[], Any], right: Callable[[Any], bool], seconds: float = 60) -> Any:
+def until(look: Callable[[], Any], right: Callable[[Any], bool], seconds: float = PATIENCE) -> Any:
     """Look again until what is seen is right, and return it."""
     deadline = time.monotonic() + seconds
     while not right(seen := look()):

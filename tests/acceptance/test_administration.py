@@ -181,7 +181,7 @@ def test_an_organisation_is_opened_by_commands_alone_and_sends_without_any_resta
             software = software_behind(session, token["token"])
         with pes.open("rb") as stream:
             dossier = deposit(platform, software, commune["organisation"], stream, pes.name).dossier
-        wait_until(lambda: state_of(platform, dossier.id) == "archived", 60, lambda: state_of(platform, dossier.id))
+        wait_until(lambda: state_of(platform, dossier.id) == "archived", seen=lambda: state_of(platform, dossier.id))
 
 
 def state_of(platform: Platform, dossier_id: str) -> str:

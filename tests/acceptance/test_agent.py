@@ -103,7 +103,7 @@ def town(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tow
         web = subprocess.Popen([str(TABELLION), "web"], env=environment, stdout=log, stderr=log)
         try:
             made = Town(f"http://127.0.0.1:{port}", token, folder)
-            wait_until(lambda: web.poll() is None and answers(made.address), 60, (folder / "web.log").read_text)
+            wait_until(lambda: web.poll() is None and answers(made.address), seen=(folder / "web.log").read_text)
             yield made
         finally:
             web.terminate()

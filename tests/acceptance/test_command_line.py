@@ -39,7 +39,7 @@ class Operator:
     def up(self) -> None:
         log = (self.folder / "up.log").open("ab")
         self.running = subprocess.Popen([str(TABELLION), "up"], env=self.environment, stdout=log, stderr=log)
-        wait_until(lambda: b"Ctrl-C" in (self.folder / "up.log").read_bytes(), 60)
+        wait_until(lambda: b"Ctrl-C" in (self.folder / "up.log").read_bytes())
         (self.folder / "up.log").write_bytes(b"")
 
     def kill(self) -> None:

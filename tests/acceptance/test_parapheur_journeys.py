@@ -13,7 +13,7 @@ from tests.acceptance.parapheur_town import CCAS, DESKTOP, PHONE, ParapheurTown
 from tests.office import pdf
 from tests.softhsm import needs_softhsm
 
-pytestmark = [needs_softhsm, pytest.mark.timeout(420)]
+pytestmark = needs_softhsm
 _numbers = iter(range(1, 10_000))
 
 
@@ -36,7 +36,7 @@ def signs_with_the_token(town: ParapheurTown, page: Page, signed: str) -> None:
     assert link
     ended = town.agent(link)
     assert ended.returncode == 0, ended.stderr + ended.stdout
-    expect(page.get_by_role("heading", name=f"Signé : {signed}")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name=f"Signé : {signed}")).to_be_visible()
 
 
 def test_a_pes_pushed_over_the_api_is_read_approved_signed_with_a_token_and_transmitted(town: ParapheurTown) -> None:
@@ -74,7 +74,7 @@ def test_a_letter_is_approved_and_signed_from_a_telephone(town: ParapheurTown) -
     expect(mayor.get_by_role("alert")).to_be_visible()
     mayor.get_by_label("Code PIN").fill(town.shown["pin"])
     mayor.get_by_role("button", name=re.compile("à distance")).click()
-    expect(mayor.get_by_role("heading", name="Signé : 1 sur 1")).to_be_visible(timeout=30_000)
+    expect(mayor.get_by_role("heading", name="Signé : 1 sur 1")).to_be_visible()
     town.wait_for(dossier, "archived")
 
 
@@ -99,7 +99,7 @@ def test_forty_folders_are_signed_in_one_go_with_one_pin(town: ParapheurTown) ->
     expect(mayor.get_by_role("heading", level=1)).to_have_text("Signer 40 dossiers")
     signs_with_the_token(town, mayor, "40 sur 40")
     for dossier in dossiers:
-        town.wait_for(dossier, "archived", seconds=120)
+        town.wait_for(dossier, "archived")
 
 
 def test_a_session_that_was_interrupted_is_taken_up_where_it_stopped(town: ParapheurTown) -> None:

@@ -26,9 +26,6 @@ from tests.conftest import Shape, free_port
 from tests.town import Town
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.timeout(420)
-
-
 def states(town: Town) -> Counter[str]:
     with town.platform.database.reading(PLATFORM) as session:
         return Counter(session.exec(select(Dossier.state)).all())
@@ -75,11 +72,11 @@ def test_a_kill_at_every_boundary_delivers_once_and_seals_once(town: Town, shape
     for rank, point in enumerate(POINTS):
         dossiers.append(town.push(f"PES_KILL_{rank:03d}"))
         with worker(environment, point.name, str(tmp_path / f"died-{rank}")) as process:
-            process.join(timeout=60)
+            process.join(timeout=120)
             died = process.exitcode
         assert died == -signal.SIGKILL, f"{point.name}: the worker ended with {died}"
     with worker(environment):
-        wait_until(lambda: states(town) == {"archived": len(POINTS)}, 90, lambda: left_behind(town))
+        wait_until(lambda: states(town) == {"archived": len(POINTS)}, 240, lambda: left_behind(town))
         assert_tree_is_whole(town)
     assert_each_delivered_and_sealed_once(town, dossiers)
 
@@ -147,13 +144,17 @@ class PrivateRabbit:
             self._process = subprocess.Popen(
                 ["/usr/lib/rabbitmq/bin/rabbitmq-server"], env=self._environment, stdout=log, stderr=log, start_new_session=True
             )
-        wait_until(self._answers, 60)
+        wait_until(self._answers, 180, self._told)
 
     def _answers(self) -> bool:
         with contextlib.suppress(pika.exceptions.AMQPError):
             pika.BlockingConnection(pika.URLParameters(self.url)).close()
             return True
         return False
+
+    def _told(self) -> str:
+        assert self._process is not None
+        return f"exit code {self._process.poll()}, {self._log.read_text(errors='replace')[-2000:]}"
 
     def kill(self) -> None:
         assert self._process is not None
@@ -176,11 +177,11 @@ def test_a_broker_killed_again_and_again_loses_nothing(
     environment = environment_of(town.platform, town.s3, Shape(shape.name, shape.database_url, private_broker.url))
     dossiers = [town.push(f"PES_BROKER_{rank}") for rank in range(6)]
     with worker(environment):
-        wait_until(lambda: states(town)["received"] < len(dossiers), 60, lambda: f"{states(town)}")
+        wait_until(lambda: states(town)["received"] < len(dossiers), seen=lambda: f"{states(town)}")
         for _ in range(2):
             private_broker.kill()
             time.sleep(0.5)
             private_broker.start()
             time.sleep(1)
-        wait_until(lambda: states(town) == {"archived": len(dossiers)}, 90, lambda: f"{states(town)}")
+        wait_until(lambda: states(town) == {"archived": len(dossiers)}, seen=lambda: f"{states(town)}")
     assert_each_delivered_and_sealed_once(town, dossiers)

@@ -20,9 +20,6 @@ from tests.chaos.points import ACTS_POINTS
 from tests.conftest import Shape
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.timeout(420)
-
-
 def states(acts: ActsTown) -> Counter[str]:
     with acts.platform.database.reading(PLATFORM) as session:
         return Counter(session.exec(select(Dossier.state)).all())
@@ -35,12 +32,12 @@ def test_a_kill_anywhere_leaves_one_envelope_at_the_ministry(acts: ActsTown, sha
     for rank, point in enumerate(ACTS_POINTS):
         dossiers.append(acts.send())
         with worker(environment, point.name, str(tmp_path / f"died-{rank}")) as process:
-            process.join(timeout=60)
+            process.join(timeout=120)
             died = process.exitcode
         assert died == -signal.SIGKILL, f"{point.name}: the worker ended with {died}"
     # Between the note that the last octets are about to leave and those octets, nobody knows: a person decides.
     with worker(environment):
-        wait_until(lambda: states(acts) == {"acknowledged": len(ACTS_POINTS) - 1, "uncertain": 1}, 90, lambda: f"{states(acts)}")
+        wait_until(lambda: states(acts) == {"acknowledged": len(ACTS_POINTS) - 1, "uncertain": 1}, seen=lambda: f"{states(acts)}")
         (doubtful,) = (dossier for dossier in dossiers if acts.dossier(dossier).state == "uncertain")
         assert acts.delivered(doubtful) == 0
         following.send_again(acts.platform, PLATFORM, doubtful)

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page
 from core.problems import Problem, Severity
 from core.s3_server import S3Server
 from tests.integration.api.service import PASSWORD, Service, add_dossier, add_record, web_service
+from tests.waiting import PATIENCE
 
 WIDTHS = (320, 390, 1280)
 _FACTS = {
@@ -114,6 +115,7 @@ def visit(browser: Browser, site: Site) -> Iterator[Opening]:
             base_url=site.service.address, viewport={"width": width, "height": 844}, locale="fr-FR", **options
         )
         contexts.append(context)
+        context.set_default_timeout(PATIENCE * 1000)
         page = context.new_page()
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("console", lambda said: troubles.append(said.text) if "Content Security Policy" in said.text else None)

@@ -428,7 +428,7 @@ def test_the_page_of_an_act_follows_what_happens_to_it(visit: Opening, town: Tow
     page.goto(f"/actes/{dossier}")
     expect(page.get_by_role("heading", name="Reçu", exact=True)).to_be_visible()
     town.mairie.stand(dossier, "sent")
-    expect(page.get_by_role("heading", name="Transmis", exact=True)).to_be_visible(timeout=12_000)
+    expect(page.get_by_role("heading", name="Transmis", exact=True)).to_be_visible()
     expect(page.locator("#announcement")).to_contain_text("Transmis.")
 
 

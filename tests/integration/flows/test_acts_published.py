@@ -226,7 +226,7 @@ def test_an_act_asked_for_at_its_deposit_is_published_by_the_schedule_once_it_is
         with acts.platform.database.writing(PLATFORM) as session:  # the next turn is a minute away
             due = update(Schedule).where(Schedule.actor == PUBLISH_ACTOR)  # type: ignore[arg-type]
             session.connection().execute(due.values(due=clock.now(), announced=None))
-        wait_until(lambda: bool(town.publications(dossier)), 60)
+        wait_until(lambda: bool(town.publications(dossier)))
     (row,) = town.publications(dossier)
     files = acts.files(dossier)
     assert row.files == [
