@@ -74,6 +74,7 @@ def context(request: Request, platform: Platform, visitor: Visitor, telling: Tel
         "budget": budget_shown(platform, Whole(telling.seen, telling.act, ())),
         "moves": dossier.state in MOVING and dossier.parked is None,
         "trouble": telling.seen.step.trouble if telling.seen.step else None,
-        "problems": telling.seen.problems,
+        # Once the préfecture has the act, what was remarked before it left is no more to be mended.
+        "problems": dossier.problems if telling.acknowledged else telling.seen.problems,
         "swapped": False,
     }

@@ -13,6 +13,7 @@ from sqlmodel import select
 from api.app import create_app
 from core.identifiers import new_id
 from core.principal import PLATFORM, Right
+from core.problems import Problem, Severity
 from flows.engine.models import DossierFile
 from schemas.actes.codes import MessageCode
 from tests.integration.api.acts_forms import NEW, csrf, faults, filled, pieces, send, somebody
@@ -43,6 +44,15 @@ def test_the_classification_is_named_by_its_day_in_words(clerk: httpx.Client, ma
     page = clerk.get(f"/actes/{act}").text
     assert "<dd>15 janvier 2026</dd>" in page
     assert "2026-01-15" not in page
+
+
+def test_what_was_remarked_before_the_sending_is_no_more_to_be_mended_after_it(clerk: httpx.Client, mairie: ActsMairie) -> None:
+    remark = Problem("R32", Severity.WARNING, "La classification n’est pas encore connue.").as_json()
+    waiting, received = mairie.act(), mairie.acknowledged()
+    for act in (waiting, received):
+        mairie.stand(act, mairie.dossier(act).state, facts={**mairie.dossier(act).facts, "warnings": [remark]})
+    assert remark["message"] in clerk.get(f"/actes/{waiting}").text
+    assert remark["message"] not in clerk.get(f"/actes/{received}").text
 
 
 def test_a_referral_and_a_cancellation_stop_the_clock(clerk: httpx.Client, mairie: ActsMairie) -> None:
