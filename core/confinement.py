@@ -1,23 +1,28 @@
-"""The child's side of the sandbox: give up all that is not needed, then run one function. Imports little, since each call pays.
+"""The far side of the sandbox: a server forks a child for each call; the child gives up all that it does not need, then runs.
 
-What is given up here is described in ``core.sandbox``, which starts this module.
+What is given up here is described in ``core.sandbox``; ``core.forkserver`` starts this module.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
+import gc
+import importlib
 import json
 import math
 import os
 import platform
 import resource
 import signal
+import socket
+import struct
 import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 _RESERVED = 1 << 30  # addresses that code and allocators claim without using the memory behind them
 _LARGEST_FILE = 512 << 20
@@ -35,6 +40,8 @@ _NETWORK_SINCE, _SCOPES_SINCE = 4, 6
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share", "/etc/ld.so.cache", "/etc/fonts")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
 _FRAMES = 4
+_NUMBER = struct.Struct("i")
+_IDLE = 300.0  # seconds after which a server that is asked nothing ends
 
 
 class _Ruleset(ctypes.Structure):
@@ -130,15 +137,13 @@ def _allowed(folder: Path, everything: int) -> Iterator[tuple[Path, int]]:
 
 
 def _answered(request: dict[str, Any]) -> str:
-    from importlib import import_module
-
     from core.errors import TabellionError
     from core.messages import speaking
 
     module, _, name = request["function"].partition(":")
     try:
         with speaking(request["locale"]):
-            return json.dumps({"value": getattr(import_module(module), name)(request["argument"])})
+            return json.dumps({"value": getattr(importlib.import_module(module), name)(request["argument"])})
     except TabellionError as error:
         return json.dumps({"declined": str(error)})
     except MemoryError:
@@ -157,17 +162,78 @@ def _fault(error: Exception) -> str:
     return json.dumps({"fault": f"{type(error).__name__} at {trace}"})
 
 
-def main() -> None:
-    """Read the request from the standard input, write the answer where the standard output stood."""
-    request = json.load(sys.stdin)
-    # What a library prints must not get between the answer's braces.
-    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    sys.path[:] = request["path"]
-    lacking = confine(Path.cwd(), request["memory"], request["seconds"])
+def _child(request: IO[bytes], answer: IO[str], folder: str) -> None:
+    """Run one request in the folder, and write the answer."""
+    os.environ.update(HOME=folder, TMPDIR=folder)
+    os.chdir(folder)
+    asked = json.load(request)
+    lacking = confine(Path(folder), asked["memory"], asked["seconds"])
     with answer:
-        answer.write(f"{json.dumps(lacking)}\n{_answered(request)}")
+        answer.write(f"{json.dumps(lacking)}\n{_answered(asked)}")
+
+
+def _forked(asked: int, answered: int, folder: str, channel: socket.socket) -> int:
+    """Fork a child that has nothing open but its request, its answer and what swallows the words of libraries."""
+    if child := os.fork():
+        return child
+    status = 1
+    try:
+        os.setsid()
+        channel.close()
+        os.dup2(asked, 0)
+        os.dup2(answered, 3)  # what a library prints must not get between the answer's braces
+        os.closerange(4, 256)
+        _child(os.fdopen(0, "rb", closefd=False), os.fdopen(3, "w", encoding="utf-8"), folder)
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _whole(channel: socket.socket, size: int) -> bytes:
+    received = b""
+    while len(received) < size:
+        more = channel.recv(size - len(received))
+        if not more:
+            raise EOFError
+        received += more
+    return received
+
+
+def serve(channel: socket.socket, module: str) -> None:
+    """Import a module, then fork a child for each request, until the channel closes or nothing has come for a while.
+
+    A request is the child's folder, with two open files: what is asked, and where the answer goes. Told that the child is over,
+    the server answers its status.
+    """
+    sys.path[:] = json.loads(_whole(channel, _NUMBER.unpack(_whole(channel, _NUMBER.size))[0]))
+    with contextlib.suppress(Exception):  # what cannot be imported is told by the child, which tries again
+        importlib.import_module(module)
+    gc.freeze()
+    channel.settimeout(_IDLE)
+    while True:
+        try:
+            folder, files, _, _ = socket.recv_fds(channel, 4096, 2)
+        except TimeoutError:
+            return
+        if not folder:
+            return
+        child = _forked(*files, os.fsdecode(folder), channel)
+        for file in files:
+            os.close(file)
+        channel.settimeout(None)
+        try:
+            channel.sendall(_NUMBER.pack(child))
+            _whole(channel, 1)
+        finally:  # the child itself besides: its group may not be made yet
+            for kill in (os.killpg, os.kill):
+                with contextlib.suppress(ProcessLookupError):
+                    kill(child, signal.SIGKILL)
+            status = os.waitpid(child, 0)[1]
+        channel.sendall(_NUMBER.pack(status))
+        channel.settimeout(_IDLE)
 
 
 if __name__ == "__main__":
-    main()
+    with socket.socket(fileno=os.dup(0)) as inherited, contextlib.suppress(EOFError, ConnectionError):
+        os.dup2(1, 0)
+        serve(inherited, sys.argv[1])

@@ -5,7 +5,8 @@
     ├── Exhausted    it asked for more time, memory or room for its answer than it was given
     └── Died         it broke: a fault of ours, or of a library that read the document
 
-Each call starts an interpreter (some 0.1 s), so that nothing of one document reaches another. The child
+Each call forks a child of its own from an interpreter that has imported the function and never sees a document
+(``core.forkserver``), so that nothing of one document reaches another. The child
 
 - holds no secret: its environment is made anew, it inherits no open file but its request and its answer;
 - has bounds of memory, processor, size and number of files, and dies with its whole process group when its time is over;
@@ -24,8 +25,6 @@ import json
 import os
 import select
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -34,6 +33,7 @@ from typing import IO, TypeAlias
 import structlog
 
 from core.errors import TabellionError, Unavailable
+from core.forkserver import Gone, forked
 from core.messages import Catalogue, current_locale
 
 _log = structlog.get_logger()
@@ -81,7 +81,7 @@ def call(function: str, argument: JsonValue, *, folder: Path, memory: int, secon
         function: ``package.module:name``, of one argument.
         argument: what it is given.
         folder: where it starts, and all it may write to; files go in and out through it.
-        memory: bytes that it may write to, its interpreter included (some 20 MiB).
+        memory: bytes that it may write to, its interpreter and what it imports included.
         seconds: until it is killed.
 
     Raises:
@@ -93,7 +93,6 @@ def call(function: str, argument: JsonValue, *, folder: Path, memory: int, secon
     request = {
         "function": function,
         "argument": argument,
-        "path": [entry for entry in sys.path if Path(entry).is_absolute()],
         "locale": current_locale(),
         "memory": memory,
         "seconds": seconds,
@@ -105,40 +104,26 @@ def call(function: str, argument: JsonValue, *, folder: Path, memory: int, secon
         with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as answered:
             asked.write(json.dumps(request).encode())
             asked.seek(0)
-            status = _run(asked, answered, folder, seconds)
+            status = _run(function.partition(":")[0], asked, answered, folder, seconds)
             return _value(function, status, answered)
+    except Gone as error:
+        raise Unavailable(_messages("sandbox.busy")) from error
     finally:
         _turns.release()
 
 
-def _run(asked: IO[bytes], answered: IO[bytes], folder: Path, seconds: float) -> int | None:
+def _run(module: str, asked: IO[bytes], answered: IO[bytes], folder: Path, seconds: float) -> int | None:
     """Run the child and return its exit status, or None when its time was over."""
-    environment = {
-        "PATH": "/usr/bin:/bin",
-        "LANG": "C.UTF-8",
-        "HOME": str(folder),
-        "TMPDIR": str(folder),
-        "MALLOC_ARENA_MAX": "2",
-    }
-    child = subprocess.Popen(
-        [sys.executable, "-I", "-B", "-m", "core.confinement"],
-        stdin=asked,
-        stdout=answered,
-        stderr=subprocess.DEVNULL,
-        cwd=folder,
-        env=environment,
-        start_new_session=True,
-    )
-    ended = os.pidfd_open(child.pid)
-    try:
-        poll = select.poll()
-        poll.register(ended, select.POLLIN)
-        in_time = bool(poll.poll(seconds * 1000))
-    finally:
-        os.close(ended)
-        # Before the child is reaped, so that its number cannot be another's; what it may have started goes with it.
-        os.killpg(child.pid, signal.SIGKILL)
-        status = child.wait()
+    with forked(module, asked, answered, folder) as (child, server):
+        ended = os.pidfd_open(child)
+        try:
+            poll = select.poll()
+            poll.register(ended, select.POLLIN)
+            in_time = bool(poll.poll(seconds * 1000))
+        finally:
+            os.close(ended)
+        # Reaping, the server first kills what the child may have started, and the child itself when its time is over.
+        status = server.reap()
     return status if in_time else None
 
 

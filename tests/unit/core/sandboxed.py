@@ -13,6 +13,8 @@ from typing import Any
 from core.errors import UsageError
 from core.messages import Catalogue
 
+_remembered: list[Any] = []
+
 
 def doubled(argument: Any) -> Any:
     os.write(1, b"a library that talks")
@@ -30,6 +32,18 @@ def failing(argument: Any) -> Any:
 def hanging(_: Any) -> Any:
     while True:
         time.sleep(60)
+
+
+def holding(_: Any) -> Any:
+    held = os.open("taken", os.O_CREAT | os.O_RDWR)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    Path("taken").rename("held")
+    return time.sleep(600)
+
+
+def remembering(argument: Any) -> Any:
+    _remembered.append(argument)
+    return _remembered
 
 
 def leaving_a_child_behind(_: Any) -> Any:

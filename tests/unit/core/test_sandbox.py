@@ -5,16 +5,21 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core import sandbox
+from core import forkserver, sandbox
 from core.messages import speaking
 from core.sandbox import Declined, Died, Exhausted
+from tests.waiting import wait_until
 
 MEBIBYTE = 1 << 20
+ROOT = Path(__file__).parents[3]
 RUN = "tests.unit.core.sandboxed"
 
 
@@ -111,3 +116,34 @@ def test_a_child_reaches_nobody_over_the_network(tmp_path: Path) -> None:
         server.setblocking(False)
         with pytest.raises(BlockingIOError):
             server.accept()
+
+
+def test_nothing_of_one_call_reaches_the_next(tmp_path: Path) -> None:
+    assert [run(tmp_path, "remembering", word) for word in ("one", "two")] == [["one"], ["two"]]
+
+
+def test_calls_at_once_get_each_their_own_answer(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda word: run(tmp_path, "doubled", {"value": word})["value"], "abcdefgh"))
+    assert answers == [word * 2 for word in "abcdefgh"]
+
+
+def test_a_server_that_ended_while_it_waited_is_replaced(tmp_path: Path) -> None:
+    run(tmp_path, "remembering", "one")
+    for server in forkserver._servers._idle:
+        server._process.kill()
+        server._process.wait()
+    assert run(tmp_path, "remembering", "two") == ["two"]
+
+
+def test_a_child_does_not_outlive_the_process_that_called_it(tmp_path: Path) -> None:
+    calling = (
+        "import sys; from pathlib import Path; from core import sandbox\n"
+        "sandbox.call(sys.argv[1], None, folder=Path(sys.argv[2]), memory=1 << 28, seconds=600)"
+    )
+    caller = subprocess.Popen([sys.executable, "-c", calling, f"{RUN}:holding", str(tmp_path)], cwd=ROOT)
+    wait_until((tmp_path / "held").exists)
+    caller.kill()
+    caller.wait()
+    with (tmp_path / "held").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # waits until nobody lives who holds it
