@@ -20,7 +20,7 @@ RESULT = "Déféré rejeté par jugement n° 2600123 <définitif>"
 
 @pytest.fixture(scope="module")
 def town(service: Service) -> Software:
-    found = Software.of(service, "Commune de Bellerive", "214099947")
+    found = Software.of(service, "Commune de Bellerive", "214099996")
     found.mairie.hire("clerc", {Right.READ, Right.DEPOSIT})
     found.mairie.hire("lecteur", {Right.READ})
     found.mairie.hire("exploitant", {Right.READ, Right.OPERATE}, above=True)

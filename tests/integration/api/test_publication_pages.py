@@ -42,7 +42,7 @@ def town(service: Service) -> Publisher:
     with service.platform.database.writing(PLATFORM) as session:
         root = session.exec(select(Organisation).where(Organisation.kind == OrganisationKind.PLATFORM.value)).one()
         taken = add_organisation(
-            session, "Commune de Vaux-Publiés", OrganisationKind.COLLECTIVITE, parent=root, siren=Siren("214099954")
+            session, "Commune de Vaux-Publiés", OrganisationKind.COLLECTIVITE, parent=root, siren=Siren("214099806")
         )
     mairie = ActsMairie(service.platform, taken)
     mairie.connect()
@@ -103,7 +103,7 @@ def test_the_act_is_proposed_annexes_are_not_and_the_last_author_is(town: Publis
     published = online(town, first)
     assert published is not None
     assert [file["role"] for file in published.files] == ["document"]
-    assert f"/publications/214099954/actes/{published.id}" in section(clerk, first)
+    assert f"/publications/214099806/actes/{published.id}" in section(clerk, first)
     assert 'value="Dubreuil"' in clerk.get(f"/actes/{second}/publication").text
 
 

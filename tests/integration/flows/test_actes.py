@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from email.message import EmailMessage
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlmodel import select
@@ -360,7 +361,7 @@ def test_an_act_under_a_stale_classification_is_refused_and_the_new_one_is_due(
         assert ended.facts["anomaly"]["nature"] == "002"
         assert "ODT-VERIF-01" in ended.problems[0]["message"]
         later = clock.now() + timedelta(minutes=15)
-        monkeypatch.setattr(classifying.clock, "now", lambda: later)
+        monkeypatch.setattr(classifying, "clock", SimpleNamespace(now=lambda: later))  # the workers keep the right time
         assert classifying.due(acts.platform, acts.organisation.id) == [acts.organisation.id]
         monkeypatch.undo()
         classifying.request(acts.platform, acts.organisation.id)
