@@ -217,7 +217,8 @@ def serve(channel: socket.socket, module: str) -> None:
             return
         if not folder:
             return
-        child = _forked(*files, os.fsdecode(folder), channel)
+        asked, answered = files
+        child = _forked(asked, answered, os.fsdecode(folder), channel)
         for file in files:
             os.close(file)
         channel.settimeout(None)

@@ -26,6 +26,7 @@ from tests.conftest import Shape, free_port
 from tests.town import Town
 from tests.waiting import wait_until
 
+
 def states(town: Town) -> Counter[str]:
     with town.platform.database.reading(PLATFORM) as session:
         return Counter(session.exec(select(Dossier.state)).all())

@@ -20,6 +20,7 @@ from tests.chaos.points import ACTS_POINTS
 from tests.conftest import Shape
 from tests.waiting import wait_until
 
+
 def states(acts: ActsTown) -> Counter[str]:
     with acts.platform.database.reading(PLATFORM) as session:
         return Counter(session.exec(select(Dossier.state)).all())
