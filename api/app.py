@@ -27,8 +27,11 @@ from api.v1 import (
     acts,
     agent,
     deposits,
+    directory,
     dossiers,
     folders,
+    invoice_life_cycle,
+    invoices,
     reference,
     sealed,
     sittings,
@@ -107,7 +110,22 @@ def create_app(platform: Platform) -> FastAPI:
     registry.register(WorkCollector(platform.database))
     app.state.platform, app.state.registry, app.state.uploads = platform, registry, Uploads()
     answers.install(app)
-    for part in (deposits, dossiers, acts, act_papers, act_sending, act_publication, folders, uploads, sealed, sittings, agent):
+    for part in (
+        deposits,
+        dossiers,
+        acts,
+        act_papers,
+        act_sending,
+        act_publication,
+        invoices,
+        invoice_life_cycle,
+        directory,
+        folders,
+        uploads,
+        sealed,
+        sittings,
+        agent,
+    ):
         app.include_router(part.router, responses=_PROBLEMS)
     for other in (reference, operation, iparapheur, s2low, publications, site):
         app.include_router(other.router)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlmodel import select
 
-from api import showcase
+from api import showcase, showcase_invoices
 from api.showcase import Cast
 from api.simulators import Simulators
 from core.configuration import Configuration, configure
@@ -70,10 +70,12 @@ def prepare_demonstration(platform: Platform, played: Simulators) -> Demonstrati
         configure(session, platform.secrets, root, OPERATOR_OF_ACTS, played.operator_settings())
         configure(session, platform.secrets, owner, COLLECTIVITE, _COMMUNE)
         showcase.reach(session, platform, owner, official, played)
+        showcase_invoices.reach(session, platform, root, owner, played)
         if session.get(Configuration, (owner, SEAL)) is None:
             configure(session, platform.secrets, owner, SEAL, played.seal())
     if known is None:
         showcase.transmit(platform, owner)
+        showcase_invoices.send(played)
     return shown
 
 

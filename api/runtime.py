@@ -18,6 +18,8 @@ from flows.engine import schedule
 from flows.engine.execution import Engine
 from flows.engine.relay import Relay
 from flows.helios import acquits
+from flows.invoices import acknowledging, collecting, telling
+from flows.invoices.issued import following as sales
 from flows.parapheur import returning
 from flows.parapheur.leaving import leave
 from flows.parapheur.notifying import late, send_due
@@ -45,6 +47,11 @@ def build_engine(platform: Platform, broker: dramatiq.Broker) -> Engine:
     engine = Engine(platform, broker, list(FLOWS.values()))
     schedule.declare(engine, acquits.ACTOR, acquits.QUEUE, acquits.collect)
     schedule.declare(engine, incoming.ACTOR, incoming.QUEUE, incoming.collect)
+    schedule.declare(engine, collecting.ACTOR, collecting.QUEUE, collecting.collect)
+    schedule.declare(engine, telling.ACTOR, telling.QUEUE, telling.tell)
+    schedule.declare(engine, sales.ACTOR, sales.QUEUE, sales.follow)
+    schedule.declare(engine, acknowledging.ACTOR, acknowledging.QUEUE, acknowledging.collect)
+    schedule.declare(engine, acknowledging.SETTLE_ACTOR, acknowledging.SETTLE_QUEUE, acknowledging.settle)
     schedule.declare(engine, classifying.ACTOR, classifying.QUEUE, classifying.look)
     schedule.declare(engine, WAKE_ACTOR, WAKE_QUEUE, _wake_acts)
     schedule.declare(engine, ELAPSED_ACTOR, ELAPSED_QUEUE, _close_acts)
@@ -77,6 +84,10 @@ def plan_schedules(platform: Platform) -> None:
     incoming.plan(platform, timedelta(seconds=settings.poll_seconds))
     classifying.plan(platform, classifying.EVERY)
     acquits.plan(platform, timedelta(seconds=settings.poll_seconds))
+    collecting.plan(platform, timedelta(seconds=settings.poll_seconds))
+    telling.plan(platform, timedelta(seconds=settings.poll_seconds))
+    sales.plan(platform, timedelta(seconds=settings.poll_seconds))
+    acknowledging.plan(platform, timedelta(seconds=settings.poll_seconds))
     returning.plan(platform, timedelta(seconds=settings.poll_seconds))
 
 

@@ -13,6 +13,7 @@ from reportlab.lib.pagesizes import A4
 from reportlab.pdfgen.canvas import Canvas
 from sqlmodel import Session
 
+from api import showcase_invoices
 from api.simulators import Simulators
 from core import clock
 from core.configuration import configure
@@ -69,7 +70,8 @@ class Cast:
 
 def furnish(session: Session, platform: Platform, commune: Organisation, cast: Cast, played: Simulators) -> None:
     """Give the commune its signing book, and its CCAS one whose PES are signed by hand."""
-    _book(session, commune, cast)
+    book = _book(session, commune, cast)
+    showcase_invoices.ask_for_visas(session, platform, commune.id, book["visa"], book["emitter"])
     configure(session, platform.secrets, commune.id, SEAL, _seal(played))
     ccas = add_organisation(session, "CCAS de Valmorin (démonstration)", OrganisationKind.SERVICE, parent=commune, siret=CCAS)
     own = _book(session, ccas, cast)

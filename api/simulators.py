@@ -1,4 +1,4 @@
-"""What stands outside, on a laptop: the DGFiP's gateway, the ministry, a timestamping authority, a signing service."""
+"""What stands outside, on a laptop: the DGFiP’s gateway, the ministry, Chorus Pro, timestamps, a signing service."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -16,6 +17,8 @@ from pydantic import SecretStr
 from connectors.actes.settings import ActesOperator
 from connectors.actes.simulated_mailbox import PostOffice
 from connectors.actes.simulator import MinistrySimulator
+from connectors.chorus.simulated_world import Body, Desk, Technical, World
+from connectors.chorus.simulator import ChorusSimulator
 from connectors.helios.settings import HeliosGateway
 from connectors.helios.simulated_sftp import Account
 from connectors.helios.simulator import GatewaySimulator
@@ -27,6 +30,23 @@ from signing.timestamp.simulator import TsaSimulator
 from signing.trust import TrustStore
 
 ACCOUNT = "demonstration"
+VALMORIN = 25_780_001
+CHORUS = World(
+    bodies=(
+        Body(
+            VALMORIN,
+            "21990001600011",
+            "Commune de Valmorin (démonstration)",
+            (
+                Desk(1, "FACTURES_PUBLIQUES", "Factures publiques"),
+                Desk(2, "TECH", "Services techniques"),
+                Desk(3, "ECOLES", "Écoles"),
+            ),
+        ),
+    ),
+    accounts=(Technical("TECH_VALMORIN@cpro.fr", "mot-de-passe-technique", date(2099, 12, 31), frozenset({VALMORIN})),),
+)
+"""What Chorus Pro knows of the demonstration: the commune, its services, its technical account."""
 # The ministry takes no address whose last label has more than six letters: ".example" has seven.
 MAILBOX = "teletransmission@tabellion.test"
 
@@ -39,6 +59,7 @@ class Simulators:
         trust_dir: folder of their authorities' certificates, for TABELLION_TRUST_DIR.
         remote: a signing service, with keys that nobody believes elsewhere.
         state: the ministry, where acts go; its mails arrive at ``post``.
+        chorus: Chorus Pro, where invoices arrive.
     """
 
     gateway: GatewaySimulator
@@ -46,6 +67,7 @@ class Simulators:
     remote: CscSimulator
     state: MinistrySimulator
     post: PostOffice
+    chorus: ChorusSimulator
     authority: TestAuthority
     trust_dir: Path
 
@@ -102,8 +124,9 @@ def simulators(
     tsa.start()
     remote.start()
     try:
-        with gateway, _ministry(folder, host, delay) as (state, post):
-            yield Simulators(gateway, tsa, remote, state, post, authority, trust_dir)
+        chorus = ChorusSimulator(folder / "chorus", world=CHORUS, deposit_delay=delay)
+        with gateway, _ministry(folder, host, delay) as (state, post), chorus:
+            yield Simulators(gateway, tsa, remote, state, post, chorus, authority, trust_dir)
     finally:
         remote.stop()
         tsa.stop()

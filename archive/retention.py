@@ -22,6 +22,10 @@ from schemas.seda.model import AccessRule, AppraisalRule, FinalAction, Managemen
 _messages = Catalogue("archive")
 CORRESPONDENCE_RULE = "archive.correspondence"
 """The configuration that takes the place of ``CORRESPONDENCE``."""
+INVOICES_RULE = "archive.invoices"
+"""The same of ``RECEIVED_INVOICES``."""
+ISSUED_INVOICES_RULE = "archive.issued_invoices"
+"""The same of ``ISSUED_INVOICES``."""
 ACTS_RULE = "archive.acts"
 """The same of ``DECISIONS`` or ``OTHER_ACTS``, followed by a full stop and the nature of the acts: ``archive.acts.4``."""
 
@@ -53,6 +57,22 @@ ACCOUNTING = RetentionRule(
     years=10,
     final_action=FinalAction.DESTROY,
     label="mandats, titres et bordereaux : conservation 10 ans, puis destruction soumise à visa",
+    source="instructions DAF/DPACI/RES/2008/008 du 5 mai 2008 et DAF/DPACI/RES/2009/018 du 28 août 2009",
+)
+
+RECEIVED_INVOICES = RetentionRule(
+    identifier="APP-FACTURES-10ANS",
+    years=10,
+    final_action=FinalAction.DESTROY,
+    label="factures reçues, pièces justificatives de la dépense : conservation 10 ans, puis destruction soumise à visa",
+    source="instructions DAF/DPACI/RES/2008/008 du 5 mai 2008 et DAF/DPACI/RES/2009/018 du 28 août 2009",
+)
+
+ISSUED_INVOICES = RetentionRule(
+    identifier="APP-FACTURES-EMISES-10ANS",
+    years=10,
+    final_action=FinalAction.DESTROY,
+    label="factures émises, pièces justificatives de la recette : conservation 10 ans, puis destruction soumise à visa",
     source="instructions DAF/DPACI/RES/2008/008 du 5 mai 2008 et DAF/DPACI/RES/2009/018 du 28 août 2009",
 )
 
@@ -92,6 +112,13 @@ FREE = AccessDelay(
     source="Code du patrimoine, article L. 213-1",
 )
 
+BUSINESS = AccessDelay(
+    identifier="AR039",
+    years=25,
+    label="documents dont la communication porterait atteinte au secret des affaires : 25 ans",
+    source="Code du patrimoine, articles L. 213-1 et L. 213-2 (1°)",
+)
+
 PRIVATE_LIFE = AccessDelay(
     identifier="AR048",
     years=50,
@@ -107,6 +134,24 @@ def correspondence_of(session: Session, box: SecretBox, organisation_id: str) ->
         Misconfigured: it cannot be decrypted.
     """
     return _fixed(session, box, organisation_id, CORRESPONDENCE_RULE, CORRESPONDENCE)
+
+
+def invoices_of(session: Session, box: SecretBox, organisation_id: str) -> RetentionRule:
+    """Return the rule of an organisation's received invoices: its own, that of the nearest above, or the default.
+
+    Raises:
+        Misconfigured: it cannot be decrypted.
+    """
+    return _fixed(session, box, organisation_id, INVOICES_RULE, RECEIVED_INVOICES)
+
+
+def issued_invoices_of(session: Session, box: SecretBox, organisation_id: str) -> RetentionRule:
+    """Return the rule of the invoices that an organisation issues: its own, that of the nearest above, or the default.
+
+    Raises:
+        Misconfigured: it cannot be decrypted.
+    """
+    return _fixed(session, box, organisation_id, ISSUED_INVOICES_RULE, ISSUED_INVOICES)
 
 
 def acts_of(session: Session, box: SecretBox, organisation_id: str, nature: int) -> RetentionRule:

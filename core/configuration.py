@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -50,6 +50,8 @@ def revealed(value: Any) -> Any:
         return {key: revealed(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [revealed(inner) for inner in value]
+    if isinstance(value, date):
+        return value.isoformat()
     return value.value if isinstance(value, Enum) else value
 
 

@@ -7,10 +7,11 @@ the database (core/configuration.py), not here.
 from __future__ import annotations
 
 import os
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import Misconfigured
@@ -42,6 +43,8 @@ class Settings(BaseSettings):
     smtp_url: SecretStr = SecretStr("")
     mail_from: str = Field("", pattern=r"^([^\s@<>]+@[^\s@<>]+)?$")
     antivirus: str = ""
+    handover_dir: Path | None = None
+    handover_networks: str = ""
     mail_limit: int = Field(20 * 1024 * 1024, gt=0)
     upload_limit: int = Field(150 * 1024 * 1024, gt=0)
     worker_threads: int = Field(8, ge=1, le=64)
@@ -54,6 +57,22 @@ class Settings(BaseSettings):
     archive_lock_days: int = Field(3653, ge=1)
     archive_lock_mode: str = Field("COMPLIANCE", pattern="^(COMPLIANCE|GOVERNANCE)$")
 
+    @field_validator("handover_dir", mode="before")
+    @classmethod
+    def _is_none_when_empty(cls, value: object) -> object:
+        return None if value == "" else value  # an empty path would be the working directory
+
+    @field_validator("handover_networks")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        _networks(value)
+        return value
+
+    @property
+    def permitted_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Networks that organisations may have called although they are not public."""
+        return _networks(self.handover_networks)
+
     @property
     def database(self) -> str:
         """The database's address, with the embedded default applied."""
@@ -63,6 +82,10 @@ class Settings(BaseSettings):
     def tsa_urls(self) -> tuple[str, ...]:
         """The timestamping authorities, by preference."""
         return tuple(url.strip() for url in self.tsa_url.split(",") if url.strip())
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -19,14 +19,27 @@ from flows.engine.intake import Received
 from flows.engine.table import Flow
 from flows.helios.flow import HELIOS
 from flows.helios.intake import deposit as deposit_helios
+from flows.invoices.flow import INVOICES
+from flows.invoices.issued.flow import SALES
+from flows.invoices.issued.intake import deposit as deposit_sale
 
 _messages = Catalogue("flows.engine")
 Deposit = Callable[[Platform, Principal, str, Readable, str, str | None, Mapping[str, str] | None], Received]
 
-FLOWS: dict[str, Flow] = {flow.name: flow for flow in (HELIOS, ACTES, DOCUMENT)}
-DEPOSITS: dict[str, Deposit] = {HELIOS.name: deposit_helios, ACTES.name: deposit_act, DOCUMENT.name: deposit_document}
+FLOWS: dict[str, Flow] = {flow.name: flow for flow in (HELIOS, ACTES, DOCUMENT, INVOICES, SALES)}
+DEPOSITS: dict[str, Deposit] = {
+    HELIOS.name: deposit_helios,
+    ACTES.name: deposit_act,
+    DOCUMENT.name: deposit_document,
+    SALES.name: deposit_sale,
+}
 # What a form may say of a document beside the document itself.
-FIELDS: dict[str, frozenset[str]] = {HELIOS.name: frozenset(), ACTES.name: ACTES_FIELDS, DOCUMENT.name: DOCUMENT_FIELDS}
+FIELDS: dict[str, frozenset[str]] = {
+    HELIOS.name: frozenset(),
+    ACTES.name: ACTES_FIELDS,
+    DOCUMENT.name: DOCUMENT_FIELDS,
+    SALES.name: frozenset(),
+}
 
 
 def flow_named(name: str) -> Flow:

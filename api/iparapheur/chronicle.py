@@ -56,6 +56,7 @@ _FORMER = {
     "signed_on_paper": "Signe",
     "sealed": "CachetOK",
     "rejected": "RejetVisa",
+    "withdrawn": "RejetVisa",
     "mailed": "EnCoursMailSecPastell",
 }
 _SAYING = {"annotated", "opinion_given"}
@@ -82,12 +83,12 @@ class _Story:
             yield _line(event, UNREAD, event.note)
         elif event.kind in _DONE:
             yield from self._acted(event)
-        elif event.kind == "rejected":
+        elif event.kind in {"rejected", "withdrawn"}:
             rejected = SIGNER_REJECTS if self.signer_rejects else self._word(event, "rejected")
             yield _line(event, rejected, event.note)
         elif event.kind == "taken_back":
             yield from self._taken_back(event)
-        elif event.kind == "recycled":
+        elif event.kind in {"recycled", "renewed"}:
             yield _line(event, UNREAD, _AGAIN)
         elif event.kind == "bypassed":
             yield _line(event, UNREAD, f"{_BYPASSED}\u00a0: {event.note}")

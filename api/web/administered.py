@@ -154,7 +154,8 @@ Filled = Annotated[Sheet, Depends(_sheet)]
 def reason(error: ValidationError, sentences: words.PageWords) -> str:
     """Return why values do not make an object: the rule's own sentence, else the one that the page has for the value."""
     first = error.errors()[0]
-    if told := first.get("ctx", {}).get("error"):
+    told = first.get("ctx", {}).get("error")
+    if isinstance(told, ValueError):  # the rule is ours; other errors of pydantic tell theirs as text, for programmers
         return str(told)
     name = str(first["loc"][0]) if first["loc"] else ""
     key = f"wrong.{name}"

@@ -27,6 +27,7 @@ _PLACES = (
     ((Right.ACT, Right.DEPOSIT), "nav.parapheur", "/parapheur"),
     ((Right.DEPOSIT,), "nav.deposit", "/deposer"),
     ((Right.READ, Right.DEPOSIT), "nav.acts", "/actes"),
+    ((Right.READ, Right.DEPOSIT), "nav.invoices", "/factures"),
     ((Right.READ,), "nav.dossiers", "/dossiers"),
     ((Right.ADMINISTER,), "nav.administration", "/administration"),
 )

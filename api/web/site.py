@@ -34,6 +34,10 @@ from api.web.dossier import page as dossier
 from api.web.dossiers import page as dossiers
 from api.web.draft import page as draft
 from api.web.folder import routes as folder
+from api.web.invoices import account, handover, reception, visa
+from api.web.invoices import deciding as invoice_deciding
+from api.web.invoices import listing as invoices
+from api.web.invoices import page as invoice
 from api.web.navigation import home_of
 from api.web.people import invitation
 from api.web.people import page as people
@@ -55,13 +59,14 @@ router = APIRouter(include_in_schema=False)
 _PARTS: tuple[tuple[tuple[ModuleType, ...], tuple[Right, ...]], ...] = (
     ((sign_in, invitation, profile, absences, preferences), ()),
     ((dossiers, dossier, viewer, pes, record), (Right.READ,)),
-    ((deposit, draft, creating, acts_batch, answering, litigation, drafts, publication), (Right.DEPOSIT,)),
+    ((deposit, draft, creating, acts_batch, answering, litigation, drafts, publication, invoice_deciding), (Right.DEPOSIT,)),
     ((mails, resending), (Right.OPERATE,)),
-    ((listing, export, act, papers), (Right.READ, Right.DEPOSIT)),
+    ((listing, export, act, papers, invoices, invoice), (Right.READ, Right.DEPOSIT)),
     ((signing,), (Right.ACT,)),
     ((trays, batch), (Right.ACT, Right.DEPOSIT)),
     ((folder, docket), (Right.ACT, Right.DEPOSIT, Right.READ, Right.ADMINISTER)),
     ((people, desks, types, circuits, setup, connection, stamp, route, publishing), (Right.ADMINISTER,)),
+    ((account, reception, visa, handover), (Right.ADMINISTER,)),
 )
 for pages, rights in _PARTS:
     for page in pages:

@@ -106,6 +106,24 @@ class StructureService:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceDetail:
+    """What a service of a structure asks of suppliers; it counts besides what its structure asks."""
+
+    code: str
+    name: str
+    engagement_required: bool | None
+    since: date | None
+    until: date | None
+
+    @classmethod
+    def of(cls, found: Members) -> ServiceDetail:
+        """Read the answer of ``structures/consulter/service``."""
+        general, asked = found.below("informationsGenerales"), found.below("parametres")
+        since, until = asked.day("dateDebutValidite"), asked.day("dateFinValidite")
+        return cls(general.text("codeService"), general.text("nomService"), asked.flag("numeroEngagement"), since, until)
+
+
+@dataclass(frozen=True, slots=True)
 class Received:
     """An invoice as a search tells it: amounts in its currency, ``moved`` when its status last changed.
 

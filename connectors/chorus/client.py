@@ -22,6 +22,7 @@ from connectors.chorus.answers import (
     History,
     Page,
     Received,
+    ServiceDetail,
     Structure,
     StructureDetail,
     StructureService,
@@ -86,6 +87,13 @@ class Chorus:
         told = self._transport.call(services.STRUCTURE, {"idStructureCPP": structure, "codeLangue": "fr"})
         return StructureDetail.of(structure, Members(told))
 
+    def find_structures(self, identifier: str) -> tuple[Structure, ...]:
+        """Return the structures of a SIRET, whoever they belong to; those of a SIREN when the search takes one."""
+        asked = {"structure": {"identifiantStructure": identifier, "typeIdentifiantStructure": "SIRET"}}
+        pages = self._pages(services.STRUCTURES, asked, "parametres", "listeStructures")
+        found = (Structure.of(one) for _, _, _, page in pages for one in page)
+        return tuple(one for one in found if one is not None and one.identifier.startswith(identifier))
+
     def account_expiry(self) -> date | None:
         """Return the day on which the password of the technical account ends; None when no structure tells."""
         days = (self.structure(one.id).password_expires for one in self.structures())
@@ -96,6 +104,12 @@ class Chorus:
         asked = {"idStructure": structure}
         pages = self._pages(services.STRUCTURE_SERVICES, asked, "parametresRechercherServicesStructure", "listeServices")
         return tuple(found for _, _, _, page in pages for one in page if (found := StructureService.of(one)))
+
+    def service(self, structure: int, service: int) -> ServiceDetail:
+        """Return what a service of a structure asks of suppliers."""
+        return ServiceDetail.of(
+            Members(self._transport.call(services.STRUCTURE_SERVICE, {"idStructure": structure, "idService": service}))
+        )
 
     def received(self, search: Search) -> Iterator[Page]:
         """Yield the invoices that are found, page by page; each page is another call, made when it is asked for.
@@ -191,7 +205,14 @@ class Chorus:
 
     def supplier_search(self, number: str) -> tuple[Issued, ...]:
         """Return the invoices that came of a deposit."""
-        pages = self._pages(services.ISSUED, {"numeroFluxDepot": number}, "rechercheFactureParFournisseur", "listeFactures")
+        return self._issued({"numeroFluxDepot": number})
+
+    def issued_as(self, number: str) -> tuple[Issued, ...]:
+        """Return the invoices of a number that the structures of the account have issued, by whatever way."""
+        return tuple(one for one in self._issued({"numeroFacture": number}) if one.number == number)
+
+    def _issued(self, asked: Mapping[str, Any]) -> tuple[Issued, ...]:
+        pages = self._pages(services.ISSUED, asked, "rechercheFactureParFournisseur", "listeFactures")
         return tuple(found for _, _, _, page in pages for one in page if (found := Issued.of(one)))
 
     def add_file(self, path: Path, name: str) -> int:

@@ -73,12 +73,25 @@ class DepositReport:
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """An invoice that came of a deposit, as its supplier sees it; ``id`` is not promised to be the recipient's."""
+    """An invoice as its supplier sees it.
+
+    Attributes:
+        id: not promised to be the recipient's.
+        supplier, recipient: SIRET; empty where Chorus Pro says nothing.
+        deposit: number of the deposit that it came of; empty for one that was typed in on the portal, or where nothing is said.
+        deposited: when; a day alone is its first moment in Paris.
+        moved: since when it has its status; ``comment`` is what was said then: why it was suspended or rejected.
+    """
 
     id: int
     number: str
     status: str
     recipient: str
+    supplier: str = ""
+    deposit: str = ""
+    deposited: datetime | None = None
+    moved: datetime | None = None
+    comment: str = ""
 
     @classmethod
     def of(cls, found: Members) -> Issued | None:
@@ -86,4 +99,14 @@ class Issued:
         known = found.whole("identifiantFactureCPP", "idFacture")
         if known is None:
             return None
-        return cls(known, found.text("numeroFacture"), found.text("statut"), found.text("codeDestinataire"))
+        return cls(
+            id=known,
+            number=found.text("numeroFacture"),
+            status=found.text("statut"),
+            recipient=found.text("codeDestinataire"),
+            supplier=found.text("codeFournisseur"),
+            deposit=found.text("numeroFluxDepot"),
+            deposited=found.moment("dateDepot"),
+            moved=found.moment("dateHeureEtatCourant"),
+            comment=found.text("commentaireEtatCourant"),
+        )

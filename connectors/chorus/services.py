@@ -27,6 +27,7 @@ OWN_STRUCTURES = Service("transverses/v1/recuperer/structures/actives/destinatai
 STRUCTURE = Service("structures/v1/consulter")
 STRUCTURES = Service("structures/v1/rechercher", _NO_RESULT)
 STRUCTURE_SERVICES = Service("structures/v1/rechercher/services", _NO_RESULT)
+STRUCTURE_SERVICE = Service("structures/v1/consulter/service")
 RECEIVED = Service("factures/v1/rechercher/recipiendaire", _NO_RESULT)
 WORKS = Service("facturesTravaux/v1/rechercher", _NO_WORKS)
 HISTORY = Service("factures/v1/consulter/historique")

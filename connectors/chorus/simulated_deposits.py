@@ -10,6 +10,7 @@ import base64
 import binascii
 import io
 import tarfile
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -47,7 +48,7 @@ _ARCHIVE = (".tar.gz", ".tgz")
 _TOO_LARGE, _NO_RIGHT, _NOT_SUSPENDED = (20001, "GDP_MSG_11.022"), (20001, "GDP_MSG_11.005"), (20002, "GDP_MSG_11.033")
 _PIECE_TOO_LARGE, _NOT_BASE64, _UNKNOWN_DEPOSIT = (20003, "GCU_MSG_01_003"), (20002, "GDP_MSG_11.021"), (20001, "TRA_MSG_12.001")
 _NUMBER = ("ExchangedDocument/ID", "ID")
-_SELLER = ("SellerTradeParty/SpecifiedLegalOrganization/ID", "AccountingSupplierParty//CompanyID")
+_SELLER = ("SellerTradeParty/SpecifiedLegalOrganization/ID", "AccountingSupplierParty//PartyLegalEntity/CompanyID")
 _BUYER = (
     "BuyerTradeParty/GlobalID",
     "BuyerTradeParty/SpecifiedLegalOrganization/ID",
@@ -72,6 +73,7 @@ class Deposits:
 
     def __init__(self, portal: Portal) -> None:
         self._portal = portal
+        self._numbering = threading.Lock()
 
     def answerers(self) -> dict[str, Answerer]:
         """Return what answers each service."""
@@ -101,10 +103,11 @@ class Deposits:
         if len(octets) > (_LARGEST_ARCHIVE if name.endswith(_ARCHIVE) else _LARGEST):
             raise Refusal(*_TOO_LARGE, 400)
         moment = self._portal.clock()
-        number = f"CPP{self._portal.store.deposits() + 1:022}"
         record = {"login": asked.account.login, "name": name, "syntax": syntax, "moment": stamp(moment)}
-        record |= self._examined(number, name, syntax, octets)
-        self._portal.store.keep_deposit(number, record, settled=False)
+        with self._numbering:
+            number = f"CPP{self._portal.store.deposits() + 1:022}"
+            record |= self._examined(number, name, syntax, octets)
+            self._portal.store.keep_deposit(number, record, settled=False)
         return Told({"numeroFluxDepot": number, "dateDepot": minute(moment), "syntaxeFlux": syntax})
 
     def _examined(self, number: str, name: str, syntax: str, octets: bytes) -> dict[str, Any]:
@@ -151,6 +154,10 @@ class Deposits:
         )
 
     def _known(self, read: _Read) -> bool:
+        """Tell whether an invoice came before, or is in a deposit that has not come to its end."""
+        under_way = (one for _, record in self._portal.store.unsettled() for one in record["made"])
+        if any((one["supplier"], one["number"]) == (read.supplier, read.number) for one in under_way):
+            return True
         return bool(self._portal.store.search(["supplier = ?", "number = ?"], [read.supplier, read.number], 1, 0)[0])
 
     def _invoice(self, read: _Read, body: int, flow: str) -> dict[str, Any]:
@@ -174,17 +181,31 @@ class Deposits:
         return Told(told)
 
     def _issued(self, asked: Asked) -> Told:
-        self._owned(asked)
         number, size = page_asked(asked.body.get("rechercheFactureParFournisseur"))
-        total, found = self._portal.store.search(["flow = ?"], [asked.body["numeroFluxDepot"]], size, (number - 1) * size)
-        if not total:
+        if asked.member("numeroFluxDepot"):
+            self._owned(asked)
+            where, value = "flow = ?", asked.body["numeroFluxDepot"]
+        else:
+            where, value = "number = ?", asked.body["numeroFacture"]
+        total, found = self._portal.store.search([where, "flow <> ''"], [value], size, (number - 1) * size)
+        own = [one for one in found if (self._portal.store.deposit(one.flow) or {}).get("login") == asked.account.login]
+        if not own:
             raise Refusal(*NO_RESULT)
-        lines = []
-        for one in found:
-            body = self._portal.world.body(one.body)
-            line = {"identifiantFactureCPP": one.id + SUPPLIER_SIDE, "numeroFacture": one.number, "statut": one.status}
-            lines.append(line | {"codeDestinataire": body.siret if body else ""})
-        return Told({"listeFactures": lines, "parametresRetour": paging(number, size, total)})
+        return Told({"listeFactures": list(map(self._line, own)), "parametresRetour": paging(number, size, total)})
+
+    def _line(self, one: Invoice) -> dict[str, Any]:
+        body = self._portal.world.body(one.body)
+        return {
+            "identifiantFactureCPP": one.id + SUPPLIER_SIDE,
+            "numeroFacture": one.number,
+            "statut": one.status,
+            "codeFournisseur": one.supplier,
+            "codeDestinataire": body.siret if body else "",
+            "numeroFluxDepot": one.flow,
+            "dateDepot": minute(from_iso(one.deposited)),
+            "dateHeureEtatCourant": from_iso(one.moved).isoformat(timespec="milliseconds"),
+            "commentaireEtatCourant": one.comment,
+        }
 
     def _add_file(self, asked: Asked) -> Told:
         octets = _decoded(asked.body.get("pieceJointeFichier"))

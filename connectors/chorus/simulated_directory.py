@@ -8,8 +8,8 @@ from connectors.chorus import services
 from connectors.chorus.simulated_portal import NO_RESULT, Answerer, Asked, Portal, Refusal, Told, page_asked, paging
 from connectors.chorus.simulated_world import Body
 
-NO_STRUCTURE = (20001, "GST_MSG_01.001")
-_PAGE = 20
+NO_STRUCTURE, NO_SERVICE = (20001, "GST_MSG_01.001"), (20002, "GST_MSG_01.002")
+_PAGE, _SIREN = 20, 9
 _LISTS: dict[str, dict[str, Any]] = {
     "devises": {"listeDevises": [{"codeDevise": "EUR", "libelleDevise": "Euro"}]},
     "modereglements": {"listeModeReglement": [{"codeModeReglement": "VIREMENT", "libelleModeReglement": "Virement"}]},
@@ -35,6 +35,7 @@ class Directory:
             services.STRUCTURES.path: self._search,
             services.STRUCTURE.path: self._consult,
             services.STRUCTURE_SERVICES.path: self._desks,
+            services.STRUCTURE_SERVICE.path: self._desk,
         }
 
     def _own(self, asked: Asked) -> Told:
@@ -50,7 +51,8 @@ class Directory:
     def _search(self, asked: Asked) -> Told:
         wanted = asked.member("structure") or {}
         number, size = page_asked(asked.body.get("parametres"))
-        found = [one for one in self._portal.world.bodies if wanted.get("identifiantStructure") in {None, "", one.siret}]
+        sought = wanted.get("identifiantStructure")
+        found = [one for one in self._portal.world.bodies if sought in {None, "", one.siret, one.siret[:_SIREN]}]
         if not found:
             raise Refusal(*NO_RESULT)
         lines = [
@@ -95,6 +97,17 @@ class Directory:
             for one in body.desks[(number - 1) * size : number * size]
         ]
         return Told({"listeServices": lines, "parametresRetour": paging(number, size, len(body.desks))})
+
+    def _desk(self, asked: Asked) -> Told:
+        desk = self._known(asked, "idStructure").desk(asked.member("idService"))
+        if desk is None:
+            raise Refusal(*NO_SERVICE)
+        return Told(
+            {
+                "informationsGenerales": {"codeService": desk.code, "nomService": desk.name},
+                "parametres": {"numeroEngagement": desk.engagement_required, "miseEnPaiement": True},
+            }
+        )
 
     def _known(self, asked: Asked, *names: str) -> Body:
         body = next((self._portal.world.body(asked.body[name]) for name in names if asked.member(name)), None)

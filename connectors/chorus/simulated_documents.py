@@ -10,8 +10,8 @@ import io
 import random
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import IO
@@ -21,6 +21,10 @@ import pikepdf
 
 from connectors.chorus.simulated_store import Invoice
 from connectors.chorus.simulated_world import World
+from schemas.invoices.invoice import Invoice as Told
+from schemas.invoices.parties import SIREN, SIRET, Identifier
+from schemas.invoices.sample import BUYER, SELLER, sample
+from schemas.invoices.writer import facturx_of
 
 _BLOCK = 3 << 16  # whole groups of base64
 _CENT = Decimal("0.01")
@@ -36,6 +40,8 @@ class Shape(StrEnum):
     """The invoice is a PDF in a ZIP of one file."""
     FACTURX = "facturx"
     """The invoice is a PDF that holds an XML."""
+    WHOLE = "whole"
+    """The same, of the profile EN 16931: with lines, as the reform asks."""
     XML = "xml"
     """The invoice is an XML; a supporting piece whose name begins with PJ00 is what people read."""
 
@@ -104,10 +110,41 @@ def pieces_of(invoice: Invoice, world: World) -> list[Piece]:
     elif shape is Shape.FACTURX:
         mixed = _paper(invoice, world, _data(invoice, world))
         made = [Piece(f"{stem}.pdf", "01", "Facture PDF", "application/pdf", _whole(mixed))]
+    elif shape is Shape.WHOLE:
+        made = [Piece(f"{stem}.pdf", "01", "Facture PDF", "application/pdf", _whole(facturx_of(_told(invoice, world))))]
     else:
         octets = _zipped(f"{stem}.pdf", paper) if shape is Shape.ZIPPED else paper
         made = [Piece(f"{stem}.pdf", "01", "Facture PDF", "application/pdf", _whole(octets))]
     return made + [_supporting(invoice, rank, paper) for rank in range(1, invoice.pieces + 1)]
+
+
+def _told(invoice: Invoice, world: World) -> Told:
+    """Return what an invoice with two lines says."""
+    body = world.body(invoice.body)
+    desk = body.desk(invoice.desk) if body else None
+    first = invoice.net * 3 // 5
+    articles = (("Fournitures", first), ("Livraison et installation", invoice.net - first))
+    siren, siret = invoice.supplier[:9], invoice.supplier
+    buyer = replace(BUYER, name=body.name, identifiers=(Identifier(body.siret, SIRET),)) if body else BUYER
+    return sample(
+        tuple((name, Decimal(1), Decimal(cents) * _CENT, Decimal("20.00")) for name, cents in articles),
+        number=invoice.number,
+        type_code="381" if invoice.type == "AVOIR" else "380",
+        issued=date.fromisoformat(invoice.issued),
+        due=date.fromisoformat(invoice.issued) + timedelta(days=30),
+        delivered=date.fromisoformat(invoice.issued),
+        seller=replace(
+            SELLER,
+            name=invoice.supplier_name,
+            legal_id=Identifier(siren, SIREN),
+            identifiers=(Identifier(siret, SIRET),),
+            vat=f"FR{(12 + 3 * (int(siren) % 97)) % 97:02}{siren}",
+        ),
+        buyer=buyer,
+        buyer_reference=desk.code if desk else "",
+        purchase_order=invoice.engagement,
+        contract=invoice.market,
+    )
 
 
 def _supporting(invoice: Invoice, rank: int, paper: bytes) -> Piece:

@@ -14,12 +14,13 @@ APIS = frozenset({"factures", "facturesTravaux", "structures", "transverses"})
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """A service of a structure."""
+    """A service of a structure; ``engagement_required`` counts besides what the structure asks."""
 
     id: int
     code: str
     name: str
     active: bool = True
+    engagement_required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def _desks(first: int, *names: tuple[str, str]) -> tuple[Desk, ...]:
 _COMMUNE_DESKS = (
     *_desks(100, ("SG", "Services généraux"), ("TECH", "Services techniques"), ("ECOLES", "Écoles")),
     Desk(104, "CULTURE", "Ancien service culturel", active=False),
-    *(Desk(104 + rank, f"ANTENNE-{rank:02}", f"Antenne {rank}") for rank in range(1, 21)),
+    *(Desk(104 + rank, f"ANTENNE-{rank:02}", f"Antenne {rank}", engagement_required=rank == 1) for rank in range(1, 21)),
 )
 
 DEMONSTRATION = World(

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from connectors.chorus.errors import StatusUnsendable
 from core.messages import Catalogue
+from schemas.invoices import life_cycle
 
 _messages = Catalogue("connectors.chorus")
 
@@ -83,40 +84,10 @@ RANK: dict[Status, int] = {
 }
 """How far an invoice has come, so that it is never taken back; rejection and suspension are beside the way."""
 
-REFUSAL_REASONS = (
-    "TX_TVA_ERR",
-    "MONTANTTOTAL_ERR",
-    "CALCUL_ERR",
-    "NON_CONFORME",
-    "DOUBLON",
-    "DEST_ERR",
-    "TRANSAC_INC",
-    "EMMET_INC",
-    "CONTRAT_TERM",
-    "DOUBLE_FACT",
-    "CMD_ERR",
-    "ADR_ERR",
-    "REF_CT_ABSENT",
-    "RETRAIT_MAN_SERV",
-    "ST_CT_NON_DECLAR",
-    "SUPPR_COMP_AVOIR",
-    "TRANSF_PMNT_REGIE",
-    "CONTACT_ACHTR",
-    "AUTRE",
-    "COORD_BANC_ERR",
-    "LIVR_INCOMP",
-)
+REFUSAL_REASONS = life_cycle.PUBLIC_REFUSAL
 """Coded reasons of a refusal by a public body (XP Z12-012, MDT-113), to stand beside the free text."""
 
-SUSPENSION_REASONS = (
-    "JUSTIF_ABS",
-    "COORD_BANC_ERR",
-    "CMD_ERR",
-    "SIRET_ERR",
-    "CODE_ROUTAGE_ERR",
-    "REF_CT_ABSENT",
-    "REF_ERR",
-)
+SUSPENSION_REASONS = life_cycle.SUSPENSION
 """Coded reasons of a suspension (XP Z12-012, MDT-113)."""
 
 
@@ -154,8 +125,7 @@ def word(status: str) -> str:
 
 def reason_word(code: str) -> str:
     """Return a coded reason in words for a person; one that is not known is told as it came."""
-    key = f"reason.{code}"
-    return _messages(key) if key in _messages else code
+    return life_cycle.reason_word(code)
 
 
 def check_sendable(status: str, reason: str, mandate: str) -> None:

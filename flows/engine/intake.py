@@ -32,6 +32,7 @@ class Deposit:
     """What is received.
 
     Attributes:
+        document: None when the flow fetches it later, and knows it by its reference alone.
         reference: what the flow knows the document by; None when it could not be read.
         idempotency_key: the depositor's key, bound to this very content.
         others: the documents that come with it.
@@ -41,7 +42,7 @@ class Deposit:
 
     organisation_id: str
     title: str
-    document: KeptFile
+    document: KeptFile | None
     reference: str | None = None
     idempotency_key: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -91,8 +92,8 @@ def _known(session: ScopedSession, flow: Flow, deposit: Deposit) -> Dossier | No
         .where(Dossier.organisation_id == deposit.organisation_id, or_(same_key, same_reference))
         .order_by(same_key.desc().nulls_last())
     ).first()
-    if found is None:
-        return None
+    if found is None or deposit.document is None:
+        return found
     first = session.exec(
         select(DossierFile).where(DossierFile.dossier_id == found.id).order_by(col(DossierFile.created), col(DossierFile.id))
     ).first()
@@ -116,7 +117,8 @@ def _insert(session: ScopedSession, flow: Flow, principal: Principal, deposit: D
     )
     session.add(dossier)
     session.flush()
-    transitions.add_files(session, dossier.organisation_id, dossier.id, (deposit.document, *deposit.others))
+    first = (deposit.document,) if deposit.document else ()
+    transitions.add_files(session, dossier.organisation_id, dossier.id, (*first, *deposit.others))
     if deposit.apply is not None:
         deposit.apply(session, dossier)
     transitions.start(session.connection(), flow, dossier.id, dossier.organisation_id)
@@ -126,6 +128,6 @@ def _insert(session: ScopedSession, flow: Flow, principal: Principal, deposit: D
         dossier_id=dossier.id,
         kind="dossier.received",
         actor=principal.actor,
-        facts={"flow": flow.name, "sha256": deposit.document.sha256, "size": deposit.document.size},
+        facts={"flow": flow.name, **({"sha256": first[0].sha256, "size": first[0].size} if first else {})},
     )
     return dossier

@@ -12,6 +12,7 @@ import dramatiq
 import structlog
 from sqlalchemy import Table, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
 
 from core import clock
 from core.database import Database
@@ -54,6 +55,15 @@ def plan(database: Database, actor: str, queue: str, every: timedelta, key: str 
                 connection.execute(insert(_schedule).values(**values))
         except IntegrityError:
             _log.debug("schedule.exists", name=name)  # another process planned it in between: the same plan
+
+
+def hasten(session: Session, actor: str, key: str) -> None:
+    """Let a scheduled run take place at once, when the session's transaction ends: there is something for it to do.
+
+    One that is under way looks again at its next turn.
+    """
+    waiting = (_schedule.c.name == f"{actor}:{key}") & _schedule.c.lease.is_(None)
+    session.connection().execute(update(_schedule).where(waiting).values(due=clock.now(), announced=None))
 
 
 def _perform(engine: Engine, name: str, run: Run) -> None:

@@ -43,7 +43,7 @@ class ReceivedInvoice(Owned, table=True):
         Index("invoice_once", "environment", "chorus_id", unique=True),
         Index("invoice_number", "organisation_id", "number"),
         Index("invoice_supplier", "organisation_id", "supplier"),
-        Index("invoice_due", "organisation_id", "due"),
+        Index("invoice_late", "organisation_id", "late_from"),
         Index("invoice_status", "organisation_id", "status"),
     )
 
@@ -122,7 +122,9 @@ class InvoiceTarget(Owned, table=True):
         reason_code: coded (XP Z12-012, MDT-113), kept beside the words.
         mandate: number of the *mandat*, with MANDATEE only.
         actor: who asked; ``platform`` for what follows from a decision.
-        trouble: why it was dropped or refused.
+        trouble: why it was dropped or refused, or could not be told yet.
+        not_before: until then nobody takes it in hand: somebody has, or it made trouble a moment ago.
+        telling: since when it is TELLING: what Chorus Pro is seen to have had since then, we may have told it.
         told: when Chorus Pro took it, or was seen to have it.
     """
 
@@ -140,6 +142,8 @@ class InvoiceTarget(Owned, table=True):
     actor: str = Field(max_length=40)
     trouble: str | None = Field(default=None, max_length=1000)
     asked: datetime = Field(default_factory=clock.now, sa_column=Column(UtcDateTime, nullable=False))
+    not_before: datetime = Field(default_factory=clock.now, sa_column=Column(UtcDateTime, nullable=False))
+    telling: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     told: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
 
 
@@ -156,7 +160,8 @@ class Handover(Owned, table=True):
 
     Attributes:
         channel: by which way: ``pull``, ``sftp``, ``folder``, ``webhook``.
-        delivery: name under which it was delivered; the same for the same cycle, so that a repeat overwrites nothing.
+        offer: 1, and one more each time that it is offered again after the software refused it.
+        delivery: name under which it is delivered; the same for the same offer, so that a repeat overwrites nothing.
         sha256: of what was delivered; None for ``pull``.
         software_reference: what the software knows it by, when it says so.
         reason: why the software refused it.
@@ -165,6 +170,7 @@ class Handover(Owned, table=True):
 
     __tablename__ = "invoice_handover"
     __table_args__ = (
+        Index("invoice_handover_delivery", "delivery"),
         Index("invoice_handover_once", "dossier_id", "cycle", unique=True),
         Index("invoice_handover_open", "organisation_id", "id", postgresql_where=text("state = 'offered'")),
     )
@@ -173,6 +179,7 @@ class Handover(Owned, table=True):
     organisation_id: str = Field(foreign_key="organisation.id", max_length=26, index=True)
     dossier_id: str = Field(foreign_key="dossier.id", max_length=26)
     cycle: int = Field(sa_column=Column(Integer, nullable=False))
+    offer: int = Field(default=1, sa_column=Column(Integer, nullable=False))
     channel: str = Field(max_length=10)
     delivery: str = Field(max_length=100)
     sha256: str | None = Field(default=None, max_length=64)
@@ -212,7 +219,7 @@ class Watch(Owned, table=True):
 
     Attributes:
         through: day of change of status up to which everything was found; searches overlap it.
-        succeeded: when a search last came to its end.
+        succeeded: when the last search that came to its end had begun.
         trouble: why the last one did not; None when it did.
     """
 

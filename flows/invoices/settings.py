@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import date
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from connectors.chorus.answers import Kind
+from connectors.finance.settings import FolderPlace, SftpPlace, WebhookPlace
+from core.messages import Catalogue
 
+_messages = Catalogue("flows.invoices")
 OPERATOR = "chorus.operator"
 """``connectors.chorus.settings.ChorusOperator``, at the root of the platform."""
 ACCOUNT = "chorus.account"
@@ -76,3 +79,31 @@ class Form(StrEnum):
     PIVOT = "pivot"
     ORIGINAL = "original"
     PDF = "pdf"
+    """The one that people read."""
+    PIECES = "pieces"
+    """Supporting pieces, one by one; those that are held to be dangerous stay here."""
+
+
+class InvoiceHandover(BaseModel):
+    """By which way the finance software is given invoices; it asks for them where nothing is configured."""
+
+    model_config = _CONFIG
+
+    channel: Channel = Field(Channel.PULL, description="pull, sftp, folder or webhook.")
+    forms: tuple[Form, ...] = Field(
+        (Form.PIVOT,), min_length=1, max_length=4, description="What is delivered over sftp and into a folder."
+    )
+    sftp: SftpPlace | None = Field(None, description="With sftp.")
+    folder: FolderPlace | None = Field(None, description="With folder.")
+    webhook: WebhookPlace | None = Field(None, description="With webhook.")
+
+    @model_validator(mode="after")
+    def _says_where(self) -> Self:
+        if self.channel is not Channel.PULL and getattr(self, self.channel.value) is None:
+            raise ValueError(_messages("handover.where", channel=self.channel.value))
+        return self
+
+    @property
+    def place(self) -> SftpPlace | FolderPlace | None:
+        """Where deliveries are put, and answers found; None when they are not put anywhere."""
+        return {Channel.SFTP: self.sftp, Channel.FOLDER: self.folder}.get(self.channel)

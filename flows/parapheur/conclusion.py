@@ -22,7 +22,7 @@ from core.principal import Principal
 from flows.document.flow import DOCUMENT
 from flows.engine import transitions
 from flows.engine.models import Dossier
-from flows.engine.table import On
+from flows.engine.table import End, Flow, On
 from flows.engine.work import Advance
 from flows.parapheur.files import files_of, told
 from flows.registry import flow_named
@@ -76,8 +76,14 @@ def conclude(session: Session, standing: Standing, actor: str) -> None:
         event,
         Advance(event, facts=told(folder), files=files_of(session, folder) if completed else ()),
         actor,
-        frees_reference=event in {"declined", "given_up"},
+        frees_reference=event in {"declined", "given_up"} and _ends(flow, dossier.state, event),
     )
     if heard and completed:
         folder.leaves_at, folder.last_desk_id = None, None
         session.add(folder)
+
+
+def _ends(flow: Flow, state: str, event: str) -> bool:
+    """Tell whether an event ends a dossier, so that a mended document may follow; one that goes on keeps what it is known by."""
+    leads = flow.rows[state].leads.get(event)
+    return leads is not None and isinstance(flow.rows[leads], End)

@@ -17,18 +17,7 @@ from schemas.invoices.parties import Identifier
 from schemas.invoices.source import Source
 from schemas.invoices.values import Flaw, Values
 
-TRANSMISSION, TREATMENT = "305", "23"
-"""Phases (MDT-77): what platforms tell, what parties tell."""
-
-STATUSES = frozenset(
-    (
-        *("200", "201", "202", "203", "204", "205", "206", "207", "208", "209", "210", "211", "212", "213", "214"),
-        *("220", "221", "224", "225", "226", "227", "228", "250", "251", "300", "301", "400", "401", "500", "501", "601"),
-    )
-)
-"""Codes of what became of an invoice (MDT-105), those of exchanges between platforms included."""
-
-_NAMESPACES = {
+NAMESPACES = {
     "rsm": "urn:un:unece:uncefact:data:standard:CrossDomainAcknowledgementAndResponse:100",
     "ram": "urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100",
     "udt": "urn:un:unece:uncefact:data:standard:UnqualifiedDataType:100",
@@ -114,7 +103,7 @@ class LifeCycle:
         process: MDT-2 (REGULATED…); ``guideline`` MDT-3.
         id: MDT-4; ``name`` MDT-5; ``issued`` MDG-4.
         sender: MDG-9; ``issuer`` MDG-12; ``recipients`` MDG-15.
-        phase: MDT-77, ``TRANSMISSION`` or ``TREATMENT``.
+        phase: MDT-77, ``life_cycle.TRANSMISSION`` or ``life_cycle.TREATMENT``.
         statuses: MDG-32, one an invoice.
     """
 
@@ -138,7 +127,7 @@ def read(source: Source) -> tuple[LifeCycle, list[Flaw]]:
 
 class _Reader:
     def __init__(self) -> None:
-        self.values = Values(_NAMESPACES)
+        self.values = Values(NAMESPACES)
 
     def message(self, root: etree._Element) -> LifeCycle:
         values = self.values

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from core.problems import Problem, Report, Severity
-from schemas.invoices.cdar import STATUSES, LifeCycle, read
+from schemas.invoices.cdar import LifeCycle, read
 from schemas.invoices.findings import Told
+from schemas.invoices.life_cycle import STATUSES
 from schemas.invoices.opening import DEFAULT_LIMIT, opened, strange_root, value_problems
 from schemas.invoices.rules import applied, serialised
 from schemas.invoices.schema import compiled

@@ -5,24 +5,26 @@ What the invoice does not say is not written, and nothing is computed: whether i
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 
 from lxml import etree
 
 from schemas.invoices.cii import NAMESPACES
+from schemas.invoices.elements import Elements, octets_of
 from schemas.invoices.invoice import Allowance, Attachment, Invoice, Line, Payment, Period, Preceding, Totals, Vat
-from schemas.invoices.parties import Address, Contact, Identifier, Party
+from schemas.invoices.parties import Address, Contact, Party
 
 PROFILE = "urn:cen.eu:en16931:2017"
-_DAY = "%Y%m%d"
 _TENDER, _SUPPORTING = "50", "916"
 _VAT = "VAT"
+_elements = Elements(NAMESPACES)
+_below, _text, _number = _elements.below, _elements.text, _elements.number
+_day, _identifier = _elements.day, _elements.identifier
 
 
 def cii_of(invoice: Invoice) -> bytes:
     """Return an invoice as XML in UTF-8; attachments are written by their reference and address only."""
-    root = etree.Element(_name("rsm:CrossIndustryInvoice"), nsmap=NAMESPACES)
+    root = _elements.root("rsm:CrossIndustryInvoice")
     context = _below(root, "rsm:ExchangedDocumentContext")
     _text(context, "ram:BusinessProcessSpecifiedDocumentContextParameter/ram:ID", invoice.process)
     _text(context, "ram:GuidelineSpecifiedDocumentContextParameter/ram:ID", PROFILE)
@@ -40,8 +42,7 @@ def cii_of(invoice: Invoice) -> bytes:
     _agreement(trade, invoice)
     _delivery(trade, invoice)
     _settlement(trade, invoice)
-    octets: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=True, pretty_print=True)
-    return octets
+    return octets_of(root)
 
 
 def _agreement(trade: etree._Element, invoice: Invoice) -> None:
@@ -249,40 +250,3 @@ def _period(settlement: etree._Element, period: Period | None) -> None:
         written = _below(settlement, "ram:BillingSpecifiedPeriod")
         _day(written, "ram:StartDateTime", period.start)
         _day(written, "ram:EndDateTime", period.end)
-
-
-def _below(above: etree._Element, path: str) -> etree._Element:
-    """Return a new element at a path, each step new."""
-    for name in path.split("/"):
-        above = etree.SubElement(above, _name(name))
-    return above
-
-
-def _name(prefixed: str) -> str:
-    prefix, _, local = prefixed.partition(":")
-    return f"{{{NAMESPACES[prefix]}}}{local}"
-
-
-def _text(above: etree._Element, path: str, text: str, **attributes: str) -> None:
-    """Write a text, unless it is empty."""
-    if text:
-        element = _below(above, path)
-        element.text = text
-        for name, value in attributes.items():
-            if value:
-                element.set(name, value)
-
-
-def _number(above: etree._Element, path: str, number: Decimal | None, **attributes: str) -> None:
-    if number is not None:
-        _text(above, path, f"{number:f}", **attributes)
-
-
-def _day(above: etree._Element, path: str, day: date | None, moment: str = "udt:DateTimeString") -> None:
-    if day is not None:
-        _text(above, f"{path}/{moment}", day.strftime(_DAY), format="102")
-
-
-def _identifier(above: etree._Element, path: str, identifier: Identifier | None) -> None:
-    if identifier is not None:
-        _text(above, path, identifier.value, schemeID=identifier.scheme)

@@ -1,7 +1,8 @@
 """Examining an invoice, in the layers of EN 16931 and of the French reform: octets, packaging, schema, rules, French rules.
 
 An invoice that we issue must satisfy them; one received from Chorus Pro is legally received, whatever they say, so that for it
-all is advice but what makes the file dangerous or unreadable. Rules of the reform only warn, until it is in force for all.
+all is advice but what makes the file dangerous or unreadable. Rules of the reform only warn, until it is in force for all, unless
+they are asked to refuse.
 """
 
 from __future__ import annotations
@@ -40,16 +41,18 @@ class _Asked:
     fatal: Severity
     limit: int
     installed: Path | None
+    reform: Severity = Severity.WARNING
 
 
 def examine_invoice(
-    path: Path, *, issued: bool = True, limit: int = DEFAULT_LIMIT, installed: Path | None = None
+    path: Path, *, issued: bool = True, reformed: bool = False, limit: int = DEFAULT_LIMIT, installed: Path | None = None
 ) -> tuple[Invoice | None, Report]:
     """Examine an invoice: CII, UBL, or a PDF that carries one (Factur-X); all problems at once.
 
     Args:
         path: the file.
         issued: whether we issue it; what was received is only advised on.
+        reformed: whether rules of the reform refuse too, as for what leaves through the platform of the public sector.
         limit: octets that it may have.
         installed: folder of official schemas; None when there is none.
 
@@ -60,7 +63,9 @@ def examine_invoice(
         Unavailable: the process that applies the rules, or the sandbox, does not answer.
         Misconfigured: the rules cannot be found or read.
     """
-    asked = _Asked(Severity.ERROR if issued else Severity.WARNING, limit, installed)
+    asked = _Asked(
+        Severity.ERROR if issued else Severity.WARNING, limit, installed, Severity.ERROR if reformed else Severity.WARNING
+    )
     report = Report(kind=INVOICE)
     with tempfile.TemporaryDirectory(prefix="tabellion-") as name:
         folder = Path(name)
@@ -179,8 +184,8 @@ def _against_rules(source: Source, root: Root, invoice: Invoice, asked: _Asked, 
             problems += [one for one in told.problems(kept, asked.fatal) if one.rule not in known]
         else:
             problems.append(found)
-    french = applied(french_rules_of(root), document, Severity.WARNING)
-    return [*problems, *(told.problems(french, Severity.WARNING) if isinstance(french, Findings) else [french])]
+    french = applied(french_rules_of(root), document, asked.reform)
+    return [*problems, *(told.problems(french, asked.reform) if isinstance(french, Findings) else [french])]
 
 
 def serialised(tree: etree._ElementTree) -> bytes:

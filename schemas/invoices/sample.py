@@ -12,12 +12,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from schemas.invoices.addressing import ADDRESSES
 from schemas.invoices.cii_writing import PROFILE
 from schemas.invoices.figures import vat_amount
 from schemas.invoices.invoice import Invoice, Line, Note, Payment, Syntax, Totals, Vat
 from schemas.invoices.parties import SIREN, SIRET, Address, Identifier, Party
 
-_ADDRESSES = "0225"  # scheme of electronic addresses of the French directory
 _FULL, _REDUCED = Decimal("20.00"), Decimal("5.50")
 ARTICLES = (
     ("Ramettes de papier A4", Decimal(20), Decimal("5.00"), _FULL),
@@ -31,14 +31,14 @@ SELLER = Party(
     identifiers=(Identifier("99000012700011", SIRET),),
     vat="FR73990000127",
     address=Address(("3 rue du Lavoir",), "99100", "Valmorin", country="FR"),
-    electronic=Identifier("990000127_99000012700011", _ADDRESSES),
+    electronic=Identifier("990000127_99000012700011", ADDRESSES),
 )
 BUYER = Party(
     name="Commune de Saint-Exemple-lès-Bains",
     legal_id=Identifier("219900016", SIREN),
     identifiers=(Identifier("21990001600011", SIRET),),
     address=Address(("1 place de la Mairie",), "99012", "Saint-Exemple-lès-Bains", country="FR"),
-    electronic=Identifier("219900016_21990001600011", _ADDRESSES),
+    electronic=Identifier("219900016_21990001600011", ADDRESSES),
 )
 _NOTES = (
     Note("PMT", "Indemnité forfaitaire pour frais de recouvrement : 40 €."),

@@ -13,7 +13,7 @@ from xml.parsers import expat
 from lxml import etree
 
 from core.errors import UnreadableInput
-from schemas.invoices.pieces import Decoding, Piece
+from schemas.invoices.pieces import MOST_OCTETS, Decoding, Piece
 from schemas.xml import DoctypeRefused, Malformed
 
 PLACEHOLDER = "AAAA"
@@ -35,6 +35,7 @@ class Bounds:
         depth: elements within one another; UBL takes some 12.
         token: octets of one tag with its attributes, comment or instruction.
         pieces: attachments.
+        octets: of all attachments together, taken out: many small bombs are a large one.
     """
 
     text: int = 10 << 20
@@ -42,6 +43,7 @@ class Bounds:
     depth: int = 64
     token: int = 1 << 20
     pieces: int = 1_000
+    octets: int = 4 * MOST_OCTETS
 
 
 BOUNDS = Bounds()
@@ -131,7 +133,7 @@ class _Building:
         self._declared: dict[str | None, str] = {}
         self._texts: list[str] = []
         self._decoding: Decoding | None = None
-        self._elements = self._characters = 0
+        self._elements = self._characters = self._octets = 0
         parser.StartDoctypeDeclHandler = self._doctype
         parser.StartNamespaceDeclHandler = self._declare
         parser.StartElementHandler = self._start
@@ -184,6 +186,8 @@ class _Building:
         if self._decoding is not None and element in self.ranks:
             decoding, self._decoding = self._decoding, None
             self.pieces.append(decoding.conclude())
+            self._octets += self.pieces[-1].size
+            self._within("octets", self._octets)
             del element[:]
             element.text = PLACEHOLDER
 

@@ -69,7 +69,7 @@ def _reasons(docket: Docket, *, printed: bool) -> tuple[str, ...]:
     last = docket.events[-1] if docket.events else None
     said = []
     if docket.state is FolderState.REJECTED and last is not None and last.note:
-        said.append(_t("reason.rejected", who=_who(last.who), note=_line(last.note)))
+        said.append(_t("reason.rejected", who=who_in_words(last.who), note=_line(last.note)))
     if docket.broken_at is not None:
         said.append(_t("reason.broken", number=docket.broken_at))
     if docket.unborne:
@@ -122,7 +122,7 @@ def _asked(one: Asked) -> Row:
     done = _t(f"task.{one.state.value}")
     if one.who is not None and one.closed is not None:
         at_home = replace(one.who, desk=None) if one.who.desk == one.desk else one.who
-        lines += [_t("asked.done", done=done, moment=minute_in_words(one.closed)), _who(at_home)]
+        lines += [_t("asked.done", done=done, moment=minute_in_words(one.closed)), who_in_words(at_home)]
     else:
         lines.append(done)
     return Row(_t("asked", rank=one.rank, kind=_t(f"kind.{one.kind.value}")), tuple(lines), _TASKS.get(one.state, Tone.PLAIN))
@@ -154,7 +154,7 @@ def _verdicts(verdict: FileVerdict) -> Iterator[Row]:
 def _happened(one: Happened) -> Row:
     key = f"event.{one.kind}"
     what = _t(key, desk=plain(one.toward or "")) if key in _t else _t("event.other", kind=plain(one.kind))
-    lines = [_t("happened", number=one.number, what=what), _who(one.who)]
+    lines = [_t("happened", number=one.number, what=what), who_in_words(one.who)]
     if one.note:
         lines.append(_t("note", note=_line(one.note)))
     return Row(minute_in_words(one.at), tuple(lines), Tone.BAD if one.kind in _NOTED else Tone.PLAIN)
@@ -170,7 +170,8 @@ def _proof(docket: Docket) -> Iterator[Row]:
     yield Row(_t("row.dossier"), (docket.dossier_id,))
 
 
-def _who(who: Who) -> str:
+def who_in_words(who: Who) -> str:
+    """Return who acted, at which desk and in whose place, in the current locale."""
     name = plain(who.person) if who.person else _t(f"who.{who.actor}" if f"who.{who.actor}" in _t else "who.other")
     if who.absent:
         return _t("who.absent", name=name, desk=plain(who.desk or ""), absent=plain(who.absent))

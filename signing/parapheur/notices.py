@@ -22,6 +22,7 @@ class Category(StrEnum):
     DELEGATED = "delegated"
     LATE = "late"
     REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
     NOTIFIED = "notified"
     FINISHED = "finished"
 

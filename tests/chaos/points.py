@@ -70,6 +70,41 @@ ACTS_POINTS: tuple[Point, ...] = (
 )
 """Those of an act on its way to the ministry, and of the answer on its way back."""
 
+HANDING_POINTS: tuple[Point, ...] = (
+    *_around("flows.engine.transitions:note", "intended"),
+    *_around("flows.invoices.handing:_written_down"),
+    *_around("connectors.finance.folder:WatchedFolder.upload"),
+    *_around("flows.engine.transitions:note", "publishing"),
+    *_around("connectors.finance.folder:WatchedFolder.publish"),
+    *_around("flows.engine.transitions:advance", "invoices.hand"),
+    *_around("flows.invoices.acknowledging:acknowledge"),
+)
+"""Those of an invoice on its way to the finance software, and of the answer on its way back."""
+
+
+TELLING_POINTS: tuple[Point, ...] = (
+    Point("flows.invoices.telling:_take", "after"),
+    *_around("flows.invoices.telling:_change", "telling"),
+    *_around("connectors.chorus.client:Chorus.treat"),
+    *_around("flows.invoices.telling:_close"),
+)
+"""Those of a decision on its way to Chorus Pro."""
+
+SALES_POINTS: tuple[Point, ...] = (
+    *_around("flows.engine.transitions:note", "leaving"),
+    *_around("connectors.chorus.client:Chorus.deposit"),
+    *_around("flows.engine.transitions:advance", "sales.deposit"),
+    *_around("flows.invoices.issued.following:_hear"),
+)
+"""Those of an invoice of ours on its way to Chorus Pro, and of the report on its way back."""
+
+ANSWERING_POINTS: tuple[Point, ...] = (
+    *_around("connectors.chorus.client:Chorus.add_file"),
+    *_around("connectors.chorus.client:Chorus.complete"),
+    *_around("flows.engine.transitions:advance", "sales.complete"),
+)
+"""Those of the answer to a suspension."""
+
 
 def arm(point: Point, marker: Path) -> None:
     """Make this process kill itself at a point, once: a marker remembers that it has."""

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from api import downloads, records
+from api.marks import dangers_of
 from api.v1.shapes import has_ended
 from api.web.dossier.objections import objections
 from api.web.pages import render
@@ -136,6 +137,7 @@ def _context(visitor: Visitor, followed: Followed) -> dict[str, Any]:
         "dossier": dossier,
         "organisation": seen.organisation,
         "files": seen.files,
+        "dangers": dangers_of(dossier, seen.files),
         "readable": any(kept.role == "pes" for kept in seen.files),
         "problems": seen.problems[:_PROBLEMS],
         "problem_count": len(seen.problems),

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from api.marks import dangers_of
 from api.web.pages import render
 from api.web.viewer.view import ZOOMS, Addresses, Asked, Tab, image_response, view
 from api.web.visitor import Parts, SignedIn, Visitor
@@ -71,4 +72,6 @@ def _shown(request: Request, platform: Platform, visitor: Visitor, ids: tuple[st
     ]
     addresses = Addresses(f"{folder}/{file_id}", f"{folder}/{file_id}/apercu")
     shown = view(platform, kept, addresses, asked, title=kept.name, tabs=tabs if len(tabs) > 1 else ())
-    return render(request, "web/viewer/document.html", visitor=visitor, viewer=shown, dossier=seen.dossier, kept=kept)
+    danger = dangers_of(seen.dossier, [kept]).get(kept.id)
+    dossier, page = seen.dossier, "web/viewer/document.html"
+    return render(request, page, visitor=visitor, viewer=shown, dossier=dossier, kept=kept, danger=danger)

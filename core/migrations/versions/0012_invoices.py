@@ -81,7 +81,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"]),
         sa.PrimaryKeyConstraint("dossier_id"),
     )
-    op.create_index("invoice_due", "invoice", ["organisation_id", "due"])
+    op.create_index("invoice_late", "invoice", ["organisation_id", "late_from"])
     op.create_index("invoice_number", "invoice", ["organisation_id", "number"])
     op.create_index("invoice_once", "invoice", ["environment", "chorus_id"], unique=True)
     op.create_index("invoice_status", "invoice", ["organisation_id", "status"])
@@ -94,6 +94,7 @@ def upgrade() -> None:
         sa.Column("organisation_id", sa.String(26), nullable=False),
         sa.Column("dossier_id", sa.String(26), nullable=False),
         sa.Column("cycle", sa.Integer(), nullable=False),
+        sa.Column("offer", sa.Integer(), nullable=False),
         sa.Column("channel", sa.String(10), nullable=False),
         sa.Column("delivery", sa.String(100), nullable=False),
         sa.Column("sha256", sa.String(64)),
@@ -106,6 +107,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"]),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index("invoice_handover_delivery", "invoice_handover", ["delivery"])
     op.create_index("invoice_handover_once", "invoice_handover", ["dossier_id", "cycle"], unique=True)
     op.create_index(
         "invoice_handover_open", "invoice_handover", ["organisation_id", "id"], postgresql_where=sa.text("state = 'offered'")
@@ -139,6 +141,8 @@ def upgrade() -> None:
         sa.Column("actor", sa.String(40), nullable=False),
         sa.Column("trouble", sa.String(1000)),
         sa.Column("asked", moment, nullable=False),
+        sa.Column("not_before", moment, nullable=False),
+        sa.Column("telling", moment),
         sa.Column("told", moment),
         sa.ForeignKeyConstraint(["dossier_id"], ["dossier.id"]),
         sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"]),
@@ -147,3 +151,34 @@ def upgrade() -> None:
     op.create_index("invoice_target_of_dossier", "invoice_target", ["dossier_id", "id"])
     op.create_index("invoice_target_state", "invoice_target", ["state"])
     op.create_index("ix_invoice_target_organisation_id", "invoice_target", ["organisation_id"])
+    op.create_table(
+        "issued_invoice",
+        sa.Column("dossier_id", sa.String(26), nullable=False),
+        sa.Column("organisation_id", sa.String(26), nullable=False),
+        sa.Column("environment", sa.String(12), nullable=False),
+        sa.Column("number", sa.String(100), nullable=False),
+        sa.Column("supplier", sa.String(80), nullable=False),
+        sa.Column("recipient", sa.String(80), nullable=False),
+        sa.Column("recipient_name", sa.String(200), nullable=False),
+        sa.Column("service_code", sa.String(100), nullable=False),
+        sa.Column("engagement", sa.String(100), nullable=False),
+        sa.Column("contract", sa.String(100), nullable=False),
+        sa.Column("issued", sa.Date()),
+        sa.Column("gross", sa.Numeric(precision=19, scale=2)),
+        sa.Column("currency", sa.String(3), nullable=False),
+        sa.Column("file_name", sa.String(200), nullable=False),
+        sa.Column("deposit", sa.String(60), nullable=False),
+        sa.Column("chorus_id", sa.BigInteger()),
+        sa.Column("status", sa.String(60), nullable=False),
+        sa.Column("moved", moment),
+        sa.Column("comment", sa.String(2000), nullable=False),
+        sa.Column("looked", moment, nullable=False),
+        sa.ForeignKeyConstraint(["dossier_id"], ["dossier.id"]),
+        sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"]),
+        sa.PrimaryKeyConstraint("dossier_id"),
+    )
+    op.create_index("issued_invoice_looked", "issued_invoice", ["organisation_id", "looked"])
+    op.create_index(
+        "issued_invoice_once", "issued_invoice", ["organisation_id", "environment", "supplier", "number"], unique=True
+    )
+    op.create_index("ix_issued_invoice_organisation_id", "issued_invoice", ["organisation_id"])

@@ -11,6 +11,7 @@ from core.principal import Right
 from core.s3_server import S3Server
 from tests.integration.api.acts_forms import somebody
 from tests.integration.api.acts_mairie import ROLES, ActsMairie
+from tests.integration.api.invoices_mairie import InvoicesMairie
 from tests.integration.api.service import Service, web_service
 
 
@@ -60,3 +61,29 @@ def clerk(acts_service: Service, mairie: ActsMairie) -> Iterator[httpx.Client]:
     """The clerk of the mairie, signed in."""
     with somebody(acts_service, mairie.people["clerc"]) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def invoices_service(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service of their own for the pages of received invoices."""
+    with web_service(s3, tmp_path_factory.mktemp("invoices")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def invoices_mairie(invoices_service: Service) -> InvoicesMairie:
+    """A mairie that receives invoices, and tells Chorus Pro what it decides."""
+    found = InvoicesMairie(invoices_service.platform, invoices_service.mairie.organisation)
+    found.connect()
+    found.hire("clerc", {Right.READ, Right.DEPOSIT})
+    found.hire("lecteur", {Right.READ})
+    return found
+
+
+@pytest.fixture(scope="session")
+def invoices_elsewhere(invoices_service: Service) -> InvoicesMairie:
+    """Another organisation of the platform, whose list few fill, and which tells Chorus Pro nothing."""
+    found = InvoicesMairie(invoices_service.platform, invoices_service.syndicat.organisation)
+    found.connect(tell=False)
+    found.hire("liste", {Right.READ, Right.DEPOSIT})
+    return found

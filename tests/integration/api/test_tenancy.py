@@ -37,6 +37,7 @@ from signing.parapheur.metadata import MetadataKind
 from signing.parapheur.models import Folder
 from tests.integration.api.acts_mairie import ActsMairie
 from tests.integration.api.acts_software import Software
+from tests.integration.api.invoices_mairie import InvoicesMairie
 from tests.integration.api.service import PASSWORD, Service, Tenant, add_dossier, add_record, add_sitting, pes
 from tests.office import Office, pdf
 
@@ -51,6 +52,7 @@ _ASKED = {"{number}.webp": {"l": "150"}, "selection": {"geste": "viser"}}
 _ELSEWHERE = ("/preuve", "/evidence", "/seances/{sitting_id}", "/seances/{sitting_id}/etat", "/pes/pj/{rank}/apercu")
 # Mails of the ministry are for whoever runs its mailbox; then what is refused to everybody, and what asks the ministry itself.
 _ELSEWHERE += ("/courriels/{mail_id}/fichiers/{rank}",)
+_ELSEWHERE += ("/v1/directory",)  # asks Chorus Pro, and is told nothing here of whom to look up
 _ELSEWHERE += ("_confirm_api.php", "_confirm_api_multi.php", "_classification_request.php")
 # What names its things in its query, not in its path.
 _QUESTIONS = {
@@ -105,9 +107,10 @@ def names(service: Service) -> dict[str, str]:
     of_the_book = signing_book(service, service.mairie, SECRET)
     signing_book(service, service.syndicat, "À moi")
     shown = {"rank": "1", "number": "1", "act": "suspension", "geste": "viser", "step": "bureaux", "secret": SECRET}
+    shown["deed"] = "rejet"
     things = {"dossier_id": dossier, "file_id": kept, "record_id": record, "sitting_id": sitting, "item_id": item}
     things["upload_id"] = upload
-    return {**things, **shown, **of_the_book, **acts(service, owner)}
+    return {**things, **shown, **of_the_book, **acts(service, owner), **invoices(service, owner)}
 
 
 def acts(service: Service, owner: Organisation) -> dict[str, str]:
@@ -131,6 +134,16 @@ def acts(service: Service, owner: Organisation) -> dict[str, str]:
         "letter_number": str(numbers["letter"]),
         "act_file_number": str(file_number(numbers["act"], 1)),
     }
+
+
+def invoices(service: Service, owner: Organisation) -> dict[str, str]:
+    """An invoice that waits for the finance software; return the names of its things."""
+    mairie = InvoicesMairie(service.platform, owner)
+    invoice = mairie.invoice("handed", number=SECRET, supplier_name=SECRET, pieces=[(f"{SECRET}.pdf", pdf(SECRET))])
+    mairie.handover(invoice, delivery=SECRET)
+    with service.platform.database.reading(PLATFORM) as session:
+        kept = session.exec(select(DossierFile.id).where(DossierFile.dossier_id == invoice, DossierFile.role == "piece")).one()
+    return {"invoice_id": invoice, "invoice_file_id": kept}
 
 
 def budget(service: Service, mairie: ActsMairie) -> JoinedFile:

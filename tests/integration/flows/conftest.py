@@ -17,6 +17,7 @@ from core.principal import PLATFORM
 from core.s3_server import S3Server
 from flows.helios.settings import GATEWAY, SEAL
 from tests.acts import ActsTown, ministry
+from tests.invoices import InvoicesTown, chorus
 from tests.town import Town
 
 
@@ -56,5 +57,14 @@ def acts(platform: Platform, broker: dramatiq.Broker, mairie: Organisation, tmp_
     """A collectivité ready to send acts to the simulated ministry."""
     with ministry(tmp_path / "state") as (state, office):
         town = ActsTown(platform, broker, mairie, state, office)
+        town.prepare()
+        yield town
+
+
+@pytest.fixture
+def invoices(platform: Platform, broker: dramatiq.Broker, mairie: Organisation, tmp_path: Path) -> Iterator[InvoicesTown]:
+    """A collectivité ready to receive invoices from the simulated Chorus Pro."""
+    with chorus(tmp_path / "state") as state:
+        town = InvoicesTown(platform, broker, mairie, state)
         town.prepare()
         yield town

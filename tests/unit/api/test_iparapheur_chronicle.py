@@ -109,6 +109,18 @@ def test_a_folder_that_was_mended_and_sent_again_no_longer_ends_on_its_rejection
     assert lines[-2:] == [("EnCoursVisa", "Dossier déposé sur le bureau Direction pour Visa"), ("NonLu", "Corrigé")]
 
 
+def test_a_folder_that_the_platform_took_from_its_desks_and_sent_once_more_is_told_as_one_that_was_rejected_and_mended() -> None:
+    withdrawn = events(*SENT, ("withdrawn", None, "Facture suspendue"))
+    assert told(folder(FolderState.REJECTED), withdrawn, [task("A", 0, "D", state=TaskState.WITHDRAWN)])[-1] == (
+        "RejetVisa",
+        "Facture suspendue",
+    )
+    again = events(*SENT, ("withdrawn", None, "Facture suspendue"), ("renewed", None, ""), ("started", None, ""))
+    lines = told(folder(FolderState.PENDING), again, [task("B", 0, "D", state=TaskState.OPEN)])
+    assert ("NonLu", "Dossier remis en préparation") in lines
+    assert lines[-2] == ("EnCoursVisa", "Dossier déposé sur le bureau Direction pour Visa")
+
+
 def test_what_was_taken_back_opens_its_step_again() -> None:
     tasks = [task("A", 0, "D", state=TaskState.OPEN), task("B", 1, "M", StepKind.SIGNATURE, TaskState.UPCOMING)]
     lines = told(folder(FolderState.PENDING), events(*SENT, ("approved", "A", "Vu"), ("taken_back", "A", "")), tasks)

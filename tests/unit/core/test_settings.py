@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,14 @@ def test_every_setting_has_a_meaning_in_both_languages_and_no_meaning_is_left_ov
         with speaking("en"):
             english = meaning(name)
         assert english != meaning(name)
+
+
+def test_networks_are_read_and_an_empty_folder_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TABELLION_HANDOVER_NETWORKS", "10.1.0.0/16, fd00::/8,")
+    monkeypatch.setenv("TABELLION_HANDOVER_DIR", "")
+    settings = load_settings()
+    assert settings.permitted_networks == (ip_network("10.1.0.0/16"), ip_network("fd00::/8"))
+    assert settings.handover_dir is None  # not the working directory
+    monkeypatch.setenv("TABELLION_HANDOVER_NETWORKS", "10.1.0.1/16")
+    with pytest.raises(Misconfigured, match="TABELLION_HANDOVER_NETWORKS"):
+        load_settings()

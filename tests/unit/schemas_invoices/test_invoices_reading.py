@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from core.clock import PARIS
-from schemas.invoices import cdar, cii, ubl
+from schemas.invoices import cdar, cii, life_cycle, ubl
 from schemas.invoices.chorus import NotChorus
 from schemas.invoices.chorus import read as read_chorus
 from schemas.invoices.cii_writing import cii_of
@@ -179,7 +179,7 @@ def test_a_life_cycle_message_says_what_became_of_the_invoice(tmp_path: Path) ->
     message, flaws = cdar.read(source_of(CDAR.encode(), tmp_path))
     assert flaws == []
     assert (message.phase, message.process, message.guideline) == (
-        cdar.TREATMENT,
+        life_cycle.TREATMENT,
         "REGULATED",
         "urn.cpro.gouv.fr:1p0:CDV:invoice",
     )

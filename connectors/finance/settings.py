@@ -1,0 +1,173 @@
+"""What an organisation configures to have deliveries brought to its finance software, and within which bounds of the operator.
+
+Secrets are kept as secrets: they show neither in logs nor in messages. Storing them encrypted is the database's matter.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Self
+
+from cryptography import x509
+from paramiko import ECDSAKey, Ed25519Key, PKey, RSAKey, SSHException
+from paramiko.pkey import UnknownKeyType
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from urllib3.exceptions import LocationParseError
+from urllib3.util import Url, parse_url
+
+from core.messages import Catalogue
+
+_messages = Catalogue("connectors.finance")
+_CONFIG = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+_Seconds = Annotated[float, Field(gt=0, le=600)]
+_Directory = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+_PRIVATE_KEYS: tuple[type[Ed25519Key | ECDSAKey | RSAKey], ...] = (Ed25519Key, ECDSAKey, RSAKey)
+_LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What the operator permits organisations to name.
+
+    Attributes:
+        folder: below which watched folders stand; None when there are none on this platform.
+        networks: that may be reached although they are not public.
+    """
+
+    folder: Path | None = None
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+
+
+class _Watched(BaseModel):
+    """A directory in which deliveries appear, and answers to them."""
+
+    model_config = _CONFIG
+
+    settled_age: float = Field(
+        10, ge=0, le=3600, description="Seconds without change after which an answer is taken to be whole."
+    )
+    second_look_after: float = Field(
+        2, ge=0, le=60, description="Seconds before a younger answer is looked at again, to see whether it still grows."
+    )
+
+
+class FolderPlace(_Watched):
+    """A folder of the operator's machine or of a share that is mounted there."""
+
+    directory: _Directory = Field(description="Where deliveries appear, below the folder that the operator set aside.")
+    answers: _Directory | None = Field(None, description="Where answers appear, likewise; with the deliveries when empty.")
+
+    @field_validator("directory", "answers")
+    @classmethod
+    def _stays_below(cls, value: str | None) -> str | None:
+        if value is not None:
+            path = PurePosixPath(value)
+            if path.is_absolute() or ".." in path.parts or "\\" in value or not path.parts:
+                raise ValueError(_messages("settings.directory"))
+        return value
+
+
+class SftpPlace(_Watched):
+    """A directory of an SFTP server, and the account that may write there."""
+
+    host: str = Field(min_length=1, max_length=253, description="Name or address of the SFTP server.")
+    port: int = Field(22, ge=1, le=65535, description="TCP port of the SFTP server.")
+    username: str = Field(min_length=1, max_length=64, description="Account on the server.")
+    password: SecretStr | None = Field(None, description="Password of the account, unless a private key is used.")
+    private_key: SecretStr | None = Field(
+        None, description="Private key of the account, OpenSSH or PEM text (Ed25519, ECDSA or RSA)."
+    )
+    passphrase: SecretStr | None = Field(None, description="Passphrase of the private key, when it has one.")
+    host_key_algorithm: str = Field(
+        "ssh-ed25519", max_length=64, description="Algorithm of the server's pinned key, as in known_hosts."
+    )
+    host_key: str = Field(
+        max_length=4096, description="The server's pinned key, base64 as in known_hosts; any other key is refused."
+    )
+    directory: _Directory = Field(description="Directory of the server where deliveries appear.")
+    answers: _Directory | None = Field(None, description="Directory where answers appear; with the deliveries when empty.")
+    connect_timeout: _Seconds = Field(15, description="Seconds to reach the server and agree on a session.")
+    operation_timeout: _Seconds = Field(60, description="Seconds without any answer before an operation is given up.")
+
+    @model_validator(mode="after")
+    def _keys_are_readable(self) -> Self:
+        """Refuse now what no connection could use."""
+        if (self.password is None) == (self.private_key is None):
+            raise ValueError(_messages("settings.one_credential"))
+        self.pinned_key()
+        self.client_key()
+        return self
+
+    def pinned_key(self) -> PKey:
+        """Return the server's pinned key.
+
+        Raises:
+            ValueError: the algorithm is not known, or the text is not such a key.
+        """
+        try:
+            key = PKey.from_type_string(self.host_key_algorithm, base64.b64decode(self.host_key, validate=True))
+        except (binascii.Error, UnknownKeyType, SSHException, ValueError, IndexError) as error:
+            raise ValueError(_messages("settings.host_key", algorithm=self.host_key_algorithm)) from error
+        if key.get_name() != self.host_key_algorithm:
+            raise ValueError(_messages("settings.host_key", algorithm=self.host_key_algorithm))
+        return key
+
+    def client_key(self) -> PKey | None:
+        """Return the account's private key; None when a password is used.
+
+        Raises:
+            ValueError: no key of a known kind, or a wrong passphrase.
+        """
+        if self.private_key is None:
+            return None
+        secret = self.passphrase.get_secret_value() if self.passphrase else None
+        for kind in _PRIVATE_KEYS:
+            try:
+                return kind.from_private_key(io.StringIO(self.private_key.get_secret_value()), password=secret)
+            except (SSHException, ValueError, IndexError):
+                continue
+        raise ValueError(_messages("settings.private_key"))
+
+
+class WebhookPlace(BaseModel):
+    """An address of the software that is told of each delivery, and fetches the files itself."""
+
+    model_config = _CONFIG
+
+    address: str = Field(max_length=500, description="https address that is called; http is taken for this machine only.")
+    secret: SecretStr = Field(min_length=32, max_length=200, description="Secret shared with the software; it signs every call.")
+    authorities: str | None = Field(
+        None, max_length=100_000, description="PEM of the authorities of the server's certificate, when it is a private one."
+    )
+    connect_timeout: _Seconds = Field(10, description="Seconds to reach the software.")
+    read_timeout: _Seconds = Field(60, description="Seconds without any octet of an answer.")
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        """Refuse now what no call could use."""
+        address = self.target()
+        plain = address.scheme == "http" and address.host in _LOOPBACK
+        if not (address.scheme == "https" or plain) or not address.host or address.auth or address.fragment:
+            raise ValueError(_messages("settings.address"))
+        if self.authorities is not None:
+            try:
+                x509.load_pem_x509_certificates(self.authorities.encode())
+            except ValueError as error:
+                raise ValueError(_messages("settings.authorities")) from error
+        return self
+
+    def target(self) -> Url:
+        """Return the address in its parts.
+
+        Raises:
+            ValueError: it is none.
+        """
+        try:
+            return parse_url(self.address)
+        except LocationParseError as error:
+            raise ValueError(_messages("settings.address")) from error

@@ -1,0 +1,1 @@
+"""SALES: invoices that the organisation itself issues through Chorus Pro."""
