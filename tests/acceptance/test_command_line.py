@@ -58,16 +58,26 @@ class Operator:
         return path
 
 
-@pytest.fixture
-def operator(tmp_path: Path) -> Iterator[Operator]:
-    at_work = Operator(tmp_path)
-    at_work.up()
-    yield at_work
-    at_work.kill()
+@pytest.fixture(scope="module")
+def at_work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    """One folder for the file: a platform takes a while to start, and most tests only ask it something."""
+    alone = Operator(tmp_path_factory.mktemp("operator"))
+    yield alone
+    alone.kill()
     # The S3 server outlives a killed parent: the next start would end it, here nobody starts again.
-    pid = tmp_path / "var" / "s3" / "pid"
+    pid = alone.folder / "var" / "s3" / "pid"
     if pid.exists():
         subprocess.run(["kill", "-9", pid.read_text()], check=False, capture_output=True)
+
+
+@pytest.fixture
+def operator(at_work: Operator) -> Iterator[Operator]:
+    """The operator of a running platform."""
+    if at_work.running is None or at_work.running.poll() is not None:
+        at_work.up()
+    environment = dict(at_work.environment)
+    yield at_work
+    at_work.environment = environment
 
 
 def test_a_deposit_is_followed_to_its_record_proved_and_verified_offline(operator: Operator, tmp_path: Path) -> None:
@@ -85,7 +95,7 @@ def test_a_deposit_is_followed_to_its_record_proved_and_verified_offline(operato
     wait_until(lambda: operator.run("archive", "prove", record, "-o", str(proof)).returncode == 0)
     operator.kill()
     alone = {"PATH": os.environ["PATH"]}
-    trust = str(tmp_path / "var" / "simulators" / "trust")
+    trust = str(operator.folder / "var" / "simulators" / "trust")
     held = subprocess.run([str(TABELLION), "archive", "verify", str(proof), "--trust", trust], env=alone, check=False)
     assert held.returncode == 0
     unknown = subprocess.run([str(TABELLION), "archive", "verify", str(proof)], env=alone, check=False, capture_output=True)
