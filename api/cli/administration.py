@@ -20,8 +20,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlmodel import Session, col, select
 
-from api.cli.dossiers import operators_platform
 from api.cli.output import console, json_line
+from api.cli.platform import operators_platform
 from connectors.actes.settings import ActesOperator
 from connectors.helios.settings import HeliosGateway
 from connectors.iparapheur.client import open_connector

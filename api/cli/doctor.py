@@ -18,8 +18,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from urllib3.exceptions import HTTPError
 
-from api.cli.dossiers import operators_platform
 from api.cli.output import FAULT, console, json_line
+from api.cli.platform import operators_platform
 from connectors.antivirus.client import prove, version
 from connectors.antivirus.settings import Scanner
 from core import clock

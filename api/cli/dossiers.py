@@ -10,19 +10,18 @@ from rich.markup import escape
 from sqlmodel import col, select
 
 from api.cli.output import NO, console, json_line
+from api.cli.platform import operators_platform
 from api.words import label, told
 from core.clock import in_paris, iso
-from core.errors import Misconfigured, NotFound, UnreadableInput, UsageError
+from core.errors import NotFound, UnreadableInput, UsageError
 from core.journal import JournalEntry
 from core.messages import Catalogue
 from core.organisations import organisation_of
-from core.platform import Platform, open_platform
+from core.platform import Platform
 from core.principal import PLATFORM
-from core.s3_server import store_running_in
-from core.settings import load_settings
 from flows.engine.models import Dossier
 from flows.engine.table import End
-from flows.registry import DEPOSITS, FIELDS, FLOWS, flow_named
+from flows.registry import DEPOSITS, FIELDS, FLOWS, flow_for_deposits
 
 _t = Catalogue("api.cli")
 _LOOK_EVERY = 0.5
@@ -38,7 +37,7 @@ def deposit(file: Path, *, flow: str, organisation: str, key: str | None, said: 
         Conflict: the document is known with another content.
     """
     platform = operators_platform()
-    flow_named(flow)
+    flow_for_deposits(flow)
     told = dict(one.partition("=")[::2] for one in said)
     if unknown := told.keys() - FIELDS[flow]:
         known = ", ".join(sorted(FIELDS[flow])) or "–"
@@ -96,17 +95,6 @@ def follow(dossier_id: str, *, as_json: bool) -> int:
                 _tell_state(dossier)
             return 0 if isinstance(row, End) and row.good else NO
         time.sleep(_LOOK_EVERY)
-
-
-def operators_platform() -> Platform:
-    """Open the platform that the settings name; an embedded one through the S3 server that is running there."""
-    settings = load_settings()
-    if settings.s3_endpoint:
-        return open_platform(settings)
-    folder = settings.state_dir / "s3"
-    if not (folder / "port").exists():
-        raise Misconfigured(_t("parts.not_running", folder=settings.state_dir))
-    return open_platform(settings, store_running_in(folder, settings.s3_bucket_prefix))
 
 
 def _read(platform: Platform, dossier_id: str) -> tuple[Dossier, list[JournalEntry]]:

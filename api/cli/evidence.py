@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from api.cli.dossiers import operators_platform
 from api.cli.output import NO, console, json_line
+from api.cli.platform import operators_platform
 from archive.proving import write_evidence
 from archive.verification import EvidenceVerdict, verify_evidence
 from core.errors import UnreadableInput

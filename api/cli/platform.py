@@ -1,0 +1,26 @@
+"""The platform of this machine, as its operator's commands open it; apart from what they do, which imports more."""
+
+from __future__ import annotations
+
+from core.errors import Misconfigured
+from core.messages import Catalogue
+from core.platform import Platform, open_platform
+from core.s3_server import store_running_in
+from core.settings import load_settings
+
+_t = Catalogue("api.cli")
+
+
+def operators_platform() -> Platform:
+    """Open the platform that the settings name; an embedded one through the S3 server that is running there.
+
+    Raises:
+        Misconfigured: no platform runs there.
+    """
+    settings = load_settings()
+    if settings.s3_endpoint:
+        return open_platform(settings)
+    folder = settings.state_dir / "s3"
+    if not (folder / "port").exists():
+        raise Misconfigured(_t("parts.not_running", folder=settings.state_dir))
+    return open_platform(settings, store_running_in(folder, settings.s3_bucket_prefix))
