@@ -14,7 +14,7 @@ from core.errors import UsageError
 from core.platform import Platform
 from core.principal import Principal
 from flows.engine.intake import Received
-from flows.registry import DEPOSITS, flow_named
+from flows.registry import DEPOSITS, flow_for_deposits
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 _LONGEST_NAME = 255
@@ -48,6 +48,6 @@ def deposit(
     """
     if key is not None and not _KEY.fullmatch(key):
         raise UsageError(messages("key.malformed"))
-    flow = flow_named(to.flow)
+    flow = flow_for_deposits(to.flow)
     organisation = organisation_named(platform, principal, to.organisation)
     return DEPOSITS[flow.name](platform, principal, organisation.id, Document(document), name[:_LONGEST_NAME], key, to.said)

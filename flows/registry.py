@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from core.blobs import Readable
 from core.errors import UsageError
@@ -48,6 +48,19 @@ def flow_named(name: str) -> Flow:
     Raises:
         UsageError: there is none of that name.
     """
-    if name not in FLOWS:
-        raise UsageError(_messages("flow.unknown", found=name[:40], known=", ".join(sorted(FLOWS))))
+    return _named(name, FLOWS)
+
+
+def flow_for_deposits(name: str) -> Flow:
+    """Return a flow that documents are deposited in, by its name; invoices that are received are fetched instead.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    return _named(name, DEPOSITS)
+
+
+def _named(name: str, known: Collection[str]) -> Flow:
+    if name not in known:
+        raise UsageError(_messages("flow.unknown", found=name[:40], known=", ".join(sorted(known))))
     return FLOWS[name]

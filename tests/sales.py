@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 from sqlmodel import col, select
 
+from core import clock
+from core.journal import JournalEntry
+from core.organisations import Organisation
+from core.platform import Platform
 from core.principal import PLATFORM, Principal
 from flows.engine.models import Dossier
 from flows.engine.work import KeptFile
+from flows.invoices.issued.flow import SALES
 from flows.invoices.issued.intake import deposit
 from flows.invoices.issued.models import IssuedInvoice
 from flows.invoices.models import InvoiceStep
@@ -65,6 +71,12 @@ class Shop:
             rows = session.exec(select(InvoiceStep).where(InvoiceStep.dossier_id == dossier_id).order_by(col(InvoiceStep.id)))
             return [one.code for one in rows]
 
+    def journal(self, dossier_id: str) -> list[str]:
+        """Kinds of what the journal says of a dossier, oldest first."""
+        with self.town.platform.database.reading(PLATFORM) as session:
+            rows = select(JournalEntry).where(JournalEntry.dossier_id == dossier_id).order_by(col(JournalEntry.number))
+            return [one.kind for one in session.exec(rows)]
+
     def rules(self, dossier_id: str) -> list[str]:
         return [one["rule"] for one in self.town.dossier(dossier_id).problems]
 
@@ -73,3 +85,28 @@ def piece(town: InvoicesTown, name: str, size: int = 100) -> KeptFile:
     """A supporting piece, kept already."""
     blob = town.platform.objects.put(io.BytesIO(b"%PDF-1.4"[:size].ljust(size)), 1000)
     return KeptFile("piece", name, "application/pdf", blob.sha256, blob.size)
+
+
+def at_rest(platform: Platform, organisation: Organisation, state: str, status: str = "", **changes: Any) -> str:
+    """A dossier of an issued invoice that waits in a state, as if workers had brought it there; return it."""
+    sending = {"phase": "leaving", "at": clock.iso(clock.now()), "times": 1}
+    told: dict[str, Any] = {
+        "number": "V-2026-1",
+        "supplier": MAIRIE.siren,
+        "recipient": "21990001600011",
+        "recipient_name": "Commune de Saint-Exemple-lès-Bains",
+        "file_name": "facture.xml",
+        "gross": Decimal("251.88"),
+        **changes,
+    }
+    title = told["number"]
+    dossier = Dossier(organisation_id=organisation.id, flow=SALES.name, title=title, state=state, facts={"sending": sending})
+    known = dossier.id
+    invoice = IssuedInvoice(
+        dossier_id=known, organisation_id=organisation.id, environment="sandbox", status=status, moved=clock.now(), **told
+    )
+    with platform.database.writing(PLATFORM) as session:
+        session.add(dossier)
+        session.flush()
+        session.add(invoice)
+    return known

@@ -19,6 +19,7 @@ from api.words import label
 from connectors.chorus.statuses import word
 from core import uploads
 from core.principal import Right
+from flows.document.intake import media_type_of
 from flows.engine import reading as dossiers
 from flows.engine.models import Dossier
 from flows.engine.work import KeptFile
@@ -41,6 +42,11 @@ class SaleStatus(BaseModel):
     label: str
     moment: datetime
     comment: str
+
+    @classmethod
+    def of(cls, step: InvoiceStep) -> Self:
+        """Show a step."""
+        return cls(status=step.code, label=word(step.code), moment=step.moment, comment=step.comment)
 
 
 class SaleShape(BaseModel):
@@ -67,9 +73,7 @@ class SaleShape(BaseModel):
     def of(cls, session: Session, dossier: Dossier, invoice: IssuedInvoice) -> Self:
         """Show an issued invoice as a session sees it."""
         steps = select(InvoiceStep).where(InvoiceStep.dossier_id == dossier.id).order_by(col(InvoiceStep.id))
-        told = [
-            SaleStatus(status=one.code, label=word(one.code), moment=one.moment, comment=one.comment) for one in session.exec(steps)
-        ]
+        told = [SaleStatus.of(one) for one in session.exec(steps)]
         kept = invoice.model_dump(include=set(cls.model_fields) - {"id", "state", "label", "statuses"})
         shown = label(f"state.{dossier.state}", SALES.name)
         return cls(id=dossier.id, state=dossier.state, label=shown, statuses=told, **kept)
@@ -136,9 +140,12 @@ def decided(platform: Parts, caller: Caller, sale: Followed, asked: DecisionAske
 
 @router.post("/sales/{sale_id}/completion", status_code=202, summary="Answer the suspension of an issued invoice")
 def completed(platform: Parts, caller: Caller, sale: Followed, asked: AnswerAsked) -> SaleShape:
-    """Tell the recipient what was missing, with supporting pieces; Chorus Pro has it within moments. 409 unless it is suspended."""
+    """Tell the recipient what was missing, with supporting pieces; Chorus Pro has it within moments.
+
+    409 unless the invoice is suspended, 422 when an antivirus found something in a piece.
+    """
     with uploads.using(platform, caller, sale.organisation_id, asked.pieces) as found:
-        pieces = [KeptFile("", one.name, one.media_type, one.sha256 or "", one.size) for one in found]
+        pieces = [KeptFile("", one.name, media_type_of(one.name), one.sha256 or "", one.size) for one in found]
         deciding.complete(platform, caller, sale.dossier_id, asked.comment, pieces)
     with platform.database.reading(caller) as session:  # who may answer may be told what became of it
         return SaleShape.of(session, session.get_one(Dossier, sale.dossier_id), keeping.found_in(session, sale.dossier_id))

@@ -45,6 +45,7 @@ from api.web.pes import page as pes
 from api.web.preferences import page as preferences
 from api.web.profile import page as profile
 from api.web.record import page as record
+from api.web.sale import page as sale
 from api.web.setup import page as setup
 from api.web.sign_in import page as sign_in
 from api.web.signing import page as signing
@@ -59,7 +60,8 @@ router = APIRouter(include_in_schema=False)
 _PARTS: tuple[tuple[tuple[ModuleType, ...], tuple[Right, ...]], ...] = (
     ((sign_in, invitation, profile, absences, preferences), ()),
     ((dossiers, dossier, viewer, pes, record), (Right.READ,)),
-    ((deposit, draft, creating, acts_batch, answering, litigation, drafts, publication, invoice_deciding), (Right.DEPOSIT,)),
+    ((deposit, draft, creating, acts_batch, answering, litigation, drafts, publication), (Right.DEPOSIT,)),
+    ((invoice_deciding, sale), (Right.DEPOSIT,)),
     ((mails, resending), (Right.OPERATE,)),
     ((listing, export, act, papers, invoices, invoice), (Right.READ, Right.DEPOSIT)),
     ((signing,), (Right.ACT,)),

@@ -34,7 +34,7 @@ from core.principal import Principal, Right
 from flows.document.intake import Submission, emitting_desk, submit
 from flows.engine.models import Dossier
 from flows.helios.flow import HELIOS
-from flows.registry import flow_named
+from flows.registry import flow_for_deposits
 from signing.parapheur import desks, typology
 from signing.parapheur.folders import Joined
 from signing.parapheur.models import Desk, Folder
@@ -130,7 +130,7 @@ def _received(platform: Platform, principal: Principal, form: Files) -> Outcome:
 
 def _wish(platform: Platform, principal: Principal, values: dict[str, str]) -> Wish:
     if flow := values.get("flow"):
-        flow_named(flow)
+        flow_for_deposits(flow)
     organisation = organisation_named(platform, principal, values.get("organisation", ""))
     principal.require(Right.DEPOSIT, organisation.id)
     once = values.get("once", "")

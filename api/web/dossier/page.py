@@ -31,6 +31,7 @@ from flows.engine.diagram import draw
 from flows.engine.models import Dossier
 from flows.engine.reading import Seen
 from flows.engine.table import End
+from flows.invoices.issued.flow import SALES
 from flows.registry import flow_named
 
 router = APIRouter()
@@ -148,10 +149,17 @@ def _context(visitor: Visitor, followed: Followed) -> dict[str, Any]:
         "ended": isinstance(row, End),
         "failed": isinstance(row, End) and not row.good,
         "may_resume": dossier.parked is not None and visitor.principal.may(Right.OPERATE, dossier.organisation_id),
+        "sale": _is_to_decide(visitor, dossier),
         "facts": _plain_facts(dossier),
         "outside": _outside(dossier),
         "bordereaux": dossier.facts.get("bordereaux", ()),
     }
+
+
+def _is_to_decide(visitor: Visitor, dossier: Dossier) -> bool:
+    """Tell whether an issued invoice waits for something that the visitor may do."""
+    waits = dossier.flow == SALES.name and dossier.state in {"uncertain", "suspended"}
+    return waits and visitor.principal.may(Right.DEPOSIT, dossier.organisation_id)
 
 
 def _outside(dossier: Dossier) -> dict[str, str] | None:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
+from connectors.chorus.client import Chorus
+from connectors.chorus.deposits import DepositReport
 from connectors.chorus.statuses import Status, word
 from core import clock
 from core.database import ScopedSession
@@ -54,7 +56,7 @@ def recognise(platform: Platform, principal: Principal, dossier_id: str, deposit
 
     Raises:
         NotFound, Forbidden, Conflict: see ``send_again``.
-        UsageError: the report of that number is of another file.
+        UsageError: neither its report nor its invoices show that it is of this file.
         ChorusRefused, ChorusUnavailable and others of ``connectors.chorus.errors``: the report cannot be had.
     """
     number = "".join(deposit.split())
@@ -63,8 +65,9 @@ def recognise(platform: Platform, principal: Principal, dossier_id: str, deposit
     principal.require(Right.DEPOSIT, invoice.organisation_id)
     if not number or len(number) > _LONGEST_NUMBER:
         raise UsageError(_messages("issued.deposit_number"))
-    report = chorus_of(platform, invoice.organisation_id, dossier_id).deposit_report(number)
-    if not report.name.endswith(invoice.file_name):
+    chorus = chorus_of(platform, invoice.organisation_id, dossier_id)
+    report = chorus.deposit_report(number)
+    if not _is_of(report, chorus, invoice):
         raise UsageError(_messages("issued.other_file", deposit=number, found=report.name, expected=invoice.file_name))
     with platform.database.writing(principal) as session:
         _, invoice = _held(session, principal, dossier_id)
@@ -115,6 +118,13 @@ def complete(platform: Platform, principal: Principal, dossier_id: str, comment:
             raise Conflict(_messages("issued.not_suspended", number=invoice.number, status=word(invoice.status)))
         facts = {ANSWER: {"comment": said, "pieces": [one.sha256 for one in joined]}}
         _signal(session, principal, dossier_id, Advance("answered", facts=facts, files=joined))
+
+
+def _is_of(report: DepositReport, chorus: Chorus, invoice: IssuedInvoice) -> bool:
+    """Tell whether a deposit is that of an invoice: by its file, which may have been renamed, or by the invoices of it."""
+    if report.name.endswith(invoice.file_name) or any(flaw.number == invoice.number for flaw in report.invoices):
+        return True
+    return any(one.number == invoice.number for one in chorus.supplier_search(report.number))
 
 
 def _check_pieces(platform: Platform, pieces: Sequence[KeptFile]) -> None:

@@ -151,8 +151,8 @@ def is_same_moment(one: datetime | None, other: datetime | None) -> bool:
 
 
 def facts_of(invoice: IssuedInvoice) -> dict[str, Any]:
-    """Return what a dossier knows of its invoice: identifiers and codes."""
-    return {"number": invoice.number, "deposit": invoice.deposit, "chorus_id": invoice.chorus_id, "status": invoice.status}
+    """Return by what a dossier knows its invoice."""
+    return {"number": invoice.number, "deposit": invoice.deposit, "chorus_id": invoice.chorus_id}
 
 
 def _is_older(moved: datetime, known: datetime | None) -> bool:

@@ -18,6 +18,7 @@ from tests.acceptance.web.test_acts_journeys import _SMALL, shot
 from tests.integration.api.invoices_mairie import InvoicesMairie, flawed, problem
 from tests.integration.api.service import PASSWORD, web_service
 from tests.office import pdf
+from tests.sales import at_rest
 
 # WCAG 2.4.11: the centre of what has the focus must not lie below the bar of decisions.
 _HIDDEN = """
@@ -71,6 +72,10 @@ def counter(site: Site) -> Counter:
     for rank in range(26):
         mairie.invoice("handed", due=rank - 2, supplier_name="Établissements Martin-Lefebvre et associés du Val de Marne")
     setup = f"?organisation={mairie.organisation.id}"
+    suspended = at_rest(mairie.platform, mairie.organisation, "suspended", "SUSPENDUE", comment="Il manque le bon.")
+    uncertain = at_rest(
+        mairie.platform, mairie.organisation, "uncertain", number="V-2", file_name="219900016_V-2_4dc8694ed835e242.xml"
+    )
     pages = {
         "list of invoices": "/factures",
         "invoices due": "/factures?vue=echeance&etat=logiciel",
@@ -78,6 +83,10 @@ def counter(site: Site) -> Counter:
         "invoice, objected": f"/factures/{objected}",
         "invoice, long": f"/factures/{long}?lignes=2",
         "rejecting": f"/factures/{objected}/decision/rejet",
+        "issuing an invoice": "/deposer/facture",
+        "completing an invoice": f"/emissions/{suspended}",
+        "uncertain deposit": f"/emissions/{uncertain}",
+        "suspended issued invoice": f"/dossiers/{suspended}",
         "account": f"/administration/factures{setup}",
         "finance software": f"/administration/factures/logiciel{setup}",
     }

@@ -40,6 +40,7 @@ from tests.integration.api.acts_software import Software
 from tests.integration.api.invoices_mairie import InvoicesMairie
 from tests.integration.api.service import PASSWORD, Service, Tenant, add_dossier, add_record, add_sitting, pes
 from tests.office import Office, pdf
+from tests.sales import at_rest
 
 SECRET = "CONFIDENTIEL"
 # What no organisation owns: these answer alike to everyone.
@@ -110,6 +111,7 @@ def names(service: Service) -> dict[str, str]:
     shown["deed"] = "rejet"
     things = {"dossier_id": dossier, "file_id": kept, "record_id": record, "sitting_id": sitting, "item_id": item}
     things["upload_id"] = upload
+    things["sale_id"] = at_rest(service.platform, owner, "suspended", "SUSPENDUE", number=SECRET, recipient_name=SECRET)
     return {**things, **shown, **of_the_book, **acts(service, owner), **invoices(service, owner)}
 
 

@@ -18,6 +18,7 @@ from core.s3_server import S3Server
 from flows.helios.settings import GATEWAY, SEAL
 from tests.acts import ActsTown, ministry
 from tests.invoices import InvoicesTown, chorus
+from tests.sales import Shop
 from tests.town import Town
 
 
@@ -68,3 +69,9 @@ def invoices(platform: Platform, broker: dramatiq.Broker, mairie: Organisation, 
         town = InvoicesTown(platform, broker, mairie, state)
         town.prepare()
         yield town
+
+
+@pytest.fixture
+def shop(invoices: InvoicesTown) -> Shop:
+    """The same collectivité as a seller."""
+    return Shop(invoices)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import io
 import re
 from email.message import EmailMessage
 from pathlib import Path
@@ -15,11 +16,14 @@ from core.principal import PLATFORM
 from flows.actes import checking, following, incoming
 from flows.actes.following import Reply
 from flows.engine.models import Step
+from flows.engine.work import KeptFile
+from flows.invoices.issued import deciding
 from schemas.actes import writer
 from schemas.actes.codes import MessageCode
 from schemas.actes.messages import DemandePieceComplementaire, SignedFile
 from tests.acts import ADDRESS, ActsTown, today
 from tests.clamd import MARK, SIGNATURE, Clamd
+from tests.sales import Shop, at_rest
 from tests.town import Town
 from tests.waiting import wait_until
 
@@ -146,3 +150,19 @@ def _mail(subject: str, *files: tuple[str, bytes]) -> bytes:
         kind = "xml" if name.endswith(".xml") else "pdf"
         written.add_attachment(content, maintype="application", subtype=kind, filename=name)
     return written.as_bytes()
+
+
+def test_an_infected_invoice_does_not_leave_and_an_infected_piece_answers_nothing(shop: Shop) -> None:
+    town = shop.town
+    with town.at_work():
+        dossier = shop.receive(shop.invoice() + b"<!-- " + MARK + b" -->")
+        town.wait_for(dossier.id, "rejected")
+    assert shop.rules(dossier.id) == ["V06"]
+    assert shop.deposits() == []
+    suspended = at_rest(town.platform, town.organisation, "suspended", "SUSPENDUE")
+    blob = town.platform.objects.put(io.BytesIO(INFECTED))
+    infected = KeptFile("piece", "bon.pdf", "application/pdf", blob.sha256, blob.size)
+    with pytest.raises(Refused) as refused:
+        deciding.complete(town.platform, PLATFORM, suspended, "Le voici.", [infected])
+    assert [problem.rule for problem in refused.value.problems] == ["V06"]
+    assert town.dossier(suspended).state == "suspended"

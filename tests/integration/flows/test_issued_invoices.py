@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import zipfile
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -12,36 +12,27 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
+from archive.inspection import check_package
 from archive.models import Record
 from connectors.chorus import simulated_deposits
 from connectors.chorus.simulated_faults import Mishap
 from connectors.chorus.statuses import Status
-from core import clock
-from core.errors import Conflict, Forbidden, NotFound, UsageError
-from core.journal import JournalEntry
-from core.principal import PLATFORM, Principal, Right
-from flows.engine.models import Dossier, Step
+from core.blobs import SealedObject
+from core.errors import Conflict, UsageError
+from core.principal import PLATFORM
 from flows.invoices.issued import deciding, following
-from flows.invoices.issued.models import IssuedInvoice
-from flows.invoices.issued.sending import SENDING
 from flows.invoices.models import ChorusExchange
 from schemas.invoices import rules as invoice_rules
 from schemas.invoices.sample import SELLER, sample
 from schemas.invoices.writer import cii_of, facturx_of
 from schemas.schematron.checking import Findings
 from schemas.schematron.process import NotApplied
-from tests.conftest import MAIRIE, on_one_shape
-from tests.invoices import InvoicesTown
-from tests.sales import OURS, Shop, piece
+from tests.conftest import on_one_shape
+from tests.sales import OURS, Shop
 from tests.waiting import wait_until
 
 
-@pytest.fixture
-def shop(invoices: InvoicesTown) -> Shop:
-    return Shop(invoices)
-
-
-def test_an_invoice_of_ours_goes_from_its_deposit_here_to_its_sealed_record(shop: Shop) -> None:
+def test_an_invoice_of_ours_goes_from_its_deposit_here_to_its_sealed_record(shop: Shop, tmp_path: Path) -> None:
     town = shop.town
     with town.at_work():
         dossier = shop.receive(shop.invoice())
@@ -61,9 +52,17 @@ def test_an_invoice_of_ours_goes_from_its_deposit_here_to_its_sealed_record(shop
     assert shop.codes(dossier.id)[0] == Status.AVAILABLE
     assert shop.codes(dossier.id)[-1] == Status.PAID
     with town.platform.database.reading(PLATFORM) as session:
-        assert (
-            session.exec(select(Record).where(Record.dossier_id == dossier.id)).one().title.startswith("Facture émise V-2026-1")
-        )
+        record = session.exec(select(Record).where(Record.dossier_id == dossier.id)).one()
+    assert record.title.startswith("Facture émise V-2026-1")
+    assert record.rule.startswith("APP-FACTURES-EMISES-10ANS")
+    package = tmp_path / "package.zip"
+    sealed = SealedObject(record.bucket, record.key, record.version_id, record.sha256, record.size)
+    town.platform.objects.fetch_sealed(sealed, package)
+    assert check_package(package) == []
+    with zipfile.ZipFile(package) as zipped:
+        manifest = zipped.read("manifest.xml").decode()
+    for name in ("facture.xml", "vie.json", "echanges-chorus.jsonl", "journal.jsonl", "compte-rendu-CPP"):
+        assert name in manifest, name
 
 
 @on_one_shape
@@ -145,7 +144,7 @@ def test_a_deposit_whose_answer_was_lost_is_found_and_not_repeated(shop: Shop, m
     with town.at_work():
         dossier = shop.receive(shop.invoice())
         town.wait_for(dossier.id, "issued")
-    assert "sales.deposit.uncertain" in kinds(town, dossier.id)
+    assert "sales.deposit.uncertain" in shop.journal(dossier.id)
     assert len(shop.deposits()) == len(shop.at_chorus("V-2026-1")) == 1
     assert shop.kept(dossier.id).deposit.startswith("CPP")
 
@@ -210,20 +209,6 @@ def test_a_person_gives_the_number_of_the_deposit_that_the_portal_shows(shop: Sh
 
 
 @on_one_shape
-def test_an_uncertain_invoice_that_is_given_up_frees_its_number(shop: Shop) -> None:
-    town = shop.town
-    town.state.gateway.faults.plan(Mishap.FAILED, "deposer/flux")
-    with town.at_work():
-        dossier = shop.receive(shop.invoice())
-        town.wait_for(dossier.id, "uncertain")
-        deciding.give_up(town.platform, PLATFORM, dossier.id)
-        again = shop.receive(shop.invoice())
-        town.wait_for(again.id, "issued")
-    assert town.dossier(dossier.id).state == "given_up"
-    assert again.id != dossier.id
-
-
-@on_one_shape
 @pytest.mark.parametrize("mishap", [Mishap.QUOTA, Mishap.UNAUTHORIZED])
 def test_a_call_that_was_not_let_in_is_made_again_by_itself(shop: Shop, mishap: Mishap) -> None:
     shop.town.state.gateway.faults.wait = 1
@@ -231,7 +216,7 @@ def test_a_call_that_was_not_let_in_is_made_again_by_itself(shop: Shop, mishap: 
     with shop.town.at_work():
         dossier = shop.receive(shop.invoice())
         shop.town.wait_for(dossier.id, "issued")
-    assert "sales.deposit.uncertain" not in kinds(shop.town, dossier.id)
+    assert "sales.deposit.uncertain" not in shop.journal(dossier.id)
     assert len(shop.at_chorus("V-2026-1")) == 1
 
 
@@ -255,7 +240,7 @@ def test_after_an_incident_the_whole_deposit_is_sent_again(shop: Shop) -> None:
         shop.town.wait_for(dossier.id, "issued")
     assert len(shop.deposits()) == 3
     assert len(set(shop.deposits())) == len(shop.at_chorus("V-2026-1")) == 1
-    assert kinds(shop.town, dossier.id).count("sales.incident") == 2
+    assert shop.journal(dossier.id).count("sales.incident") == 2
 
 
 @on_one_shape
@@ -299,90 +284,6 @@ def test_of_a_deposit_taken_in_part_what_counts_is_our_invoice(
     assert account.media_type == "application/json"
 
 
-def test_a_suspension_waits_for_a_person_who_completes_it(shop: Shop) -> None:
-    town = shop.town
-    with town.at_work():
-        dossier = shop.receive(shop.invoice())
-        town.wait_for(dossier.id, "issued")
-        (known,) = shop.at_chorus("V-2026-1")
-        town.suspend(known)
-        town.wait_for(dossier.id, "suspended")
-        assert shop.kept(dossier.id).comment == "Il manque le bon de livraison."
-        town.state.gateway.faults.plan(Mishap.LOST, "completer")
-        deciding.complete(town.platform, PLATFORM, dossier.id, "Le voici.", [piece(town, "bon.pdf")])
-        town.wait_for(dossier.id, "issued")
-        town.suspend(known)
-        town.wait_for(dossier.id, "suspended")
-        deciding.complete(town.platform, PLATFORM, dossier.id, "Le voici encore.")
-        town.wait_for(dossier.id, "issued")
-        town.pay(known)
-        town.wait_for(dossier.id, "archived")
-    statuses = town.state.statuses(known)
-    assert statuses.count(Status.COMPLETED) == 2
-    assert len(town.state.calls("completer")) == 2
-    assert [one.name for one in town.files(dossier.id, "answer")] == ["bon.pdf"]
-    assert [one for one in shop.codes(dossier.id) if one == Status.SUSPENDED] == [Status.SUSPENDED] * 2
-
-
-@on_one_shape
-def test_what_was_completed_or_rejected_on_the_portal_is_heard(shop: Shop) -> None:
-    town = shop.town
-    with town.at_work():
-        dossier = shop.receive(shop.invoice())
-        town.wait_for(dossier.id, "issued")
-        (known,) = shop.at_chorus("V-2026-1")
-        town.suspend(known)
-        town.wait_for(dossier.id, "suspended")
-        town.complete(known)
-        town.wait_for(dossier.id, "issued")
-        town.move(known, Status.REJECTED, comment="Doublon")
-        town.wait_for(dossier.id, "archived")
-    assert shop.kept(dossier.id).status == Status.REJECTED
-    assert shop.kept(dossier.id).comment == "Doublon"
-    assert len(town.files(dossier.id, "answer")) == 0
-
-
-@on_one_shape
-@pytest.mark.parametrize(
-    ("comment", "name", "size"),
-    [
-        ("", "bon.pdf", 10),
-        ("x" * 2001, "bon.pdf", 10),
-        ("Voici", "bon.exe", 10),
-        ("Voici", "b" * 47 + ".pdf", 10),
-        ("V", "a.pdf", 0),
-    ],
-    ids=["mute", "long", "program", "long name", "empty"],
-)
-def test_an_answer_that_chorus_would_not_take_is_refused_at_once(shop: Shop, comment: str, name: str, size: int) -> None:
-    dossier = rest(shop, "suspended", Status.SUSPENDED)
-    with pytest.raises(UsageError):
-        deciding.complete(shop.town.platform, PLATFORM, dossier, comment, [piece(shop.town, name, size)])
-    assert shop.town.dossier(dossier).state == "suspended"
-
-
-@on_one_shape
-def test_who_may_not_deposit_decides_nothing(shop: Shop) -> None:
-    town = shop.town
-    dossier = rest(shop, "uncertain", "")
-    reader = Principal("person:1", {town.organisation.id: frozenset({Right.READ})})
-    stranger = Principal("person:2", {town.add_ccas().id: frozenset({Right.DEPOSIT})})
-    decisions: tuple[Callable[[Principal], object], ...] = (
-        lambda who: deciding.send_again(town.platform, who, dossier),
-        lambda who: deciding.give_up(town.platform, who, dossier),
-        lambda who: deciding.recognise(town.platform, who, dossier, "CPP1"),
-        lambda who: deciding.complete(town.platform, who, dossier, "Voici"),
-    )
-    for decide in decisions:
-        with pytest.raises(Forbidden):
-            decide(reader)
-        with pytest.raises(NotFound):
-            decide(stranger)
-    with pytest.raises(Forbidden):
-        shop.receive(shop.invoice(), principal=reader)
-    assert town.dossier(dossier).state == "uncertain"
-
-
 @on_one_shape
 def test_every_call_about_an_invoice_is_in_evidence(shop: Shop) -> None:
     with shop.town.at_work():
@@ -392,33 +293,3 @@ def test_every_call_about_an_invoice_is_in_evidence(shop: Shop) -> None:
         rows = session.exec(select(ChorusExchange).where(ChorusExchange.dossier_id == dossier.id)).all()
     services = [one.service.rpartition("/")[2] for one in sorted(rows, key=lambda one: one.id)]
     assert services[:4] == ["fournisseur", "flux", "consulterCRDetaille", "fournisseur"]
-
-
-def rest(shop: Shop, state: str, status: str) -> str:
-    """A dossier that waits in a state, as if workers had brought it there."""
-    dossier = shop.receive(shop.invoice())
-    with shop.town.platform.database.writing(PLATFORM) as session:
-        kept = session.get_one(Dossier, dossier.id)
-        kept.state, kept.facts = state, {SENDING: {"phase": "leaving", "at": clock.iso(clock.now()), "times": 1}}
-        session.add(kept)
-        for step in session.exec(select(Step).where(Step.dossier_id == dossier.id)):
-            session.delete(step)
-        session.add(
-            IssuedInvoice(
-                dossier_id=dossier.id,
-                organisation_id=shop.town.organisation.id,
-                environment="sandbox",
-                number="V-2026-1",
-                supplier=MAIRIE.siren,
-                recipient="21990001600011",
-                file_name="facture.xml",
-                status=status,
-            )
-        )
-    return dossier.id
-
-
-def kinds(town: InvoicesTown, dossier_id: str) -> list[str]:
-    with town.platform.database.reading(PLATFORM) as session:
-        rows = select(JournalEntry).where(JournalEntry.dossier_id == dossier_id).order_by(JournalEntry.number)
-        return [one.kind for one in session.exec(rows)]

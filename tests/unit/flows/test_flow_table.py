@@ -11,7 +11,7 @@ from core.messages import speaking
 from flows.engine.brokers import open_broker
 from flows.engine.table import BrokenFlow, End, Flow, On, Row, Wait, stage
 from flows.engine.work import Advance, Work
-from flows.registry import DEPOSITS, FLOWS, flow_named
+from flows.registry import DEPOSITS, FLOWS, flow_for_deposits, flow_named
 
 
 @stage("cpu", "accepted", "refused")
@@ -82,10 +82,19 @@ def test_a_broken_table_is_refused_with_what_is_wrong(rows: tuple[Row, ...], sai
 
 
 @pytest.mark.parametrize("flow", FLOWS.values(), ids=FLOWS.keys())
-def test_a_known_flow_can_be_deposited_in_and_comes_to_a_good_end(flow: Flow) -> None:
-    assert flow.name in DEPOSITS
+def test_a_known_flow_comes_to_a_good_end(flow: Flow) -> None:
     assert flow_named(flow.name) is flow
     assert any(isinstance(row, End) and row.good for row in flow.rows.values())
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_a_flow_is_deposited_in_unless_it_fetches_by_itself(name: str) -> None:
+    if name in DEPOSITS:
+        assert flow_for_deposits(name) is FLOWS[name]
+    else:
+        assert name == "invoices"
+        with pytest.raises(UsageError, match=r"«\u00a0invoices\u00a0».*helios"):
+            flow_for_deposits(name)
 
 
 def test_an_unknown_flow_is_said_with_those_there_are() -> None:
