@@ -67,7 +67,9 @@ class Desk:
             placement = Placement(f"{base}/emplacement", visitor.csrf, last)
             record = Reading(f"{base}/lu", visitor.csrf)
             seen = view(platform, kept, addresses, Asked(), title=kept.name, placement=placement, reading=record)
-            return render(request, "web/viewer/document.html", visitor=visitor, viewer=seen, dossier=dossier, kept=kept)
+            return render(
+                request, "web/viewer/document.html", visitor=visitor, viewer=seen, dossier=dossier, kept=kept, danger=None
+            )
 
         @router.post("/essai/{dossier_id}/{file_id}/emplacement")
         def placed(platform: Parts, visitor: SignedIn, fields: Fields, dossier_id: str, file_id: str) -> RedirectResponse:
