@@ -35,6 +35,7 @@ _GRPC_OFFSET = 10_000
 # Below the ports that the system gives to connections that leave (32768 and up), with those of gRPC: one of them is in use at any
 # moment, and would be taken between the look and the start.
 _LOWEST, _HIGHEST = 10_100, 22_000
+_PORTS = 5
 _STARTS = 3
 _VOLUMES = 2_000
 _PROBE = b"ready"
@@ -118,7 +119,8 @@ class S3Server:
             *("-master.telemetry=false", "-disableHttp=true", "-webdav=false", "-admin.ui=false"),
             *("-s3.port.iceberg=0", "-s3.port.lance=0", f"-s3.config={self.folder / 'identities.json'}"),
             *(f"-master.port={self.port - 3}", f"-volume.port={self.port - 2}", f"-filer.port={self.port - 1}"),
-            f"-s3.port={self.port}",
+            # Left to itself the last one is always the same: a second server would be served by the first one's workers.
+            *(f"-s3.port={self.port}", f"-admin.port={self.port - 4}"),
             # Left to itself it allows as many volumes as gigabytes are free, and each bucket takes one from its first object on.
             f"-volume.max={_VOLUMES}",
         ]
@@ -198,7 +200,7 @@ def _credentials(folder: Path) -> tuple[str, str]:
 
 
 def _all_free(port: int) -> bool:
-    ports = [port - offset + shift for offset in range(4) for shift in (0, _GRPC_OFFSET)]
+    ports = [port - offset + shift for offset in range(_PORTS) for shift in (0, _GRPC_OFFSET)]
     return all(_is_free(candidate) for candidate in ports)
 
 
