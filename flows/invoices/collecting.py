@@ -7,10 +7,12 @@ How far they have come is written down only when all of them came to their end; 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 import structlog
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
 from connectors.chorus.answers import Received
@@ -82,13 +84,21 @@ def _from(platform: Platform, organisation_id: str, reception: InvoiceReception)
 
 def _remember(platform: Platform, organisation_id: str, today: date, began: datetime, troubles: Sequence[TabellionError]) -> None:
     with platform.database.writing(PLATFORM) as session:
-        watch = session.get(Watch, organisation_id) or Watch(organisation_id=organisation_id)
+        watch = _watch(session, organisation_id)
         if watch.trouble and not troubles:
             _hasten(session, organisation_id)
         watch.trouble = str(troubles[0])[:_LONGEST_TROUBLE] if troubles else None
         if not troubles:
             watch.through, watch.succeeded = today, began
         session.add(watch)
+
+
+def _watch(session: ScopedSession, organisation_id: str) -> Watch:
+    """Return the watch of an account; of two collections that are the first, one makes it and the other finds it."""
+    if session.get(Watch, organisation_id) is None:
+        with suppress(IntegrityError), session.begin_nested():
+            session.add(Watch(organisation_id=organisation_id))
+    return session.get_one(Watch, organisation_id)
 
 
 def _hasten(session: ScopedSession, organisation_id: str) -> None:

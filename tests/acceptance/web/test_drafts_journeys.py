@@ -22,6 +22,7 @@ from tests.integration.api.service import pes, web_service
 from tests.integration.api.test_drafts import furnished
 from tests.integration.api.test_uploads import patch_service
 from tests.office import PASSWORD, Office, pdf
+from tests.waiting import wait_until
 
 PIECE = 64 * 1024
 _FITS = "document.querySelector('main').scrollWidth <= window.innerWidth"
@@ -31,6 +32,7 @@ _SMALL = """
 .filter(element => element.getBoundingClientRect().height < 24)
 .map(element => element.outerHTML)
 """
+_LISTENS = "(document.querySelector('#circuit')['htmx-internal-data']?.listenerInfos ?? []).length > 0"
 _DROP = """
 const carried = new DataTransfer();
 carried.items.add(new File(['bonjour'], 'note.txt', { type: 'text/plain' }));
@@ -173,6 +175,7 @@ def test_the_circuit_follows_what_is_typed_and_the_hand_stays_where_it_is(visit:
     expect(amount).to_have_count(0)
     chosen = page.get_by_label("Bureau de l’étape 1")
     chosen.focus()
+    wait_until(lambda: page.evaluate(_LISTENS))  # no hand is as quick as this one: what was put in listens a moment later
     chosen.select_option("Maire")
     expect(page.locator("#circuit-said")).to_contain_text("Bureaux à choisir : 0")
     expect(chosen).to_be_focused()
