@@ -25,7 +25,7 @@ _NUMBER = struct.Struct("i")
 
 
 class Gone(Exception):
-    """No server forks: each that was started ended before it answered."""
+    """A server ended before it answered: none could be started, or one died with its child."""
 
 
 class Server:
@@ -59,9 +59,16 @@ class Server:
         return self._number()
 
     def reap(self) -> int:
-        """Return the exit status of the child, which has ended; that of a signal is negative."""
-        self._channel.sendall(b"\n")
-        return os.waitstatus_to_exitcode(self._number())
+        """Return the exit status of the child, which has ended; that of a signal is negative.
+
+        Raises:
+            Gone: the server died meanwhile, and its child with it.
+        """
+        try:
+            self._channel.sendall(b"\n")
+            return os.waitstatus_to_exitcode(self._number())
+        except (OSError, EOFError) as error:
+            raise Gone from error
 
     def end(self) -> None:
         """End it, and a child that it may have."""

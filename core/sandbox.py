@@ -123,7 +123,10 @@ def _run(module: str, asked: IO[bytes], answered: IO[bytes], folder: Path, secon
         finally:
             os.close(ended)
         # Reaping, the server first kills what the child may have started, and the child itself when its time is over.
-        status = server.reap()
+        try:
+            status = server.reap()
+        except Gone as error:
+            raise _noted(Died(), module, None) from error
     return status if in_time else None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ def write(invoice: Invoice, target: Path) -> None:
     target.write_bytes(octets)
 
 
+@lru_cache(maxsize=16)
 def read(octets: bytes) -> View:
     """Return a view that was written.
 

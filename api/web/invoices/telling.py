@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import lru_cache
 
 from sqlmodel import Session, col, select
 
@@ -17,7 +16,6 @@ from api.web.invoices.standing import Countdown, Deed
 from api.web.visitor import Visitor
 from connectors.chorus import statuses
 from core import clock
-from core.blobs import ObjectAltered
 from core.errors import NeedsOperator, TabellionError
 from core.messages import Catalogue
 from core.people import Person
@@ -29,7 +27,6 @@ from flows.engine.reading import Seen
 from flows.invoices import knowledge, reading, view
 from flows.invoices.models import Handover, HandoverState, InvoiceStep, InvoiceTarget, ReceivedInvoice
 from flows.invoices.reading import Whole
-from flows.invoices.view import View
 from schemas.invoices.invoice import Invoice, Line
 
 _t = Catalogue("api.web.invoices")
@@ -220,7 +217,7 @@ def _sheet(platform: Platform, whole: Whole, page: int) -> Paper:
     if kept is None:
         return _unseen(whole, "paper.awaited" if whole.seen.dossier.state in {"received", "stored"} else "paper.none")
     try:
-        seen = _view(platform, kept)
+        seen = view.of(platform, kept.sha256)
     except TabellionError:  # the page tells the rest of the invoice
         return _unseen(whole, "paper.away")
     invoice, shown = seen.invoice, len(seen.invoice.lines)
@@ -234,19 +231,6 @@ def _sheet(platform: Platform, whole: Whole, page: int) -> Paper:
 
 def _unseen(whole: Whole, why: str) -> Paper:
     return Paper(None, _t(why), beside=Beside(whole=list(whole.seen.problems)))
-
-
-def _view(platform: Platform, kept: DossierFile) -> View:
-    with platform.objects.reading(kept.sha256) as stream:
-        octets = bytes(stream.read(view.MOST_OCTETS + 1))
-    if hashlib.sha256(octets).hexdigest() != kept.sha256:
-        raise ObjectAltered(f"the store altered {kept.sha256}")
-    return _parsed(octets)
-
-
-@lru_cache(maxsize=16)
-def _parsed(octets: bytes) -> View:
-    return view.read(octets)
 
 
 def _pieces(seen: Seen) -> tuple[Piece, ...]:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from core import forkserver, sandbox
@@ -134,6 +135,18 @@ def test_a_server_that_ended_while_it_waited_is_replaced(tmp_path: Path) -> None
         server._process.kill()
         server._process.wait()
     assert run(tmp_path, "remembering", "two") == ["two"]
+
+
+def test_a_server_that_is_killed_under_its_child_is_a_death_and_the_next_call_has_another(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(run, tmp_path, "holding")
+        wait_until((tmp_path / "held").exists)
+        for server in psutil.Process().children():
+            if "core.confinement" in server.cmdline():
+                server.kill()
+        with pytest.raises(Died):
+            running.result()
+    assert run(tmp_path, "remembering", "one") == ["one"]
 
 
 def test_a_child_does_not_outlive_the_process_that_called_it(tmp_path: Path) -> None:
