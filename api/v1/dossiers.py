@@ -77,7 +77,8 @@ def timeline(platform: Parts, caller: Caller, dossier_id: Identifier) -> Timelin
 def files(platform: Parts, caller: Caller, dossier_id: Identifier) -> FileList:
     """Return the documents of a dossier, oldest first."""
     with reading.opened(platform.database, caller) as session:
-        return FileList(files=[FileShape.of(kept) for kept in reading.seen(session, dossier_id).files])
+        found = reading.seen(session, dossier_id)
+        return FileList(files=[FileShape.of(kept, found.dossier.flow) for kept in found.files])
 
 
 @router.get(

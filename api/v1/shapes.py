@@ -66,10 +66,10 @@ class FileShape(BaseModel):
     href: str
 
     @classmethod
-    def of(cls, kept: DossierFile) -> Self:
-        """Show a file."""
+    def of(cls, kept: DossierFile, flow: str) -> Self:
+        """Show a file of a dossier of a flow."""
         return cls(
-            label=label(f"role.{kept.role}"),
+            label=label(f"role.{kept.role}", flow),
             href=f"/v1/dossiers/{kept.dossier_id}/files/{kept.id}",
             **kept.model_dump(include={"id", "role", "name", "media_type", "size", "sha256", "created"}),
         )
@@ -99,7 +99,7 @@ class DossierShape(DossierLine):
             facts={name: value for name, value in found.dossier.facts.items() if name != "warnings"},
             problems=[ProblemItem(**problem) for problem in found.problems],
             trouble=found.step.trouble if found.step else None,
-            files=[FileShape.of(kept) for kept in found.files],
+            files=[FileShape.of(kept, found.dossier.flow) for kept in found.files],
             record=record,
             links=links,
             **_line(found.dossier),

@@ -38,6 +38,8 @@ def test_an_invoice_is_deposited_as_any_document_is(client: httpx.Client) -> Non
     assert (first.status_code, again.status_code) == (201, 200)
     assert (first.json()["flow"], first.json()["label"]) == ("sales", "Reçue")
     assert first.json()["id"] == again.json()["id"]
+    files = client.get(f"/v1/dossiers/{first.json()['id']}/files").json()["files"]
+    assert [(one["role"], one["label"]) for one in files] == [("invoice", "Facture")]
 
 
 def test_a_suspended_invoice_is_shown_and_completed_with_a_piece(software: Software, client: httpx.Client) -> None:
