@@ -59,7 +59,7 @@ def _push_and_follow(running: Embedded) -> bool:
         # Each run has its own number of bordereau: Hélios refuses one that it knows.
         first = int(moment.timestamp()) % 9_000_000 + 1
         authority = Authority(siret=SIRET, name="COMMUNE DE VALMORIN")
-        write_sample(Sample(name, authority, first_bordereau=first, issued=moment.date()), sample)
+        write_sample(Sample(name, authority, first_bordereau=first, issued=clock.in_paris(moment).date()), sample)
         dossier = caller.deposit(sample)
         console.print(_t("demo.deposited", name=name, dossier=dossier))
         state = _follow(caller, dossier)

@@ -136,7 +136,7 @@ class Gateway:
         account = world.account(shown[0])
         if account is None:
             return Answer(403, {"message": "Compte technique inconnu"})
-        current = self.portal.clock().date() <= account.expires
+        current = in_paris(self.portal.clock()).date() <= account.expires
         if not (hmac.compare_digest(shown[1].encode(), account.password.encode()) and current):
             return Answer(401, {"error": "invalid_account"})
         if service == services.HEALTH.path and method == "GET":

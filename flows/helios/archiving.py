@@ -60,7 +60,7 @@ def _record(work: Work, entries: list[JournalEntry]) -> PesRecord:
         cod_col=facts["cod_col"],
         cod_bud=facts["cod_bud"],
         budget=facts["libelle_col_bud"],
-        issued=_day(facts["dte_str"]) or answered.date(),
+        issued=_day(facts["dte_str"]) or clock.in_paris(answered).date(),
         acknowledged=_day(facts["acquit_date"]) or clock.in_paris(answered).date(),
         domains=tuple(domains) + (("PES_PJ",) if facts["attachments"] else ()),
         exercises=tuple(sorted({int(bordereau["exer"]) for bordereau in facts["bordereaux"]})),

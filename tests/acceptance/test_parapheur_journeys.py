@@ -91,7 +91,8 @@ def test_forty_folders_are_signed_in_one_go_with_one_pin(town: ParapheurTown) ->
         following = mayor.get_by_role("link", name="Page suivante")
         if not following.count():
             break
-        following.click()
+        with mayor.expect_navigation():
+            following.click()
     assert len(chosen) == 40
     mayor.goto("/parapheur/selection?" + urlencode([("geste", "signer"), *(("choix", one) for one in chosen)]))
     mayor.get_by_role("button", name="Signer 40 dossiers").click()

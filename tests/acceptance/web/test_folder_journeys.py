@@ -58,7 +58,7 @@ def site(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
 
 
 def furnished(office: Office, folder: Path) -> dict[str, str]:
-    today = clock.now().date()
+    today = clock.in_paris(clock.now()).date()
     write_sample(Sample("PESALR2_21400999500017_118"), folder / "pes.xml")
     summary = {"document": "pes", "mandats": 1, "titres": 0, "amount": "41230.12"}
     pes = (folder / "pes.xml").read_bytes()

@@ -138,7 +138,7 @@ def kinds_of_events(office: Office, folder_id: str) -> list[str]:
 
 
 def test_the_home_says_in_one_sentence_what_waits_then_lists_it_oldest_first(office: Office, enter: Enter) -> None:
-    late = office.folder("Délibération tardive", due=clock.now().date() - timedelta(days=3))
+    late = office.folder("Délibération tardive", due=clock.in_paris(clock.now()).date() - timedelta(days=3))
     office.folder("PES_118", "visa", summary={"document": "pes", "mandats": 18, "titres": 0, "amount": "41230.12"})
     page = enter("mayor").get("/parapheur")
     told = text_of(page)
