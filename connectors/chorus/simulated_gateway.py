@@ -26,6 +26,7 @@ from connectors.chorus.simulated_portal import SUCCESS, Answerer, Asked, Portal,
 from connectors.chorus.simulated_received import Received
 from connectors.chorus.simulated_store import Call
 from connectors.chorus.simulated_world import Technical
+from core.clock import in_paris
 from core.identifiers import new_id
 
 TOKEN = "/api/oauth/token"  # noqa: S105 - a path

@@ -22,6 +22,7 @@ from pyhanko.sign.validation.generic_cms import extract_certs_for_validation, va
 from core import clock
 from core.errors import UnreadableInput
 from core.messages import Catalogue
+from signing import oids  # noqa: F401 - what this module registers must be known before a token is read
 from signing.algorithms import CERTIFICATE_FLAWS, weakness
 from signing.keys import name_of
 from signing.trust import Evidence, TrustState, TrustStore

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from connectors.chorus.statuses import Status
 from core import clock
@@ -53,7 +53,8 @@ def rejects(office: Office, short: str, dossier_id: str, words: str = REASON) ->
 def kinds(invoices: InvoicesTown, dossier_id: str) -> list[str]:
     """What the journal tells of an invoice."""
     with invoices.platform.database.reading(PLATFORM) as session:
-        return list(session.exec(select(JournalEntry.kind).where(JournalEntry.dossier_id == dossier_id)))
+        wanted = select(JournalEntry.kind).where(JournalEntry.dossier_id == dossier_id)
+        return list(session.exec(wanted.order_by(col(JournalEntry.number))))
 
 
 def decides(office: Office, *targets: Asked) -> Callable[[str], None]:

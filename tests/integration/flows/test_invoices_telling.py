@@ -7,7 +7,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from connectors.chorus import services
 from connectors.chorus.client import Chorus
@@ -68,7 +68,8 @@ def sent(invoices: InvoicesTown, known: int) -> list[str]:
 
 def told_of(invoices: InvoicesTown, dossier_id: str) -> list[str]:
     with invoices.platform.database.reading(PLATFORM) as session:
-        kinds = session.exec(select(JournalEntry.kind).where(JournalEntry.dossier_id == dossier_id)).all()
+        wanted = select(JournalEntry.kind).where(JournalEntry.dossier_id == dossier_id)
+        kinds = session.exec(wanted.order_by(col(JournalEntry.number))).all()
     return [one for one in kinds if one in {"invoices.asked", "invoices.told", "invoices.dropped", "invoices.denied"}]
 
 
