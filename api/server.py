@@ -18,4 +18,5 @@ def server_config(platform: Platform) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        ws="none",
     )

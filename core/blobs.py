@@ -12,12 +12,14 @@ from __future__ import annotations
 import hashlib
 import io
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol, cast
 
 import urllib3
 from minio import Minio
@@ -28,12 +30,12 @@ from urllib3.exceptions import HTTPError
 
 from core import clock
 from core.errors import Misconfigured, NotFound, TabellionError, Unavailable
-from core.identifiers import new_id
 from core.messages import Catalogue
 
 _messages = Catalogue("core")
 _CHUNK = 1 << 20
-_PART = 5 * 1024 * 1024
+_PIECE = 256 * 1024
+_IN_MEMORY = 1 << 20
 _TIMEOUT = urllib3.Timeout(connect=5, read=60)
 
 
@@ -99,7 +101,7 @@ class ObjectStore:
                     self._client.make_bucket(bucket, object_lock=lock)
 
     def put(self, source: Readable, limit: int | None = None) -> Blob:
-        """Keep a document read to its end, hashing on the way; memory holds a few parts at most, whatever the size.
+        """Keep a document read to its end, hashing on the way; memory holds a megabyte or two of it, whatever the size.
 
         Args:
             source: what to read.
@@ -109,31 +111,31 @@ class ObjectStore:
             TooLarge: the source holds more than the limit.
             Unavailable: the store does not answer.
         """
-        reader = _Hashing(source, limit)
-        whole = _Joined(reader)
-        if reader.size < _PART:
-            blob = Blob(reader.sha256, reader.size)
-            with _classified("s3.doing.put"):
-                self._client.put_object(self.documents, _key(blob.sha256), io.BytesIO(whole.read(_PART)), blob.size)
-            return blob
-        return self._put_large(whole, reader)
-
-    def _put_large(self, whole: Any, reader: _Hashing) -> Blob:
-        # The name is the digest, known only at the end: hence a provisional name and a copy within the server.
-        incoming = f"incoming/{new_id()}"
-        with _classified("s3.doing.put"):
-            try:
-                self._client.put_object(self.documents, incoming, whole, -1, part_size=_PART, num_parallel_uploads=1)
-                blob = Blob(reader.sha256, reader.size)
-                self._client.copy_object(self.documents, _key(blob.sha256), CopySource(self.documents, incoming))
-            finally:
-                self._client.remove_object(self.documents, incoming)
+        with _spooled(source, limit) as (whole, blob):
+            self._write(_key(blob.sha256), whole, blob.size)
         return blob
+
+    def _write(self, key: str, whole: BinaryIO, size: int) -> None:
+        """Write a document from its beginning; a large one is given on as it is read, where the client would hold parts of it."""
+        with _classified("s3.doing.put"):
+            if size <= _IN_MEMORY:
+                self._client.put_object(self.documents, key, whole, size)
+                return
+            address = self._client.presigned_put_object(self.documents, key, expires=timedelta(hours=1))
+            headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
+            answer = self._pool.request("PUT", address, body=whole, headers=headers)
+        if answer.status == HTTPStatus.FORBIDDEN:
+            raise Misconfigured(_messages("s3.denied", doing=_messages("s3.doing.put"), code=answer.status))
+        if answer.status != HTTPStatus.OK:
+            raise Unavailable(_messages("s3.failed", doing=_messages("s3.doing.put"), code=answer.status))
 
     def put_file(self, path: Path) -> Blob:
         """Keep a file of this machine."""
         with path.open("rb") as stream:
-            return self.put(stream)
+            blob = Blob(hashlib.file_digest(stream, "sha256").hexdigest(), path.stat().st_size)
+            stream.seek(0)
+            self._write(_key(blob.sha256), stream, blob.size)
+        return blob
 
     def fetch(self, sha256: str, target: Path) -> None:
         """Write a document to a file, checking it against its digest.
@@ -169,12 +171,9 @@ class ObjectStore:
             TooLarge: the source holds more than the limit.
             Unavailable: the store does not answer.
         """
-        reader = _Hashing(source, limit)
-        whole: Any = _Joined(reader)
-        with _classified("s3.doing.put"):
-            length = reader.size if reader.size < _PART else -1
-            self._client.put_object(self.documents, _held(key), whole, length, part_size=_PART, num_parallel_uploads=1)
-        return Blob(reader.sha256, reader.size)
+        with _spooled(source, limit) as (whole, blob):
+            self._write(_held(key), whole, blob.size)
+        return blob
 
     @contextmanager
     def reading_held(self, key: str) -> Iterator[Any]:
@@ -330,40 +329,22 @@ class TooLarge(TabellionError):
         self.limit = limit
 
 
-class _Hashing:
-    """Reads a source to full pieces, hashing and counting on the way."""
+@contextmanager
+def _spooled(source: Readable, limit: int | None) -> Iterator[tuple[BinaryIO, Blob]]:
+    """Read a source to its end, hashing on the way; give it from its beginning, and by which digest it will be known.
 
-    def __init__(self, source: Readable, limit: int | None) -> None:
-        self._source, self._limit, self._digest, self.size = source, limit, hashlib.sha256(), 0
-
-    @property
-    def sha256(self) -> str:
-        return self._digest.hexdigest()
-
-    def read(self, size: int) -> bytes:
-        pieces, missing = [], size
-        while missing and (piece := self._source.read(min(missing, _CHUNK))):
-            self.size += len(piece)
-            if self._limit is not None and self.size > self._limit:
-                raise TooLarge(self._limit)
-            self._digest.update(piece)
-            pieces.append(piece)
-            missing -= len(piece)
-        return b"".join(pieces)
-
-
-class _Joined:
-    """A source of which a part was read, to tell a small document from a large one: that part, then the rest.
-
-    Nobody else holds that part: it is gone once it was given on. All that the client asks of its BinaryIO is ``read``.
+    What does not fit into a little memory waits in a file without a name: its key is its digest, which the end alone tells.
     """
-
-    def __init__(self, source: _Hashing) -> None:
-        self._head, self._rest = source.read(_PART), source
-
-    def read(self, size: int) -> bytes:
-        taken, self._head = self._head[:size], self._head[size:]
-        return taken if len(taken) == size else taken + self._rest.read(size - len(taken))
+    digest, size = hashlib.sha256(), 0
+    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as whole:
+        while piece := source.read(_PIECE):
+            size += len(piece)
+            if limit is not None and size > limit:
+                raise TooLarge(limit)
+            digest.update(piece)
+            whole.write(piece)
+        whole.seek(0)
+        yield cast("BinaryIO", whole), Blob(digest.hexdigest(), size)
 
 
 def _held(key: str) -> str:

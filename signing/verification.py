@@ -21,7 +21,6 @@ from schemas.xml import DoctypeRefused, Malformed, root_of_file
 from signing.asic import verifier as asic
 from signing.asic.container import ASIC_E, ASIC_S, opened
 from signing.cades import verifier as cades
-from signing.pades import verifier as pades
 from signing.pes import verifier as pes
 from signing.timestamp import verifier as timestamp
 from signing.trust import TrustStore
@@ -77,6 +76,8 @@ def _verified(path: Path, detached: Path | None, trust: TrustStore | None, at: d
         raise UsageError(_messages("verification.own_data", file=path.name))
     match kind:
         case Kind.PDF:
+            from signing.pades import verifier as pades  # heavy: pyHanko is loaded by who reads a PDF
+
             return pades.verify(path, trust=trust, at=at)
         case Kind.PES:
             return pes.verify(path, trust=trust, at=at)

@@ -6,7 +6,7 @@ The pages and the flows are imported by the part that runs them: they take secon
 from __future__ import annotations
 
 from api.cli.output import console, wait_for_the_end
-from core import logs
+from core import allocator, logs
 from core.database import Database
 from core.errors import Misconfigured
 from core.messages import Catalogue
@@ -25,6 +25,7 @@ def web() -> None:
 
     from api.server import server_config
 
+    allocator.give_back()
     uvicorn.Server(server_config(_opened())).run()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from connectors.finance import folder, sftp
+from connectors.finance import folder
 from connectors.finance.places import Place
 from connectors.finance.settings import Bounds, FolderPlace, SftpPlace
 
@@ -22,5 +22,7 @@ def opened(place: FolderPlace | SftpPlace, bounds: Bounds) -> Iterator[Place]:
         with folder.opened(place, bounds) as watched:
             yield watched
     else:
+        from connectors.finance import sftp  # heavy: paramiko
+
         with sftp.connected(place, bounds) as session:
             yield session

@@ -6,9 +6,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from connectors.helios.client import Session, open_session
 from connectors.helios.settings import HeliosGateway
+
+if TYPE_CHECKING:
+    from connectors.helios.client import Session
 
 
 class Sessions:
@@ -28,6 +31,8 @@ class Sessions:
         Raises:
             What ``client.connect`` raises, and what the block raises.
         """
+        from connectors.helios.client import open_session  # heavy: paramiko is loaded with the first session
+
         session = self._take(gateway) or open_session(gateway)
         kept = False
         try:

@@ -5,23 +5,20 @@ Secrets are kept as secrets: they show neither in logs nor in messages. Storing 
 
 from __future__ import annotations
 
-import base64
-import binascii
-import io
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
-from paramiko import ECDSAKey, Ed25519Key, PKey, RSAKey, SSHException
-from paramiko.pkey import UnknownKeyType
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from core.messages import Catalogue
+
+if TYPE_CHECKING:
+    from paramiko import PKey
 
 _messages = Catalogue("connectors.helios")
 
 _Seconds = Annotated[float, Field(gt=0, le=600)]
 _Directory = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
-_PRIVATE_KEYS: tuple[type[Ed25519Key | ECDSAKey | RSAKey], ...] = (Ed25519Key, ECDSAKey, RSAKey)
 
 
 class Application(StrEnum):
@@ -96,13 +93,12 @@ class HeliosGateway(BaseModel):
         Raises:
             ValueError: the algorithm is not known, or the text is not such a key.
         """
+        from core.ssh import public_key  # heavy: paramiko is loaded by who speaks SSH, not by who reads settings
+
         try:
-            key = PKey.from_type_string(self.host_key_algorithm, base64.b64decode(self.host_key, validate=True))
-        except (binascii.Error, UnknownKeyType, SSHException, ValueError, IndexError) as error:
+            return public_key(self.host_key_algorithm, self.host_key)
+        except ValueError as error:
             raise ValueError(_messages("settings.host_key", algorithm=self.host_key_algorithm)) from error
-        if key.get_name() != self.host_key_algorithm:
-            raise ValueError(_messages("settings.host_key", algorithm=self.host_key_algorithm))
-        return key
 
     def client_key(self) -> PKey | None:
         """Return the account's private key; None when a password is used.
@@ -112,10 +108,10 @@ class HeliosGateway(BaseModel):
         """
         if self.private_key is None:
             return None
+        from core.ssh import private_key
+
         secret = self.passphrase.get_secret_value() if self.passphrase else None
-        for kind in _PRIVATE_KEYS:
-            try:
-                return kind.from_private_key(io.StringIO(self.private_key.get_secret_value()), password=secret)
-            except (SSHException, ValueError, IndexError):
-                continue
-        raise ValueError(_messages("settings.private_key"))
+        try:
+            return private_key(self.private_key.get_secret_value(), secret)
+        except ValueError as error:
+            raise ValueError(_messages("settings.private_key")) from error

@@ -10,9 +10,6 @@ import tempfile
 from datetime import date
 from pathlib import Path
 
-from reportlab.lib.pagesizes import A4
-from reportlab.pdfgen.canvas import Canvas
-
 from core import clock
 from core.errors import Conflict, NotFound, UsageError
 from core.messages import Catalogue
@@ -66,6 +63,9 @@ def stamped_sample(wanted: ActesStamp) -> bytes:
     Raises:
         Unavailable: too many wait for the sandbox.
     """
+    from reportlab.lib.pagesizes import A4
+    from reportlab.pdfgen.canvas import Canvas
+
     with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
         source, target = Path(folder) / "source.pdf", Path(folder) / "stamped.pdf"
         page = Canvas(str(source), pagesize=A4, invariant=1)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import tempfile
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
-from connectors.helios.client import ResponseFile, Session
 from core import journal
 from core.blobs import Blob
 from core.configuration import Configuration
@@ -34,6 +34,9 @@ from flows.helios.models import HeliosResponse
 from flows.helios.settings import GATEWAY
 from schemas.pes.acquit import Acquit, acquit_of
 from schemas.pes.reader import read
+
+if TYPE_CHECKING:
+    from connectors.helios.client import ResponseFile, Session
 
 _log = structlog.get_logger()
 _messages = Catalogue("flows.helios")

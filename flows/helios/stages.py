@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from connectors.helios.client import Session
 from connectors.helios.errors import AlreadyPublished, TemporaryMissing
 from connectors.helios.remote_name import Routing, remote_name
 from core import clock
@@ -33,6 +32,9 @@ from signing.pes.seal import seal
 from signing.pes.verifier import verify
 from signing.trust import trust_store
 from signing.verdicts import Belief
+
+if TYPE_CHECKING:
+    from connectors.helios.client import Session
 
 _messages = Catalogue("flows.helios")
 # A tree takes a little more memory than its file: large documents pass one at a time, so that a worker stays small.

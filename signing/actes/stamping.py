@@ -20,7 +20,7 @@ from core import sandbox
 from core.errors import UnreadableInput, UsageError
 from core.messages import Catalogue, speaking
 from signing.cades.seal import appearing
-from signing.pades.pdf import LARGEST
+from signing.pades import LARGEST
 
 _messages = Catalogue("signing.actes")
 _SOURCE, _RESULT = "source.pdf", "stamped.pdf"

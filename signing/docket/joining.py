@@ -7,14 +7,12 @@ from typing import Any
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-RESULT = "print.pdf"
-
 
 def join(asked: dict[str, Any]) -> dict[str, int]:
-    """Write ``print.pdf``; what is drawn on the pages (stamps, values of forms) becomes part of them.
+    """Write one PDF; what is drawn on the pages (stamps, values of forms) becomes part of them.
 
-    ``asked``: ``names`` of the files, ``most`` pages. Returns ``pages``, or else ``unreadable``: rank of the file that does not
-    open, from 0; or ``beyond``: more pages than that.
+    ``asked``: ``names`` of the files, ``most`` pages, name of the ``result``. Returns ``pages``, or else ``unreadable``: rank of
+    the file that does not open, from 0; or ``beyond``: more pages than that.
     """
     joined = pypdfium2.PdfDocument.new()
     for rank, name in enumerate(asked["names"]):
@@ -29,5 +27,5 @@ def join(asked: dict[str, Any]) -> dict[str, int]:
             document.close()
         except pypdfium2.PdfiumError:
             return {"unreadable": rank}
-    joined.save(RESULT)
+    joined.save(asked["result"])
     return {"pages": len(joined)}

@@ -18,7 +18,6 @@ from core.errors import UsageError
 from core.messages import Catalogue
 from signing.docket.content import Docket, Listed
 from signing.docket.forms import pdf
-from signing.docket.joining import RESULT
 from signing.parapheur.models import DocumentKind
 
 _t = Catalogue("signing.docket")
@@ -26,6 +25,7 @@ _PDF = "application/pdf"
 _MOST_PAGES, _MOST_OCTETS = 2_000, 256 << 20
 _MEMORY, _SECONDS = 1 << 30, 60.0
 _ANSWER = TypeAdapter(dict[str, int])
+_RESULT = "print.pdf"
 
 
 def printed(objects: ObjectStore, docket: Docket, annexes: Collection[str] = ()) -> bytes:
@@ -59,7 +59,7 @@ def _is_printed(one: Listed, annexes: Collection[str]) -> bool:
 
 def _joined(folder: Path, chosen: list[Listed]) -> bytes:
     names: list[sandbox.JsonValue] = [f"{rank}.pdf" for rank in range(len(chosen) + 1)]
-    asked: sandbox.JsonValue = {"names": names, "most": _MOST_PAGES}
+    asked: sandbox.JsonValue = {"names": names, "most": _MOST_PAGES, "result": _RESULT}
     answer = sandbox.call("signing.docket.joining:join", asked, folder=folder, memory=_MEMORY, seconds=_SECONDS)
     try:
         told = _ANSWER.validate_python(answer)
@@ -69,7 +69,7 @@ def _joined(folder: Path, chosen: list[Listed]) -> bytes:
         raise UsageError(_t("print.long", pages=_MOST_PAGES))
     if (rank := told.get("unreadable")) is not None:
         raise UsageError(_t("print.unreadable", name=chosen[rank].name if 0 <= rank < len(chosen) else ""))
-    result = folder / RESULT
+    result = folder / _RESULT
     # A child that was taken over may leave anything there, a link to another file as well.
     if result.is_symlink() or not result.is_file():
         raise sandbox.Died

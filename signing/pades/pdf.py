@@ -22,10 +22,11 @@ from pyhanko.sign.validation.errors import SignatureValidationError
 
 from core.errors import UnreadableInput
 from core.messages import Catalogue
+from signing import oids
+from signing.pades import LARGEST
 
 _messages = Catalogue("signing")
-LARGEST = 160 << 20
-"""An act of 150 MB, with room for its signatures."""
+oids.complete()
 _MOST_REVISIONS = 200
 # the ways in which pyHanko says, or shows, that it cannot make sense of a document
 FLAWS = (

@@ -1,42 +1,11 @@
-"""The visible part of a signature: where it goes, and how it is drawn.
-
-Who signs, in what capacity and on which day, in fonts that travel with the document.
-"""
+"""The visible part of a signature: what is shown of it, and where. How it is found and drawn stands in ``drawing``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from io import BytesIO
-from typing import Any
 
-from babel.dates import format_date
-from pyhanko.pdf_utils import layout
-from pyhanko.pdf_utils.content import PdfContent
-from pyhanko.pdf_utils.layout import BoxConstraints
-from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.stamp import StaticStampStyle
-from reportlab.pdfbase.pdfmetrics import registerFont, stringWidth
-from reportlab.pdfbase.ttfonts import TTFont
-from reportlab.pdfgen.canvas import Canvas
-
-from core import clock
-from core.errors import UsageError
-from core.messages import Catalogue
-from signing.pades import tags
-from signing.pades.pdf import value_of
-
-_messages = Catalogue("signing")
 LEAST_SIDE = 10.0
-_FONT = TTFont("Vera", "Vera.ttf")  # comes with reportlab, whatever the machine has
-registerFont(_FONT)
-_LARGEST_TYPE = 10.0
-_LEADING = 1.3
-_MARGIN = 4.0
-_EDGE = 0.5
-_TURNS = (0, 90, 180, 270)
-_QUARTERS = (90, 270)
+"""Points, of the sides of a stamp."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,113 +49,3 @@ class Stamp:
     size: tuple[float, float] = (200, 70)
     lines: tuple[str, ...] = ()
     otherwise: Place | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """Where a stamp goes in the document.
-
-    Attributes:
-        page: from 0.
-        corners: left, bottom, right, top, in whole points.
-        rotation: degrees that the page is turned clockwise when shown.
-    """
-
-    page: int
-    corners: tuple[int, int, int, int]
-    rotation: int
-
-
-def placed(stamp: Stamp, octets: bytes) -> Box:
-    """Find the place of a stamp in a document.
-
-    Raises:
-        UsageError: no such page, or too small.
-        NotSignable: PDFium cannot read the document.
-    """
-    turns = tags.rotations(octets)
-    place = stamp.place or _on_tag(stamp, octets, turns) or stamp.otherwise or Place(1, 0, 0, *stamp.size)
-    if not 1 <= place.page <= len(turns):
-        raise UsageError(_messages("pades.page", page=place.page, pages=len(turns)))
-    if min(place.width, place.height) < LEAST_SIDE:
-        raise UsageError(_messages("pades.box", least=f"{LEAST_SIDE:g}"))
-    rotation = turns[place.page - 1]
-    wide, high = _stored(place.width, place.height, rotation)
-    left, bottom = round(place.x), round(place.y)
-    return Box(place.page - 1, (left, bottom, left + round(wide), bottom + round(high)), rotation)
-
-
-def of_field(field: Any) -> Box | None:
-    """Return the place of a signature field that stands in a document, or None when it shows nothing."""
-    left, bottom, right, top = (round(float(one)) for one in field["/Rect"])
-    rotation = int(value_of(value_of(field, "/P", {}), "/Rotate", 0)) % 360
-    visible = left < right and bottom < top and rotation in _TURNS
-    return Box(0, (left, bottom, right, top), rotation) if visible else None
-
-
-def lines_of(name: str, role: str | None, moment: datetime) -> tuple[str, ...]:
-    """Return what a stamp shows by default."""
-    day = format_date(clock.in_paris(moment).date(), "d MMMM y", "fr")
-    return tuple(line for line in (name, role, _messages("pades.stamp_date", date=day)) if line)
-
-
-def style(lines: Sequence[str], box: Box) -> StaticStampStyle:
-    """Return the stamp as pyHanko draws it into the field of the signature."""
-    left, bottom, right, top = box.corners
-    return StaticStampStyle(
-        border_width=0,
-        background=_Drawing(_drawn(lines, right - left, top - bottom, box.rotation)),
-        background_layout=layout.SimpleBoxLayoutRule(layout.AxisAlignment.ALIGN_MID, layout.AxisAlignment.ALIGN_MID),
-        background_opacity=1.0,
-    )
-
-
-class _Drawing(PdfContent):
-    """The page of a PDF in memory, as the content of another."""
-
-    def __init__(self, octets: bytes) -> None:
-        super().__init__()
-        self._octets = octets
-
-    def render(self) -> bytes:
-        page = self._ensure_writer.import_page_as_xobject(PdfFileReader(BytesIO(self._octets)))
-        self.resources.xobject["/Stamp"] = page
-        left, bottom, right, top = page.get_object()["/BBox"]
-        self.box = BoxConstraints(width=right - left, height=top - bottom)
-        return b"/Stamp Do"
-
-
-def _on_tag(stamp: Stamp, octets: bytes, turns: Sequence[int]) -> Place | None:
-    numbers = ("",) if stamp.rank is None else (str(stamp.rank), "")
-    spots = (tags.find(octets, text) for text in dict.fromkeys(stamp.tag.replace("%n", number) for number in numbers))
-    spot = next((one for one in spots if one is not None), None)
-    if spot is None:
-        return None
-    wide, high = _stored(*stamp.size, turns[spot.page - 1])
-    return Place(spot.page, spot.x - wide / 2, spot.y - high / 2, *stamp.size)
-
-
-def _stored(width: float, height: float, rotation: int) -> tuple[float, float]:
-    """Return the sides of a rectangle as they lie in a page that is turned when shown."""
-    return (height, width) if rotation in _QUARTERS else (width, height)
-
-
-def _drawn(lines: Sequence[str], wide: float, high: float, rotation: int) -> bytes:
-    """Draw the lines into a page of the size of the box, upright once the page of the document is turned."""
-    octets = BytesIO()
-    canvas = Canvas(octets, pagesize=(wide, high), pageCompression=1, invariant=1)
-    width, height = _stored(wide, high, rotation)
-    canvas.translate(*{0: (0, 0), 90: (wide, 0), 180: (wide, high), 270: (0, high)}[rotation])
-    canvas.rotate(rotation)
-    canvas.setLineWidth(_EDGE)
-    canvas.rect(_EDGE, _EDGE, width - 2 * _EDGE, height - 2 * _EDGE)
-    texts = [line.replace("\u202f", "\u00a0") for line in lines]
-    widest = max((stringWidth(text, _FONT.fontName, 1) for text in texts), default=1)
-    size = min(_LARGEST_TYPE, (height - 2 * _MARGIN) / (_LEADING * len(texts)), (width - 2 * _MARGIN) / widest)
-    canvas.setFont(_FONT.fontName, size)
-    top = (height + size * _LEADING * len(texts)) / 2
-    for rank, text in enumerate(texts):
-        canvas.drawString(_MARGIN, top - size * (_LEADING * rank + 1), text)
-    canvas.showPage()
-    canvas.save()
-    return octets.getvalue()

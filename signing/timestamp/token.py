@@ -15,14 +15,11 @@ from asn1crypto import cms, tsp
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from pyhanko.sign.general import CMSExtractionError, CMSStructuralError, extract_signer_info
-from pyhanko.sign.validation.errors import SignatureValidationError
-from pyhanko.sign.validation.generic_cms import extract_certs_for_validation, validate_sig_integrity
 
 from core import clock
 from core.errors import UnreadableInput
 from core.messages import Catalogue
-from signing import oids  # noqa: F401 - what this module registers must be known before a token is read
+from signing import oids
 from signing.algorithms import CERTIFICATE_FLAWS, weakness
 from signing.keys import name_of
 from signing.trust import Evidence, TrustState, TrustStore
@@ -179,6 +176,12 @@ class _Parts:
         """
         if len(token) > LARGEST_TOKEN:
             raise TokenUnreadable(_messages("timestamp.unreadable"))
+        # Heavy: pyHanko is loaded by who reads a token, not by who may.
+        from pyhanko.sign.general import CMSExtractionError, CMSStructuralError, extract_signer_info
+        from pyhanko.sign.validation.errors import SignatureValidationError
+        from pyhanko.sign.validation.generic_cms import extract_certs_for_validation
+
+        oids.complete()
         try:
             signed = _signed_data(token)
             content = signed["encap_content_info"]
@@ -210,6 +213,10 @@ def _signed_data(token: bytes) -> cms.SignedData:
 
 def _flaw(parts: _Parts, timestamp: Timestamp, digest: bytes, hash_name: str) -> str | None:
     """Return the key of what is wrong with the token itself, or None."""
+    from pyhanko.sign.general import CMSStructuralError
+    from pyhanko.sign.validation.errors import SignatureValidationError
+    from pyhanko.sign.validation.generic_cms import validate_sig_integrity
+
     if timestamp.hash_name != hash_name or not hmac.compare_digest(timestamp.digest, digest):
         return "timestamp.imprint"
     hashes = {timestamp.hash_name, parts.signer_info["digest_algorithm"]["algorithm"].native}

@@ -24,15 +24,6 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from pyhanko_certvalidator import CertificateValidator, ValidationContext
-from pyhanko_certvalidator.errors import (
-    DisallowedAlgorithmError,
-    ExpiredError,
-    NotYetValidError,
-    PathBuildingError,
-    ValidationError,
-)
-from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from core.errors import Misconfigured
 from core.messages import Catalogue
@@ -211,6 +202,16 @@ class TrustStore:
         anchors: Sequence[x509.Certificate],
         material: Sequence[x509.Certificate],
     ) -> TrustStatus:
+        # Heavy: the validator is loaded by who holds a certificate against the store, not by who may.
+        from pyhanko_certvalidator import CertificateValidator, ValidationContext
+        from pyhanko_certvalidator.errors import (
+            DisallowedAlgorithmError,
+            ExpiredError,
+            NotYetValidError,
+            PathBuildingError,
+            ValidationError,
+        )
+
         context = ValidationContext(
             trust_roots=[_asn1(anchor) for anchor in anchors],
             other_certs=[_asn1(other) for other in (*self.material, *material) if _indexable(other)],
@@ -325,6 +326,8 @@ def _by_sha1(certificate: x509.Certificate) -> bool:
 
 def _indexable(certificate: x509.Certificate) -> bool:
     """Tell whether the path validator can index a certificate: a stranger may bring one that only some parsers read."""
+    from pyhanko_certvalidator.registry import SimpleCertificateStore
+
     try:
         return SimpleCertificateStore().register(_asn1(certificate))  # type: ignore[no-untyped-call]
     except (ValueError, TypeError):

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import ValidationError
-from reportlab.lib.pagesizes import A4
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -23,6 +22,7 @@ from flows.actes.stamped import SAMPLE, stamped_sample
 from signing.actes.fitting import HEIGHT, WIDTH, fitted
 
 router = APIRouter()
+_A4 = (595.28, 841.89)  # points (ISO 216)
 _PATH, _PAGE = "/administration/actes/tampon", "web/acts/stamp.html"
 _PRESETS: dict[str, tuple[Any, Any]] = {
     "haut-droite": (100, 0),
@@ -72,7 +72,7 @@ def sample(visitor: Administers, gauche: _Percent = 100, haut: _Percent = 0) -> 
 def _shown(request: Request, platform: Platform, visitor: Visitor, place: Place, drawn: ActesStamp, **said: Any) -> HTMLResponse:
     with platform.database.reading(PLATFORM) as session:
         own = session.get(Configuration, (place.id, STAMP)) is not None
-    wide, high = A4
+    wide, high = _A4
     at = fitted(wide, high, (WIDTH, HEIGHT), drawn.across, drawn.down)
     values: dict[str, Any] = {
         "own": own,

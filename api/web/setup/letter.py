@@ -5,9 +5,6 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from reportlab.lib.pagesizes import A4
-from reportlab.pdfgen.canvas import Canvas
-
 from core import clock
 from core.identifiers import new_id
 from core.messages import Catalogue
@@ -58,6 +55,9 @@ def send(platform: Platform, principal: Principal, organisation_id: str, desk_id
 
 
 def _drawn() -> bytes:
+    from reportlab.lib.pagesizes import A4
+    from reportlab.pdfgen.canvas import Canvas
+
     octets = io.BytesIO()
     canvas = Canvas(octets, pagesize=A4)
     canvas.setTitle(_t("letter.title"))

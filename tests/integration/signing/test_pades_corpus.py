@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from core.errors import UnreadableInput
-from signing.pades.stamp import Stamp, placed
+from signing.pades.drawing import placed
+from signing.pades.stamp import Stamp
 from signing.pades.tags import find
 from signing.pades.verifier import verify
 from signing.trust import TrustStore

@@ -12,8 +12,9 @@ from pyhanko.sign.fields import SigFieldSpec, append_signature_field
 from core.errors import UsageError
 from signing.keys import Pkcs12Signer
 from signing.legs import sign
+from signing.pades.drawing import lines_of, placed
 from signing.pades.seal import Pades
-from signing.pades.stamp import Place, Stamp, lines_of, placed
+from signing.pades.stamp import Place, Stamp
 from signing.pades.tags import Spot, find
 from signing.pades.verifier import verify
 from signing.trust import TrustStore

@@ -21,8 +21,9 @@ from signing.keys import Pkcs12Signer
 from signing.legs import sign
 from signing.pades import comparison, document, pdf
 from signing.pades.pdf import PdfUnreadable
-from signing.pades.seal import Pades, _add_stamp
+from signing.pades.seal import Pades
 from signing.pades.verifier import verify
+from signing.pades.writing import _add_stamp
 from signing.pki import Credential, TestAuthority
 from signing.timestamp.client import TimestampClient
 from signing.timestamp.simulator import TsaSimulator
