@@ -31,7 +31,8 @@ from urllib3.util import parse_url
 
 from connectors.actes import errors
 from connectors.actes.settings import ActesOperator, Credentials, Endpoint
-from connectors.actes.tls import client_refused, pin_holds, tls_context, told_by
+from connectors.actes.tls import client_refused, tls_context
+from connectors.mailbox.tls import pin_holds, told_by
 from core.errors import TabellionError, UsageError
 from core.messages import Catalogue
 

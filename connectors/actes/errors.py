@@ -1,12 +1,13 @@
-"""Every way in which an exchange with the ministry, or with the mailbox of its answers, can fail, as one tree.
+"""Every way in which an exchange with the ministry can fail, as one tree.
+
+The mailbox of its answers has its own (``connectors.mailbox.errors``).
 
 Whether an archive was delivered is what matters most, and each error about a deposit says it: *nothing was delivered*, or
 *not known*.
 
 core.errors.Unavailable
 ├── PlatformUnreachable     no connection, or cut off before the last octets: nothing was delivered, try again later
-├── PlatformBusy            HTTP 408, 425, 429, 503: nothing was delivered, try again later
-└── MailboxUnavailable      the mailbox's server does not answer, or hangs up: try again later
+└── PlatformBusy            HTTP 408, 425, 429, 503: nothing was delivered, try again later
 core.errors.NeedsOperator
 ├── DeliveryUnknown         cut off once the last octets began to leave: not known whether it was delivered
 │   └── PlatformFailed      HTTP 5xx after the archive: not known either
@@ -14,23 +15,14 @@ core.errors.NeedsOperator
 ├── CertificateRefused      the platform refuses the operator's certificate: nothing was delivered
 ├── AccessRefused           HTTP 401, 403: nothing was delivered
 ├── DepositRefused          another HTTP 4xx: nothing was delivered
-├── ArchiveTooLarge         beyond the operator's limit: nothing was delivered
-├── MailboxNotTrusted       the mailbox's server is not the one it should be: no password was sent
-├── MailboxRefused          user name, password or a folder refused
-└── MailTooLarge            a mail beyond the limit was left where it is
+└── ArchiveTooLarge         beyond the operator's limit: nothing was delivered
 core.errors.Misconfigured
 └── AddressWrong            nothing that takes archives stands at the configured address: nothing was delivered
-core.errors.UnreadableInput
-└── MailUnreadable          a mail whose structure cannot be read; its octets were kept
-core.errors.NotFound
-└── MailMissing             the mail is no longer in the mailbox, or the mailbox was made anew
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from core.errors import Misconfigured, NeedsOperator, NotFound, TabellionError, Unavailable, UnreadableInput
+from core.errors import Misconfigured, NeedsOperator, TabellionError, Unavailable
 
 
 class Answered(TabellionError):
@@ -86,43 +78,3 @@ class AddressWrong(Answered, Misconfigured):
 
 class ArchiveTooLarge(NeedsOperator):
     """An archive is larger than the operator's limit, which nobody else can raise: nothing was delivered."""
-
-
-class MailboxUnavailable(Unavailable):
-    """The mailbox's server does not answer, hangs up, or fails: it is worth trying again."""
-
-
-class MailboxNotTrusted(NeedsOperator):
-    """The certificate of the mailbox's server is not one that is trusted: no password was sent."""
-
-
-class MailboxRefused(NeedsOperator):
-    """The mailbox's server refuses the account, or what was asked of it."""
-
-
-class MailTooLarge(NeedsOperator):
-    """A mail is larger than the limit: it was left where it is.
-
-    Attributes:
-        size: of the mail, in bytes.
-    """
-
-    def __init__(self, message: str, size: int) -> None:
-        super().__init__(message)
-        self.size = size
-
-
-class MailUnreadable(UnreadableInput):
-    """The structure of a mail cannot be read.
-
-    Attributes:
-        raw: the file of its octets, kept.
-    """
-
-    def __init__(self, message: str, raw: Path) -> None:
-        super().__init__(message)
-        self.raw = raw
-
-
-class MailMissing(NotFound):
-    """The mail is no longer there, or its number means another one since the mailbox was made anew."""

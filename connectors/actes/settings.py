@@ -16,10 +16,12 @@ from typing import Annotated, NamedTuple, Self
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
+from connectors.mailbox import settings as mailbox
+from connectors.mailbox.settings import TlsProfile
 from core.clock import PARIS, in_paris
 from core.messages import Catalogue
 from schemas.actes.archive import DEFAULT_LIMITS
@@ -30,15 +32,7 @@ _messages = Catalogue("connectors.actes")
 _CONFIG = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 _Seconds = Annotated[float, Field(gt=0, le=3600)]
 _Line = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
-_Pem = Annotated[str, Field(max_length=200_000)]
 _PEM = "-----BEGIN "
-
-
-def _plain_hexadecimal(value: object) -> object:
-    return re.sub(r"[:\s]", "", value).lower() if isinstance(value, str) else value
-
-
-_Fingerprint = Annotated[str, BeforeValidator(_plain_hexadecimal), Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Quadrigramme(StrEnum):
@@ -54,50 +48,6 @@ class Credentials(StrEnum):
     NONE = "NONE"
     BASIC = "BASIC"
     QUERY = "QUERY"
-
-
-class TlsVersion(StrEnum):
-    """Oldest version of TLS that is spoken."""
-
-    V1_0 = "1.0"
-    V1_1 = "1.1"
-    V1_2 = "1.2"
-    V1_3 = "1.3"
-
-
-class TlsProfile(BaseModel):
-    """How TLS is spoken with one server, and how this server is recognised.
-
-    A server is always held against authorities; those of the machine unless ``authorities`` names others, among which an
-    intermediate one or the server's own certificate will do.
-    """
-
-    model_config = _CONFIG
-
-    minimum_version: TlsVersion = Field(TlsVersion.V1_2, description="Oldest version of TLS that is spoken.")
-    security_level: int = Field(2, ge=0, le=5, description="OpenSSL's security level; 0 only for a server of another age.")
-    ciphers: Annotated[str, Field(pattern=r"^[A-Za-z0-9:+!_\-]{1,500}$")] | None = Field(
-        None, description="OpenSSL's list of ciphers, such as AES256-SHA, for a server that knows no current one."
-    )
-    authorities: _Pem | None = Field(None, description="PEM of the authorities of the server's certificate; else the machine's.")
-    fingerprints: tuple[_Fingerprint, ...] = Field(
-        (), max_length=20, description="SHA-256 of the certificates that the server may show; any when none is given."
-    )
-    checks_host_name: bool = Field(
-        True, description="Whether the certificate must be for the server's name; false only with fingerprints."
-    )
-
-    @model_validator(mode="after")
-    def _usable(self) -> Self:
-        """Refuse now what would protect nothing."""
-        if not (self.checks_host_name or self.fingerprints):
-            raise ValueError(_messages("settings.host_name"))
-        if self.authorities is not None:
-            try:
-                x509.load_pem_x509_certificates(self.authorities.encode())
-            except ValueError as error:
-                raise ValueError(_messages("settings.authorities")) from error
-        return self
 
 
 class ClientKey(NamedTuple):
@@ -183,39 +133,11 @@ def _from_pkcs12(text: str, secret: bytes | None) -> tuple[object, list[x509.Cer
     return key, [one for one in (certificate, *others) if one is not None]
 
 
-class MailEncryption(StrEnum):
-    """When TLS begins with the mailbox's server."""
+class Mailbox(mailbox.Mailbox):
+    """The operator's mailbox, where the ministry answers for all collectivités."""
 
-    IMPLICIT = "implicit"
-    STARTTLS = "starttls"
-
-
-class Mailbox(BaseModel):
-    """The operator's mailbox, where the ministry answers for all collectivités (IMAP4rev1, RFC 3501)."""
-
-    model_config = _CONFIG
-
-    host: str = Field(min_length=1, max_length=253, description="Name or address of the IMAP server.")
-    port: int = Field(993, ge=1, le=65535, description="TCP port of the IMAP server.")
-    encryption: MailEncryption = Field(
-        MailEncryption.IMPLICIT, description="implicit: TLS from the first octet; starttls: before the login. Never in clear."
-    )
-    user: _Line = Field(description="Account of the mailbox.")
-    password: SecretStr = Field(description="Password of the account.")
-    inbox: _Line = Field("INBOX", description="Folder where mails arrive.")
     done: _Line = Field("ACTES-traites", description="Folder of the mails that were dealt with; made when absent.")
     troubled: _Line = Field("ACTES-en-anomalie", description="Folder of the mails that need a person; made when absent.")
-    largest: int = Field(64 * 1024 * 1024, ge=1024, le=1024**3, description="Bytes of a mail beyond which it is not read.")
-    tls: TlsProfile = Field(default_factory=TlsProfile, description="How TLS is spoken, and the server recognised.")
-    connect_timeout: _Seconds = Field(30, description="Seconds to reach the server.")
-    answer_timeout: _Seconds = Field(60, description="Seconds without any octet of an answer.")
-
-    @model_validator(mode="after")
-    def _usable(self) -> Self:
-        """Refuse folders that would make mails turn in circles."""
-        if len({self.inbox, self.done, self.troubled}) < len(("inbox", "done", "troubled")):
-            raise ValueError(_messages("settings.folders"))
-        return self
 
 
 class Slot(NamedTuple):

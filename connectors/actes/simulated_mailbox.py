@@ -1,7 +1,8 @@
 """A post office for demonstrations and tests: mail comes in by SMTP, is kept, and is read by IMAP over TLS.
 
 It stands where the operator's own mail server stands in production, and needs neither root nor another program. Whoever has no
-account here is sent nothing: such mail is dropped.
+account here is sent nothing: such mail is dropped, and reported to a sender who has an account (RFC 3464). What is written to
+``name+anything`` arrives at ``name`` (RFC 5233).
 """
 
 from __future__ import annotations
@@ -23,6 +24,30 @@ from connectors.actes.simulated_mails import INBOX, MailStore
 from core.errors import NotFound
 
 _LARGEST = 256 * 1024 * 1024
+_REPORT = """From: MAILER-DAEMON@tabellion.test
+To: {sender}
+Subject: Undelivered Mail Returned to Sender
+Auto-Submitted: auto-replied
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary="report"
+
+--report
+Content-Type: text/plain; charset=utf-8
+
+There is no mailbox here for {address}.
+
+--report
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; tabellion.test
+
+Final-Recipient: rfc822; {address}
+Action: failed
+Status: 5.1.1
+Diagnostic-Code: smtp; 550 5.1.1 User unknown
+
+--report--
+"""
 
 
 class PostOffice:
@@ -57,6 +82,8 @@ class PostOffice:
         self._store = MailStore(folder)
         for address in self._accounts:
             self._store.create(address, INBOX)
+        self.authority_file = folder / "authority.pem"
+        self.authority_file.write_text(self._authority.pem, encoding="ascii")
         tls = Identity.open(folder / "tls" / "server.pem", lambda: self._authority.server(host, "localhost")).serving()
         self._imap = ImapServer(self._store, self._accounts, tls, host, imap_port)
         self._smtp = _Reception(self._store, frozenset(self._accounts), host, smtp_port)
@@ -95,6 +122,10 @@ class PostOffice:
         if address not in self._accounts:
             raise NotFound(address)
         self._store.add(address, INBOX, octets)
+
+    def mails_of(self, address: str) -> list[bytes]:
+        """Return the mails that arrived for somebody and were left there, oldest first."""
+        return [kept.file.read_bytes() for kept in self._store.mails(address, INBOX)]
 
     def settings_for(self, address: str, **changes: Any) -> Mailbox:
         """Return the settings with which our side reads a mailbox.
@@ -146,8 +177,11 @@ class _Reception:
         """Keep a mail before it is said to be taken, with ends of lines as mail has them."""
         content = envelope.content if isinstance(envelope.content, bytes) else str(envelope.content).encode()
         octets = re.sub(rb"\r?\n", b"\r\n", content)
-        for address in self._accounts.intersection(envelope.rcpt_tos):
-            await asyncio.to_thread(self._store.add, address, INBOX, octets)
+        for address in dict.fromkeys(envelope.rcpt_tos):
+            if (account := _account(address)) in self._accounts:
+                await asyncio.to_thread(self._store.add, account, INBOX, octets)
+            elif envelope.mail_from and (sender := _account(envelope.mail_from)) in self._accounts:
+                await asyncio.to_thread(self._store.add, sender, INBOX, _report(envelope.mail_from, address))
         return "250 OK"
 
     def _run(self) -> None:
@@ -171,3 +205,13 @@ class _Reception:
         self._listening.set()
         async with server:
             await server.serve_forever()
+
+
+def _account(address: str) -> str:
+    local, _, domain = address.rpartition("@")
+    return f"{local.partition('+')[0]}@{domain}"
+
+
+def _report(sender: str, address: str) -> bytes:
+    """Return what tells a sender that there is nobody at an address."""
+    return _REPORT.format(sender=sender, address=address).replace("\n", "\r\n").encode()

@@ -1,28 +1,22 @@
-"""TLS as the ministry's servers and the mailbox's need it: a profile for each, pins checked before an octet of ours leaves."""
+"""TLS as the ministry's servers need it: by a profile, and showing who we are."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import secrets
 import ssl
 import tempfile
-import warnings
 
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
-from connectors.actes.settings import ClientKey, TlsProfile, TlsVersion
+from connectors.actes.settings import ClientKey
+from connectors.mailbox import tls as mailbox
+from connectors.mailbox.settings import TlsProfile
+from connectors.mailbox.tls import told_by
 from core.errors import Misconfigured
 from core.messages import Catalogue
 
 _messages = Catalogue("connectors.actes")
 
-_VERSIONS = {
-    TlsVersion.V1_0: ssl.TLSVersion.TLSv1,
-    TlsVersion.V1_1: ssl.TLSVersion.TLSv1_1,
-    TlsVersion.V1_2: ssl.TLSVersion.TLSv1_2,
-    TlsVersion.V1_3: ssl.TLSVersion.TLSv1_3,
-}
 _CERTIFICATE_ALERTS = {
     "TLSV13_ALERT_CERTIFICATE_REQUIRED",
     "TLSV1_ALERT_UNKNOWN_CA",
@@ -37,7 +31,7 @@ _CERTIFICATE_ALERTS = {
 
 
 def tls_context(profile: TlsProfile, client: ClientKey | None = None) -> ssl.SSLContext:
-    """Return how TLS is spoken with a server: always verified, by the authorities of the machine or by those of the profile.
+    """Return how TLS is spoken with a server; see ``connectors.mailbox.tls``.
 
     Args:
         profile: of the server.
@@ -46,16 +40,13 @@ def tls_context(profile: TlsProfile, client: ClientKey | None = None) -> ssl.SSL
     Raises:
         Misconfigured: OpenSSL knows none of the ciphers, or the client's key is too weak for the security level.
     """
-    try:
-        return _context(profile, client)
-    except ssl.SSLError as error:
-        raise Misconfigured(_messages("tls.profile", reason=told_by(error))) from error
-
-
-def pin_holds(profile: TlsProfile, connection: ssl.SSLSocket) -> bool:
-    """Tell whether the server shows one of the certificates that are pinned; true when none is."""
-    shown = hashlib.sha256(connection.getpeercert(binary_form=True) or b"").hexdigest()
-    return not profile.fingerprints or any(hmac.compare_digest(shown, pin) for pin in profile.fingerprints)
+    context = mailbox.tls_context(profile)
+    if client is not None:
+        try:
+            _show(context, client)
+        except ssl.SSLError as error:
+            raise Misconfigured(_messages("tls.client", reason=told_by(error))) from error
+    return context
 
 
 def client_refused(error: BaseException) -> bool:
@@ -65,25 +56,6 @@ def client_refused(error: BaseException) -> bool:
     send, but the server never hands over what came before its own handshake ended.
     """
     return isinstance(error, ssl.SSLError) and told_by(error) in _CERTIFICATE_ALERTS
-
-
-def told_by(error: ssl.SSLError) -> str:
-    """Return what OpenSSL says of a failure; errors made by Python itself have no reason."""
-    return str(getattr(error, "reason", None) or type(error).__name__)
-
-
-def _context(profile: TlsProfile, client: ClientKey | None) -> ssl.SSLContext:
-    context = ssl.create_default_context(cadata=profile.authorities)
-    context.check_hostname = profile.checks_host_name
-    if profile.authorities is not None:  # an intermediate authority, or the server's own certificate, may be the anchor
-        context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
-    with warnings.catch_warnings():  # versions that are only there for servers of another age
-        warnings.simplefilter("ignore", DeprecationWarning)
-        context.minimum_version = _VERSIONS[profile.minimum_version]
-    context.set_ciphers(f"{profile.ciphers or 'DEFAULT'}:@SECLEVEL={profile.security_level}")
-    if client is not None:
-        _show(context, client)
-    return context
 
 
 def _show(context: ssl.SSLContext, client: ClientKey) -> None:

@@ -12,11 +12,32 @@ core.errors.UsageError
 
 from __future__ import annotations
 
-from core.errors import NeedsOperator, Unavailable, UsageError
+from core.errors import NeedsOperator, TabellionError, Unavailable, UsageError
 
 
-class MailUnavailable(Unavailable):
-    """The server does not answer, hangs up, or asks to come back later."""
+class Answered(TabellionError):
+    """What a server said when it did not take a message.
+
+    Attributes:
+        code: of its answer (RFC 5321, 4.2); zero when it gave none.
+        text: its words, on one line; empty when it gave none.
+    """
+
+    def __init__(self, message: str, code: int = 0, text: str = "") -> None:
+        super().__init__(message)
+        self.code, self.text = code, text
+
+
+class MailUnavailable(Answered, Unavailable):
+    """The server does not answer, hangs up, or asks to come back later.
+
+    Attributes:
+        begun: the message may have been taken: its last octets had begun to leave. Otherwise it was certainly not.
+    """
+
+    def __init__(self, message: str, code: int = 0, text: str = "", *, begun: bool = False) -> None:
+        super().__init__(message, code, text)
+        self.begun = begun
 
 
 class CertificateRefused(NeedsOperator):
@@ -27,9 +48,9 @@ class LoginRefused(NeedsOperator):
     """The server refuses the name or the password, or the connection is not encrypted."""
 
 
-class MessageRefused(NeedsOperator):
+class MessageRefused(Answered, NeedsOperator):
     """The server refuses the sender or the message, for good."""
 
 
-class AddressRefused(UsageError):
+class AddressRefused(Answered, UsageError):
     """The server refuses the recipient, for good."""

@@ -23,6 +23,7 @@ class MailServer:
         encrypted: TLS from the first octet (``smtps``); otherwise it is begun when the server offers it (STARTTLS).
         login: name and password; None where the server asks for none.
         connect_timeout: seconds to reach it; ``answer_timeout`` without any answer before it is given up.
+        last_timeout: seconds for the answer to the last octets (RFC 5321, 4.5.3.2.6): who waits less sends twice (RFC 1047).
     """
 
     host: str
@@ -31,6 +32,7 @@ class MailServer:
     login: tuple[str, SecretStr] | None = None
     connect_timeout: float = field(default=10.0)
     answer_timeout: float = field(default=30.0)
+    last_timeout: float = field(default=600.0)
 
     @classmethod
     def of(cls, url: SecretStr) -> Self:

@@ -15,10 +15,10 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
-from connectors.actes.errors import MailMissing, MailTooLarge, MailUnreadable
-from connectors.actes.mail import Attachment, MailUid
-from connectors.actes.mailbox import OpenMailbox, mailbox
 from connectors.actes.settings import ActesOperator
+from connectors.mailbox.client import OpenMailbox, mailbox
+from connectors.mailbox.errors import MailMissing, MailTooLarge, MailUnreadable
+from connectors.mailbox.mail import Attachment, MailUid
 from core import journal
 from core.configuration import Configuration, configuration_of
 from core.database import ScopedSession

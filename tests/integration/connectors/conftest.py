@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from openssh_server import OpenSsh
 
+from tests.postfix import PostOffice
+
 SSHD = "/usr/sbin/sshd"
 
 
@@ -67,6 +69,13 @@ def local_file(tmp_path: Path) -> Callable[[bytes], Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def post_office() -> Iterator[PostOffice]:
+    """A real Postfix, and a real Dovecot over the mailbox of returns."""
+    with PostOffice() as office:
+        yield office
 
 
 def public_key(path: Path) -> str:

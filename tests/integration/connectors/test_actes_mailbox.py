@@ -11,10 +11,10 @@ import pytest
 from actes_mailboxes import ABILITIES, Box, dovecot, post_office
 from actes_servers import HOST, Wire, authority, other_authority, server_identity
 
-from connectors.actes import errors
-from connectors.actes.mail import MailUid
-from connectors.actes.mailbox import OpenMailbox, mailbox
 from connectors.actes.settings import Mailbox
+from connectors.mailbox import errors
+from connectors.mailbox.client import OpenMailbox, mailbox
+from connectors.mailbox.mail import MailUid
 from tests.conftest import free_port
 
 SERVERS = ["post-office", *ABILITIES]

@@ -19,14 +19,14 @@ import pytest
 
 from connectors.actes.client import deposit
 from connectors.actes.errors import DeliveryUnknown
-from connectors.actes.mail import Mail
-from connectors.actes.mailbox import mailbox
 from connectors.actes.settings import ActesOperator, Credentials
 from connectors.actes.simulated_certificates import TlsAuthority
 from connectors.actes.simulated_door import Access, Mishap
 from connectors.actes.simulated_mailbox import PostOffice
 from connectors.actes.simulated_mailing import Fidelity
 from connectors.actes.simulator import MinistrySimulator
+from connectors.mailbox.client import mailbox
+from connectors.mailbox.mail import Mail
 from core.clock import in_paris, now
 from core.errors import NotFound, TabellionError, UsageError
 from core.identifiers import new_id

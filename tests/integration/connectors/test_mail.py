@@ -170,7 +170,7 @@ def test_the_login_of_the_address_is_used(serving: Callable[..., Controller]) ->
 
 
 def test_a_password_never_travels_in_clear(serving: Callable[..., Controller], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connectors.mail.client._is_this_machine", lambda _: False)
+    monkeypatch.setattr("connectors.mail.connecting._is_this_machine", lambda _: False)
     controller = serving(authenticator=lambda *_: pytest.fail("a password was sent"), auth_require_tls=False)
     with pytest.raises(LoginRefused, match="ne chiffre pas"), mailer(address(controller, login="parapheur:secret@")):
         pass

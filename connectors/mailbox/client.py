@@ -1,4 +1,4 @@
-"""Our side of the operator's mailbox (IMAP4rev1, RFC 3501; UIDPLUS, RFC 4315; MOVE, RFC 6851), where the ministry answers.
+"""Our side of a mailbox (IMAP4rev1, RFC 3501; UIDPLUS, RFC 4315; MOVE, RFC 6851).
 
 A mail stays where it arrived until whoever reads it has stored it and says so; then it is moved, never deleted. What a mail is
 about is decided above. Taking a mail apart is ``mail``'s business.
@@ -9,23 +9,21 @@ from __future__ import annotations
 import base64
 import imaplib
 import re
-import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from connectors.actes import errors
-from connectors.actes.mail import Mail, MailUid, take_apart
-from connectors.actes.settings import Mailbox, MailEncryption
-from connectors.actes.tls import pin_holds, tls_context
+from connectors.mailbox import errors
+from connectors.mailbox.connecting import FAULTS, connect, unavailable
+from connectors.mailbox.mail import Mail, MailUid, take_apart
+from connectors.mailbox.settings import Mailbox
 from core.messages import Catalogue
 
-_messages = Catalogue("connectors.actes")
+_messages = Catalogue("connectors.mailbox")
 
 _PIECE = 1 << 20
 _RANGE = 1000
-_FAULTS = (imaplib.IMAP4.error, OSError)
 _SIZE = re.compile(rb"\bRFC822\.SIZE (\d+)")
 _UID = re.compile(rb"\bUID (\d+)")
 _NOTHING = re.compile(rb'BODY\[\](<\d+>)? (""|NIL)')
@@ -45,7 +43,7 @@ class Listed(NamedTuple):
 
 @contextmanager
 def mailbox(settings: Mailbox) -> Iterator[OpenMailbox]:
-    """Open the operator's mailbox for the time of the block.
+    """Open a mailbox for the time of the block.
 
     Raises:
         MailboxUnavailable: the server does not answer.
@@ -53,7 +51,7 @@ def mailbox(settings: Mailbox) -> Iterator[OpenMailbox]:
         MailboxRefused: it refuses the account, or the inbox.
         Misconfigured: the TLS profile cannot be used here.
     """
-    opened = OpenMailbox(settings, _connected(settings))
+    opened = OpenMailbox(settings, connect(settings))
     try:
         opened.enter()
         yield opened
@@ -96,9 +94,9 @@ class OpenMailbox:
 
     def leave(self) -> None:
         """Log out; a server that has gone is left as it is."""
-        with suppress(*_FAULTS):
+        with suppress(*FAULTS):
             self._connection.logout()
-        with suppress(*_FAULTS):
+        with suppress(*FAULTS):
             self._connection.shutdown()
 
     def waiting(self, limit: int = _RANGE) -> list[Listed]:
@@ -248,46 +246,11 @@ class OpenMailbox:
         try:
             yield
         except (imaplib.IMAP4.abort, OSError) as error:
-            raise _unavailable(self._settings, error) from error
+            raise unavailable(self._settings, error) from error
         except imaplib.IMAP4.error as error:
             raise errors.MailboxRefused(
                 _messages("mailbox.refused", place=self._place, what=what, reason=str(error)[:200])
             ) from error
-
-
-def _connected(settings: Mailbox) -> imaplib.IMAP4:
-    place = f"{settings.host}:{settings.port}"
-    context = tls_context(settings.tls)
-    connection: imaplib.IMAP4 | None = None
-    try:
-        if settings.encryption is MailEncryption.IMPLICIT:
-            connection = imaplib.IMAP4_SSL(settings.host, settings.port, ssl_context=context, timeout=settings.connect_timeout)
-        else:
-            connection = imaplib.IMAP4(settings.host, settings.port, timeout=settings.connect_timeout)
-            connection.starttls(context)
-        _require_pin(settings, connection)
-        connection.sock.settimeout(settings.answer_timeout)
-    except BaseException as error:
-        if connection is not None:
-            with suppress(*_FAULTS):
-                connection.shutdown()
-        if isinstance(error, ssl.SSLCertVerificationError):
-            told = _messages("mailbox.certificate", place=place, reason=error.verify_message)
-            raise errors.MailboxNotTrusted(told) from error
-        if isinstance(error, _FAULTS):
-            raise _unavailable(settings, error) from error
-        raise
-    return connection
-
-
-def _require_pin(settings: Mailbox, connection: imaplib.IMAP4) -> None:
-    if not isinstance(connection.sock, ssl.SSLSocket) or not pin_holds(settings.tls, connection.sock):
-        raise errors.MailboxNotTrusted(_messages("mailbox.pin", place=f"{settings.host}:{settings.port}"))
-
-
-def _unavailable(settings: Mailbox, error: BaseException) -> errors.MailboxUnavailable:
-    place = f"{settings.host}:{settings.port}"
-    return errors.MailboxUnavailable(_messages("mailbox.unavailable", place=place, reason=type(error).__name__))
 
 
 def _quoted(text: str) -> str:

@@ -1,0 +1,1 @@
+"""What goes by mail and comes back: addresses, delivery reports, calendar events."""
