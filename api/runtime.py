@@ -20,6 +20,10 @@ from flows.engine.relay import Relay
 from flows.helios import acquits
 from flows.invoices import acknowledging, collecting, telling
 from flows.invoices.issued import following as sales
+from flows.mail import following as mails
+from flows.mail import posting
+from flows.mail import returning as returns
+from flows.mail.convening import reminding
 from flows.parapheur import returning
 from flows.parapheur.leaving import leave
 from flows.parapheur.notifying import late, send_due
@@ -63,6 +67,10 @@ def build_engine(platform: Platform, broker: dramatiq.Broker) -> Engine:
     schedule.declare(engine, NOTICES_ACTOR, NOTICES_QUEUE, _notify)
     schedule.declare(engine, LATE_ACTOR, LATE_QUEUE, _late)
     schedule.declare(engine, UPLOADS_ACTOR, UPLOADS_QUEUE, _sweep_uploads)
+    schedule.declare(engine, posting.ACTOR, posting.QUEUE, posting.post_due)
+    schedule.declare(engine, mails.ACTOR, mails.QUEUE, mails.age)
+    schedule.declare(engine, reminding.ACTOR, reminding.QUEUE, reminding.remind)
+    schedule.declare(engine, returns.ACTOR, returns.QUEUE, returns.collect)
     schedule.declare(engine, returning.ACTOR, returning.QUEUE, returning.collect)
     schedule.declare(engine, returning.CLOSING_ACTOR, returning.QUEUE, returning.close_due)
     return engine
@@ -89,6 +97,10 @@ def plan_schedules(platform: Platform) -> None:
     sales.plan(platform, timedelta(seconds=settings.poll_seconds))
     acknowledging.plan(platform, timedelta(seconds=settings.poll_seconds))
     returning.plan(platform, timedelta(seconds=settings.poll_seconds))
+    posting.plan(platform)
+    mails.plan(platform)
+    reminding.plan(platform)
+    returns.plan(platform, timedelta(seconds=settings.poll_seconds))
 
 
 def _cut_head(platform: Platform, _key: str) -> None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -25,7 +25,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from archive.head import Head
-from archive.stored_zip import Stored, stored_zip
+from archive.stored_zip import Stored, StoredZip, stored_zip
 from archive.tree import leaf_hash, verify_inclusion
 from core.canonical import canonical_bytes
 from core.clock import in_paris, iso
@@ -86,19 +86,23 @@ def prove(evidence: Evidence, target: Path) -> None:
         TokenUnreadable: the token is not one.
     """
     _check(evidence)
-    stamp = Timestamp.read(evidence.token)
     with stored_zip(target, evidence.head.at) as zipped:
         stored = [
-            zipped.add(README, _readme(evidence, stamp).encode()),
+            zipped.add(README, _readme(evidence).encode()),
             zipped.add(PACKAGE, evidence.package),
             zipped.add(LEAF, evidence.leaf),
             zipped.add(PROOF, _proof(evidence)),
-            zipped.add(HEAD, evidence.head.canonical()),
-            zipped.add(TOKEN, evidence.token),
+            *add_stamped_head(zipped, evidence.head, evidence.token, evidence.certificates),
         ]
-        for rank, certificate in enumerate(evidence.certificates, start=1):
-            stored.append(zipped.add(f"{CERTIFICATES}{rank:02}.pem", certificate.public_bytes(Encoding.PEM)))
         zipped.add(SUMS, sums(stored))
+
+
+def add_stamped_head(zipped: StoredZip, head: Head, token: bytes, certificates: Sequence[x509.Certificate]) -> Iterator[Stored]:
+    """Write the head of the journal, the token over it and the authority's chain, and yield what was written."""
+    yield zipped.add(HEAD, head.canonical())
+    yield zipped.add(TOKEN, token)
+    for rank, certificate in enumerate(certificates, start=1):
+        yield zipped.add(f"{CERTIFICATES}{rank:02}.pem", certificate.public_bytes(Encoding.PEM))
 
 
 def sums(stored: Sequence[Stored]) -> bytes:
@@ -122,6 +126,54 @@ def package_digest(leaf: bytes) -> str:
     return digest
 
 
+def check_included(leaf: bytes, index: int, path: Sequence[bytes], head: Head) -> None:
+    """Refuse to hand out the proof of a journal entry that would not hold.
+
+    Raises:
+        BrokenChain: its path does not lead to the root of the head.
+    """
+    if not verify_inclusion(leaf_hash(leaf), index, head.size, path, head.root):
+        raise BrokenChain(_messages("prove.inclusion"))
+
+
+def check_stamped(head: Head, token: bytes, certificates: Sequence[x509.Certificate]) -> None:
+    """Refuse to hand out a head whose token is over something else.
+
+    Raises:
+        BrokenChain: it is, or the chain is longer than what is ever read.
+        TokenUnreadable: the token is not one.
+    """
+    if Timestamp.read(token).digest != head.digest():
+        raise BrokenChain(_messages("prove.token"))
+    if len(certificates) > LARGEST_CHAIN:
+        raise BrokenChain(_messages("prove.chain"))
+
+
+def guide(name: str, **places: object) -> str:
+    """Return a part of the expert's guide, in French whoever asks for it."""
+    return files("archive").joinpath(f"locale/{name}.fr.txt").read_text("utf-8").format(**places)
+
+
+def stamped_guide(token: bytes) -> str:
+    """Return the step of the expert's guide that verifies the token, with the very commands.
+
+    Raises:
+        TokenUnreadable: the token is not one.
+    """
+    stamp = Timestamp.read(token)
+    return guide("stamped", epoch=int(stamp.gen_time.timestamp()), authority=_one_line(stamp.authority))
+
+
+def stamped_in_words(token: bytes) -> str:
+    """Return when the authority says that the head existed, by the clocks of Paris."""
+    return f"{in_paris(Timestamp.read(token).gen_time):%d/%m/%Y à %H:%M:%S}"
+
+
+def _one_line(name: str) -> str:
+    """Return the name of an authority, on one line: what stands at the start of a line of the guide is a command."""
+    return " ".join(name.split())
+
+
 def _check(evidence: Evidence) -> None:
     """Refuse to hand out a proof that would not hold."""
     with evidence.package.open("rb") as stream:
@@ -132,13 +184,8 @@ def _check(evidence: Evidence) -> None:
         raise BrokenChain(_messages("prove.leaf")) from error
     if digest != sealed:
         raise BrokenChain(_messages("prove.package"))
-    head = evidence.head
-    if not verify_inclusion(leaf_hash(evidence.leaf), evidence.index, head.size, evidence.path, head.root):
-        raise BrokenChain(_messages("prove.inclusion"))
-    if Timestamp.read(evidence.token).digest != head.digest():
-        raise BrokenChain(_messages("prove.token"))
-    if len(evidence.certificates) > LARGEST_CHAIN:
-        raise BrokenChain(_messages("prove.chain"))
+    check_included(evidence.leaf, evidence.index, evidence.path, evidence.head)
+    check_stamped(evidence.head, evidence.token, evidence.certificates)
 
 
 def _proof(evidence: Evidence) -> bytes:
@@ -158,10 +205,10 @@ def _proof(evidence: Evidence) -> bytes:
     )
 
 
-def _readme(evidence: Evidence, stamp: Timestamp) -> str:
-    """Return the expert's guide, in French whoever asks for it, with the very commands that recompute this proof."""
-    guide = files("archive").joinpath("locale/evidence.fr.txt").read_text("utf-8")
-    return guide.format(
+def _readme(evidence: Evidence) -> str:
+    """Return the expert's guide with the very commands that recompute this proof."""
+    return guide(
+        "evidence",
         package=package_digest(evidence.leaf),
         index=evidence.index,
         size=evidence.head.size,
@@ -169,9 +216,8 @@ def _readme(evidence: Evidence, stamp: Timestamp) -> str:
         steps=_steps(evidence),
         root=evidence.head.root.hex(),
         origin=evidence.head.origin,
-        stamped=f"{in_paris(stamp.gen_time):%d/%m/%Y à %H:%M:%S}",
-        epoch=int(stamp.gen_time.timestamp()),
-        authority=stamp.authority,
+        stamped=stamped_in_words(evidence.token),
+        token=stamped_guide(evidence.token),
     )
 
 

@@ -92,7 +92,7 @@ def build_package(
     taken: set[str] = set()
     with stored_zip(target, at) as zipped, tempfile.TemporaryDirectory() as folder:
         for rank, file in enumerate(files, start=1):
-            entry = zipped.add(f"content/{_plain(file.name, taken)}", file.path)
+            entry = zipped.add(f"content/{plain_name(file.name, taken)}", file.path)
             stored.append(entry)
             described.append((file, _object(rank, file, entry)))
         manifest = Path(folder) / MANIFEST
@@ -120,8 +120,8 @@ def _object(rank: int, file: PackageFile, entry: Stored) -> DataObject:
     )
 
 
-def _plain(name: str, taken: set[str]) -> str:
-    """Return a name in plain ASCII, no other file of the package having it whatever the case."""
+def plain_name(name: str, taken: set[str]) -> str:
+    """Return a name in plain ASCII that is not among those taken, whatever the case, and add it to them."""
     ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     safe = re.sub(r"[^A-Za-z0-9._-]+", "_", ascii_only).lstrip("._-") or "fichier"
     stem, dot, suffix = safe.rpartition(".")

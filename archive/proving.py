@@ -1,9 +1,9 @@
-"""Gathering evidence from the store and the journal's tree: of a record, or of any package that a journal entry names."""
+"""Gathering evidence from the store and the journal's tree: of a record, of a package that an entry names, of several entries."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -14,6 +14,7 @@ from sqlmodel import col, select
 
 from archive import evidence, tree
 from archive.evidence import Evidence
+from archive.extract import Entry, Extract
 from archive.head import Head
 from archive.heads import TableStore
 from archive.models import Record, TreeHead, TreeLeaf
@@ -28,6 +29,7 @@ from signing.timestamp.token import verify_token
 from signing.trust import TrustStore
 
 _messages = Catalogue("archive")
+_AT_ONCE = 100  # entries whose ways to the root are read at once: some thousands of nodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,46 @@ def write_evidence_of_entry(platform: Platform, entry_id: str, fetch: Callable[[
         chain = _chain(platform, head)
         proof = Evidence(package, entry.leaf(), leaf.position, tuple(path), Head.read(head.head), head.token, chain)
         evidence.prove(proof, target)
+
+
+def extract_of(platform: Platform, entries: Sequence[JournalEntry]) -> Extract:
+    """Return journal entries, each proved in the first timestamped head that covers them all, or in the newest one.
+
+    What that head does not cover yet is in the extract all the same, without a proof.
+
+    Raises:
+        Unavailable: no head was timestamped yet.
+        BrokenChain: the tree does not hold together.
+    """
+    with platform.database.reading(PLATFORM) as session:
+        positions = _positions(session, [entry.id for entry in entries])
+        head = _first_head(session, max(positions.values(), default=0)) if len(positions) == len(entries) else None
+        head = head or session.exec(select(TreeHead).order_by(col(TreeHead.size).desc())).first()
+        if head is None:
+            raise Unavailable(_messages("prove.unstamped"))
+        covered = {entry_id: position for entry_id, position in positions.items() if position < head.size}
+        paths = _paths(session, sorted(covered.values()), head.size)
+    proved = [
+        Entry(entry.leaf(), covered.get(entry.id), paths[covered[entry.id]] if entry.id in covered else ()) for entry in entries
+    ]
+    return Extract(tuple(proved), Head.read(head.head), head.token, _chain(platform, head))
+
+
+def _positions(session: ScopedSession, entry_ids: Sequence[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for start in range(0, len(entry_ids), _AT_ONCE):
+        wanted = col(TreeLeaf.entry_id).in_(entry_ids[start : start + _AT_ONCE])
+        found.update((leaf.entry_id, leaf.position) for leaf in session.exec(select(TreeLeaf).where(wanted)))
+    return found
+
+
+def _paths(session: ScopedSession, positions: Sequence[int], size: int) -> dict[int, tuple[bytes, ...]]:
+    store = TableStore(session.connection())
+    found: dict[int, tuple[bytes, ...]] = {}
+    for start in range(0, len(positions), _AT_ONCE):
+        some = positions[start : start + _AT_ONCE]
+        found.update(zip(some, map(tuple, tree.inclusion_paths(store, some, size)), strict=True))
+    return found
 
 
 def _first_head(session: ScopedSession, position: int) -> TreeHead | None:

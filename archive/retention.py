@@ -26,6 +26,8 @@ INVOICES_RULE = "archive.invoices"
 """The same of ``RECEIVED_INVOICES``."""
 ISSUED_INVOICES_RULE = "archive.issued_invoices"
 """The same of ``ISSUED_INVOICES``."""
+MAILS_RULE = "archive.mails"
+"""The same of ``MAILS``."""
 ACTS_RULE = "archive.acts"
 """The same of ``DECISIONS`` or ``OTHER_ACTS``, followed by a full stop and the nature of the acts: ``archive.acts.4``."""
 
@@ -82,6 +84,16 @@ CORRESPONDENCE = RetentionRule(
     years=5,
     final_action=FinalAction.KEEP,
     label="correspondance et documents de travail : conservation 5 ans, puis tri ; durée et sort final à fixer par l’archiviste",
+    source="valeur d’attente du logiciel, à fixer par le service d’archives",
+)
+
+# No text sets it either: what article R. 53-3 of the CPCE asks of qualified services is a year. Those of an assembly follow the
+# file of the meeting.
+MAILS = RetentionRule(
+    identifier="APP-COURRIER-SUIVI-5ANS",
+    years=5,
+    final_action=FinalAction.KEEP,
+    label="courriers suivis et leurs preuves : conservation 5 ans, puis tri ; durée et sort final à fixer par l’archiviste",
     source="valeur d’attente du logiciel, à fixer par le service d’archives",
 )
 
@@ -152,6 +164,15 @@ def issued_invoices_of(session: Session, box: SecretBox, organisation_id: str) -
         Misconfigured: it cannot be decrypted.
     """
     return _fixed(session, box, organisation_id, ISSUED_INVOICES_RULE, ISSUED_INVOICES)
+
+
+def mails_of(session: Session, box: SecretBox, organisation_id: str) -> RetentionRule:
+    """Return the rule of an organisation's tracked mails: its own, that of the nearest above, or the default.
+
+    Raises:
+        Misconfigured: it cannot be decrypted.
+    """
+    return _fixed(session, box, organisation_id, MAILS_RULE, MAILS)
 
 
 def acts_of(session: Session, box: SecretBox, organisation_id: str, nature: int) -> RetentionRule:

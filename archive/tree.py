@@ -76,6 +76,22 @@ def inclusion_path(store: NodeStore, index: int, size: int) -> list[bytes]:
     Raises:
         ValueError: there is no such leaf in a tree of that size.
     """
+    return inclusion_paths(store, [index], size)[0]
+
+
+def inclusion_paths(store: NodeStore, indexes: Sequence[int], size: int) -> list[list[bytes]]:
+    """Return the proofs of several leaves in the tree of a size, with a single read of the store.
+
+    Raises:
+        ValueError: there is no such leaf in a tree of that size.
+    """
+    ways = [_way(index, size) for index in indexes]
+    hashes = iter(_hashes(store, [step for way in ways for step in way]))
+    return [[next(hashes) for _ in way] for way in ways]
+
+
+def _way(index: int, size: int) -> list[tuple[int, int]]:
+    """Return the ranges of leaves whose hashes lead from a leaf to the root."""
     if not 0 <= index < size:
         raise ValueError(f"no leaf {index} in a tree of {size}")
     ranges: list[tuple[int, int]] = []
@@ -88,7 +104,7 @@ def inclusion_path(store: NodeStore, index: int, size: int) -> list[bytes]:
         else:
             ranges.append((low, middle))
             low = middle
-    return _hashes(store, ranges[::-1])
+    return ranges[::-1]
 
 
 def consistency_path(store: NodeStore, first: int, second: int) -> list[bytes]:
@@ -185,7 +201,7 @@ def _subtrees(low: int, high: int) -> list[Place]:
 def _hashes(store: NodeStore, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
     """Return the hash of each range of leaves, with a single read of the store."""
     parts = [_subtrees(low, high) for low, high in ranges]
-    nodes = store.get_many([place for places in parts for place in places])
+    nodes = store.get_many(list(dict.fromkeys(place for places in parts for place in places)))
     return [_fold([nodes[place] for place in places]) for places in parts]
 
 

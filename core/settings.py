@@ -42,6 +42,13 @@ class Settings(BaseSettings):
     public_url: str = ""
     smtp_url: SecretStr = SecretStr("")
     mail_from: str = Field("", pattern=r"^([^\s@<>]+@[^\s@<>]+)?$")
+    mail_returns: SecretStr = SecretStr("")
+    mail_returns_authority: Path | None = None
+    mail_return_address: str = Field("", pattern=r"^([^\s@<>+]+@[^\s@<>]+)?$")
+    dkim_domain: str = Field("", pattern=r"^([a-z0-9-]+(\.[a-z0-9-]+)+)?$")
+    dkim_selector: str = Field("", pattern=r"^([a-z0-9-]+)?$")
+    dkim_key_file: Path | None = None
+    recipients_url: str = ""
     antivirus: str = ""
     handover_dir: Path | None = None
     handover_networks: str = ""
@@ -57,7 +64,7 @@ class Settings(BaseSettings):
     archive_lock_days: int = Field(3653, ge=1)
     archive_lock_mode: str = Field("COMPLIANCE", pattern="^(COMPLIANCE|GOVERNANCE)$")
 
-    @field_validator("handover_dir", mode="before")
+    @field_validator("handover_dir", "dkim_key_file", "mail_returns_authority", mode="before")
     @classmethod
     def _is_none_when_empty(cls, value: object) -> object:
         return None if value == "" else value  # an empty path would be the working directory

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from api.words import label
 from core.messages import speaking
 from flows.engine.diagram import draw
+from flows.engine.table import Flow
 from flows.registry import FLOWS
 
 FOLDER = Path(__file__).parent / "flows"
@@ -16,7 +18,11 @@ FOLDER = Path(__file__).parent / "flows"
 def drawings() -> dict[Path, str]:
     """Return what each drawing must hold, by its path."""
     with speaking("fr"):
-        return {FOLDER / f"{name}.svg": draw(flow, label, title=label(f"flow.{name}")) + "\n" for name, flow in FLOWS.items()}
+        return {FOLDER / f"{name}.svg": _drawing(flow) + "\n" for name, flow in FLOWS.items()}
+
+
+def _drawing(flow: Flow) -> str:
+    return draw(flow, partial(label, flow=flow.name), title=label(f"flow.{flow.name}"))
 
 
 if __name__ == "__main__":

@@ -22,11 +22,12 @@ from flows.helios.intake import deposit as deposit_helios
 from flows.invoices.flow import INVOICES
 from flows.invoices.issued.flow import SALES
 from flows.invoices.issued.intake import deposit as deposit_sale
+from flows.mail.flow import MAIL
 
 _messages = Catalogue("flows.engine")
 Deposit = Callable[[Platform, Principal, str, Readable, str, str | None, Mapping[str, str] | None], Received]
 
-FLOWS: dict[str, Flow] = {flow.name: flow for flow in (HELIOS, ACTES, DOCUMENT, INVOICES, SALES)}
+FLOWS: dict[str, Flow] = {flow.name: flow for flow in (HELIOS, ACTES, DOCUMENT, INVOICES, SALES, MAIL)}
 DEPOSITS: dict[str, Deposit] = {
     HELIOS.name: deposit_helios,
     ACTES.name: deposit_act,
@@ -52,7 +53,7 @@ def flow_named(name: str) -> Flow:
 
 
 def flow_for_deposits(name: str) -> Flow:
-    """Return a flow that documents are deposited in, by its name; invoices that are received are fetched instead.
+    """Return a flow that documents are deposited in, by its name; received invoices are fetched, mails are written.
 
     Raises:
         UsageError: there is none of that name.

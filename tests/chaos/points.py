@@ -65,7 +65,7 @@ ACTS_POINTS: tuple[Point, ...] = (
     *_around("flows.actes.envelopes:deposit"),
     *_around("flows.engine.transitions:note", "committing"),
     *_around("flows.actes.incoming:_insert"),
-    Point("connectors.actes.mailbox:OpenMailbox.done", "after"),
+    Point("connectors.mailbox.client:OpenMailbox.done", "after"),
     *_around("flows.actes.incoming:_settle"),
 )
 """Those of an act on its way to the ministry, and of the answer on its way back."""
@@ -104,6 +104,19 @@ ANSWERING_POINTS: tuple[Point, ...] = (
     *_around("flows.engine.transitions:advance", "sales.complete"),
 )
 """Those of the answer to a suspension."""
+
+
+MAIL_POINTS: tuple[Point, ...] = (
+    Point("flows.mail.planning:plan_all", "after"),
+    *_around("flows.mail.posting:_take"),
+    Point("connectors.mail.handing:Handing.hand_over", "after"),
+    Point("flows.mail.posting:_settle", "after"),
+    Point("flows.engine.transitions:advance", "after", "mail.send"),
+    Point("flows.mail.returning:_apply", "after"),
+    Point("flows.mail.returning:receive", "after"),
+    Point("connectors.mailbox.client:OpenMailbox.done", "after"),
+)
+"""Those of a message on its way to the mail server, and of the report on its way back."""
 
 
 def arm(point: Point, marker: Path) -> None:

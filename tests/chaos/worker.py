@@ -12,7 +12,16 @@ from core.platform import open_platform
 from core.settings import load_settings
 from flows.engine import execution
 from flows.engine.brokers import open_broker
-from tests.chaos.points import ACTS_POINTS, ANSWERING_POINTS, HANDING_POINTS, POINTS, SALES_POINTS, TELLING_POINTS, arm
+from tests.chaos.points import (
+    ACTS_POINTS,
+    ANSWERING_POINTS,
+    HANDING_POINTS,
+    MAIL_POINTS,
+    POINTS,
+    SALES_POINTS,
+    TELLING_POINTS,
+    arm,
+)
 
 
 def run(environment: dict[str, str], log: str, *dying: str) -> None:
@@ -36,7 +45,7 @@ def run(environment: dict[str, str], log: str, *dying: str) -> None:
     platform = open_platform(settings)
     if dying:
         name, marker = dying
-        known = (*POINTS, *ACTS_POINTS, *HANDING_POINTS, *TELLING_POINTS, *SALES_POINTS, *ANSWERING_POINTS)
+        known = (*POINTS, *ACTS_POINTS, *HANDING_POINTS, *TELLING_POINTS, *SALES_POINTS, *ANSWERING_POINTS, *MAIL_POINTS)
         arm(next(point for point in known if point.name == name), Path(marker))
     with working(platform, open_broker(settings.broker_url.get_secret_value())):
         threading.Event().wait()

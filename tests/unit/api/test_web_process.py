@@ -6,7 +6,20 @@ import json
 import subprocess
 import sys
 
-HEAVY = {"PIL", "aiohttp", "alembic", "dkim", "nacl", "paramiko", "pikepdf", "pyhanko", "pypdfium2", "reportlab", "saxonche", "typst"}
+HEAVY = {
+    "PIL",
+    "aiohttp",
+    "alembic",
+    "dkim",
+    "nacl",
+    "paramiko",
+    "pikepdf",
+    "pyhanko",
+    "pypdfium2",
+    "reportlab",
+    "saxonche",
+    "typst",
+}
 
 
 def test_a_web_process_at_rest_holds_no_library_that_only_some_of_its_work_needs() -> None:

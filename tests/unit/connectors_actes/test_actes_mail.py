@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connectors.actes.errors import MailUnreadable
-from connectors.actes.mail import Mail, MailUid, take_apart
+from connectors.mailbox.errors import MailUnreadable
+from connectors.mailbox.mail import Mail, MailUid, take_apart
 
 UID = MailUid(7, 42)
 XML = "<?xml version='1.0' encoding='ISO-8859-1'?><a>é</a>".encode("latin-1")

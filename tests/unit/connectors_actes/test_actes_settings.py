@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from pydantic import ValidationError
 
-from connectors.actes.settings import ActesOperator, Endpoint, Mailbox, SendingWindow, TlsProfile
+from connectors.actes.settings import ActesOperator, Endpoint, Mailbox, SendingWindow
 from connectors.actes.simulated_certificates import TlsAuthority
+from connectors.mailbox.settings import TlsProfile
 from core.configuration import revealed
 from schemas.actes.archive import DEFAULT_LIMITS
 

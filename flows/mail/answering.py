@@ -1,0 +1,177 @@
+"""What a recipient does once they have withdrawn: read, download, answer once, keep a receipt.
+
+Each document that is given out is an event that names its digest. The answer is written once and never changed; what comes with
+it is looked at before it is kept: it must be a document, and hold nothing that the antivirus knows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import col, select
+
+from core import clock
+from core.database import ScopedSession
+from core.errors import Conflict, NotFound, UsageError
+from core.messages import Catalogue
+from core.platform import Platform
+from core.principal import PLATFORM
+from flows.antivirus import infection_of
+from flows.engine import transitions
+from flows.engine.models import DossierFile
+from flows.engine.work import KeptFile
+from flows.mail import door, events, following, settling
+from flows.mail.events import EventKind
+from flows.mail.keeping import ANSWER
+from flows.mail.models import MailAnswer, MailEvent, MailRecipient, Place, RecipientState
+from flows.mail.opening import Opened, documents, held, listed
+from flows.mail.sightings import Circumstances
+from schemas.invoices.pieces import sniffed
+
+_messages = Catalogue("flows.mail")
+LONGEST_TEXT, MOST_FILES = 10_000, 10
+LARGEST_FILE = 20 * 1024 * 1024
+_HEAD = 2048
+_RECEIPT = 1
+# Formats of office software are ZIP or OLE inside; nothing that a browser or a system would run is among these.
+_TAKEN = frozenset(
+    {
+        "application/pdf",
+        "image/png",
+        "image/jpeg",
+        "image/tiff",
+        "application/zip",
+        "application/x-ole-storage",
+        "application/rtf",
+        "text/plain",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a recipient reads.
+
+    Attributes:
+        files: documents, in their order; ``destroyed`` what was given of them, once they are there no more.
+        to, copies: names of those whom everybody sees, without anybody's address where there is a name.
+    """
+
+    files: list[DossierFile]
+    destroyed: list[dict[str, Any]]
+    to: list[str]
+    copies: list[str]
+
+
+def read(platform: Platform, opened: Opened) -> Reading:
+    """Return what a recipient reads; whoever got a blind copy is named to nobody."""
+    with platform.database.reading(PLATFORM) as session:
+        wanted = select(MailRecipient).where(MailRecipient.dossier_id == opened.dossier.id).order_by(col(MailRecipient.rank))
+        everybody = session.exec(wanted).all()
+        purged = opened.mail.purged is not None
+        return Reading(
+            files=[] if purged else documents(session, opened.dossier.id),
+            destroyed=_withdrawal(session, opened.recipient).facts["documents"] if purged else [],
+            to=[one.name or one.address for one in everybody if one.place == Place.TO],
+            copies=[one.name or one.address for one in everybody if one.place == Place.CC],
+        )
+
+
+def download(platform: Platform, opened: Opened, file_id: str, circumstances: Circumstances) -> DossierFile:
+    """Return a document that is about to be given out, once that is written down.
+
+    Raises:
+        NotFound: it is none of this send, or was destroyed.
+    """
+    with platform.database.writing(PLATFORM) as session:
+        found = next((file for file in documents(session, opened.dossier.id) if file.id == file_id), None)
+        if found is None or opened.mail.purged is not None:
+            raise NotFound(_messages("answer.no_document"))
+        recipient = session.get_one(MailRecipient, opened.recipient.id)
+        facts = {**asdict(circumstances), "notice": opened.notice.id, "file": found.id, **listed([found])[0]}
+        events.record(session, recipient, EventKind.DOWNLOADED, facts, actor=door.actor(recipient))
+        return found
+
+
+def keep(platform: Platform, path: Path, name: str) -> KeptFile:
+    """Keep a file that comes with an answer.
+
+    Raises:
+        UsageError: it is empty, is no document, or the antivirus found something in it.
+        Unavailable, NeedsOperator: the antivirus says nothing.
+    """
+    if not path.stat().st_size:
+        raise UsageError(_messages("answer.empty", name=name))
+    with path.open("rb") as stream:
+        kind = sniffed(stream.read(_HEAD))
+    if kind not in _TAKEN:
+        raise UsageError(_messages("answer.kind", name=name))
+    if infection_of(platform, path) is not None:
+        raise UsageError(_messages("answer.infected", name=name))
+    blob = platform.objects.put_file(path)
+    return KeptFile(ANSWER, name, kind, blob.sha256, blob.size)
+
+
+def answer(platform: Platform, opened: Opened, text: str, files: tuple[KeptFile, ...], circumstances: Circumstances) -> None:
+    """Take the answer of a recipient: once.
+
+    Raises:
+        UsageError: there is nothing in it, or too much.
+        Conflict: it was answered already, the sender awaits no answer, or no longer.
+    """
+    said = text.replace("\r\n", "\n").strip()
+    if not said and not files:
+        raise UsageError(_messages("answer.nothing"))
+    if len(said) > LONGEST_TEXT:
+        raise UsageError(_messages("answer.long", most=LONGEST_TEXT))
+    with platform.database.writing(PLATFORM) as session:
+        now = held(session, opened)
+        if now.answer is not None:
+            raise Conflict(_messages("answer.twice"))
+        if not now.takes_answers:
+            raise Conflict(_messages("answer.closed"))
+        recipient, moment = now.recipient, clock.now()
+        told = [{"name": one.name, "media_type": one.media_type, "sha256": one.sha256, "size": one.size} for one in files]
+        session.add(
+            MailAnswer(
+                recipient_id=recipient.id,
+                organisation_id=recipient.organisation_id,
+                dossier_id=recipient.dossier_id,
+                text=said,
+                files=told,
+                at=moment,
+            )
+        )
+        transitions.add_files(session, recipient.organisation_id, recipient.dossier_id, files)
+        recipient.answered = moment
+        settling.stand(session, recipient, RecipientState.ANSWERED)
+        facts = {**asdict(circumstances), "text_sha256": hashlib.sha256(said.encode()).hexdigest(), "files": told}
+        events.record(session, recipient, EventKind.ANSWERED, facts, actor=door.actor(recipient), at=moment)
+        following.settle(session, recipient.dossier_id)
+
+
+def receipt(platform: Platform, opened: Opened) -> dict[str, Any]:
+    """Return what proves to a recipient that they withdrew, and what: the very facts whose digest the journal holds."""
+    recipient = opened.recipient
+    with platform.database.reading(PLATFORM) as session:
+        event = _withdrawal(session, recipient)
+        return {
+            "v": _RECEIPT,
+            "send": opened.dossier.id,
+            "sender": opened.mail.sender,
+            "subject": opened.mail.subject,
+            "recipient": {"id": recipient.id, "name": recipient.name, "address": recipient.address},
+            "withdrawn": event.facts["at"],
+            "event": {"id": event.id, "sha256": event.sha256, "facts": event.facts},
+        }
+
+
+def _withdrawal(session: ScopedSession, recipient: MailRecipient) -> MailEvent:
+    wanted = select(MailEvent).where(MailEvent.recipient_id == recipient.id, MailEvent.kind == EventKind.WITHDRAWN.value)
+    found = session.exec(wanted.order_by(col(MailEvent.id))).first()
+    if found is None:
+        raise NotFound(_messages("answer.no_receipt"))
+    return found

@@ -1,0 +1,1 @@
+"""The address book of an organisation, and its templates of messages."""

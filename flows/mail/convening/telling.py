@@ -1,0 +1,72 @@
+"""Mails of a convocation beside the convocation itself: each is a notice like any other, planned once for its occasion.
+
+Their words stand in this room's catalogue; ``flows.mail.composing`` asks for them by the occasion (``words_of``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlmodel import Session, select
+
+from core.database import ScopedSession
+from core.messages import Catalogue
+from flows.mail import planning
+from flows.mail.convening import meetings
+from flows.mail.convening.wording import minute_in_words
+from flows.mail.models import MailRecipient
+
+_t = Catalogue("flows.mail.convening")
+GIVEN, UNDONE, VACANT = "given", "undone", "vacant"
+ANSWER = "answer"
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeWords:
+    """What a notice says in place of what the kind of send would.
+
+    Attributes:
+        subject: of the message.
+        text: its paragraphs, before the link.
+    """
+
+    subject: str
+    text: str
+
+
+def proxy_given(session: ScopedSession, receiver: MailRecipient, giver: MailRecipient) -> None:
+    """Tell a member that another gave them a proxy."""
+    _about(session, receiver, GIVEN, giver)
+
+
+def proxy_undone(session: ScopedSession, receiver: MailRecipient, giver: MailRecipient) -> None:
+    """Tell a member that they do not hold a proxy any more."""
+    _about(session, receiver, UNDONE, giver)
+
+
+def proxy_vacant(session: ScopedSession, giver: MailRecipient, receiver: MailRecipient) -> None:
+    """Tell a member that whoever holds their proxy will not be there."""
+    _about(session, giver, VACANT, receiver)
+
+
+def words_of(session: Session, recipient: MailRecipient, occasion: str) -> NoticeWords | None:
+    """Return what the notice of an occasion says; None where the kind of send has the word, or no meeting is convened.
+
+    Args:
+        session: one that sees the send.
+        recipient: who is written to.
+        occasion: of the notice.
+    """
+    kind, _, rest = occasion.partition("-")
+    if kind not in {GIVEN, UNDONE, VACANT, ANSWER}:
+        return None
+    known = meetings.convocation_of(session, recipient.dossier_id)
+    places = {"assembly": known.assembly.name, "moment": minute_in_words(known.meeting.starts), "name": recipient.name}
+    if kind != ANSWER:
+        other = session.exec(select(MailRecipient).where(MailRecipient.id == rest.partition("-")[0])).first()
+        places["other"] = (other.name or other.address) if other else ""
+    return NoticeWords(_t(f"notice.{kind}.subject", **places), _t(f"notice.{kind}.text", **places))
+
+
+def _about(session: ScopedSession, told: MailRecipient, kind: str, other: MailRecipient) -> None:
+    planning.plan(session, told, planning.next_occasion(session, told, f"{kind}-{other.id}"))

@@ -1,0 +1,221 @@
+"""Reading sends for whoever may: a list in keyset pages, one send with all that happened, what came back for a person."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, exists, func, literal, or_, tuple_
+from sqlmodel import Session, col, select
+
+from core.database import Database, UtcDateTime
+from core.organisations import Organisation
+from core.principal import Principal
+from flows.engine import reading
+from flows.engine.models import Dossier, DossierFile
+from flows.engine.reading import Place
+from flows.mail.keeping import TAKEN, mail_of, recipients_of
+from flows.mail.models import Mail, MailAnswer, MailEvent, MailNotice, MailRecipient, MailReturn, RecipientState
+from flows.mail.standing import Standing, counted, standing_of, stands
+
+__all__ = ["Line", "Page", "Place", "SeenMail", "Standing", "Wanted", "list_mails", "seen", "unsettled"]
+
+DEFAULT, MOST = 50, 200
+_EVENTS = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which sends to list; what is left empty does not narrow.
+
+    Attributes:
+        kind: name of a kind.
+        text: a part of the subject, of a recipient's name or address, or a whole identifier.
+        after, before: a place in the list, newest first; ``after`` counts when both are given.
+        limit: of a page.
+    """
+
+    organisations: tuple[str, ...] = ()
+    standing: Standing | None = None
+    kind: str = ""
+    text: str = ""
+    after: Place | None = None
+    before: Place | None = None
+    limit: int = DEFAULT
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A send as the list shows it.
+
+    Attributes:
+        recipients, taken, failed: how many in all, how many have withdrawn it, how many it does not reach.
+    """
+
+    dossier_id: str
+    organisation_id: str
+    kind: str
+    subject: str
+    sender: str
+    standing: Standing
+    created: datetime
+    sent: datetime | None
+    withdraw_until: date | None
+    parked: str | None
+    recipients: int
+    taken: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of the list.
+
+    Attributes:
+        after: where the next page starts; None on the last one.
+        before: where the previous page ends; None on the first one.
+    """
+
+    lines: tuple[Line, ...]
+    after: Place | None
+    before: Place | None
+
+
+@dataclass(frozen=True, slots=True)
+class SeenMail:
+    """A send with all that belongs to it; each list oldest first, recipients as they were named."""
+
+    dossier: Dossier
+    mail: Mail
+    organisation: Organisation
+    standing: Standing
+    recipients: tuple[MailRecipient, ...]
+    files: tuple[DossierFile, ...]
+    notices: tuple[MailNotice, ...]
+    returns: tuple[MailReturn, ...]
+    events: tuple[MailEvent, ...]
+    answers: tuple[MailAnswer, ...]
+
+
+def list_mails(database: Database, principal: Principal, wanted: Wanted) -> Page:
+    """Return a page of the sends that the principal may read, newest first; those that were abandoned are left out."""
+    limit = max(1, min(wanted.limit, MOST))
+    backwards = wanted.after is None and wanted.before is not None
+    newest_first = (col(Dossier.created).desc(), col(Dossier.id).desc())
+    with reading.opened(database, principal) as session:
+        chosen = (
+            select(Dossier, Mail)
+            .join(Mail, col(Mail.dossier_id) == col(Dossier.id))
+            .where(Dossier.flow == "mail", Dossier.state != "abandoned", *_conditions(wanted), *_beyond(wanted))
+            .order_by(*((col(Dossier.created), col(Dossier.id)) if backwards else newest_first))
+        )
+        found = list(session.exec(chosen.limit(limit + 1)))
+        more, found = len(found) > limit, found[:limit]
+        if backwards:
+            found.reverse()
+        counts = _counts(session, [dossier.id for dossier, _ in found])
+    lines = tuple(_line(dossier, mail, counts.get(dossier.id, {})) for dossier, mail in found)
+    first, last = (
+        (Place(lines[0].created, lines[0].dossier_id), Place(lines[-1].created, lines[-1].dossier_id)) if lines else (None, None)
+    )
+    return Page(
+        lines,
+        after=last if more or backwards else None,
+        before=first if (more if backwards else wanted.after is not None) else None,
+    )
+
+
+def seen(database: Database, principal: Principal, dossier_id: str) -> SeenMail:
+    """Return a send with all that happened to it.
+
+    Raises:
+        NotFound: there is none of that identifier, or the principal may not read it.
+    """
+    with reading.opened(database, principal) as session:
+        known = reading.seen(session, dossier_id)
+        mail, recipients = mail_of(session, dossier_id), recipients_of(session, dossier_id)
+        return SeenMail(
+            known.dossier,
+            mail,
+            known.organisation,
+            standing_of(known.dossier, mail, Counter(one.state for one in recipients)),
+            tuple(recipients),
+            known.files,
+            tuple(_of(session, MailNotice, dossier_id)),
+            tuple(_of(session, MailReturn, dossier_id)),
+            tuple(_of(session, MailEvent, dossier_id)),
+            tuple(_of(session, MailAnswer, dossier_id)),
+        )
+
+
+def unsettled(database: Database, principal: Principal) -> list[MailReturn]:
+    """Return what came back and waits for a person, oldest first."""
+    with reading.opened(database, principal) as session:
+        wanted = select(MailReturn).where(col(MailReturn.settled).is_(None)).order_by(col(MailReturn.id))
+        return list(session.exec(wanted.limit(MOST)))
+
+
+def _of(session: Session, table: Any, dossier_id: str) -> list[Any]:
+    wanted = select(table).where(table.dossier_id == dossier_id).order_by(col(table.id))
+    return list(session.exec(wanted.limit(_EVENTS)))
+
+
+def _counts(session: Session, dossier_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+    counted: dict[str, dict[str, int]] = {}
+    wanted = select(MailRecipient.dossier_id, MailRecipient.state, func.count()).where(
+        col(MailRecipient.dossier_id).in_(dossier_ids)
+    )
+    for dossier_id, state, count in session.exec(wanted.group_by(col(MailRecipient.dossier_id), col(MailRecipient.state))):
+        counted.setdefault(dossier_id, {})[state] = count
+    return counted
+
+
+def _line(dossier: Dossier, mail: Mail, states: dict[str, int]) -> Line:
+    return Line(
+        dossier.id,
+        dossier.organisation_id,
+        mail.kind,
+        mail.subject,
+        mail.sender,
+        standing_of(dossier, mail, states),
+        dossier.created,
+        mail.sent,
+        mail.withdraw_until,
+        dossier.parked,
+        sum(states.values()),
+        counted(states, TAKEN),
+        states.get(RecipientState.FAILED.value, 0),
+    )
+
+
+def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.organisations:
+        conditions.append(col(Dossier.organisation_id).in_(wanted.organisations))
+    if wanted.kind:
+        conditions.append(col(Mail.kind) == wanted.kind)
+    if wanted.standing is not None:
+        conditions.append(stands(wanted.standing))
+    if text := wanted.text.strip():
+        named = select(MailRecipient.id).where(
+            col(MailRecipient.dossier_id) == col(Dossier.id),
+            or_(
+                col(MailRecipient.normal).icontains(text, autoescape=True),
+                col(MailRecipient.name).icontains(text, autoescape=True),
+            ),
+        )
+        subject = col(Mail.subject).icontains(text, autoescape=True)
+        conditions.append(or_(subject, col(Dossier.id) == text, exists(named.correlate(Dossier))))
+    return conditions
+
+
+def _beyond(wanted: Wanted) -> list[ColumnElement[bool]]:
+    place = wanted.after or wanted.before
+    if place is None:
+        return []
+    here = tuple_(col(Dossier.created), col(Dossier.id))
+    there = tuple_(literal(place.created, UtcDateTime()), literal(place.id))
+    return [here < there if wanted.after else here > there]
