@@ -1,4 +1,4 @@
-"""One answer to an error: problem details for software, a page for people, a public page for the public."""
+"""One answer to an error: problem details for software, a page for people, a bare one for the public and for recipients."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from api.courrier.faults import recipients_fault
+from api.courrier.visitor import is_recipients
+from api.pastell.faults import is_pastell, pastell_fault
 from api.problems import fault_of, problem_response
 from api.publications.faults import is_public, public_fault
 from api.web.errors.page import error_page
@@ -25,8 +28,12 @@ def answer(request: Request, error: Exception) -> Response:
     fault = fault_of(error)
     if request.url.path.startswith(_SOFTWARE):
         return problem_response(request, fault)
+    if is_pastell(request.url.path):
+        return pastell_fault(fault)
     if is_public(request.url.path):
         return public_fault(request, fault)
+    if is_recipients(request.url.path):
+        return recipients_fault(request, fault)
     if isinstance(error, Unauthenticated) and request.method == "GET" and "HX-Request" not in request.headers:
         return RedirectResponse(request.url_for("sign_in").include_query_params(suite=request.url.path), status_code=303)
     return error_page(request, fault)

@@ -13,9 +13,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from api import answers, operation
+from api.courrier import answering as courrier_answering
+from api.courrier import routes as courrier
+from api.courrier.gate import RecipientsGate
 from api.guard import Guard
 from api.iparapheur import service as iparapheur
 from api.metrics import Requests, WorkCollector
+from api.pastell import service as pastell
 from api.problems import MEDIA_TYPE, ProblemDetails
 from api.publications import routes as publications
 from api.s2low import service as s2low
@@ -26,12 +30,15 @@ from api.v1 import (
     act_sending,
     acts,
     agent,
+    contacts,
     deposits,
     directory,
     dossiers,
     folders,
     invoice_life_cycle,
     invoices,
+    mail_sending,
+    mails,
     reference,
     sales,
     sealed,
@@ -40,14 +47,20 @@ from api.v1 import (
 )
 from api.web import site
 from api.web.acts import answering, batch, creating
+from api.web.convening import papers
 from api.web.draft import page as draft
+from api.web.mails import acting as mail_acting
+from api.web.mails import book
+from api.web.mails import writing as mail
 from core.platform import Platform
+from flows.mail.book import csv_lines
 
 _log = structlog.get_logger()
 _STATIC = Path(__file__).parent / "web" / "static"
 _VERSION = "1.0.0"
 _SETUP = 1 << 20  # a set-up of a signing book, as a file
 _FORM_AROUND = 64 * 1024  # what a form adds to the document in it
+_MAIL_AROUND = 1 << 20  # a thousand recipients and a long message
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": ProblemDetails, "description": words, "content": {MEDIA_TYPE: {}}}
     for status, words in (
@@ -70,11 +83,12 @@ class _Application(FastAPI):
         platform: Platform = self.state.platform
         large = platform.settings.upload_limit + _FORM_AROUND
         return Guard(
-            super().build_middleware_stack(),
+            RecipientsGate(super().build_middleware_stack(), platform.settings),
             limits={
                 "/v1/dossiers": large,
                 **dict.fromkeys((act_sending.ACTS, act_sending.REPLIES), act_sending.LARGEST_BODY),
                 "/deposer": large,
+                **dict.fromkeys((mail_sending.WRITTEN, mail_sending.CHANGED, mail_sending.ADDED), mail_sending.LARGEST_BODY),
                 "/v1/sittings": sittings.LARGEST,
                 "/v1/agent/values": agent.LARGEST,
                 "/v1/uploads/pieces": uploads.LARGEST,
@@ -82,12 +96,22 @@ class _Application(FastAPI):
                 "/parapheur/taches/{id}/importer": large,
                 "/parapheur/dossiers/{id}/annexes": large,
                 **dict.fromkeys(s2low.LARGE, s2low.GATE),
+                **dict.fromkeys(pastell.LARGE, large),
                 **dict.fromkeys(iparapheur.PATHS, iparapheur.largest(platform.settings.upload_limit)),
                 draft.DOCUMENTS: large,
                 creating.PATH: creating.LARGEST + _FORM_AROUND,
                 batch.PATH: batch.LARGEST + batch.LARGEST_LINES,
                 batch.LINES: batch.LARGEST_LINES,
                 answering.REPLY.format(act_id="{id}", message_id="{id}"): creating.LARGEST + _FORM_AROUND,
+                courrier_answering.PATH: courrier_answering.LARGEST,
+                **dict.fromkeys((path.format(meeting_id="{id}") for path in (papers.JOIN, papers.ADD)), large),
+                "/administration/assemblees/{id}/import": _SETUP,
+                **dict.fromkeys(
+                    (mail.NEW, mail.EDIT.format(mail_draft_id="{id}"), mail_acting.ADDING.format(send_id="{id}")),
+                    mail.LARGEST + _MAIL_AROUND,
+                ),
+                **dict.fromkeys((f"{mail.NEW}/pieces", f"{mail.EDIT}/pieces".format(mail_draft_id="{id}")), _MAIL_AROUND),
+                book.IMPORT: csv_lines.LARGEST + _FORM_AROUND,
                 "/administration/configuration/reprise": _SETUP,
                 "/administration/circuits/reprise": _SETUP,
             },
@@ -126,10 +150,13 @@ def create_app(platform: Platform) -> FastAPI:
         uploads,
         sealed,
         sittings,
+        mail_sending,
+        mails,
+        contacts,
         agent,
     ):
         app.include_router(part.router, responses=_PROBLEMS)
-    for other in (reference, operation, iparapheur, s2low, publications, site):
+    for other in (reference, operation, iparapheur, s2low, pastell, publications, courrier, site):
         app.include_router(other.router)
     app.mount("/static", _Static(directory=_STATIC), name="static")
     if not (_STATIC / "vendor").is_dir():

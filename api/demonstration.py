@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlmodel import select
 
-from api import showcase, showcase_invoices
+from api import showcase, showcase_invoices, showcase_mails
 from api.showcase import Cast
 from api.simulators import Simulators
 from core.configuration import Configuration, configure
@@ -76,6 +76,7 @@ def prepare_demonstration(platform: Platform, played: Simulators) -> Demonstrati
     if known is None:
         showcase.transmit(platform, owner)
         showcase_invoices.send(played)
+        showcase_mails.write(platform, owner, _CLERK, played)
     return shown
 
 

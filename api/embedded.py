@@ -18,6 +18,7 @@ from typing import IO
 import uvicorn
 from pydantic import SecretStr
 
+from api import showcase_mails
 from api.demonstration import Demonstration, prepare_demonstration
 from api.runtime import working
 from api.server import server_config
@@ -64,6 +65,7 @@ def embedded(settings: Settings, *, with_demonstration: bool) -> Iterator[Embedd
                     "trust_dir": played.trust_dir,
                     "poll_seconds": 1.0,
                     "tree_head_seconds": 2.0,
+                    **({} if settings.smtp_url.get_secret_value() else played.mail_settings()),
                 }
             )
         settings = settings.model_copy(update={"broker_url": SecretStr("memory://")})
@@ -76,6 +78,8 @@ def embedded(settings: Settings, *, with_demonstration: bool) -> Iterator[Embedd
         platform.objects.prove_lock()
         shown = prepare_demonstration(platform, played) if played is not None else None
         stack.enter_context(working(platform, open_broker("memory://")))
+        if played is not None:
+            showcase_mails.play(platform, played)
         address = stack.enter_context(_serving(platform))
         yield Embedded(platform, address, shown, played)
 

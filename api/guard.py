@@ -28,7 +28,7 @@ _log = structlog.get_logger()
 _SMALL = 256 * 1024
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _CONTROL = re.compile(rb"%(0[0-9a-f]|1[0-9a-f]|7f)|[\x00-\x1f\x7f]", re.IGNORECASE)
-_IDENTIFIER = re.compile(r"/[0-9A-Z]{26}(?=/|$)")
+_IDENTIFIER = re.compile(r"/([0-9A-Z]{26}|[0-9]{1,9})(?=/|$)")
 _WEIGHT = re.compile(r"[01](\.\d{1,3})?")
 
 SECURITY_HEADERS = {
@@ -52,8 +52,8 @@ class Guard:
 
     Args:
         app: what stands behind.
-        limits: largest body in bytes of the paths that take large ones, an identifier in them written ``{id}``; every other path
-            takes a small form only.
+        limits: largest body in bytes of the paths that take large ones, an identifier or a number in them written ``{id}``; every
+            other path takes a small form only.
         requests: where requests are counted.
         public_url: the address under which people reach the platform; https makes browsers insist on it.
     """

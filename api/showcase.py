@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -52,6 +53,13 @@ _LETTERS = (
     ("Bon de commande : mobilier de l’école", "complet", 4),
     ("Contrat d’entretien des espaces verts", "complet", 9),
     ("Note de service : horaires d’été", "visa", 12),
+)
+_LINES = (
+    "Vu le code général des collectivités territoriales,",
+    "Considérant que ce document ne sert qu’à montrer le parapheur,",
+    "",
+    "Article premier. Ce document est présenté à la signature.",
+    "Article 2. Il n’a aucun effet.",
 )
 
 
@@ -157,8 +165,8 @@ def transmit(platform: Platform, commune: str) -> None:
         acts.submit(platform, PLATFORM, acts.Submission(commune, number, yesterday, nature, matieres, subject, document))
 
 
-def letter(title: str) -> bytes:
-    """Return a letter of one page that says nothing in particular."""
+def letter(title: str, lines: Sequence[str] = _LINES) -> bytes:
+    """Return a letter of one page; what it says is nothing in particular, unless given."""
     written = io.BytesIO()
     canvas = Canvas(written, pagesize=A4, invariant=True)
     canvas.setFont("Times-Bold", 15)
@@ -166,15 +174,7 @@ def letter(title: str) -> bytes:
     canvas.setFont("Times-Roman", 11)
     text = canvas.beginText(72, 705)
     text.setLeading(17)
-    for line in (
-        "Commune de Valmorin (démonstration)",
-        "",
-        "Vu le code général des collectivités territoriales,",
-        "Considérant que ce document ne sert qu’à montrer le parapheur,",
-        "",
-        "Article premier. Ce document est présenté à la signature.",
-        "Article 2. Il n’a aucun effet.",
-    ):
+    for line in ("Commune de Valmorin (démonstration)", "", *lines):
         text.textLine(line)
     canvas.drawText(text)
     canvas.showPage()

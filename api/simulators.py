@@ -1,4 +1,4 @@
-"""What stands outside, on a laptop: the DGFiP’s gateway, the ministry, Chorus Pro, timestamps, a signing service."""
+"""What stands outside, on a laptop: the DGFiP’s gateway, the ministry, Chorus Pro, timestamps, signatures, a post office."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import SecretStr
@@ -49,6 +51,19 @@ CHORUS = World(
 """What Chorus Pro knows of the demonstration: the commune, its services, its technical account."""
 # The ministry takes no address whose last label has more than six letters: ".example" has seven.
 MAILBOX = "teletransmission@tabellion.test"
+SENDER, RETURNS = "plateforme@tabellion.test", "retours@tabellion.test"
+RECIPIENTS = (
+    "camille.aubert@habitants.example",
+    "comite.fetes@associations.example",
+    "contact@garage-lenoir.example",
+    "maire@valmorin.example",
+    "n.berthier@elus.example",
+    "s.haddad@elus.example",
+    "l.marchand@elus.example",
+    "e.roussel@elus.example",
+    "t.vasseur@elus.example",
+)
+"""Who has a mailbox at the post office; what is written to anybody else comes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +74,7 @@ class Simulators:
         trust_dir: folder of their authorities' certificates, for TABELLION_TRUST_DIR.
         remote: a signing service, with keys that nobody believes elsewhere.
         state: the ministry, where acts go; its mails arrive at ``post``.
+        post: the post office, of the ministry's answers and of tracked mails; nothing that it takes leaves the machine.
         chorus: Chorus Pro, where invoices arrive.
     """
 
@@ -78,6 +94,18 @@ class Simulators:
     def operator_settings(self) -> ActesOperator:
         """Return how to reach the ministry and its answers."""
         return self.state.operator(self.post.settings_for(MAILBOX), MAILBOX)
+
+    def mail_settings(self) -> dict[str, Any]:
+        """Return the settings with which messages go to the post office, and what comes back is read there."""
+        box = self.post.settings_for(RETURNS)
+        login = f"{quote(box.user)}:{quote(box.password.get_secret_value(), safe='')}"
+        return {
+            "smtp_url": SecretStr(f"smtp://{self.post.host}:{self.post.smtp_port}"),
+            "mail_from": SENDER,
+            "mail_returns": SecretStr(f"imaps://{login}@{box.host}:{box.port}/{box.inbox}"),
+            "mail_returns_authority": self.post.authority_file,
+            "mail_return_address": RETURNS,
+        }
 
     def seal(self) -> HeliosSeal:
         """Return a server seal that the gateway recognises, issued by the demonstration authority."""
@@ -134,7 +162,8 @@ def simulators(
 
 @contextmanager
 def _ministry(folder: Path, host: str, delay: float) -> Iterator[tuple[MinistrySimulator, PostOffice]]:
-    accounts = {MAILBOX: _password(folder / "mailbox.json")}
+    password = _password(folder / "mailbox.json")
+    accounts = dict.fromkeys((MAILBOX, RETURNS, *RECIPIENTS), password)
     with (
         PostOffice(folder / "post", accounts=accounts, host=host) as post,
         MinistrySimulator(folder / "ministry", relay=(host, post.smtp_port), host=host, delay=delay) as state,

@@ -6,12 +6,14 @@ import logging
 
 from rich.markup import escape
 
+from api import showcase_mails
 from api.cli.output import console, wait_for_the_end
 from api.embedded import Embedded, embedded
 from api.simulators import simulators
 from core import logs
 from core.messages import Catalogue
 from core.settings import load_settings
+from flows.mail import links
 
 _t = Catalogue("api.cli")
 
@@ -34,6 +36,9 @@ def introduce(running: Embedded) -> None:
             console.print(_t("up.account", email=email, password=escape(password)))
         console.print(_t("up.pin", pin=shown.pin))
         console.print(_t("up.token", token=shown.token))
+        if running.simulators and (token := showcase_mails.to_withdraw(running.platform, running.simulators)):
+            base = running.platform.settings.recipients_url.rstrip("/") or running.address
+            console.print(_t("up.recipient", address=f"{base}{links.PREFIX}/{token}"))
     console.print(_t("up.stop"))
 
 

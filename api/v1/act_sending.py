@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any, TypeVar
 
@@ -25,6 +25,7 @@ from api.v1.act_asked import (
     read_json,
 )
 from api.v1.act_shapes import ActLine, ActMessageShape
+from api.v1.bodies import schema_of
 from core import uploads
 from core.errors import Conflict, UsageError
 from core.messages import Catalogue
@@ -64,29 +65,14 @@ Key = Annotated[
 
 def _body(of_uploads: type[BaseModel], fields: type[BaseModel], files: dict[str, Any], needed: str) -> dict[str, Any]:
     """Return the documentation of a body that comes as a form, or as JSON naming uploads."""
-    described = _schema(fields)
+    described = schema_of(fields)
     form = {
         "type": "object",
         "required": [*described["required"], needed],
         "properties": {**described["properties"], **files},
     }
-    content = {"multipart/form-data": {"schema": form}, _JSON: {"schema": _schema(of_uploads)}}
+    content = {"multipart/form-data": {"schema": form}, _JSON: {"schema": schema_of(of_uploads)}}
     return {"requestBody": {"required": True, "content": content}}
-
-
-def _schema(model: type[BaseModel]) -> dict[str, Any]:
-    """Return the schema of a model with what it refers to in its place: no operation declares it as its own."""
-    whole = model.model_json_schema()
-    parts = whole.pop("$defs", {})
-
-    def put(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            reference = value.get("$ref")
-            return put(parts[reference.rpartition("/")[2]]) if reference else {name: put(one) for name, one in value.items()}
-        return [put(one) for one in value] if isinstance(value, list) else value
-
-    schema: dict[str, Any] = put(whole)
-    return schema
 
 
 def _file(words: str) -> dict[str, Any]:

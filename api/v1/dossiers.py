@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
@@ -109,5 +110,5 @@ def diagram(platform: Parts, caller: Caller, dossier_id: Identifier) -> Response
     """Return the flow of a dossier as a drawing, its state marked."""
     with reading.opened(platform.database, caller) as session:
         dossier = reading.seen(session, dossier_id).dossier
-    drawing = draw(flow_named(dossier.flow), label, dossier.state, label(f"flow.{dossier.flow}"))
+    drawing = draw(flow_named(dossier.flow), partial(label, flow=dossier.flow), dossier.state, label(f"flow.{dossier.flow}"))
     return Response(drawing, media_type="image/svg+xml")

@@ -28,6 +28,7 @@ _PLACES = (
     ((Right.DEPOSIT,), "nav.deposit", "/deposer"),
     ((Right.READ, Right.DEPOSIT), "nav.acts", "/actes"),
     ((Right.READ, Right.DEPOSIT), "nav.invoices", "/factures"),
+    ((Right.READ, Right.DEPOSIT), "nav.mails", "/courriers"),
     ((Right.READ,), "nav.dossiers", "/dossiers"),
     ((Right.ADMINISTER,), "nav.administration", "/administration"),
 )

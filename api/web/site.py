@@ -27,6 +27,7 @@ from api.web.acts import (
 from api.web.acts import batch as acts_batch
 from api.web.acts import page as act
 from api.web.circuits import page as circuits
+from api.web.convening import routes as convening
 from api.web.deposit import page as deposit
 from api.web.desks import page as desks
 from api.web.docket import page as docket
@@ -38,6 +39,13 @@ from api.web.invoices import account, handover, reception, visa
 from api.web.invoices import deciding as invoice_deciding
 from api.web.invoices import listing as invoices
 from api.web.invoices import page as invoice
+from api.web.mails import acting as mails_acting
+from api.web.mails import book, returns, sending, writing
+from api.web.mails import groups as contact_groups
+from api.web.mails import listing as mails_listing
+from api.web.mails import page as sent_mail
+from api.web.mails import proof as mails_proof
+from api.web.mails import templates as mail_templates
 from api.web.navigation import home_of
 from api.web.people import invitation
 from api.web.people import page as people
@@ -62,6 +70,7 @@ _PARTS: tuple[tuple[tuple[ModuleType, ...], tuple[Right, ...]], ...] = (
     ((dossiers, dossier, viewer, pes, record), (Right.READ,)),
     ((deposit, draft, creating, acts_batch, answering, litigation, drafts, publication), (Right.DEPOSIT,)),
     ((invoice_deciding, sale), (Right.DEPOSIT,)),
+    ((convening,), (Right.READ, Right.DEPOSIT, Right.ADMINISTER)),  # before the pages of mails: /courriers/seances is no mail
     ((mails, resending), (Right.OPERATE,)),
     ((listing, export, act, papers, invoices, invoice), (Right.READ, Right.DEPOSIT)),
     ((signing,), (Right.ACT,)),
@@ -69,6 +78,10 @@ _PARTS: tuple[tuple[tuple[ModuleType, ...], tuple[Right, ...]], ...] = (
     ((folder, docket), (Right.ACT, Right.DEPOSIT, Right.READ, Right.ADMINISTER)),
     ((people, desks, types, circuits, setup, connection, stamp, route, publishing), (Right.ADMINISTER,)),
     ((account, reception, visa, handover), (Right.ADMINISTER,)),
+    ((writing, sending), (Right.DEPOSIT,)),
+    # What has a name of its own under /courriers stands before what is named by an identifier.
+    ((mails_listing, mail_templates, returns, book, contact_groups), (Right.READ, Right.DEPOSIT)),
+    ((mails_proof, mails_acting, sent_mail), (Right.READ, Right.DEPOSIT)),
 )
 for pages, rights in _PARTS:
     for page in pages:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
 
 from api.demonstration import SIRET
@@ -35,11 +39,13 @@ class Operator:
             "TABELLION_TRUST_DIR": str(folder / "var" / "simulators" / "trust"),
         }
         self.running: subprocess.Popen[bytes] | None = None
+        self.said = ""
 
     def up(self) -> None:
         log = (self.folder / "up.log").open("ab")
         self.running = subprocess.Popen([str(TABELLION), "up"], env=self.environment, stdout=log, stderr=log)
         wait_until(lambda: b"Ctrl-C" in (self.folder / "up.log").read_bytes())
+        self.said = (self.folder / "up.log").read_text(encoding="utf-8")
         (self.folder / "up.log").write_bytes(b"")
 
     def kill(self) -> None:
@@ -51,6 +57,11 @@ class Operator:
         return subprocess.run(
             [str(TABELLION), *arguments], env=self.environment, capture_output=True, text=True, check=False, timeout=120
         )
+
+    def counted(self, table: str, column: str) -> dict[str, int]:
+        database = sqlite3.connect(f"file:{self.folder / 'var' / 'tabellion.sqlite3'}?mode=ro", uri=True)
+        with closing(database):
+            return dict(database.execute(f"SELECT {column}, COUNT(*) FROM {table} GROUP BY {column}"))
 
     def pes(self, name: str, number: int) -> Path:
         path = self.folder / f"{name}.xml"
@@ -81,6 +92,14 @@ def operator(at_work: Operator) -> Iterator[Operator]:
 
 
 def test_a_deposit_is_followed_to_its_record_proved_and_verified_offline(operator: Operator, tmp_path: Path) -> None:
+    page = re.search(r"http\S+/courrier/\S+", operator.said)
+    assert page is not None and "Retirer le document" in httpx.get(page[0], headers={"Accept-Language": "fr"}).text
+    stand = {"answered": 1, "withdrawn": 3, "handed": 4, "failed": 1}  # the simulated post office knows nobody at one address
+    wait_until(
+        lambda: operator.counted("mail_recipient", "state") == stand,
+        seen=lambda: str(operator.counted("mail_recipient", "state")),
+    )
+    assert operator.counted("convened", "presence") == {"present": 1, "proxy": 1, "unknown": 4}
     deposited = operator.run(
         "deposit", str(operator.pes("PES_CLI", 1)), "--flow", "helios", "--organisation", SIRET.siren, "--json"
     )

@@ -7,7 +7,7 @@ an act that was refused lends its own files to the form that mends it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -100,13 +100,29 @@ def of_form(platform: Platform, principal: Principal, place: str, form: FormData
         form: as it was sent; empty for a page that is only opened.
         source: the act that is mended, when there is one.
     """
-    there = {f"{_UPLOADED}{one.id}": _of_upload(one) for one in uploads.waiting(platform, principal, place) if one.sha256}
+    there = arrived(platform, principal, place)
     there |= {one.key: one for one in of_act(platform, principal, source)} if source else {}
+    return chosen(there, form)
+
+
+def arrived(platform: Platform, principal: Principal, place: str) -> dict[str, Attached]:
+    """Return the files that were sent for a place, by key."""
+    found = [_of_upload(one) for one in uploads.waiting(platform, principal, place) if one.sha256]
+    return {one.key: one for one in found}
+
+
+def chosen(there: Mapping[str, Attached], form: FormData) -> list[Attached]:
+    """Return the files that a form names, in its order, then those that have arrived since.
+
+    Args:
+        there: every file that it may name, by key.
+        form: as it was sent; empty for a page that is only opened.
+    """
     named = list(dict.fromkeys(key for key in form.getlist("piece") if isinstance(key, str)))
     kept = set(named)
-    arrived = [key for key in there if key not in kept and (key.startswith(_UPLOADED) or not form)]
+    since = [key for key in there if key not in kept and (key.startswith(_UPLOADED) or not form)]
     found = []
-    for key in [*(key for key in named if key in there), *arrived]:
+    for key in [*(key for key in named if key in there), *since]:
         told = form.get(f"type.{key}", there[key].type)
         found.append(replace(there[key], type=told if isinstance(told, str) else ""))
     return found if named else _usual_order(found)
@@ -130,9 +146,13 @@ def of_act(platform: Platform, principal: Principal, dossier_id: str) -> list[At
     for piece in Act.from_facts(seen.dossier.facts).pieces:
         for role, kind in ((piece.role, piece.type or ""), (piece.signature_role, "")):
             if role in newest:
-                kept = newest[role]
-                found.append(Attached(f"{_KEPT}{kept.id}", kept.name, kept.size, kept.sha256, kind))
+                found.append(of_file(newest[role], kind))
     return found
+
+
+def of_file(kept: DossierFile, type_: str = "") -> Attached:
+    """Return a file of a dossier, to be sent with what is made of the form."""
+    return Attached(f"{_KEPT}{kept.id}", kept.name, kept.size, kept.sha256, type_)
 
 
 def _usual_order(found: Sequence[Attached]) -> list[Attached]:

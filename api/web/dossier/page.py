@@ -6,6 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
@@ -67,7 +68,7 @@ def shown(request: Request, platform: Parts, visitor: SignedIn, dossier_id: Iden
     followed = _followed(platform, visitor, dossier_id)
     dossier = followed.seen.dossier
     flow = flow_named(dossier.flow)
-    drawing = draw(flow, label, dossier.state, label(f"flow.{dossier.flow}"))
+    drawing = draw(flow, partial(label, flow=dossier.flow), dossier.state, label(f"flow.{dossier.flow}"))
     return render(
         request,
         "web/dossier/dossier.html",

@@ -12,6 +12,7 @@ from core.s3_server import S3Server
 from tests.integration.api.acts_forms import somebody
 from tests.integration.api.acts_mairie import ROLES, ActsMairie
 from tests.integration.api.invoices_mairie import InvoicesMairie
+from tests.integration.api.mails_office import MailsOffice, mails_office
 from tests.integration.api.service import Service, web_service
 
 
@@ -87,3 +88,10 @@ def invoices_elsewhere(invoices_service: Service) -> InvoicesMairie:
     found.connect(tell=False)
     found.hire("liste", {Right.READ, Right.DEPOSIT})
     return found
+
+
+@pytest.fixture(scope="session")
+def software_office(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailsOffice]:
+    """An office whose tracked mails are written by software, over the API and over the interface of Pastell."""
+    with mails_office(s3, tmp_path_factory.mktemp("software-mails")) as opened:
+        yield opened

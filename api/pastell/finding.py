@@ -1,0 +1,118 @@
+"""Documents: one with all that is told of it, and the list of those of an entity."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from api.pastell import words
+from api.pastell.calls import Call
+from api.pastell.models import PastellDocument
+from api.pastell.standing import last_action, stands_at
+from core.errors import NotFound
+from core.organisations import Organisation
+from flows.engine.models import Dossier, DossierFile
+from flows.mail.keeping import ADDITION, DOCUMENT, TAKEN, files_of, recipients_of
+from flows.mail.kinds import CONVOCATION
+from flows.mail.models import Mail, MailAnswer, MailNotice, MailRecipient
+
+_MOST, _DEFAULT = 1000, 100
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A send as a document of an entity.
+
+    Attributes:
+        row: what the interface keeps of it; None when it was written elsewhere.
+        files: those that were sent, then those added since.
+    """
+
+    id_e: int
+    entity: Organisation
+    dossier: Dossier
+    mail: Mail
+    recipients: tuple[MailRecipient, ...]
+    row: PastellDocument | None
+    files: tuple[DossierFile, ...] = ()
+    notices: tuple[MailNotice, ...] = ()
+    answers: tuple[MailAnswer, ...] = ()
+
+    @property
+    def state(self) -> str:
+        """Where it stands."""
+        return last_action(self.dossier, self.mail, Counter(one.state for one in self.recipients), self.row)
+
+    @property
+    def taken(self) -> int:
+        """How many recipients have withdrawn it."""
+        return sum(one.state in TAKEN for one in self.recipients)
+
+
+def document_of(call: Call, entity: Organisation, id_d: str) -> Document:
+    """Return a document of an entity.
+
+    Raises:
+        NotFound: it has none of that identifier.
+    """
+    number = call.number_of(entity)
+    with call.platform.database.reading(call.principal) as session:
+        found = session.exec(_documents(entity).where(Dossier.id == id_d[:26])).first()
+        if found is None:
+            raise NotFound(words.NO_DOCUMENT.format(id_d=id_d[:40], id_e=number))
+        (dossier, mail), files = found, files_of(session, id_d, DOCUMENT, ADDITION)
+        return Document(
+            number,
+            entity,
+            dossier,
+            mail,
+            tuple(recipients_of(session, id_d)),
+            session.get(PastellDocument, id_d),
+            tuple(sorted(files, key=lambda one: one.role == ADDITION)),
+            tuple(session.exec(select(MailNotice).where(MailNotice.dossier_id == id_d).order_by(col(MailNotice.id)))),
+            tuple(session.exec(select(MailAnswer).where(MailAnswer.dossier_id == id_d))),
+        )
+
+
+def documents_of(call: Call, entity: Organisation) -> list[Document]:
+    """Return the documents of an entity that a call asks for, in the order that it asks for, without their files."""
+    offset, limit = call.number("offset", 0, 10**9), call.number("limit", _DEFAULT, _MOST)
+    wanted = _documents(entity)
+    if text := call.value("search").strip():
+        wanted = wanted.where(col(Mail.subject).icontains(text, autoescape=True))
+    if state := call.value("lastetat"):
+        wanted = wanted.where(stands_at(state))
+    key: Any = col(Mail.subject) if call.value("tri") == "titre" else col(Dossier.since)
+    ascending = call.value("sens_tri").upper() == "ASC"
+    order = (key.asc(), col(Dossier.id).asc()) if ascending else (key.desc(), col(Dossier.id).desc())
+    number = call.number_of(entity)
+    with call.platform.database.reading(call.principal) as session:
+        found = list(session.exec(wanted.order_by(*order).offset(offset).limit(limit)))
+        identifiers = [dossier.id for dossier, _ in found]
+        recipients = _by_dossier(session, MailRecipient, identifiers)
+        rows = {one.dossier_id: one for (one,) in _by_dossier(session, PastellDocument, identifiers).values()}
+    return [
+        Document(number, entity, dossier, mail, tuple(recipients.get(dossier.id, ())), rows.get(dossier.id))
+        for dossier, mail in found
+    ]
+
+
+def _documents(entity: Organisation) -> Any:
+    """Return the query of the documents of an entity: convocations are none of the type, what was given up is none at all."""
+    return (
+        select(Dossier, Mail)
+        .join(Mail, col(Mail.dossier_id) == col(Dossier.id))
+        .where(Dossier.flow == "mail", Dossier.organisation_id == entity.id, Dossier.state != "abandoned")
+        .where(Mail.kind != CONVOCATION.name)
+    )
+
+
+def _by_dossier(session: Session, table: Any, identifiers: Sequence[str]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for one in session.exec(select(table).where(col(table.dossier_id).in_(identifiers))):
+        found.setdefault(one.dossier_id, []).append(one)
+    return found
