@@ -20,8 +20,8 @@ from flows.engine.relay import Relay
 from flows.helios import acquits
 from flows.invoices import acknowledging, collecting, telling
 from flows.invoices.issued import following as sales
+from flows.mail import alerting, posting
 from flows.mail import following as mails
-from flows.mail import posting
 from flows.mail import returning as returns
 from flows.mail.convening import reminding
 from flows.parapheur import returning
@@ -69,6 +69,7 @@ def build_engine(platform: Platform, broker: dramatiq.Broker) -> Engine:
     schedule.declare(engine, UPLOADS_ACTOR, UPLOADS_QUEUE, _sweep_uploads)
     schedule.declare(engine, posting.ACTOR, posting.QUEUE, posting.post_due)
     schedule.declare(engine, mails.ACTOR, mails.QUEUE, mails.age)
+    schedule.declare(engine, alerting.ACTOR, alerting.QUEUE, alerting.alert)
     schedule.declare(engine, reminding.ACTOR, reminding.QUEUE, reminding.remind)
     schedule.declare(engine, returns.ACTOR, returns.QUEUE, returns.collect)
     schedule.declare(engine, returning.ACTOR, returning.QUEUE, returning.collect)
@@ -99,6 +100,7 @@ def plan_schedules(platform: Platform) -> None:
     returning.plan(platform, timedelta(seconds=settings.poll_seconds))
     posting.plan(platform)
     mails.plan(platform)
+    alerting.plan(platform)
     reminding.plan(platform)
     returns.plan(platform, timedelta(seconds=settings.poll_seconds))
 

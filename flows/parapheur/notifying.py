@@ -22,7 +22,7 @@ from core.messages import Catalogue, speaking
 from core.people import Person
 from core.platform import Platform
 from core.principal import PLATFORM
-from core.settings import Settings
+from flows.notices import root_of
 from flows.parapheur.letters import Reader, Told, letter
 from signing.parapheur.models import Desk, Folder, FolderState, Notice, Task, TaskState, Visibility
 from signing.parapheur.notices import Category, notify
@@ -141,8 +141,3 @@ def _late_after(platform: Platform, last: str) -> Sequence[str]:
     )
     with platform.database.reading(PLATFORM) as session:
         return session.exec(wanted.order_by(col(Task.id)).limit(_AT_ONCE)).all()
-
-
-def root_of(settings: Settings) -> str:
-    """Return the address under which people reach the platform, without its last slash."""
-    return (settings.public_url or f"http://{settings.http_host}:{settings.http_port}").rstrip("/")

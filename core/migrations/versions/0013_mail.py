@@ -343,6 +343,22 @@ def upgrade() -> None:
     op.create_index("mail_visit_digest", "mail_visit", ["digest"], unique=True)
     op.create_index("mail_visit_ends", "mail_visit", ["ends"])
     op.create_table(
+        "mail_alert",
+        sa.Column("id", sa.String(26), nullable=False),
+        sa.Column("organisation_id", sa.String(26), nullable=False),
+        sa.Column("person_id", sa.String(26), nullable=False),
+        sa.Column("dossier_id", sa.String(26), nullable=False),
+        sa.Column("occasion", sa.String(80), nullable=False),
+        sa.Column("at", moment, nullable=False),
+        sa.ForeignKeyConstraint(["dossier_id"], ["dossier.id"]),
+        sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"]),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"]),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_mail_alert_dossier_id", "mail_alert", ["dossier_id"])
+    op.create_index("ix_mail_alert_organisation_id", "mail_alert", ["organisation_id"])
+    op.create_index("mail_alert_once", "mail_alert", ["person_id", "dossier_id", "occasion"], unique=True)
+    op.create_table(
         "pastell_number",
         sa.Column("number", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("organisation_id", sa.String(26), nullable=False),
