@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from connectors.mail.domains import is_public, takes_mail
 from core import clock
 from core.database import ScopedSession
 from core.messages import Catalogue
@@ -56,6 +57,7 @@ _PROGRAMS = frozenset(
     | {"pif", "ps1", "reg", "scr", "sct", "vb", "vbe", "vbs", "ws", "wsf", "wsh"}
 )
 _LONGEST_NAME = 255
+_SILENCES = 3
 
 
 def check(work: Work) -> Advance:
@@ -72,7 +74,7 @@ def check(work: Work) -> Advance:
         kind = kind_of(session, work.platform.secrets, work.organisation_id, mail.kind)
         problems = rules.of_send(mail, recipients, kind, clock.in_paris(clock.now()).date())
         problems += convocations.problems(session, mail, recipients)
-    problems += [*of_sizes(documents, kind), *_of_contents(work, documents)]
+    problems += [*of_domains(recipients), *of_sizes(documents, kind), *_of_contents(work, documents)]
     if any(problem.severity is Severity.ERROR for problem in problems):
         return Advance(
             "refused",
@@ -84,6 +86,24 @@ def check(work: Work) -> Advance:
         facts={"warnings": [problem.as_json() for problem in problems]},
         apply=partial(_accept, work.dossier_id, kind, documents),
     )
+
+
+def of_domains(recipients: Sequence[MailRecipient]) -> Iterator[Problem]:
+    """Yield the addresses of which the DNS says that no mail can go there (M01); where it does not answer, nothing is said.
+
+    A DNS that keeps silent is not asked about every domain: the mail server will find out.
+    """
+    known: dict[str, bool | None] = {}
+    silent = 0
+    for recipient in recipients:
+        domain = recipient.normal.rpartition("@")[2]
+        if domain not in known and is_public(domain):
+            known[domain] = takes_mail(domain) if silent < _SILENCES else None
+            silent = 0 if known[domain] is not None else silent + 1
+        if known.get(domain) is False:
+            yield problem_in_words(
+                _messages, "M01", "domain", found=domain, path=recipient.address[:80], places={"address": recipient.address}
+            )
 
 
 def of_sizes(documents: Sequence[KeptFile], kind: Kind) -> Iterator[Problem]:

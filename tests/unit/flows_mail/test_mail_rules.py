@@ -13,8 +13,8 @@ import pytest
 
 from core.problems import Problem, Severity
 from flows.engine.work import KeptFile
-from flows.mail import rules
-from flows.mail.checking import of_content, of_sizes
+from flows.mail import checking, rules
+from flows.mail.checking import of_content, of_domains, of_sizes
 from flows.mail.intake import Addressed, Draft
 from flows.mail.kinds import NOTIFICATION, SECURED, Kind
 from flows.mail.models import Mail, MailRecipient
@@ -38,6 +38,29 @@ def sent(kind: Kind = SECURED, count: int = 1, recipient: dict[str, Any] | None 
     mail = Mail(dossier_id="d", organisation_id="o", kind=kind.name, **told)
     named = {"organisation_id": "o", "dossier_id": "d", "rank": 0, "address": ADDRESS, "normal": ADDRESS, **(recipient or {})}
     return found(rules.of_send(mail, [MailRecipient(**named) for _ in range(count)], kind, TODAY))
+
+
+def test_M01_a_domain_that_takes_no_mail_is_told_and_a_silent_dns_is_not_asked_on_and_on(monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: N802
+    asked: list[str] = []
+
+    def takes_mail(domain: str) -> bool | None:
+        asked.append(domain)
+        return {"valmorin.fr": True, "valmorrin.fr": False}.get(domain)
+
+    monkeypatch.setattr(checking, "takes_mail", takes_mail)
+
+    def told(*domains: str) -> list[str | None]:
+        named = {"organisation_id": "o", "dossier_id": "d", "rank": 0}
+        return [
+            one.path
+            for one in of_domains([MailRecipient(**named, address=f"a@{domain}", normal=f"a@{domain}") for domain in domains])
+        ]
+
+    assert told("valmorin.fr", "valmorrin.fr", "valmorrin.fr", "elus.test") == ["a@valmorrin.fr"] * 2
+    assert asked == ["valmorin.fr", "valmorrin.fr"]
+    asked.clear()
+    assert told("a.fr", "b.fr", "c.fr", "valmorrin.fr") == []
+    assert asked == ["a.fr", "b.fr", "c.fr"]
 
 
 def test_M01_recipients_are_there_once_each_at_an_address() -> None:  # noqa: N802
