@@ -27,6 +27,7 @@ from api.web.acts import (
 from api.web.acts import batch as acts_batch
 from api.web.acts import page as act
 from api.web.circuits import page as circuits
+from api.web.convening import assemblies, members
 from api.web.convening import routes as convening
 from api.web.deposit import page as deposit
 from api.web.desks import page as desks
@@ -46,6 +47,7 @@ from api.web.mails import listing as mails_listing
 from api.web.mails import page as sent_mail
 from api.web.mails import proof as mails_proof
 from api.web.mails import templates as mail_templates
+from api.web.mails import terms as mail_terms
 from api.web.navigation import home_of
 from api.web.people import invitation
 from api.web.people import page as people
@@ -70,14 +72,15 @@ _PARTS: tuple[tuple[tuple[ModuleType, ...], tuple[Right, ...]], ...] = (
     ((dossiers, dossier, viewer, pes, record), (Right.READ,)),
     ((deposit, draft, creating, acts_batch, answering, litigation, drafts, publication), (Right.DEPOSIT,)),
     ((invoice_deciding, sale), (Right.DEPOSIT,)),
-    ((convening,), (Right.READ, Right.DEPOSIT, Right.ADMINISTER)),  # before the pages of mails: /courriers/seances is no mail
+    ((assemblies, members), (Right.DEPOSIT, Right.ADMINISTER)),
+    ((convening,), (Right.READ, Right.DEPOSIT)),  # before the pages of mails: /courriers/seances is no mail
     ((mails, resending), (Right.OPERATE,)),
     ((listing, export, act, papers, invoices, invoice), (Right.READ, Right.DEPOSIT)),
     ((signing,), (Right.ACT,)),
     ((trays, batch), (Right.ACT, Right.DEPOSIT)),
     ((folder, docket), (Right.ACT, Right.DEPOSIT, Right.READ, Right.ADMINISTER)),
     ((people, desks, types, circuits, setup, connection, stamp, route, publishing), (Right.ADMINISTER,)),
-    ((account, reception, visa, handover), (Right.ADMINISTER,)),
+    ((account, reception, visa, handover, mail_terms), (Right.ADMINISTER,)),
     ((writing, sending), (Right.DEPOSIT,)),
     # What has a name of its own under /courriers stands before what is named by an identifier.
     ((mails_listing, mail_templates, returns, book, contact_groups), (Right.READ, Right.DEPOSIT)),

@@ -88,11 +88,16 @@ def of_send(mail: Mail, recipients: Sequence[MailRecipient], kind: Kind, today: 
         *_recipients(recipients, kind),
         *_said(mail),
         *_secrets(recipients, kind),
-        *_delays(kind),
-        *(_crpa(mail, recipients, kind, today) if kind.regime is Regime.CRPA else ()),
+        *of_terms(kind),
+        *(_crpa(mail, recipients, today) if kind.regime is Regime.CRPA else ()),
         *_words(mail),
         *_variables(mail),
     ]
+
+
+def of_terms(kind: Kind) -> list[Problem]:
+    """Return what is wrong with the terms of a kind: delays that contradict each other, or less than its regime needs."""
+    return [*_delays(kind), *_level(kind)]
 
 
 def _problem(rule: str, variant: str, found: str = "", *, path: str | None = None, **places: object) -> Problem:
@@ -192,9 +197,12 @@ def _delays(kind: Kind) -> Iterator[Problem]:
         yield _problem("M05", "crpa", str(kind.withdraw_days), days=CRPA_DAYS)
 
 
-def _crpa(mail: Mail, recipients: Sequence[MailRecipient], kind: Kind, today: date) -> Iterator[Problem]:
-    if kind.level < CRPA_LEVEL:
+def _level(kind: Kind) -> Iterator[Problem]:
+    if kind.regime is Regime.CRPA and kind.level < CRPA_LEVEL:
         yield _problem("M06", "level", str(kind.level), least=CRPA_LEVEL)
+
+
+def _crpa(mail: Mail, recipients: Sequence[MailRecipient], today: date) -> Iterator[Problem]:
     if not mail.sender.strip():
         yield _problem("M06", "sender", path="sender")
     for one in recipients:

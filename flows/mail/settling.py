@@ -103,7 +103,7 @@ def _arrived(session: Session, notice: MailNotice, recipient: MailRecipient, mai
         meeting = session.get(Meeting, mail.dossier_id)
         until = clock.in_paris(meeting.starts).date() if meeting else day + timedelta(days=kind.withdraw_days)
         mail.withdraw_until = max(until, day)  # what convenes somebody is of use until they meet
-        mail.readable_until = day + timedelta(days=kind.readable_days)
+        mail.readable_until = max(day + timedelta(days=kind.readable_days), mail.withdraw_until)
         session.add(mail)
 
 

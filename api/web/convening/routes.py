@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.web.convening import assemblies, closing, convene, listing, meeting, members, papers
+from api.web.convening import closing, convene, listing, meeting, papers
 
 router = APIRouter()
-for part in (listing, convene, meeting, papers, closing, assemblies, members):
+for part in (listing, convene, meeting, papers, closing):
     router.include_router(part.router)

@@ -89,6 +89,7 @@ def desk(office: MailsOffice) -> Desk:
         "template": f"/courriers/modeles/{kept}",
         "returns": "/courriers/retours",
         "return": back,
+        "terms": "/administration/courriers",
     }
     return Desk(office, pages)
 

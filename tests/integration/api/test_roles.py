@@ -22,7 +22,10 @@ from tests.office import Office
 ROLES = {name: rights for name, rights in BUILT_IN.items() if name != "exploitant"} | {"personne": frozenset[Right]()}
 # The right that a part of the site asks for; what is not named here is everybody's own.
 PARTS: tuple[tuple[str, tuple[Right, ...]], ...] = (
+    ("/administration/assemblees", (Right.ADMINISTER, Right.DEPOSIT)),
     ("/administration", (Right.ADMINISTER,)),
+    ("/courriers", (Right.READ, Right.DEPOSIT)),
+    ("/carnet", (Right.READ, Right.DEPOSIT)),
     ("/parapheur/brouillons/", (Right.DEPOSIT,)),
     ("/parapheur/seances", (Right.ACT,)),
     ("/parapheur/dossiers", (Right.ACT, Right.DEPOSIT, Right.READ, Right.ADMINISTER)),

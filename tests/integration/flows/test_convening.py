@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import select
 
 from core import clock
 from core.errors import Conflict, Forbidden, NotFound, Refused, UsageError
@@ -16,7 +17,7 @@ from core.principal import PLATFORM, Principal, Right
 from core.s3_server import S3Server
 from flows.engine.models import Dossier
 from flows.engine.work import Work
-from flows.mail import checking
+from flows.mail import checking, settling
 from flows.mail import intake as mails
 from flows.mail.convening import (
     assemblies,
@@ -32,7 +33,8 @@ from flows.mail.convening.importing import Imported
 from flows.mail.convening.intake import Guest
 from flows.mail.convening.models import Assembly, Meeting
 from flows.mail.keeping import recipients_of
-from flows.mail.models import Mail, MailRecipient
+from flows.mail.kinds import CONVOCATION
+from flows.mail.models import Mail, MailNotice, MailRecipient
 from flows.mail.rules import Unsendable
 from tests.meetings import NAMES, Council, address, council_on, on
 
@@ -281,3 +283,14 @@ def test_the_day_of_the_meeting_is_that_of_paris(council: Council) -> None:
     dossier_id = council.convene(starts=late)
     with council.platform.database.reading(PLATFORM) as session:
         assert session.get_one(Meeting, dossier_id).last_day == late.date() - timedelta(days=4)
+
+
+def test_a_convocation_is_read_until_the_meeting_however_few_days_its_terms_give(council: Council) -> None:
+    dossier_id, few = council.convened(), CONVOCATION.model_copy(update={"withdraw_days": 2, "readable_days": 3})
+    with council.platform.database.writing(PLATFORM) as session:
+        mail = session.get_one(Mail, dossier_id)
+        mail.sent, mail.terms = None, few.model_dump(mode="json")
+        notice = session.exec(select(MailNotice).where(MailNotice.dossier_id == dossier_id)).first()
+        assert notice is not None
+        settling.reported(session, notice, session.get_one(MailRecipient, notice.recipient_id), mail, "r", "mx.elus.test")
+        assert mail.withdraw_until == mail.readable_until == on(10).date()
