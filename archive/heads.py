@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from sqlalchemy import Connection, Table, func, insert, select, tuple_
@@ -18,12 +19,17 @@ from archive.models import TreeHead, TreeLeaf, TreeNode
 from archive.tree import Place
 from core import clock
 from core.database import Database
+from core.errors import NeedsOperator
 from core.journal import JournalEntry
+from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import PLATFORM
 from signing.timestamp.token import Timestamp
 
+_messages = Catalogue("archive")
 _BATCH = 1000
+# Tokens are dated to the second, some of them down; beyond this a clock is wrong.
+_APART = timedelta(seconds=5)
 # A transaction lives a minute at most (core/database.py): an entry that commits late is looked for this many numbers behind.
 _LATE = 100_000
 _entry: Table = JournalEntry.__table__  # type: ignore[attr-defined]
@@ -86,6 +92,7 @@ def cut(platform: Platform, stamps: Stamps) -> TreeHead | None:
 
     Raises:
         Unavailable: no authority answers; the entries keep their places and wait for the next head.
+        NeedsOperator: its clock and ours disagree: a time that one of them has wrong is not put under a seal.
     """
     size = grow(platform.database)
     with platform.database.reading(PLATFORM) as session:
@@ -94,11 +101,19 @@ def cut(platform: Platform, stamps: Stamps) -> TreeHead | None:
             return None
         root = tree.root_at(TableStore(connection), size)
     head = Head(platform.settings.journal_name, size, root, clock.now()).canonical()
+    asked = clock.now()
     stamp = stamps.stamp(hashlib.sha256(head).digest())
+    _require_same_time(stamp.gen_time, asked, clock.now())
     cut_head = TreeHead(size=size, root=root, head=head, token=stamp.token, stamped=stamp.gen_time)
     with platform.database.writing(PLATFORM) as session:
         session.add(cut_head)
     return cut_head
+
+
+def _require_same_time(stamped: datetime, asked: datetime, answered: datetime) -> None:
+    if not asked - _APART <= stamped <= answered + _APART:
+        apart = round(abs(stamped - answered).total_seconds())
+        raise NeedsOperator(_messages("head.clock", seconds=apart))
 
 
 def tree_size(connection: Connection) -> int:
