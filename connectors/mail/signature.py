@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from core.messages import Catalogue
 _messages = Catalogue("connectors.mail")
 
 _LEAST_BITS = 2048
+_HEADER = b"DKIM-Signature:"
+_FOLDED = re.compile(rb"\r\n(?![ \t])")
 _SENDER = re.compile(rb"^from[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _RELAXED = (b"relaxed", b"relaxed")
 _SIGNED = (
@@ -93,3 +96,21 @@ def signed(message: bytes, key: DkimKey) -> bytes:
     except dkim.DKIMException as error:
         raise UsageError(_messages("dkim.message", reason=type(error).__name__)) from error
     return signature + message
+
+
+def told(message: bytes) -> dict[str, str]:
+    """Return what names the signature of a message in its evidence; nothing when it bears none.
+
+    ``domain``, ``selector`` (of the public key in the DNS), ``algorithm``, and ``sha256`` of the header as it leaves.
+    """
+    if not message.startswith(_HEADER):
+        return {}
+    header = _FOLDED.split(message, maxsplit=1)[0]
+    fields = (tag.partition(b"=") for tag in header[len(_HEADER) :].split(b";"))
+    tags = {name.strip(): b"".join(value.split()).decode("ascii", "replace") for name, _, value in fields}
+    return {
+        "domain": tags.get(b"d", ""),
+        "selector": tags.get(b"s", ""),
+        "algorithm": tags.get(b"a", ""),
+        "sha256": hashlib.sha256(header).hexdigest(),
+    }

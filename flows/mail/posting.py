@@ -21,6 +21,7 @@ from datetime import timedelta
 import structlog
 from sqlmodel import Session, col, select
 
+from connectors.mail import signature
 from connectors.mail.errors import AddressRefused, MailUnavailable, MessageRefused
 from connectors.mail.handing import Handing, HandOver, handing
 from connectors.mail.paths import return_path
@@ -234,7 +235,7 @@ def _settle(platform: Platform, taken: _Taken, answer: HandOver | AddressRefused
             mail = mail_of(session, notice.dossier_id)
             if mail.sent is None:
                 mail = mail_of(session, notice.dossier_id, hold=True)
-            settling.accepted(session, notice, recipient, mail, answer, taken.attempt)
+            settling.accepted(session, notice, recipient, mail, answer, taken.attempt, signature.told(taken.octets))
         elif notice.state != NoticeState.LEAVING.value or notice.attempts != taken.attempt:
             return
         elif isinstance(answer, AddressRefused):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -59,7 +60,13 @@ def note_silence(notice: MailNotice) -> None:
 
 
 def accepted(
-    session: ScopedSession, notice: MailNotice, recipient: MailRecipient, mail: Mail, taken: HandOver, attempt: int
+    session: ScopedSession,
+    notice: MailNotice,
+    recipient: MailRecipient,
+    mail: Mail,
+    taken: HandOver,
+    attempt: int,
+    signature: Mapping[str, str],
 ) -> None:
     """Keep that a server answers for a message; the first one of a send dates it.
 
@@ -70,8 +77,9 @@ def accepted(
         mail: of both, held when the send has no date yet.
         taken: what the server said.
         attempt: the one that it answered.
+        signature: of the message (``connectors.mail.signature.told``).
     """
-    told = {"attempt": attempt, **taken.as_json()}
+    told = {"attempt": attempt, **taken.as_json(), **({"dkim": dict(signature)} if signature else {})}
     notice.evidence = [*notice.evidence, told]
     _arrived(session, notice, recipient, mail, taken.at)
     facts = {**_facts(notice), "hand_over": told}

@@ -230,6 +230,10 @@ def test_a_signed_message_is_the_one_that_is_kept(mairie: Sending, sink: Sink, t
     assert posting.post(signing.platform, dossier_id)
     ((_, _, octets),) = sink.kept()
     assert octets.startswith(b"DKIM-Signature:") and hashlib.sha256(octets).hexdigest() == mairie.notice(dossier_id).sha256
+    (evidence,) = mairie.notice(dossier_id).evidence
+    named = {name: evidence["dkim"][name] for name in ("domain", "selector", "algorithm")}
+    assert named == {"domain": "valmorin.test", "selector": "s1", "algorithm": "ed25519-sha256"}
+    assert len(evidence["dkim"]["sha256"]) == 64
 
 
 def test_a_draft_is_changed_whole_checked_and_refused_back_to_its_author(mairie: Sending) -> None:

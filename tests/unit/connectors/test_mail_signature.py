@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 from pydantic import SecretStr
 
 from connectors.mail.paths import return_path
-from connectors.mail.signature import DkimKey, signed
+from connectors.mail.signature import DkimKey, signed, told
 from connectors.mailbox.settings import Mailbox, MailEncryption
 from core.errors import Misconfigured, UsageError
 
@@ -74,6 +75,10 @@ def test_a_signature_holds_as_long_as_nothing_that_is_read_changes(
     names = [name.strip() for name in tags[b"h"].split(b":")]
     wanted = [b"from", b"to", b"subject", b"date", b"message-id", b"mime-version", b"content-type", b"auto-submitted"]
     assert list(dict.fromkeys(names)) == wanted
+    assert told(MESSAGE) == {}
+    said = told(made)
+    assert (said["domain"], said["selector"], said["algorithm"]) == ("mairie.test", "s1", algorithm.decode())
+    assert said["sha256"] == hashlib.sha256(head.removesuffix(b"\r\n")).hexdigest()
     record = published(key)
     assert holds(made, record)
     assert holds(made.replace(b"X-Autre: x", b"X-Autre: y").replace(b"Subject: Avis", b"Subject:  Avis"), record)
