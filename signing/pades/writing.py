@@ -53,15 +53,7 @@ _SLACK = 1 << 10
 
 
 def prepare(how: Pades, source: Path, draft: Path, signatory: Signatory, moment: datetime) -> Prepared:
-    """Write the draft, and freeze the attributes to sign over it.
-
-    Raises:
-        NotSignable: no PDF, broken, encrypted.
-        AlreadySigned: the field is signed, or an earlier signature forbids this one.
-        UsageError: the stamp is asked for where there is no page, the field cannot bear that name.
-        KeyRefused: the certificate must not sign.
-        Misconfigured: the evidence does not say, for a level that asks for it, whether the chain is revoked.
-    """
+    """Do what ``Pades.prepare`` says, and raise what it raises."""
     moment = clock.as_utc(moment).replace(microsecond=0)
     check_fit(signatory.certificate, moment)
     evidence = _evidence(how, signatory, moment)
@@ -94,14 +86,7 @@ def complete(
     target: Path,
     timestamps: TimestampClient | None = None,
 ) -> FileVerdict:
-    """Put the message into the draft, add what the level asks for, verify the document, and let it appear.
-
-    Raises:
-        WrongValue, SourceChanged, UnsoundSignature: see ``signing.legs``.
-        Misconfigured: a level above B without an authority.
-        Unavailable: no timestamping authority answers; nothing is left behind.
-        NeedsOperator: a token larger than the room that was kept for it.
-    """
+    """Do what ``Pades.complete`` says, and raise what it raises."""
     refuse_changed(prepared, source)
     level = prepared.frozen["level"]
     if level != "B" and timestamps is None:
