@@ -36,8 +36,8 @@ def test_a_head_waits_until_the_clocks_of_the_platform_and_of_the_authority_agre
 ) -> None:
     with platform.database.writing(PLATFORM) as session:
         journal.write(session, organisation_id=mairie.id, kind="test.happened", actor="platform")
-    for ahead, apart in ((timedelta(minutes=5), "300"), (timedelta(seconds=-9), "9")):
-        with pytest.raises(NeedsOperator, match=rf"diffèrent de {apart}|diffèrent de {int(apart) + 1}"):
+    for ahead in (timedelta(minutes=5), timedelta(seconds=-30)):
+        with pytest.raises(NeedsOperator, match=r"diffèrent de \d+"):
             heads.cut(platform, Authority(ahead))
     with platform.database.reading(PLATFORM) as session:
         assert session.exec(select(TreeHead)).all() == []
