@@ -32,11 +32,10 @@ def takes_mail(domain: str) -> bool | None:
         return _has_servers(_resolver(), domain)
     except NXDOMAIN:
         return False
-    except NoAnswer:
-        pass  # no MX: the domain's own address takes its mail
+    except NoAnswer:  # no MX: the domain's own address takes its mail (RFC 5321, 5.1)
+        return _has_address(domain)
     except (DNSException, NoResolverConfiguration, OSError):
         return None
-    return _has_address(domain)
 
 
 def _has_servers(resolver: Resolver, domain: str) -> bool:
