@@ -15,7 +15,7 @@ from urllib.parse import quote
 from fastapi.responses import FileResponse, Response, StreamingResponse
 from starlette.background import BackgroundTask
 
-from archive.proving import write_evidence
+from archive.proof.proving import write_evidence
 from core.blobs import ObjectAltered
 from core.platform import Platform
 from core.principal import Principal

@@ -1,4 +1,4 @@
-"""Reading records: one, that of a dossier, a page of them. Where their proof stands is told by archive/proving.py."""
+"""Reading records: one, that of a dossier, a page of them. Where their proof stands is told by archive/proof/proving.py."""
 
 from __future__ import annotations
 

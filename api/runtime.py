@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import dramatiq
 
-from archive import heads
+from archive.proof import heads
 from core import uploads
 from core.errors import Misconfigured
 from core.messages import Catalogue
@@ -34,7 +34,7 @@ from signing.timestamp.client import AuthoritySettings, TimestampClient
 from signing.trust import trust_store
 
 _messages = Catalogue("api.cli")
-HEAD_ACTOR, HEAD_QUEUE = "archive.head", "archive"
+HEAD_ACTOR, HEAD_QUEUE = "archive.proof.head", "archive"
 EXPIRY_ACTOR, EXPIRY_QUEUE, EXPIRY_EVERY = "sittings.expire", "signing", timedelta(minutes=1)
 PARAPHEUR_ACTOR, PARAPHEUR_QUEUE, PARAPHEUR_EVERY = "parapheur.go_on", "signing", timedelta(seconds=20)
 NOTICES_ACTOR, NOTICES_QUEUE, NOTICES_EVERY = "parapheur.notify", "remote.mail", timedelta(seconds=30)

@@ -1,7 +1,7 @@
 """Packages: a record as a file that stands by itself, a SEDA manifest and the objects that it names, in a ZIP.
 
 What lives here: building one of ours; the same input gives the same bytes. What does not: opening and checking one
-(`archive.inspection`), what the manifest says of a given kind of record (`archive.pes`), where packages are kept.
+(`archive.ingest.inspection`), what the manifest says of a given kind of record (`archive.kinds.pes`), where packages are kept.
 
 Layout: ``manifest.xml`` at the root, objects in ``content/`` under plain ASCII names; the original name of each stands in
 the manifest (Vitam, « Structuration des SIP », v16).

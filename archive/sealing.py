@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlmodel import Session
 
-from archive.evidence import LEAF_DIGEST
 from archive.models import Record
 from archive.package import Package
+from archive.proof.evidence import LEAF_DIGEST
 from core import clock, journal
 from core.blobs import ObjectMissing, SealedObject
 from core.identifiers import new_id

@@ -1,7 +1,7 @@
 """What the transfer of every kind of record says alike: whose it is, how long it is kept, which files it must hold.
 
 What lives here: the facts that all kinds share, and the transfer around the units of one. What does not: the units themselves
-(`archive.pes`, `archive.document`), the package (`archive.package`).
+(`archive.kinds.pes`, `archive.kinds.document`), the package (`archive.package`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from archive.package import Described, group_of
-from archive.retention import PRIVATE_LIFE, AccessDelay, RetentionRule, Started, end_of, explained, management_of
+from archive.retention.rules import PRIVATE_LIFE, AccessDelay, RetentionRule, Started, end_of, explained, management_of
 from core.errors import UsageError
 from core.messages import Catalogue
 from schemas.seda.model import Agency, ArchiveUnit, DataObjectGroup, Event, Transfer

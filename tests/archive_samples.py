@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from archive.evidence import Evidence
-from archive.head import Head
+from archive.kinds.pes import PesRecord, PesRole, pes_package
 from archive.package import Package, PackageFile
-from archive.pes import PesRecord, PesRole, pes_package
-from archive.tree import Place, append, inclusion_path, leaf_hash, root_at
+from archive.proof.evidence import Evidence
+from archive.proof.head import Head
+from archive.proof.tree import Place, append, inclusion_path, leaf_hash, root_at
 from core.canonical import canonical_bytes
 from schemas.seda.model import Agency, Event
 from signing.timestamp.client import AuthoritySettings, TimestampClient

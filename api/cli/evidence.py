@@ -8,8 +8,8 @@ from rich.markup import escape
 
 from api.cli.output import NO, console, json_line
 from api.cli.platform import operators_platform
-from archive.proving import write_evidence
-from archive.verification import EvidenceVerdict, verify_evidence
+from archive.proof.proving import write_evidence
+from archive.proof.verification import EvidenceVerdict, verify_evidence
 from core.errors import UnreadableInput
 from core.messages import Catalogue
 from core.principal import PLATFORM

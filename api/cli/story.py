@@ -17,7 +17,7 @@ from api.cli.output import FAULT, NO, console, errors, wait_for_the_end
 from api.cli.serving import introduce
 from api.demonstration import SIRET
 from api.embedded import Embedded, embedded
-from archive.verification import EvidenceVerdict, verify_evidence
+from archive.proof.verification import EvidenceVerdict, verify_evidence
 from core import clock, logs
 from core.errors import TabellionError, Unavailable
 from core.messages import Catalogue, current_locale

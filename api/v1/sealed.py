@@ -12,7 +12,7 @@ from api.tenants import below, organisation_named
 from api.v1.access import Caller, Parts
 from api.v1.dossiers import Identifier
 from api.v1.shapes import ProvenRecord, RecordPage, RecordShape
-from archive.proving import standing_of
+from archive.proof.proving import standing_of
 from flows.engine import reading
 
 router = APIRouter(prefix="/v1", tags=["Archives"])

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from archive.verification import EvidenceVerdict, verify_evidence
+from archive.proof.verification import EvidenceVerdict, verify_evidence
 from core.messages import speaking
 from signing.trust import TrustStore
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlmodel import select
 
-from archive.act import ActFile, ActRecord, ActRole, Exchange, act_package
-from archive.retention import access_to_act, acts_of
+from archive.kinds.act import ActFile, ActRecord, ActRole, Exchange, act_package
+from archive.retention.rules import access_to_act, acts_of
 from archive.sealing import Sealing
 from core import clock
 from core.errors import NeedsOperator

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
+from archive.kinds.publication import PublicationRecord, PublicationRole, publication_package
 from archive.package import PackageFile
-from archive.publication import PublicationRecord, PublicationRole, publication_package
-from archive.retention import acts_of
+from archive.retention.rules import acts_of
 from core import clock
 from core.blobs import Blob
 from core.identifiers import new_id

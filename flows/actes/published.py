@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import extract, func, literal, tuple_
 from sqlmodel import Session, col, select
 
-from archive.proving import standing_of, write_evidence_of_entry
+from archive.proof.proving import standing_of, write_evidence_of_entry
 from core import clock
 from core.configuration import configuration_of
 from core.database import UtcDateTime
@@ -264,7 +264,7 @@ def stamped(platform: Platform, publication: ActesPublication, rank: int) -> byt
 
 
 def write_publication_evidence(platform: Platform, publication: ActesPublication, target: Path) -> None:
-    """Write the evidence of a publication to a file; it is verified as that of a record (`archive.verification`).
+    """Write the evidence of a publication to a file; it is verified as that of a record (`archive.proof.verification`).
 
     Raises:
         Unavailable: no timestamped head of the journal covers the publication yet.

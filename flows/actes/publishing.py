@@ -1,8 +1,8 @@
 """Making an act public, and taking it off line again (CGCT, L. 2131-1 and R. 2131-1 as of 1 July 2022).
 
-What is published of a file is what was transmitted. A package of it (`archive.publication`) is kept before one transaction says
-that the act is online and names the package in the journal, whose tree proves it; a process that dies in between has published
-nothing, and leaves an object that nothing names.
+What is published of a file is what was transmitted. A package of it (`archive.kinds.publication`) is kept before one transaction
+says that the act is online and names the package in the journal, whose tree proves it; a process that dies in between has
+published nothing, and leaves an object that nothing names.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlmodel import Session, col, select
 
-from archive.evidence import LEAF_DIGEST
+from archive.proof.evidence import LEAF_DIGEST
 from core import clock, journal
 from core.blobs import Blob
 from core.configuration import configure

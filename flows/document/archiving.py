@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sqlmodel import select
 
-from archive.document import DocumentRecord, DocumentRole, document_package
+from archive.kinds.document import DocumentRecord, DocumentRole, document_package
 from archive.package import PackageFile
-from archive.retention import correspondence_of
+from archive.retention.rules import correspondence_of
 from archive.sealing import Sealing
 from core import clock
 from core.errors import NeedsOperator

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
+from archive.kinds.pes import PesRecord, PesRole, pes_package
 from archive.package import PackageFile
-from archive.pes import PesRecord, PesRole, pes_package
 from archive.sealing import Sealing
 from core import clock
 from core.journal import JournalEntry

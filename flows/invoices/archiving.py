@@ -12,9 +12,9 @@ from pathlib import Path
 
 from sqlmodel import col, select
 
-from archive.invoice import InvoiceRecord, InvoiceRole, invoice_package
+from archive.kinds.invoice import InvoiceRecord, InvoiceRole, invoice_package
 from archive.package import PackageFile
-from archive.retention import invoices_of
+from archive.retention.rules import invoices_of
 from archive.sealing import Sealing
 from connectors.chorus.statuses import word
 from core import clock

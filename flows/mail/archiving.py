@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlmodel import Session
 
-from archive.mail import Addressee, MailRecord, MailRole, mail_package
+from archive.kinds.mail import Addressee, MailRecord, MailRole, mail_package
 from archive.package import PackageFile
-from archive.retention import mails_of
+from archive.retention.rules import mails_of
 from archive.sealing import Sealing
 from core import clock
 from core.canonical import canonical_bytes

@@ -1,6 +1,6 @@
 """The proof of a send as one file, at any moment, for somebody who has neither the platform nor a reason to believe it.
 
-It is an extract of the journal (`archive.extract`) with what its entries name by their digests: statements, and the sealed
+It is an extract of the journal (`archive.proof.extract`) with what its entries name by their digests: statements, and the sealed
 package once there is one; and with what the statements name: message, documents, returned messages, answers. Its
 ``LISEZ-MOI.txt`` leads through the verification with tools that any machine has. What is given out is never changed by what
 happens later.
@@ -19,11 +19,11 @@ from typing import Any
 
 from sqlmodel import col, select
 
-from archive.evidence import PACKAGE, SUMS, stamped_guide, stamped_in_words, sums
-from archive.extract import Extract, add_extract, inclusion_guide
 from archive.models import Record
 from archive.package import PackageFile, plain_name
-from archive.proving import extract_of
+from archive.proof.evidence import PACKAGE, SUMS, stamped_guide, stamped_in_words, sums
+from archive.proof.extract import Extract, add_extract, inclusion_guide
+from archive.proof.proving import extract_of
 from archive.stored_zip import stored_zip
 from core.blobs import SealedObject
 from core.canonical import canonical_bytes

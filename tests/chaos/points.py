@@ -55,7 +55,7 @@ POINTS: tuple[Point, ...] = (
     Point("connectors.helios.client:Session.fetch", "after"),
     *_around("flows.helios.acquits:_insert"),
     *_around("flows.helios.acquits:_apply"),
-    *_around("archive.heads:grow"),
+    *_around("archive.proof.heads:grow"),
     Point("signing.timestamp.client:TimestampClient.stamp", "after"),
 )
 

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, Response
 from api import words
 from api.web.administered import Filled, Here, Place, Sheet, gone, reason, shown
 from api.web.visitor import Administers, Parts, Visitor
-from archive.retention import mails_of
+from archive.retention.rules import mails_of
 from core.configuration import Configuration
 from core.errors import UsageError
 from core.platform import Platform

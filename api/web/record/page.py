@@ -12,7 +12,7 @@ from api import downloads, records
 from api.web.dossier.page import Identifier
 from api.web.pages import render
 from api.web.visitor import Parts, SignedIn
-from archive.proving import standing_of
+from archive.proof.proving import standing_of
 from core.organisations import Organisation
 from flows.engine import reading
 

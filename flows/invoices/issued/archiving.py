@@ -8,9 +8,9 @@ from datetime import datetime
 
 from sqlmodel import col, select
 
+from archive.kinds.sale import SaleRecord, SaleRole, sale_package
 from archive.package import PackageFile
-from archive.retention import issued_invoices_of
-from archive.sale import SaleRecord, SaleRole, sale_package
+from archive.retention.rules import issued_invoices_of
 from archive.sealing import Sealing
 from connectors.chorus.statuses import word
 from core import clock

@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from api.runtime import timestamps
-from archive import heads
-from archive.verification import EvidenceVerdict, verify_evidence
+from archive.proof import heads
+from archive.proof.verification import EvidenceVerdict, verify_evidence
 from core.principal import Right
 from core.s3_server import S3Server
 from signing.trust import TrustStore

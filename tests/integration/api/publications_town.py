@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sqlmodel import select
 
 from api.runtime import timestamps
-from archive import heads
+from archive.proof import heads
 from core.principal import PLATFORM
 from core.s3_server import S3Server
 from flows.actes.models import ActesPublication

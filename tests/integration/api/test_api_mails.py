@@ -16,7 +16,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlmodel import select
 
-from archive import heads
+from archive.proof import heads
 from core.principal import PLATFORM
 from flows.engine.models import Dossier, DossierFile
 from flows.mail.models import MailAnswer

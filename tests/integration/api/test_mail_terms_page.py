@@ -10,7 +10,7 @@ import httpx
 import pytest
 from sqlmodel import col, select
 
-from archive.retention import MAILS_RULE, RetentionRule
+from archive.retention.rules import MAILS_RULE, RetentionRule
 from core.configuration import Configuration, configure
 from core.journal import JournalEntry
 from core.organisations import Organisation

@@ -19,7 +19,7 @@ from sqlmodel import col, select
 
 from api.publications.open_data import COLUMNS
 from api.publications.routes import router
-from archive.verification import EvidenceVerdict, verify_evidence
+from archive.proof.verification import EvidenceVerdict, verify_evidence
 from core.principal import PLATFORM
 from core.s3_server import S3Server
 from flows.actes import published

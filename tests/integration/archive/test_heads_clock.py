@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
-from archive import heads
 from archive.models import TreeHead
+from archive.proof import heads
 from core import clock, journal
 from core.errors import NeedsOperator
 from core.organisations import Organisation

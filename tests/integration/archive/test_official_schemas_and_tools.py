@@ -13,10 +13,10 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
-from archive.evidence import prove
-from archive.inspection import check_package
+from archive.ingest.inspection import check_package
+from archive.kinds.pes import pes_package
 from archive.package import Package, PackageFile
-from archive.pes import pes_package
+from archive.proof.evidence import prove
 from schemas.seda import schema
 from schemas.seda.model import Version
 from schemas.seda.rules import check_manifest_file

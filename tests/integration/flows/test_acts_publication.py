@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 
 from api.cli.main import app
 from api.runtime import timestamps
-from archive import heads
-from archive.verification import CheckState, EvidenceVerdict, verify_evidence
+from archive.proof import heads
+from archive.proof.verification import CheckState, EvidenceVerdict, verify_evidence
 from core.blobs import Blob
 from core.errors import Conflict, Forbidden, NotFound, TabellionError, Unavailable, UsageError
 from core.organisations import Organisation, OrganisationKind, add_organisation

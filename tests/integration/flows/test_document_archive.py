@@ -12,7 +12,7 @@ import pypdfium2
 import pytest
 from sqlmodel import select
 
-from archive.inspection import check_package
+from archive.ingest.inspection import check_package
 from archive.models import Record
 from core import sandbox
 from core.blobs import SealedObject

@@ -11,8 +11,8 @@ import pytest
 from sqlmodel import select
 
 from archive.models import Record
-from archive.proving import write_evidence
-from archive.verification import EvidenceVerdict, verify_evidence
+from archive.proof.proving import write_evidence
+from archive.proof.verification import EvidenceVerdict, verify_evidence
 from core.errors import Conflict, Unavailable
 from core.journal import JournalEntry
 from core.principal import PLATFORM

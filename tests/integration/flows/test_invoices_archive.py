@@ -12,10 +12,10 @@ import pytest
 from sqlmodel import select
 
 from api.simulators import Simulators
-from archive.inspection import check_package
+from archive.ingest.inspection import check_package
 from archive.models import Record
-from archive.proving import write_evidence
-from archive.verification import EvidenceVerdict, verify_evidence
+from archive.proof.proving import write_evidence
+from archive.proof.verification import EvidenceVerdict, verify_evidence
 from connectors.chorus import services
 from connectors.chorus.simulated_faults import Mishap
 from connectors.chorus.statuses import Status

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from archive.inspection import check_package
+from archive.ingest.inspection import check_package
 from archive.models import Record
 from connectors.chorus import simulated_deposits
 from connectors.chorus.simulated_faults import Mishap

@@ -23,11 +23,11 @@ from pydantic import SecretStr
 from sqlmodel import select
 
 from api.runtime import build_engine
-from archive import heads
-from archive.inspection import check_package
+from archive.ingest.inspection import check_package
 from archive.models import Record
-from archive.proving import write_evidence
-from archive.verification import EvidenceVerdict, verify_evidence
+from archive.proof import heads
+from archive.proof.proving import write_evidence
+from archive.proof.verification import EvidenceVerdict, verify_evidence
 from core.errors import Conflict, Forbidden, NotFound
 from core.messages import speaking
 from core.organisations import OrganisationKind, add_organisation

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from archive.act import ActFile, ActRecord, ActRole, Exchange, act_package
-from archive.inspection import check_package
-from archive.retention import (
+from archive.ingest.inspection import check_package
+from archive.kinds.act import ActFile, ActRecord, ActRole, Exchange, act_package
+from archive.retention.rules import (
     ACTS_RULE,
     DECISIONS,
     FREE,

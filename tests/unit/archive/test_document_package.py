@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from archive.document import DocumentRecord, DocumentRole, document_package
-from archive.inspection import check_package
+from archive.ingest.inspection import check_package
+from archive.kinds.document import DocumentRecord, DocumentRole, document_package
 from archive.package import PackageFile
-from archive.retention import CORRESPONDENCE, CORRESPONDENCE_RULE, RetentionRule, correspondence_of
+from archive.retention.rules import CORRESPONDENCE, CORRESPONDENCE_RULE, RetentionRule, correspondence_of
 from core.configuration import configure
 from core.database import Database
 from core.errors import UsageError

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from archive.evidence import BrokenChain, prove, sums
-from archive.head import Head
+from archive.kinds.pes import pes_package
 from archive.package import Package, PackageFile
-from archive.pes import pes_package
+from archive.proof.evidence import BrokenChain, prove, sums
+from archive.proof.head import Head
+from archive.proof.verification import CheckState, EvidenceReport, EvidenceVerdict, verify_evidence
 from archive.stored_zip import stored_zip
-from archive.verification import CheckState, EvidenceReport, EvidenceVerdict, verify_evidence
 from core.canonical import NotCanonical
 from core.errors import UnreadableInput
 from signing.pki import TestAuthority

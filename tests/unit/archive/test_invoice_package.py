@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from archive.inspection import check_package
-from archive.invoice import InvoiceRecord, InvoiceRole, invoice_package
+from archive.ingest.inspection import check_package
+from archive.kinds.invoice import InvoiceRecord, InvoiceRole, invoice_package
 from archive.package import PackageFile
-from archive.retention import INVOICES_RULE, RECEIVED_INVOICES, RetentionRule, invoices_of
+from archive.retention.rules import INVOICES_RULE, RECEIVED_INVOICES, RetentionRule, invoices_of
 from core.configuration import configure
 from core.database import Database
 from core.errors import UsageError

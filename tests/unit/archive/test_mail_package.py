@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from archive.inspection import check_package
-from archive.mail import Addressee, MailRecord, MailRole, mail_package
+from archive.ingest.inspection import check_package
+from archive.kinds.mail import Addressee, MailRecord, MailRole, mail_package
 from archive.package import PackageFile
-from archive.retention import MAILS, MAILS_RULE, RetentionRule, mails_of
+from archive.retention.rules import MAILS, MAILS_RULE, RetentionRule, mails_of
 from core.configuration import configure
 from core.database import Database
 from core.errors import UsageError

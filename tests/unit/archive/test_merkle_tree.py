@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from archive.tree import (
+from archive.proof.tree import (
     Place,
     append,
     consistency_path,

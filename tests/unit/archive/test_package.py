@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from archive.inspection import Limits, check_package
+from archive.ingest.inspection import Limits, check_package
+from archive.kinds.pes import PesRole, pes_package, pes_transfer
 from archive.package import Package, PackageFile, build_package
-from archive.pes import PesRole, pes_package, pes_transfer
-from archive.retention import end_of
+from archive.retention.rules import end_of
 from core.errors import UsageError
 from core.messages import speaking
 from schemas.seda.reader import read_manifest

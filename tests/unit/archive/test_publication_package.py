@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from archive.inspection import check_package
+from archive.ingest.inspection import check_package
+from archive.kinds.publication import PublicationRecord, PublicationRole, publication_package
 from archive.package import PackageFile
-from archive.publication import PublicationRecord, PublicationRole, publication_package
-from archive.retention import DECISIONS
+from archive.retention.rules import DECISIONS
 from core.errors import UsageError
 from core.messages import speaking
 from schemas.seda import schema

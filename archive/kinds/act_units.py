@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import count
 
-from archive.act_facts import BELOW, ActDescribed, ActFacts, ActFile, ActRecord, ActRole, Exchange
+from archive.kinds.act_facts import BELOW, ActDescribed, ActFacts, ActFile, ActRecord, ActRole, Exchange
 from archive.package import group_of
 from core import clock
 from core.messages import Catalogue

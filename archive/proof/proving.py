@@ -12,12 +12,12 @@ from pathlib import Path
 from cryptography import x509
 from sqlmodel import col, select
 
-from archive import evidence, tree
-from archive.evidence import Evidence
-from archive.extract import Entry, Extract
-from archive.head import Head
-from archive.heads import TableStore
 from archive.models import Record, TreeHead, TreeLeaf
+from archive.proof import evidence, tree
+from archive.proof.evidence import Evidence
+from archive.proof.extract import Entry, Extract
+from archive.proof.head import Head
+from archive.proof.heads import TableStore
 from core.blobs import SealedObject
 from core.database import ScopedSession
 from core.errors import NotFound, Unavailable

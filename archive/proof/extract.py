@@ -2,7 +2,7 @@
 
 What lives here: the members of a proof that say what the journal holds, and the steps of the expert's guide that verify them.
 What does not: what the entries name by its digest, which whoever makes the proof adds beside them; the proof of a single record
-(`archive.evidence`), whose links these are.
+(`archive.proof.evidence`), whose links these are.
 
 Members: ``journal.jsonl`` (the leaf of an entry a line, byte for byte), ``proof.json`` (place and path of each, by its line),
 ``head.json``, ``token.der`` (RFC 3161), ``certificates/NN.pem``. The digests of all members stand in ``SHA256SUMS``.
@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from cryptography import x509
 
-from archive.evidence import PROOF, add_stamped_head, check_included, check_stamped, guide
-from archive.head import Head
+from archive.proof.evidence import PROOF, add_stamped_head, check_included, check_stamped, guide
+from archive.proof.head import Head
 from archive.stored_zip import Stored, StoredZip
 from core.canonical import canonical_bytes
 

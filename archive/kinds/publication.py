@@ -1,8 +1,8 @@
 """What is said of the publication of an act in its archive transfer: what was put online, since when, and under whose name.
 
 What lives here: the transfer of an act that was made public. What does not: the files themselves, the decision to publish, the
-package (`archive.package`). It stands beside the record of the act (`archive.act`), which is made when its control is over, and
-proves what the page of the collectivité showed.
+package (`archive.package`). It stands beside the record of the act (`archive.kinds.act`), which is made when its control is over,
+and proves what the page of the collectivité showed.
 
 One file per publication, and below it an item for each document as it was put online and for the State's acknowledgement (1-2).
 """
@@ -16,10 +16,10 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from archive.act_facts import ActFacts
-from archive.act_units import act_described, file_unit
+from archive.kinds.act_facts import ActFacts
+from archive.kinds.act_units import act_described, file_unit
 from archive.package import Described, Package, PackageFile, build_package, group_of
-from archive.retention import FREE, AccessDelay
+from archive.retention.rules import FREE, AccessDelay
 from archive.transfer import check_roles, transfer_of
 from core import clock
 from core.errors import UsageError

@@ -1,7 +1,7 @@
 """Verifying evidence, offline: nothing is read but the file and, when given, a store of trusted authorities.
 
 What lives here: every link of the chain recomputed, one named check each, and a verdict. What does not: the layout and the
-writing of the file (`archive.evidence`). Nothing in the file is believed because it stands there: digests are computed,
+writing of the file (`archive.proof.evidence`). Nothing in the file is believed because it stands there: digests are computed,
 the digest list and the headers of the ZIP must be exactly what they must be, so that no byte can change unseen.
 
 The verdict: *invalid* when a check fails, *indeterminate* when none fails and one could not be made (most often: nobody said
@@ -22,7 +22,8 @@ from typing import IO, Any
 
 from cryptography import x509
 
-from archive.evidence import (
+from archive.ingest.inspection import check_package
+from archive.proof.evidence import (
     CERTIFICATES,
     HEAD,
     LARGEST_CHAIN,
@@ -36,10 +37,9 @@ from archive.evidence import (
     package_digest,
     sums,
 )
-from archive.head import Head
-from archive.inspection import check_package
+from archive.proof.head import Head
+from archive.proof.tree import leaf_hash, verify_inclusion
 from archive.stored_zip import Entry, NotStoredZip, Stored, content, read_stored_zip
-from archive.tree import leaf_hash, verify_inclusion
 from core.canonical import read_canonical
 from core.clock import in_paris, iso
 from core.errors import UnreadableInput

@@ -1,7 +1,7 @@
 """Evidence: one file that proves a record to somebody who has neither the platform nor any reason to believe it.
 
-What lives here: the layout of the file and its writing. What does not: its verification (`archive.verification`), which reads
-nothing but the file and, when there is one, a folder of trusted authorities.
+What lives here: the layout of the file and its writing. What does not: its verification (`archive.proof.verification`), which
+reads nothing but the file and, when there is one, a folder of trusted authorities.
 
 The chain that the file holds, each link hashing the one before:
 
@@ -24,9 +24,9 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from archive.head import Head
+from archive.proof.head import Head
+from archive.proof.tree import leaf_hash, verify_inclusion
 from archive.stored_zip import Stored, StoredZip, stored_zip
-from archive.tree import leaf_hash, verify_inclusion
 from core.canonical import canonical_bytes
 from core.clock import in_paris, iso
 from core.errors import NeedsOperator, UnreadableInput

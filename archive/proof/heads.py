@@ -13,10 +13,10 @@ from typing import Protocol
 
 from sqlalchemy import Connection, Table, func, insert, select, tuple_
 
-from archive import tree
-from archive.head import Head
 from archive.models import TreeHead, TreeLeaf, TreeNode
-from archive.tree import Place
+from archive.proof import tree
+from archive.proof.head import Head
+from archive.proof.tree import Place
 from core import clock
 from core.database import Database
 from core.errors import NeedsOperator

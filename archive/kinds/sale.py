@@ -1,7 +1,7 @@
 """What is said of an invoice that the organisation issued in its archive transfer, once it was paid or rejected.
 
-What lives here: the transfer of such an invoice. What does not: received ones (`archive.invoice`), the files themselves, the
-decision to archive, the package (`archive.package`), how long it is kept (`archive.retention`).
+What lives here: the transfer of such an invoice. What does not: received ones (`archive.kinds.invoice`), the files themselves,
+the decision to archive, the package (`archive.package`), how long it is kept (`archive.retention.rules`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from itertools import count
 from pathlib import Path
 
 from archive.package import Described, Package, PackageFile, build_package, group_of
-from archive.retention import BUSINESS, ISSUED_INVOICES, AccessDelay, RetentionRule
+from archive.retention.rules import BUSINESS, ISSUED_INVOICES, AccessDelay, RetentionRule
 from archive.transfer import RecordFacts, check_roles, transfer_of
 from core.messages import Catalogue, speaking
 from schemas.seda.model import ArchiveUnit, Dates, Keyword, KeywordType, Level, Transfer, Version

@@ -1,7 +1,7 @@
 """What is said of a generic document in its archive transfer: what people approved or signed, with its proofs.
 
 What lives here: the transfer of a folder that has come to the end of its circuit. What does not: the files themselves, the
-decision to archive, the package (`archive.package`), how long it is kept (`archive.retention`).
+decision to archive, the package (`archive.package`), how long it is kept (`archive.retention.rules`).
 
 One file per folder, and below it an item for each document: a main one bears the detached signatures that are over it.
 """
@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 
 from archive.package import Described, Package, PackageFile, build_package, group_of
-from archive.retention import CORRESPONDENCE, RetentionRule
+from archive.retention.rules import CORRESPONDENCE, RetentionRule
 from archive.transfer import RecordFacts, check_roles, transfer_of
 from core.errors import UsageError
 from core.messages import Catalogue, speaking

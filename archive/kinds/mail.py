@@ -1,7 +1,7 @@
 """What is said of a tracked mail in its archive transfer: what was sent, to whom, and what proves what became of it.
 
 What lives here: the transfer of a send that is over. What does not: the statements themselves and what they mean, the decision to
-archive, the package (`archive.package`), how long it is kept (`archive.retention`).
+archive, the package (`archive.package`), how long it is kept (`archive.retention.rules`).
 
 One file per send; below it an item for the message and for each document, then one for each recipient, with all that proves what
 became of the mail for them, so that it can be communicated without that of the others; last the whole send and the journal.
@@ -18,7 +18,7 @@ from itertools import count
 from pathlib import Path
 
 from archive.package import Described, Package, PackageFile, build_package, group_of
-from archive.retention import MAILS, RetentionRule
+from archive.retention.rules import MAILS, RetentionRule
 from archive.transfer import RecordFacts, check_roles, transfer_of
 from core.errors import UsageError
 from core.messages import Catalogue, speaking

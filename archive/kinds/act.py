@@ -1,7 +1,7 @@
 """What is said of an act in its archive transfer: what was sent to the State, its acknowledgement, and all that followed.
 
 What lives here: the transfer of an act whose control of legality is over, or whose transmission was cancelled. What does not:
-the files themselves, the decision to archive, the package (`archive.package`), how long it is kept (`archive.retention`).
+the files themselves, the decision to archive, the package (`archive.package`), how long it is kept (`archive.retention.rules`).
 
 One file per act, and below it an item for each document as it was sent, for the envelope, for the State's acknowledgement
 (1-2, the legal proof) and for each message exchanged, in the order in which they left or came: a message bears its attachments,
@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-from archive.act_facts import BELOW, ActDescribed, ActFile, ActRecord, ActRole, Exchange
-from archive.act_units import act_unit
+from archive.kinds.act_facts import BELOW, ActDescribed, ActFile, ActRecord, ActRole, Exchange
+from archive.kinds.act_units import act_unit
 from archive.package import Described, Package, build_package
-from archive.retention import Started
+from archive.retention.rules import Started
 from archive.transfer import check_roles, transfer_of
 from core import clock
 from core.errors import UsageError

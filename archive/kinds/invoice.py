@@ -1,7 +1,7 @@
 """What is said of a received invoice in its archive transfer: the invoice, who said that it was due, what was told and to whom.
 
 What lives here: the transfer of an invoice of Chorus Pro whose life there is over, paid or rejected. What does not: the files
-themselves, the decision to archive, the package (`archive.package`), how long it is kept (`archive.retention`).
+themselves, the decision to archive, the package (`archive.package`), how long it is kept (`archive.retention.rules`).
 
 One file per invoice, and below it an item for each document: the invoice as it came, in each of its cycles, then what proves its
 life: dockets of the visa, manifests of the hand-over, the sheet that sums it up, its history at Chorus Pro, evidence of every
@@ -20,7 +20,7 @@ from itertools import count
 from pathlib import Path
 
 from archive.package import Described, Package, PackageFile, build_package, group_of
-from archive.retention import BUSINESS, RECEIVED_INVOICES, AccessDelay, RetentionRule
+from archive.retention.rules import BUSINESS, RECEIVED_INVOICES, AccessDelay, RetentionRule
 from archive.transfer import RecordFacts, check_roles, transfer_of
 from core.errors import UsageError
 from core.messages import Catalogue, speaking

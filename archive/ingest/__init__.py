@@ -1,0 +1,1 @@
+"""Packages that come from outside: looked into, checked, taken or refused."""

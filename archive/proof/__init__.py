@@ -1,0 +1,1 @@
+"""The journal's tree, its timestamped heads, and the evidence that leans on them."""
