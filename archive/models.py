@@ -19,27 +19,103 @@ class Record(Owned, table=True):
     """A sealed package and where its proof starts.
 
     Attributes:
+        dossier_id: where it came from; None for a package that was handed over from outside.
+        kind: of record: the name of the flow that made it, or ``transfer`` for what was handed over from outside.
+        producer: who made it, by SIREN or SIRET.
+        dated: the day that the record is of, from which its retention counts.
+        key: of the package, the same in every place.
         entry_id: the journal entry that says it was sealed; its leaf is what the proof includes.
         rule: identifier and version of the retention rule applied.
+        final_action: what happens at the end of the retention: ``Keep`` or ``Destroy``.
         keep_until: end of the retention; None when it cannot be computed, which means for ever.
+        access: identifier and version of the access rule applied.
+        open_from: the first day on which anyone may read it; None when it cannot be computed, which means never.
+        eliminated: when it was destroyed; its row, its leaf and its digests stay.
     """
 
     __table_args__ = (Index("record_newest", "organisation_id", "sealed", "id"),)
 
     id: str = Field(default_factory=new_id, primary_key=True, max_length=26)
     organisation_id: str = Field(foreign_key="organisation.id", max_length=26)
-    dossier_id: str = Field(max_length=26, unique=True)
+    dossier_id: str | None = Field(default=None, max_length=26, unique=True)
+    kind: str = Field(max_length=20)
     title: str = Field(max_length=200)
-    bucket: str = Field(max_length=63)
+    producer: str = Field(max_length=60)
+    dated: date = Field(sa_column=Column(Date, nullable=False))
     key: str = Field(max_length=255, unique=True)
-    version_id: str = Field(max_length=100)
     sha256: str = Field(max_length=64, index=True)
     size: int = Field(sa_column=Column(BigInteger, nullable=False))
     entry_id: str = Field(max_length=26)
     rule: str = Field(max_length=60)
+    final_action: str = Field(max_length=10)
     keep_until: date | None = Field(default=None, sa_column=Column(Date))
-    locked_until: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    access: str = Field(max_length=60)
+    open_from: date | None = Field(default=None, sa_column=Column(Date))
     sealed: datetime = Field(default_factory=clock.now, sa_column=Column(UtcDateTime, nullable=False))
+    eliminated: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+
+
+class RecordCopy(Owned, table=True):
+    """A record's package as it stands in one place.
+
+    Attributes:
+        place: its name.
+        version_id: which version of the key is meant; S3 lets anyone add another on top.
+        locked_until: until when the place refuses to delete it, as it was last set or read.
+        checked: when it was last read back whole, and found to be what was sealed.
+    """
+
+    __tablename__ = "record_copy"
+    __table_args__ = (Index("record_copy_checked", "place", "checked"), Index("record_copy_locked", "place", "locked_until"))
+
+    record_id: str = Field(foreign_key="record.id", primary_key=True, max_length=26)
+    place: str = Field(primary_key=True, max_length=40)
+    organisation_id: str = Field(foreign_key="organisation.id", max_length=26)
+    version_id: str = Field(max_length=100)
+    locked_until: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    checked: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+
+
+class RecordFile(Owned, table=True):
+    """A file of a record's package, as its manifest names it.
+
+    Attributes:
+        rank: in the manifest, from 1.
+        name: that its owner gave it.
+        uri: path in the package.
+        sha256: of its content, hexadecimal; None when the manifest has a digest of another algorithm only.
+        puid: PRONOM identifier of its format, when it was identified.
+    """
+
+    __tablename__ = "record_file"
+
+    record_id: str = Field(foreign_key="record.id", primary_key=True, max_length=26)
+    rank: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    organisation_id: str = Field(foreign_key="organisation.id", max_length=26)
+    name: str = Field(max_length=255)
+    uri: str = Field(max_length=255)
+    sha256: str | None = Field(default=None, max_length=64, index=True)
+    size: int = Field(sa_column=Column(BigInteger, nullable=False))
+    media_type: str | None = Field(default=None, max_length=100)
+    puid: str | None = Field(default=None, max_length=20)
+
+
+class RecordDigest(Owned, table=True):
+    """A digest of a record's package; older algorithms stay beside newer ones.
+
+    Attributes:
+        algorithm: as SEDA names it: ``SHA-256``.
+        value: hexadecimal.
+        taken: when the package was read to compute it.
+    """
+
+    __tablename__ = "record_digest"
+
+    record_id: str = Field(foreign_key="record.id", primary_key=True, max_length=26)
+    algorithm: str = Field(primary_key=True, max_length=20)
+    organisation_id: str = Field(foreign_key="organisation.id", max_length=26)
+    value: str = Field(max_length=128)
+    taken: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
 
 
 class TreeLeaf(SQLModel, table=True):

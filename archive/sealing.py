@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, timedelta
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlmodel import Session
 
-from archive.models import Record
+from archive.describing import Description
+from archive.models import Record, RecordCopy, RecordDigest, RecordFile
 from archive.package import Package
+from archive.places import places
+from archive.places.places import Copy
 from archive.proof.evidence import LEAF_DIGEST
+from archive.retention.rules import AccessDelay, RetentionRule, end_of
 from core import clock, journal
 from core.blobs import ObjectMissing, SealedObject
-from core.identifiers import new_id
 from core.platform import Platform
+
+SEALED = "record.sealed"
+"""The journal entry of a sealing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +29,16 @@ class Sealing:
     """What is to be sealed, beside its bytes.
 
     Attributes:
-        rule: identifier and version of the retention rule.
-        keep_until: end of the retention.
+        dossier_id: where it came from; None for a package that was handed over from outside.
+        kind: of record: the name of its flow, or ``transfer``.
     """
 
     organisation_id: str
-    dossier_id: str
+    dossier_id: str | None
+    kind: str
     title: str
-    rule: str
-    keep_until: date
+    retention: RetentionRule
+    access: AccessDelay
 
 
 def intent_of(sealing: Sealing, package: Package) -> dict[str, Any]:
@@ -42,59 +50,106 @@ def intent_of(sealing: Sealing, package: Package) -> dict[str, Any]:
     return {"key": key, "sha256": package.sha256, "size": package.size}
 
 
-def put_under_lock(platform: Platform, package: Package, intent: dict[str, Any]) -> SealedObject:
-    """Put a package in the archive under lock; a second try finds what the first one put there.
+def put_under_lock(platform: Platform, package: Package, intent: dict[str, Any]) -> tuple[Copy, ...]:
+    """Put a package in every place under lock; a second try finds what the first one put there.
 
     Raises:
-        Unavailable: the store does not answer.
+        Unavailable: a place does not answer.
         ObjectAltered: the key holds other bytes.
     """
     until = clock.now() + timedelta(days=platform.settings.archive_lock_days)
-    return platform.objects.seal(intent["key"], package.path, package.sha256, until)
+    return places.seal(platform, intent["key"], package.path, package.sha256, until)
 
 
-def put_before(platform: Platform, intent: dict[str, Any]) -> SealedObject | None:
-    """Return the package that an earlier try put under lock as it had written down; None when it had not come so far."""
+def put_before(platform: Platform, intent: dict[str, Any]) -> tuple[Copy, ...] | None:
+    """Return the package that an earlier try put under lock as it had written down; None when it had not come so far.
+
+    What had come to some places only is carried to the others.
+
+    Raises:
+        Unavailable: a place does not answer.
+        ObjectAltered: the key holds other bytes.
+    """
     until = clock.now() + timedelta(days=platform.settings.archive_lock_days)
     try:
-        return platform.objects.seal_again(intent["key"], intent["sha256"], int(intent["size"]), until)
+        return places.seal_again(platform, intent["key"], intent["sha256"], int(intent["size"]), until)
     except ObjectMissing:
         return None
 
 
-def record(session: Session, sealing: Sealing, sealed: SealedObject, lock_days: int) -> None:
-    """Write the record and its journal entry in the session's transaction; the entry's leaf names the package by its digest."""
-    identifier = new_id()
-    entry = journal.write(
+def record(session: Session, sealing: Sealing, description: Description, copies: Sequence[Copy], lock_days: int) -> str:
+    """Write the record and its journal entry in the session's transaction; the entry's leaf names the package by its digest.
+
+    Args:
+        session: a writing one.
+        sealing: what is said of the record.
+        description: what its package says of itself.
+        copies: the package, in every place.
+        lock_days: for how long the copies were locked.
+
+    Returns:
+        The identifier of the record.
+    """
+    kept = _record(sealing, description, copies[0].sealed)
+    kept.entry_id = journal.write(
         session,
+        organisation_id=kept.organisation_id,
+        dossier_id=kept.dossier_id,
+        kind=SEALED,
+        actor="platform",
+        facts=_facts(kept, copies),
+    )
+    session.add(kept)
+    session.flush()
+    owned: dict[str, Any] = {"record_id": kept.id, "organisation_id": kept.organisation_id}
+    locked = kept.sealed + timedelta(days=lock_days)
+    for copy in copies:
+        version = copy.sealed.version_id
+        session.add(RecordCopy(**owned, place=copy.place, version_id=version, locked_until=locked, checked=kept.sealed))
+    session.add(RecordDigest(**owned, algorithm="SHA-256", value=kept.sha256, taken=kept.sealed))
+    session.add_all(RecordFile(**owned | asdict(file), rank=rank) for rank, file in enumerate(description.files, start=1))
+    session.flush()
+    return kept.id
+
+
+def _record(sealing: Sealing, description: Description, sealed: SealedObject) -> Record:
+    kept = description.appraisal.start if description.appraisal else None
+    hidden = description.access.start if description.access else None
+    at = clock.now()
+    return Record(
         organisation_id=sealing.organisation_id,
         dossier_id=sealing.dossier_id,
-        kind="record.sealed",
-        actor="platform",
-        facts={
-            "record": identifier,
-            LEAF_DIGEST: sealed.sha256,
-            "size": sealed.size,
-            "key": sealed.key,
-            "version": sealed.version_id,
-            "rule": sealing.rule,
-        },
+        kind=sealing.kind,
+        title=sealing.title[:200],
+        producer=description.producer or "",
+        dated=kept or clock.in_paris(at).date(),
+        key=sealed.key,
+        sha256=sealed.sha256,
+        size=sealed.size,
+        entry_id="",
+        rule=f"{sealing.retention.identifier} v{sealing.retention.version}",
+        final_action=sealing.retention.final_action.value,
+        keep_until=end_of(kept, sealing.retention.years) if kept else None,
+        access=f"{sealing.access.identifier} v{sealing.access.version}",
+        open_from=end_of(hidden, sealing.access.years) if hidden else None,
+        sealed=at,
     )
-    session.add(
-        Record(
-            id=identifier,
-            organisation_id=sealing.organisation_id,
-            dossier_id=sealing.dossier_id,
-            title=sealing.title[:200],
-            bucket=sealed.bucket,
-            key=sealed.key,
-            version_id=sealed.version_id,
-            sha256=sealed.sha256,
-            size=sealed.size,
-            entry_id=entry,
-            rule=sealing.rule,
-            keep_until=sealing.keep_until,
-            locked_until=clock.now() + timedelta(days=lock_days),
-        )
-    )
-    session.flush()
+
+
+def _facts(record: Record, copies: Sequence[Copy]) -> dict[str, Any]:
+    """Return what the leaf says: the database is rebuilt from it and from the manifest, so nothing is left out."""
+    return {
+        "record": record.id,
+        LEAF_DIGEST: record.sha256,
+        "size": record.size,
+        "key": record.key,
+        "copies": {copy.place: copy.sealed.version_id for copy in copies},
+        "kind": record.kind,
+        "producer": record.producer,
+        "dated": record.dated.isoformat(),
+        "rule": record.rule,
+        "final_action": record.final_action,
+        "keep_until": record.keep_until.isoformat() if record.keep_until else None,
+        "access": record.access,
+        "open_from": record.open_from.isoformat() if record.open_from else None,
+    }

@@ -12,12 +12,18 @@ from core.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What a stage or a page works with; one for the life of a process."""
+    """What a stage or a page works with; one for the life of a process.
+
+    Attributes:
+        objects: the store of documents, and the principal place of the archive.
+        further: the other places of the archive, by name.
+    """
 
     settings: Settings
     database: Database
     objects: ObjectStore
     secrets: SecretBox
+    further: tuple[tuple[str, ObjectStore], ...] = ()
 
 
 def open_platform(settings: Settings, objects: ObjectStore | None = None) -> Platform:

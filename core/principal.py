@@ -15,7 +15,8 @@ _messages = Catalogue("core")
 class Right(StrEnum):
     """What can be allowed; roles and API tokens are sets of these.
 
-    ``ACT`` is to hold a desk of the parapheur: visa, sign, reject.
+    ``ACT`` is to hold a desk of the parapheur: visa, sign, reject. ``ARCHIVE`` is to manage records: accept transfers, hold,
+    propose eliminations. ``CONTROL`` is the control of the State over archives: the visa of eliminations.
     """
 
     READ = "dossier.read"
@@ -23,6 +24,8 @@ class Right(StrEnum):
     OPERATE = "dossier.operate"
     ACT = "parapheur.act"
     ADMINISTER = "organisation.administer"
+    ARCHIVE = "archive.manage"
+    CONTROL = "archive.control"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ OPERATOR = "exploitant"
 BUILT_IN: Mapping[str, frozenset[Right]] = {
     "agent": frozenset({Right.READ, Right.DEPOSIT}),
     "signataire": frozenset({Right.ACT}),
-    "archiviste": frozenset({Right.READ}),
+    "archiviste": frozenset({Right.READ, Right.ARCHIVE}),
+    "contrôleur": frozenset({Right.CONTROL}),
     "administrateur": frozenset({Right.READ, Right.ADMINISTER}),
     OPERATOR: frozenset(Right),
 }

@@ -12,9 +12,10 @@ from pathlib import Path
 from sqlmodel import Session, col, select
 
 from archive import sealing
+from archive.describing import Description, describe
 from archive.package import Package
+from archive.places.places import Copy
 from archive.sealing import Sealing
-from core.blobs import SealedObject
 from core.errors import NeedsOperator
 from core.journal import JournalEntry
 from core.messages import Catalogue
@@ -79,24 +80,33 @@ def under_lock(work: Work, facts: Sealing, package: Package, files: tuple[KeptFi
         package: it.
         files: to be added to the dossier.
     """
-    sealed = _locked(work, facts, package)
+    copies = _locked(work, facts, package)
     return Advance(
         "sealed",
         files=files,
-        journal={"package": sealed.sha256},
-        apply=partial(_keep, facts, sealed, work.platform.settings.archive_lock_days),
+        journal={"package": copies[0].sealed.sha256},
+        apply=partial(_keep, facts, _described(work, package, copies), copies, work.platform.settings.archive_lock_days),
     )
 
 
-def _keep(facts: Sealing, sealed: SealedObject, lock_days: int, session: Session) -> None:
-    sealing.record(session, facts, sealed, lock_days)
+def _described(work: Work, package: Package, copies: tuple[Copy, ...]) -> Description:
+    """Return what the package under lock says: another one than was built now, when an earlier try had come so far."""
+    if copies[0].sealed.sha256 == package.sha256:
+        return describe(package.path)
+    locked = work.folder / "locked.zip"
+    work.platform.objects.fetch_sealed(copies[0].sealed, locked)
+    return describe(locked)
 
 
-def _locked(work: Work, facts: Sealing, package: Package) -> SealedObject:
+def _keep(facts: Sealing, description: Description, copies: tuple[Copy, ...], lock_days: int, session: Session) -> None:
+    sealing.record(session, facts, description, copies, lock_days)
+
+
+def _locked(work: Work, facts: Sealing, package: Package) -> tuple[Copy, ...]:
     noted = work.facts.get("package")
     intent = sealing.intent_of(facts, package)
-    if noted and noted != intent and (sealed := sealing.put_before(work.platform, noted)):
-        return sealed
+    if noted and noted != intent and (copies := sealing.put_before(work.platform, noted)):
+        return copies
     if noted != intent:
         work.note("intended", package=intent)
     return sealing.put_under_lock(work.platform, package, intent)

@@ -11,7 +11,8 @@ from api import cursors, downloads, records
 from api.tenants import below, organisation_named
 from api.v1.access import Caller, Parts
 from api.v1.dossiers import Identifier
-from api.v1.shapes import ProvenRecord, RecordPage, RecordShape
+from api.v1.shapes import CopyShape, ProvenRecord, RecordPage, RecordShape
+from archive.places.places import copies_of
 from archive.proof.proving import standing_of
 from flows.engine import reading
 
@@ -42,8 +43,10 @@ def shown(platform: Parts, caller: Caller, record_id: Identifier) -> ProvenRecor
     with reading.opened(platform.database, caller) as session:
         record = records.record(session, record_id)
         standing = standing_of(session, record.entry_id)
+        copies = [CopyShape(**copy.model_dump(include=set(CopyShape.model_fields))) for copy in copies_of(session, record.id)]
     return ProvenRecord(
         **RecordShape.of(record).model_dump(),
+        copies=copies,
         position=standing.position,
         head_size=standing.head_size,
         stamped=standing.stamped,

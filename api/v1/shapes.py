@@ -148,14 +148,20 @@ class RecordShape(BaseModel):
 
     id: str
     organisation_id: str
-    dossier_id: str
+    dossier_id: str | None = Field(description="Where it came from; null for a package that was handed over from outside.")
+    kind: str = Field(description="Name of the flow that made it, or `transfer`.")
     title: str
+    producer: str = Field(description="SIREN or SIRET.")
+    dated: date = Field(description="The day from which its retention counts.")
     sha256: str = Field(description="Of the sealed package.")
     size: int
     rule: str = Field(description="Retention rule that was applied, with its version.")
+    final_action: str = Field(description="What happens at the end of the retention: `Keep` or `Destroy`.")
     keep_until: date | None = Field(description="End of the retention; null when it cannot be computed, that is for ever.")
-    locked_until: datetime = Field(description="Until when the store refuses to delete it.")
+    access: str = Field(description="Access rule that was applied, with its version.")
+    open_from: date | None = Field(description="First day on which anyone may read it; null when it cannot be computed.")
     sealed: datetime
+    eliminated: datetime | None = Field(description="When it was destroyed with the visa of the State; null while it is kept.")
 
     @classmethod
     def of(cls, record: Record) -> Self:
@@ -163,9 +169,18 @@ class RecordShape(BaseModel):
         return cls(**record.model_dump(include=set(cls.model_fields)))
 
 
+class CopyShape(BaseModel):
+    """A record's package in one place."""
+
+    place: str
+    locked_until: datetime = Field(description="Until when the place refuses to delete it.")
+    checked: datetime = Field(description="When it was last read back whole and found unchanged.")
+
+
 class ProvenRecord(RecordShape):
     """A sealed record and where its proof stands."""
 
+    copies: list[CopyShape]
     position: int | None = Field(description="Place of its leaf in the journal's tree, from 0; null until it has one.")
     head_size: int | None = Field(description="Size of the first timestamped head that covers it; null until there is one.")
     stamped: datetime | None = Field(description="When that head was timestamped; null until then.")

@@ -13,12 +13,12 @@ from cryptography import x509
 from sqlmodel import col, select
 
 from archive.models import Record, TreeHead, TreeLeaf
+from archive.places.places import fetch
 from archive.proof import evidence, tree
 from archive.proof.evidence import Evidence
 from archive.proof.extract import Entry, Extract
 from archive.proof.head import Head
 from archive.proof.heads import TableStore
-from core.blobs import SealedObject
 from core.database import ScopedSession
 from core.errors import NotFound, Unavailable
 from core.journal import JournalEntry
@@ -73,8 +73,7 @@ def write_evidence(platform: Platform, principal: Principal, record_id: str, tar
     if record is None:
         raise NotFound(_messages("record.unknown"))
     principal.require(Right.READ, record.organisation_id)
-    sealed = SealedObject(record.bucket, record.key, record.version_id, record.sha256, record.size)
-    write_evidence_of_entry(platform, record.entry_id, partial(platform.objects.fetch_sealed, sealed), target)
+    write_evidence_of_entry(platform, record.entry_id, partial(fetch, platform, record), target)
 
 
 def write_evidence_of_entry(platform: Platform, entry_id: str, fetch: Callable[[Path], None], target: Path) -> None:

@@ -47,13 +47,7 @@ def seal(work: Work) -> Advance:
     entries = entries_up_to(work, _LED_HERE)
     act = Act.from_facts(work.facts)
     record = _record(work, act, entries)
-    facts = Sealing(
-        work.organisation_id,
-        work.dossier_id,
-        record.title,
-        f"{record.retention.identifier} v{record.retention.version}",
-        record.keep_until,
-    )
+    facts = Sealing(work.organisation_id, work.dossier_id, "actes", record.title, record.retention, record.access)
     return under_lock(work, facts, act_package(work.folder / "package.zip", record, list(_files(work, act, entries))))
 
 

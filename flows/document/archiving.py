@@ -46,13 +46,7 @@ def seal(work: Work) -> Advance:
     entries = entries_up_to(work, _COMPLETED)
     documents, docket = _gathered(work, entries[-1])
     record = _record(work, docket, entries)
-    facts = Sealing(
-        work.organisation_id,
-        work.dossier_id,
-        record.title,
-        f"{record.retention.identifier} v{record.retention.version}",
-        record.keep_until,
-    )
+    facts = Sealing(work.organisation_id, work.dossier_id, "document", record.title, record.retention, record.access)
     printed = _printed(work, docket)
     files = [
         *_files(work, documents),

@@ -23,13 +23,7 @@ def seal(work: Work) -> Advance:
     """Build the package up to the acquit that led here, and put it under lock."""
     entries = entries_up_to(work, _ANSWERED)
     record = _record(work, entries)
-    facts = Sealing(
-        work.organisation_id,
-        work.dossier_id,
-        record.title,
-        f"{record.retention.identifier} v{record.retention.version}",
-        record.keep_until,
-    )
+    facts = Sealing(work.organisation_id, work.dossier_id, "helios", record.title, record.retention, record.access)
     return under_lock(work, facts, pes_package(work.folder / "package.zip", record, _files(work, entries)))
 
 

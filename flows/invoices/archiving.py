@@ -64,13 +64,7 @@ def archive(work: Work) -> Advance:
     with work.platform.database.reading(PLATFORM) as session:
         life = life_of(session, work.dossier_id, at)
     record = _record(work, life, entries)
-    facts = Sealing(
-        work.organisation_id,
-        work.dossier_id,
-        record.title,
-        f"{record.retention.identifier} v{record.retention.version}",
-        record.keep_until,
-    )
+    facts = Sealing(work.organisation_id, work.dossier_id, "invoices", record.title, record.retention, record.access)
     files = [*_kept(work, docket), *_made(work, life, entries)]
     return under_lock(work, facts, invoice_package(work.folder / "package.zip", record, files), docket)
 

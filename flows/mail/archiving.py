@@ -48,13 +48,7 @@ def seal(work: Work) -> Advance:
         record = _record(work, session, mail, told, entries)
     with work.platform.database.writing(PLATFORM) as session:
         enter(session, mail, told, "platform")
-    facts = Sealing(
-        work.organisation_id,
-        work.dossier_id,
-        record.subject,
-        f"{record.retention.identifier} v{record.retention.version}",
-        record.keep_until,
-    )
+    facts = Sealing(work.organisation_id, work.dossier_id, "mail", record.subject, record.retention, record.access)
     with speaking("fr"):  # the archive is French, whoever acted last
         files = [
             *pieces.written(mail, work.folder),

@@ -21,11 +21,11 @@ from sqlmodel import col, select
 
 from archive.models import Record
 from archive.package import PackageFile, plain_name
+from archive.places.places import fetch
 from archive.proof.evidence import PACKAGE, SUMS, stamped_guide, stamped_in_words, sums
 from archive.proof.extract import Extract, add_extract, inclusion_guide
 from archive.proof.proving import extract_of
 from archive.stored_zip import stored_zip
-from core.blobs import SealedObject
 from core.canonical import canonical_bytes
 from core.database import ScopedSession
 from core.errors import Conflict, NotFound
@@ -146,8 +146,7 @@ def _joined(platform: Platform, gathered: _Gathered, folder: Path) -> Iterator[t
             yield f"retours/{file.name}", file.path
     if gathered.record is not None:
         record, path = gathered.record, folder / PACKAGE
-        sealed = SealedObject(record.bucket, record.key, record.version_id, record.sha256, record.size)
-        platform.objects.fetch_sealed(sealed, path)
+        fetch(platform, record, path)
         yield PACKAGE, path
 
 

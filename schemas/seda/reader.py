@@ -55,6 +55,7 @@ class ManifestObject:
     digest: str | None
     size: str | None
     filename: str | None
+    media_type: str | None
     puid: str | None
 
 
@@ -138,6 +139,7 @@ def _object(element: etree._Element) -> ManifestObject:
         digest=value.lower() if value and re.fullmatch(r"[0-9A-Fa-f]+", value) else value,
         size=_text(element, "Size"),
         filename=_text(element, "FileInfo", "Filename"),
+        media_type=_text(element, "FormatIdentification", "MimeType"),
         puid=_text(element, "FormatIdentification", "FormatId"),
     )
 

@@ -12,6 +12,7 @@ from api import downloads, records
 from api.web.dossier.page import Identifier
 from api.web.pages import render
 from api.web.visitor import Parts, SignedIn
+from archive.places.places import copies_of
 from archive.proof.proving import standing_of
 from core.organisations import Organisation
 from flows.engine import reading
@@ -25,8 +26,18 @@ def shown(request: Request, platform: Parts, visitor: SignedIn, record_id: Ident
     with reading.opened(platform.database, visitor.principal) as session:
         record = records.record(session, record_id)
         standing = standing_of(session, record.entry_id)
+        copies = copies_of(session, record.id)
         organisation = session.exec(select(Organisation).where(Organisation.id == record.organisation_id)).one()
-    return render(request, "web/record/record.html", visitor=visitor, record=record, standing=standing, organisation=organisation)
+    return render(
+        request,
+        "web/record/record.html",
+        visitor=visitor,
+        record=record,
+        copies=copies,
+        locked=min(copy.locked_until for copy in copies),
+        standing=standing,
+        organisation=organisation,
+    )
 
 
 @router.get("/archives/{record_id}/preuve")

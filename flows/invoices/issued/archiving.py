@@ -36,13 +36,7 @@ def seal(work: Work) -> Advance:
     """
     entries = entries_up_to(work, _LED_HERE)
     record = _record(work, invoice_of(work.platform, work.dossier_id), entries)
-    facts = Sealing(
-        work.organisation_id,
-        work.dossier_id,
-        record.title,
-        f"{record.retention.identifier} v{record.retention.version}",
-        record.keep_until,
-    )
+    facts = Sealing(work.organisation_id, work.dossier_id, "sales", record.title, record.retention, record.access)
     files = [*_kept(work), *_made(work, entries)]
     return under_lock(work, facts, sale_package(work.folder / "package.zip", record, files))
 

@@ -20,7 +20,8 @@ from pydantic import SecretStr
 from sqlmodel import select
 
 from api.app import create_app
-from archive.models import Record, TreeHead, TreeLeaf
+from archive.models import Record, RecordCopy, TreeHead, TreeLeaf
+from archive.places.places import PRINCIPAL
 from core import clock, journal
 from core.identifiers import Siret
 from core.organisations import Organisation, OrganisationKind, add_organisation
@@ -172,18 +173,32 @@ def add_record(platform: Platform, organisation: Organisation, dossier_id: str, 
         record = Record(
             organisation_id=organisation.id,
             dossier_id=dossier_id,
+            kind="helios",
             title=f"PESALR2 {dossier_id}",
-            bucket=sealed.bucket,
+            producer=organisation.siren or "",
+            dated=date(2026, 12, 31),
             key=sealed.key,
-            version_id=sealed.version_id,
             sha256=digest,
             size=sealed.size,
             entry_id=entry,
             rule="APP-COMPTA-10ANS/1",
+            final_action="Destroy",
             keep_until=date(2037, 12, 31),
-            locked_until=until,
+            access="AR048 v1",
+            open_from=date(2077, 1, 1),
         )
         session.add(record)
+        session.flush()
+        session.add(
+            RecordCopy(
+                record_id=record.id,
+                place=PRINCIPAL,
+                organisation_id=organisation.id,
+                version_id=sealed.version_id,
+                locked_until=until,
+                checked=clock.now(),
+            )
+        )
         if stamped:
             session.add(TreeLeaf(position=0, entry_number=1, entry_id=entry))
             session.add(TreeHead(size=4, root=bytes(32), head=b"{}", token=b"", stamped=clock.now()))

@@ -11,7 +11,7 @@ import pytest
 from sqlmodel import col, delete, select
 
 from archive.models import Record
-from core.blobs import SealedObject
+from archive.places.places import fetch
 from core.errors import Conflict, UsageError
 from core.journal import JournalEntry
 from core.principal import PLATFORM
@@ -141,6 +141,5 @@ def _entries(acts: ActsTown, dossier: str) -> list[JournalEntry]:
 def _package(acts: ActsTown, dossier: str, folder: Path) -> zipfile.ZipFile:
     with acts.platform.database.reading(PLATFORM) as session:
         record = session.exec(select(Record).where(Record.dossier_id == dossier)).one()
-    sealed = SealedObject(record.bucket, record.key, record.version_id, record.sha256, record.size)
-    acts.platform.objects.fetch_sealed(sealed, folder / "package.zip")
+    fetch(acts.platform, record, folder / "package.zip")
     return zipfile.ZipFile(folder / "package.zip")

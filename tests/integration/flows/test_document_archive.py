@@ -14,8 +14,8 @@ from sqlmodel import select
 
 from archive.ingest.inspection import check_package
 from archive.models import Record
+from archive.places.places import fetch
 from core import sandbox
-from core.blobs import SealedObject
 from core.errors import NeedsOperator, UsageError
 from core.principal import PLATFORM
 from flows.document import archiving
@@ -87,8 +87,7 @@ def test_the_package_holds_what_was_signed_its_docket_and_the_journal_that_led_t
         record = session.exec(select(Record).where(Record.dossier_id == dossier)).one()
     assert record.rule == "APP-CORRESP-5ANS v1"
     path = tmp_path / "package.zip"
-    kept = SealedObject(record.bucket, record.key, record.version_id, record.sha256, record.size)
-    town.platform.objects.fetch_sealed(kept, path)
+    fetch(town.platform, record, path)
     assert check_package(path) == []
     with zipfile.ZipFile(path) as zipped:
         manifest = read_manifest(Path(zipped.extract("manifest.xml", tmp_path)))

@@ -14,12 +14,12 @@ from sqlmodel import select
 from api.simulators import Simulators
 from archive.ingest.inspection import check_package
 from archive.models import Record
+from archive.places.places import fetch
 from archive.proof.proving import write_evidence
 from archive.proof.verification import EvidenceVerdict, verify_evidence
 from connectors.chorus import services
 from connectors.chorus.simulated_faults import Mishap
 from connectors.chorus.statuses import Status
-from core.blobs import SealedObject
 from core.errors import TabellionError, Unavailable
 from core.principal import PLATFORM
 from flows.engine.work import KeptFile, Work
@@ -53,8 +53,7 @@ def record_of(invoices: InvoicesTown, dossier_id: str) -> Record:
 def opened(invoices: InvoicesTown, record: Record, folder: Path) -> tuple[Manifest, dict[str, bytes]]:
     """The manifest of a package that holds, and its files by their names in it."""
     path = folder / "package.zip"
-    kept = SealedObject(record.bucket, record.key, record.version_id, record.sha256, record.size)
-    invoices.platform.objects.fetch_sealed(kept, path)
+    fetch(invoices.platform, record, path)
     assert check_package(path) == []
     with zipfile.ZipFile(path) as zipped:
         content = {name.removeprefix("content/"): zipped.read(name) for name in zipped.namelist()}

@@ -14,10 +14,10 @@ from sqlmodel import select
 
 from archive.ingest.inspection import check_package
 from archive.models import Record
+from archive.places.places import fetch
 from connectors.chorus import simulated_deposits
 from connectors.chorus.simulated_faults import Mishap
 from connectors.chorus.statuses import Status
-from core.blobs import SealedObject
 from core.errors import Conflict, UsageError
 from core.principal import PLATFORM
 from flows.invoices.issued import deciding, following
@@ -56,8 +56,7 @@ def test_an_invoice_of_ours_goes_from_its_deposit_here_to_its_sealed_record(shop
     assert record.title.startswith("Facture émise V-2026-1")
     assert record.rule.startswith("APP-FACTURES-EMISES-10ANS")
     package = tmp_path / "package.zip"
-    sealed = SealedObject(record.bucket, record.key, record.version_id, record.sha256, record.size)
-    town.platform.objects.fetch_sealed(sealed, package)
+    fetch(town.platform, record, package)
     assert check_package(package) == []
     with zipfile.ZipFile(package) as zipped:
         manifest = zipped.read("manifest.xml").decode()

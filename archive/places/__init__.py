@@ -1,0 +1,1 @@
+"""Where sealed packages are kept: the places, the copies in them, their locks."""
