@@ -10,6 +10,8 @@ from cryptography import x509
 from rich.markup import escape
 
 from api.cli.output import MISUSE, NO, console, errors, json_line
+from archive.examination import SIP, is_transfer
+from archive.examination import examine as examine_transfer
 from core.errors import UnreadableInput, UsageError
 from core.messages import Catalogue
 from core.problems import Problem, Report, Severity, Verdict
@@ -27,6 +29,7 @@ from signing.verdicts import Belief, FileVerdict
 from signing.verification import verify as verify_file
 
 _t = Catalogue("api.cli")
+_KINDS = (*KINDS, SIP)
 _COLOURS = {Verdict.ACCEPTED: "green", Verdict.ACCEPTED_WITH_WARNINGS: "yellow", Verdict.REJECTED: "red"}
 _TONES = {Tone.PLAIN: "default", Tone.GOOD: "green", Tone.DOUBT: "yellow", Tone.BAD: "red"}
 
@@ -37,8 +40,8 @@ def check(files: list[Path], *, kind: str | None, trust: Path | None, at: date |
     Raises:
         UsageError: the kind is not one that is checked.
     """
-    if kind is not None and kind not in KINDS:
-        raise UsageError(_t("check.kind", found=kind, known=", ".join(KINDS)))
+    if kind is not None and kind not in _KINDS:
+        raise UsageError(_t("check.kind", found=kind, known=", ".join(_KINDS)))
     settings = load_settings()
     installed = settings.schemas_dir
     rules = Rules(SchemaSets(installed), _store(trust or settings.trust_dir), _moment(at), settings.upload_limit, installed)
@@ -46,7 +49,7 @@ def check(files: list[Path], *, kind: str | None, trust: Path | None, at: date |
     for file in files:
         try:
             _readable(file)
-            report = examine(file, rules, kind)
+            report = _examined(file, rules, kind)
             _require_kind(file, report, kind)
         except UsageError as error:
             errors.print(f"[red]✗[/] {escape(str(file))}: {escape(str(error))}")
@@ -144,6 +147,12 @@ def _certificate(path: Path) -> x509.Certificate:
         return x509.load_pem_x509_certificate(data) if data.startswith(b"-----") else x509.load_der_x509_certificate(data)
     except (OSError, *CERTIFICATE_FLAWS) as error:
         raise UsageError(_t("trust.signer_unreadable", file=path.name)) from error
+
+
+def _examined(file: Path, rules: Rules, kind: str | None) -> Report:
+    if kind == SIP or (kind is None and is_transfer(file)):
+        return examine_transfer(file, schemas=rules.installed)
+    return examine(file, rules, kind)
 
 
 def _readable(file: Path) -> None:

@@ -109,10 +109,15 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A management rule by the identifier that it has in the referential, and the day its clock starts."""
+    """A management rule by the identifier that it has in the referential, and the day its clock starts.
+
+    Attributes:
+        years: how long it lasts: SEDA 1.0 says it in the manifest, 2.x leaves it to the referential.
+    """
 
     identifier: str
     start: date | None = None
+    years: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +144,31 @@ class AccessRule:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldRule:
+    """Why nothing may be eliminated for now, whatever the other rules say (*gel*; SEDA 2.2 and later).
+
+    Attributes:
+        owner: who asked for it.
+        reason: in words.
+        end: the last day, when it is known.
+        reassess: the day on which it is to be looked at again.
+    """
+
+    rule: Rule
+    owner: str | None = None
+    reason: str | None = None
+    end: date | None = None
+    reassess: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Management:
     """The rules that apply to a unit and, by inheritance, to all below it."""
 
     storage: StorageRule | None = None
     appraisal: AppraisalRule | None = None
     access: AccessRule | None = None
+    hold: HoldRule | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,24 +4,29 @@ Lenient on purpose: Vitam, as@lae and others write manifests that the official s
 worth checking. What is strange is kept as it stands and judged by `schemas.seda.rules`; only what is no manifest at all is
 refused here.
 
-Covered: ``ArchiveTransfer`` of SEDA 2.0 to 2.3, objects in groups or directly in the package (2.1). A SEDA 1.0 or 0.2
-transfer is recognised and its identifier read; its objects are not.
+Covered: ``ArchiveTransfer`` of SEDA 2.0 to 2.3, objects in groups or directly in the package (2.1), and of SEDA 1.0 and 0.2
+(`schemas.seda.legacy`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from lxml import etree
 
 from core.errors import UnreadableInput
+from schemas.seda.elements import child, name_of, text_of
+from schemas.seda.legacy import LEGACY, legacy_archive, legacy_objects, legacy_units
+from schemas.seda.nouns import Manifest, ManifestObject, ManifestUnit
 from schemas.xml import parse
 
-_NAMESPACE = re.compile(r"fr:gouv:culture:archivesdefrance:seda:v(1\.0|2\.0|2\.1|2\.2|2\.3)")
+__all__ = ["Manifest", "ManifestObject", "ManifestUnit", "UnsupportedVersion", "is_seda", "read_manifest", "version_of"]
+
+_FAMILY = "fr:gouv:culture:archivesdefrance:seda:v"
 _NAMESPACE_0_2 = "fr:gouv:ae:archive:draft:standard_echange_v0.2"
+_VERSIONS = frozenset({"1.0", "2.0", "2.1", "2.2", "2.3"})
 _REFERENCES = frozenset({"ArchiveUnitRefId", "DataObjectGroupReferenceId", "DataObjectReferenceId"})
 _XML_ID = "{http://www.w3.org/XML/1998/namespace}id"
 
@@ -38,62 +43,15 @@ class UnsupportedVersion(UnreadableInput):
         self.root = root
 
 
-@dataclass(frozen=True, slots=True)
-class ManifestObject:
-    """A file as the manifest declares it; a value is None when absent, and is kept as written when strange.
-
-    Attributes:
-        digest: lower case when it is hexadecimal.
-        size: as written.
-        line: of the element, from 1.
-    """
-
-    identifier: str
-    line: int
-    uri: str | None
-    algorithm: str | None
-    digest: str | None
-    size: str | None
-    filename: str | None
-    media_type: str | None
-    puid: str | None
+def is_seda(namespace: str) -> bool:
+    """Tell whether a namespace is one of SEDA, of a version that exists or not."""
+    return namespace == _NAMESPACE_0_2 or namespace.startswith(_FAMILY)
 
 
-@dataclass(frozen=True, slots=True)
-class ManifestUnit:
-    """A unit of the description: its place in the tree is told by ``parent``, its other ties by ``references``."""
-
-    identifier: str
-    line: int
-    title: str | None
-    level: str | None
-    parent: str | None
-    references: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What was read of a transfer.
-
-    Attributes:
-        version: ``2.2``.
-        identifiers: every XML identifier, with its line, in the order of the document, repeated ones too.
-        references: every reference to one, with its line.
-        tree: the document itself, for the schema.
-    """
-
-    version: str
-    identifier: str | None
-    date: str | None
-    agreement: str | None
-    archival_agency: str | None
-    transferring_agency: str | None
-    originating_agency: str | None
-    objects: tuple[ManifestObject, ...]
-    units: tuple[ManifestUnit, ...]
-    identifiers: tuple[tuple[str, int], ...]
-    references: tuple[tuple[str, int], ...]
-    tree: etree._ElementTree
+def version_of(namespace: str) -> str | None:
+    """Return the version that a namespace belongs to; None when there is no such version."""
+    version = "0.2" if namespace == _NAMESPACE_0_2 else namespace.removeprefix(_FAMILY)
+    return version if version in _VERSIONS or version == "0.2" else None
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -106,41 +64,67 @@ def read_manifest(path: Path) -> Manifest:
     """
     tree = parse(path)
     root = tree.getroot()
-    name = etree.QName(root)
-    known = _NAMESPACE.fullmatch(name.namespace or "")
-    version = known.group(1) if known else "0.2" if name.namespace == _NAMESPACE_0_2 else None
-    if version is None or name.localname != "ArchiveTransfer":
+    version = version_of(etree.QName(root).namespace or "")
+    if version is None or name_of(root) != "ArchiveTransfer":
         raise UnsupportedVersion(str(root.tag))
     elements = [element for element in root.iter() if isinstance(element.tag, str)]
+    return _legacy(version, tree, elements) if version in LEGACY else _current(version, tree, elements)
+
+
+def _current(version: str, tree: etree._ElementTree, elements: list[etree._Element]) -> Manifest:
+    root = tree.getroot()
     return Manifest(
         version=version,
-        identifier=_text(root, "MessageIdentifier") or _text(root, "TransferIdentifier"),
-        date=_text(root, "Date"),
-        agreement=_text(root, "ArchivalAgreement"),
-        archival_agency=_text(root, "ArchivalAgency", "Identifier"),
-        transferring_agency=_text(root, "TransferringAgency", "Identifier"),
-        originating_agency=_text(root, "DataObjectPackage", "ManagementMetadata", "OriginatingAgencyIdentifier"),
-        objects=tuple(_object(element) for element in elements if _name(element) == "BinaryDataObject"),
-        units=tuple(_unit(element) for element in elements if _name(element) == "ArchiveUnit"),
+        identifier=text_of(root, "MessageIdentifier"),
+        date=text_of(root, "Date"),
+        agreement=text_of(root, "ArchivalAgreement"),
+        profile=text_of(root, "DataObjectPackage", "ManagementMetadata", "ArchivalProfile"),
+        archival_agency=text_of(root, "ArchivalAgency", "Identifier"),
+        transferring_agency=text_of(root, "TransferringAgency", "Identifier"),
+        originating_agency=text_of(root, "DataObjectPackage", "ManagementMetadata", "OriginatingAgencyIdentifier"),
+        objects=tuple(_object(element) for element in elements if name_of(element) == "BinaryDataObject"),
+        units=tuple(_unit(element) for element in elements if name_of(element) == "ArchiveUnit"),
         identifiers=tuple(_identifiers(elements)),
         references=tuple(_references(elements)),
         tree=tree,
     )
 
 
+def _legacy(version: str, tree: etree._ElementTree, elements: list[etree._Element]) -> Manifest:
+    root = tree.getroot()
+    archive = legacy_archive(root)
+    return Manifest(
+        version=version,
+        identifier=text_of(root, "TransferIdentifier"),
+        date=text_of(root, "Date"),
+        agreement=None if archive is None else text_of(archive, "ArchivalAgreement"),
+        profile=None if archive is None else text_of(archive, "ArchivalProfile"),
+        archival_agency=text_of(root, "ArchivalAgency", "Identification"),
+        transferring_agency=text_of(root, "TransferringAgency", "Identification"),
+        originating_agency=(
+            None if archive is None else text_of(archive, "ContentDescription", "OriginatingAgency", "Identification")
+        ),
+        objects=tuple(legacy_objects(root)),
+        units=tuple(legacy_units(root)),
+        identifiers=tuple((element.get("Id", ""), element.sourceline) for element in elements if element.get("Id")),
+        references=(),
+        tree=tree,
+    )
+
+
 def _object(element: etree._Element) -> ManifestObject:
-    digest = _child(element, "MessageDigest")
+    digest = child(element, "MessageDigest")
     value = None if digest is None else (digest.text or "").strip()
     return ManifestObject(
         identifier=element.get("id", ""),
         line=element.sourceline,
-        uri=_text(element, "Uri"),
+        uri=text_of(element, "Uri"),
         algorithm=None if digest is None else digest.get("algorithm"),
         digest=value.lower() if value and re.fullmatch(r"[0-9A-Fa-f]+", value) else value,
-        size=_text(element, "Size"),
-        filename=_text(element, "FileInfo", "Filename"),
-        media_type=_text(element, "FormatIdentification", "MimeType"),
-        puid=_text(element, "FormatIdentification", "FormatId"),
+        size=text_of(element, "Size"),
+        filename=text_of(element, "FileInfo", "Filename"),
+        media_type=text_of(element, "FormatIdentification", "MimeType"),
+        puid=text_of(element, "FormatIdentification", "FormatId"),
     )
 
 
@@ -149,15 +133,15 @@ def _unit(element: etree._Element) -> ManifestUnit:
     own = [
         reference
         for child in element
-        if isinstance(child.tag, str) and _name(child) in {"ArchiveUnitRefId", "DataObjectReference"}
+        if isinstance(child.tag, str) and name_of(child) in {"ArchiveUnitRefId", "DataObjectReference"}
         for reference, _ in _references(list(child.iter()))
     ]
     return ManifestUnit(
         identifier=element.get("id", ""),
         line=element.sourceline,
-        title=_text(element, "Content", "Title"),
-        level=_text(element, "Content", "DescriptionLevel"),
-        parent=parent.get("id") if parent is not None and _name(parent) == "ArchiveUnit" else None,
+        title=text_of(element, "Content", "Title"),
+        level=text_of(element, "Content", "DescriptionLevel"),
+        parent=parent.get("id") if parent is not None and name_of(parent) == "ArchiveUnit" else None,
         references=tuple(own),
     )
 
@@ -167,29 +151,13 @@ def _identifiers(elements: list[etree._Element]) -> Iterator[tuple[str, int]]:
         identifier = element.get("id") or element.get(_XML_ID)
         if identifier:
             yield identifier, element.sourceline
-        if _name(element) == "DataObjectGroupId" and (element.text or "").strip():  # 2.1: an identifier held as text
+        if name_of(element) == "DataObjectGroupId" and (element.text or "").strip():  # 2.1: an identifier held as text
             yield (element.text or "").strip(), element.sourceline
 
 
 def _references(elements: list[etree._Element]) -> Iterator[tuple[str, int]]:
     for element in elements:
-        if isinstance(element.tag, str) and _name(element) in _REFERENCES and (element.text or "").strip():
+        if isinstance(element.tag, str) and name_of(element) in _REFERENCES and (element.text or "").strip():
             yield (element.text or "").strip(), element.sourceline
-        if isinstance(element.tag, str) and _name(element) == "Relationship" and element.get("target"):
+        if isinstance(element.tag, str) and name_of(element) == "Relationship" and element.get("target"):
             yield element.get("target", ""), element.sourceline
-
-
-def _name(element: etree._Element) -> str:
-    return str(etree.QName(element).localname)
-
-
-def _child(element: etree._Element, name: str) -> etree._Element | None:
-    return next((child for child in element if isinstance(child.tag, str) and _name(child) == name), None)
-
-
-def _text(element: etree._Element, *names: str) -> str | None:
-    """Return the stripped text at the end of a path of element names, None when there is none or it is empty."""
-    found: etree._Element | None = element
-    for name in names:
-        found = None if found is None else _child(found, name)
-    return None if found is None else (found.text or "").strip() or None

@@ -16,6 +16,7 @@ from core.messages import Catalogue
 from core.problems import Problem, Severity
 from schemas.seda import schema
 from schemas.seda.reader import Manifest, ManifestObject, UnsupportedVersion, read_manifest
+from schemas.seda.violations import problems_of
 from schemas.xml import DoctypeRefused, Malformed
 
 DIGEST_HEX_LENGTHS = {"MD5": 32, "SHA-1": 40, "SHA-256": 64, "SHA-384": 96, "SHA-512": 128}
@@ -24,19 +25,23 @@ DIGEST_HEX_LENGTHS = {"MD5": 32, "SHA-1": 40, "SHA-256": 64, "SHA-384": 96, "SHA
 _BROKEN = frozenset({"MD5", "SHA-1"})
 _MALFORMED = "SEDA-101"
 _DIGEST = "SEDA-207"
-_SCHEMA_ERRORS_TOLD = 50
 
 _messages = Catalogue("schemas.seda")
 
 
 def check_manifest_file(path: Path, *, schemas: Path | None = None) -> tuple[Manifest | None, list[Problem]]:
-    """Read a manifest and check it; without a folder of official schemas, everything but the schema.
+    """Read a manifest and check it.
+
+    Args:
+        path: of the manifest; the caller bounds its size.
+        schemas: folder of official schemas; a version that it does not hold is held against ours, and 2.0, 1.0 and 0.2, which
+            have none of ours, against none.
 
     Returns:
         What was read, None when nothing could be, and the problems in the order of the rules.
 
     Raises:
-        Misconfigured: the folder of schemas lacks the one of this version.
+        Misconfigured: the official schema of this version does not compile.
     """
     try:
         manifest = read_manifest(path)
@@ -46,8 +51,9 @@ def check_manifest_file(path: Path, *, schemas: Path | None = None) -> tuple[Man
         return None, [_problem("XML", "malformed", line=error.line, found=error.reason)]
     except UnsupportedVersion as error:
         return None, [_problem(_MALFORMED, "version", found=error.root)]
-    found = [] if schemas is None else list(_schema_problems(manifest, schemas))
-    return manifest, found + check_manifest(manifest)
+    found = problems_of(schema.findings(manifest.tree, path, manifest.version, schemas))
+    told = {problem.found for problem in found if problem.found}  # a value that the schema refused is not told again
+    return manifest, found + [problem for problem in check_manifest(manifest) if problem.found not in told]
 
 
 def check_manifest(manifest: Manifest) -> list[Problem]:
@@ -59,14 +65,6 @@ def check_manifest(manifest: Manifest) -> list[Problem]:
         *(problem for item in manifest.objects for problem in _object_problems(item)),
         *_repeated_paths(manifest),
     ]
-
-
-def _schema_problems(manifest: Manifest, schemas: Path) -> Iterator[Problem]:
-    validator = schema.load(schemas, manifest.version)
-    if validator.validate(manifest.tree):
-        return
-    for error in list(validator.error_log)[:_SCHEMA_ERRORS_TOLD]:
-        yield _problem("XSD", "xsd", line=error.line, path=error.path, found=error.message)
 
 
 def _repeated_identifiers(manifest: Manifest) -> Iterator[Problem]:
@@ -88,9 +86,11 @@ def _dangling_references(manifest: Manifest) -> Iterator[Problem]:
 
 def _cycles(manifest: Manifest) -> Iterator[Problem]:
     """Units form a directed acyclic graph; what cannot be taken away from its leaves upwards stands on a cycle."""
-    lines = {unit.identifier: unit.line for unit in manifest.units}
+    lines = {unit.identifier: unit.line for unit in manifest.units if unit.identifier}
     below: dict[str, set[str]] = {identifier: set() for identifier in lines}
     for unit in manifest.units:
+        if not unit.identifier:  # which the schema tells
+            continue
         below[unit.identifier].update(reference for reference in unit.references if reference in lines)
         if unit.parent in below:
             below[unit.parent].add(unit.identifier)
@@ -116,6 +116,8 @@ def _object_problems(item: ManifestObject) -> Iterator[Problem]:
         yield _problem(_MALFORMED, "path", line=item.line, found=item.uri)
     if item.size is not None and not re.fullmatch(r"\+?[0-9]{1,19}", item.size):
         yield _problem(_MALFORMED, "size", line=item.line, path=place, found=item.size)
+    if item.uri is None:  # physically elsewhere, or within the manifest itself
+        return
     if item.algorithm is None or item.digest is None:
         yield _problem(_DIGEST, "no_digest", line=item.line, path=place)
     elif item.algorithm not in DIGEST_HEX_LENGTHS:

@@ -1,21 +1,35 @@
-"""Holding a manifest against the official XSD of its version.
+"""Holding a manifest against the XSD of its version: the official one that an operator installed, else the one of this folder.
 
-What lives here: finding and compiling the schemas in a folder that the operator installed (they are published by the SIAF and
-not part of this project). What does not: what the schema does not see (`schemas.seda.rules`).
+What lives here: making our schema of a version out of its one description (``messages.xsd`` and its parts), finding and compiling
+the official ones (they are published by the SIAF and not part of this project). What does not: the words of a finding
+(`schemas.seda.violations`), what the schema does not see (`schemas.seda.rules`).
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from lxml import etree
 
 from core.errors import Misconfigured
 from core.messages import Catalogue
+from schemas.flood import Finding, flood
+
+OWN_VERSIONS = ("2.1", "2.2", "2.3")
+"""The versions that this folder describes."""
+MOST_FINDINGS = 50
+"""Findings told at most: the others follow from them, or nobody reads them."""
 
 _messages = Catalogue("schemas.seda")
+_HERE = Path(__file__).parent
+_PARTS = ("messages.xsd", "objects.xsd", "management.xsd", "description.xsd", "agents.xsd")
+_MARK = "{urn:tabellion:versions}"
+_PLACEHOLDER = "urn:seda"
+_NAMESPACE = "fr:gouv:culture:archivesdefrance:seda:v"
 _W3C = {
     "http://www.w3.org/2001/xml.xsd": "w3c/2001/xml.xsd",
     "http://www.w3.org/1999/xlink.xsd": "w3c/1999/xlink.xsd",
@@ -24,16 +38,74 @@ _MAIN = {
     "1.0": "seda_v1-0/seda_v1-0.xsd",
     "0.2": "seda_v0-2/seda_v0-2.xsd",
 }
+_DENSE = 5_000  # elements: a manifest of a few hundred files
+_locks: defaultdict[int, Lock] = defaultdict(Lock)  # a compiled schema has one error log, whatever the number of threads
+
+
+def installed(folder: Path | None, version: str) -> bool:
+    """Tell whether an operator installed the official schema of a version."""
+    return folder is not None and _official_path(folder, version).is_file()
+
+
+def findings(tree: etree._ElementTree, source: Path, version: str, folder: Path | None) -> list[Finding]:
+    """Hold a message against the schema of its version; nothing found means valid, or that no schema of it is known here.
+
+    Args:
+        tree: the message.
+        source: the file that it was read from.
+        version: ``2.2``.
+        folder: of official schemas; None when there is none.
+
+    Raises:
+        Misconfigured: the official schema does not compile.
+    """
+    if installed(folder, version) and folder is not None:
+        compiled = load(folder, version)
+    elif version in OWN_VERSIONS:
+        compiled = own(version)
+    else:
+        return []
+    with _locks[id(compiled)]:
+        dense = tree.getroot().xpath("count(//*)") > _DENSE
+        if dense and (flooded := flood(compiled, tree, lambda: source.open("rb"), MOST_FINDINGS)):
+            return flooded[0]
+        return [] if compiled.validate(tree) else [*map(Finding.copied, compiled.error_log[:MOST_FINDINGS])]
+
+
+@cache
+def own(version: str) -> etree.XMLSchema:
+    """Return our schema of a version, one of ``OWN_VERSIONS``, compiled."""
+    return etree.XMLSchema(described(version))
+
+
+def described(version: str) -> etree._ElementTree:
+    """Return our schema of a version as a document: the parts put together, without what belongs to other versions."""
+    main, *others = (_part(name, version) for name in _PARTS)
+    for other in others:
+        main.extend(other)
+    return main.getroottree()
+
+
+def _part(name: str, version: str) -> etree._Element:
+    path = _HERE / name
+    text = path.read_text(encoding="utf-8").replace(f'"{_PLACEHOLDER}"', f'"{_NAMESPACE}{version}"')
+    parser = etree.XMLParser(no_network=True, resolve_entities=False, remove_comments=True)
+    root = etree.fromstring(text.encode(), parser, base_url=str(path))
+    for element in list(root.iter(etree.Element)):
+        since, until = element.attrib.pop(f"{_MARK}since", version), element.attrib.pop(f"{_MARK}until", version)
+        if not since <= version <= until and (parent := element.getparent()) is not None:
+            parent.remove(element)
+    return root
 
 
 @cache
 def load(folder: Path, version: str) -> etree.XMLSchema:
-    """Return the compiled schema of a version (``2.2``), from a folder laid out as the schemas are distributed.
+    """Return the official schema of a version (``2.2``), compiled, from a folder laid out as the schemas are distributed.
 
     Raises:
         Misconfigured: the schema is absent, or does not compile.
     """
-    path = folder / _MAIN.get(version, f"seda-{version}/seda-{version}-main.xsd")
+    path = _official_path(folder, version)
     if not path.is_file():
         raise Misconfigured(_messages("schema.absent", version=version, path=path))
     parser = etree.XMLParser(no_network=True, resolve_entities=False)
@@ -42,6 +114,10 @@ def load(folder: Path, version: str) -> etree.XMLSchema:
         return etree.XMLSchema(etree.parse(str(path), parser))
     except (etree.XMLSchemaParseError, etree.XMLSyntaxError) as error:
         raise Misconfigured(_messages("schema.broken", version=version, detail=error)) from error
+
+
+def _official_path(folder: Path, version: str) -> Path:
+    return folder / _MAIN.get(version, f"seda-{version}/seda-{version}-main.xsd")
 
 
 class _Local(etree.Resolver):  # type: ignore[misc]

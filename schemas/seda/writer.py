@@ -4,43 +4,33 @@ What lives here: the order of elements (every type is an ``xsd:sequence``), and 
 receivers would refuse: identifiers repeated or dangling (libxml2 does not see them), texts empty or endless. What does not:
 which rules, titles and files a given kind of record needs.
 
-The same model gives the same bytes, but for the namespace, in the three versions.
+The same model gives the same bytes, but for the namespace, in the three versions. A hold is refused in 2.1, which has none.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 
-from lxml import etree
-
-from core.clock import iso
-from core.errors import UsageError
 from core.messages import Catalogue
 from schemas.seda.model import (
-    Agency,
     ArchiveUnit,
     DataObject,
     DataObjectGroup,
     Event,
+    HoldRule,
     Keyword,
     Management,
     Rule,
     Transfer,
     Version,
 )
-
-TEXT_LIMIT = 32_000
-"""Longest field, in characters, that receivers take (Vitam, « Structuration des SIP », v16)."""
+from schemas.seda.writing import Document, UnwritableTransfer, written
 
 _messages = Catalogue("schemas.seda")
 _NCNAME = re.compile(r"[A-Za-z_][A-Za-z0-9._-]*")
 _URI = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*(/[A-Za-z0-9][A-Za-z0-9._@-]*)*")
-_ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _CODE_LISTS = (
     "Reply",
     "MessageDigestAlgorithm",
@@ -59,27 +49,29 @@ _CODE_LISTS = (
 _RULE_LISTS = frozenset({"StorageRule", "AppraisalRule", "AccessRule"})
 
 
-class UnwritableTransfer(UsageError):
-    """The transfer cannot be written as a manifest that a receiver would take."""
-
-
 def write_transfer(transfer: Transfer, target: Path, version: Version = Version.V2_2) -> None:
     """Write the manifest of a transfer.
 
     Raises:
         UnwritableTransfer: an identifier repeated, dangling or not an XML name, a digest of the wrong length, a path that is
-            not plain, a text empty, too long or not representable in XML 1.0; nothing usable is left at the target.
+            not plain, a text empty, too long or not representable in XML 1.0, a hold in 2.1; nothing usable is left at the
+            target.
     """
-    _check(transfer)
-    with target.open("wb") as stream, etree.xmlfile(stream, encoding="UTF-8") as xml:
-        xml.write_declaration()
-        _Manifest(xml, version.namespace).transfer(transfer)
+    check(transfer)
+    if version is Version.V2_1 and any(management.hold is not None for management in managements(transfer)):
+        raise UnwritableTransfer(_messages("write.hold"))
+    with written(target, version.namespace) as document:
+        _Manifest(document).transfer(transfer)
 
 
-def _check(transfer: Transfer) -> None:
-    """Refuse what the schema cannot express and libxml2 does not verify: identifiers, references, paths, digests."""
+def check(transfer: Transfer) -> None:
+    """Refuse what the schema cannot express and libxml2 does not verify: identifiers, references, paths, digests.
+
+    Raises:
+        UnwritableTransfer: one of them is wrong.
+    """
     objects = [item for group in transfer.groups for item in group.objects]
-    units = list(_walk(transfer.units))
+    units = list(walk(transfer.units))
     identifiers = [group.identifier for group in transfer.groups]
     identifiers += [item.identifier for item in objects]
     identifiers += [unit.identifier for unit in units]
@@ -113,52 +105,27 @@ def _check_objects(objects: list[DataObject]) -> None:
             raise UnwritableTransfer(_messages("write.size", found=item.uri))
 
 
-def _walk(units: tuple[ArchiveUnit, ...]) -> Iterator[ArchiveUnit]:
+def walk(units: tuple[ArchiveUnit, ...]) -> Iterator[ArchiveUnit]:
+    """Yield every unit of these trees, each before those below it."""
     for unit in units:
         yield unit
-        yield from _walk(unit.units)
+        yield from walk(unit.units)
+
+
+def managements(transfer: Transfer) -> Iterator[Management]:
+    """Yield the rules of a transfer, then those that a unit has of its own."""
+    yield transfer.management
+    yield from (unit.management for unit in walk(transfer.units) if unit.management is not None)
 
 
 class _Manifest:
-    """An XML file being written, element after element, indented for the archivist who will open it."""
+    """The transfer, as it is written to a document."""
 
-    def __init__(self, xml: Any, namespace: str) -> None:
-        self._xml = xml
-        self._namespace = namespace
-        self._depth = 0
-
-    @contextmanager
-    def _inside(self, name: str, identifier: str | None = None) -> Iterator[None]:
-        attributes = {} if identifier is None else {"id": identifier}
-        declared = None if self._depth else {None: self._namespace}
-        if self._depth:
-            self._break_line()
-        with self._xml.element(f"{{{self._namespace}}}{name}", attributes, nsmap=declared):
-            self._depth += 1
-            yield
-            self._depth -= 1
-            self._break_line()
-
-    def _break_line(self) -> None:
-        self._xml.write("\n" + "  " * self._depth)
-
-    def _text(self, name: str, value: str | None, **attributes: str) -> None:
-        """Write an element holding text, or nothing when there is no value."""
-        if value is None:
-            return
-        if not value.strip():
-            raise UnwritableTransfer(_messages("write.empty", name=name))
-        if len(value) > TEXT_LIMIT:
-            raise UnwritableTransfer(_messages("write.long", name=name, limit=TEXT_LIMIT))
-        if _ILLEGAL.search(value):
-            raise UnwritableTransfer(_messages("write.character", name=name))
-        self._break_line()
-        with self._xml.element(f"{{{self._namespace}}}{name}", attributes):
-            self._xml.write(value)
-
-    def _date(self, name: str, value: date | datetime | None) -> None:
-        if value is not None:
-            self._text(name, iso(value) if isinstance(value, datetime) else value.isoformat())
+    def __init__(self, document: Document) -> None:
+        self._inside = document.inside
+        self._text = document.text
+        self._date = document.date
+        self._agency = document.agency
 
     def transfer(self, transfer: Transfer) -> None:
         with self._inside("ArchiveTransfer"):
@@ -273,13 +240,18 @@ class _Manifest:
         if management.access is not None:
             with self._inside("AccessRule"):
                 self._rules(management.access.rules)
+        if management.hold is not None:
+            with self._inside("HoldRule"):
+                self._hold(management.hold)
+
+    def _hold(self, hold: HoldRule) -> None:
+        self._rules((hold.rule,))
+        self._date("HoldEndDate", hold.end)
+        self._text("HoldOwner", hold.owner)
+        self._date("HoldReassessingDate", hold.reassess)
+        self._text("HoldReason", hold.reason)
 
     def _rules(self, rules: tuple[Rule, ...]) -> None:
         for rule in rules:
             self._text("Rule", rule.identifier)
             self._date("StartDate", rule.start)
-
-    def _agency(self, name: str, agency: Agency) -> None:
-        attributes = {} if agency.scheme is None else {"schemeName": agency.scheme}
-        with self._inside(name):
-            self._text("Identifier", agency.identifier, **attributes)

@@ -1,11 +1,14 @@
-"""``tabellion check`` over the samples, as a user runs it: PES with our schemas and with the official sets, ACTES, invoices."""
+"""``tabellion check`` over the samples, as a user runs it: PES with our schemas and the official sets, ACTES, invoices, SIP."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+import tarfile
+import zipfile
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -129,6 +132,61 @@ def test_every_sample_of_invoices_is_recognised_and_gets_its_verdict(shared: Pat
         assert set(entry["rules"]) <= {problem["rule"] for problem in report["problems"]}, file
         assert all(problem["message"] for problem in report["problems"])
         assert all(problem["mend"] for problem in report["problems"] if problem["severity"] == "error"), report["problems"]
+
+
+# The samples of archives that are no transfer, hence not for this command: what they are.
+NO_SIP = {
+    "METS_premisv3.xml": "METS of another system",
+    "atr-with-seda-2.1.xml": "reply of an archive service",
+    "sedaArchiveTransferReply.xml": "reply of an archive service",
+    "seda02_EMEG_PROFIL_PES_0002_v1_schema.rng": "archival profile",
+    "seda10_Profil_PES_AP_TESTCONNECT_schema.rng": "archival profile",
+    "seda10_connecteur_info_schema.rng": "archival profile",
+}
+
+
+@pytest.mark.parametrize("installed", [False, True], ids=["our-schemas", "official-schemas"])
+def test_every_sample_of_archives_is_recognised_and_gets_its_verdict(shared: Path, installed: bool) -> None:
+    folder = shared / "corpus" / "archive"
+    environment = {"TABELLION_SCHEMAS_DIR": str(shared / "official" / "seda") if installed else ""}
+    lines = [json.loads(line) for line in (folder / "expected.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert {entry["file"] for entry in lines if entry["kind"] is None} == NO_SIP.keys()
+    entries = {str(folder / entry["file"]): entry for entry in lines if entry["kind"] == "sip"}
+    ran = tabellion("check", "--json", *entries, **environment)
+    assert ran.returncode == 1, ran.stderr
+    reports = {report["file"]: report for report in map(json.loads, ran.stdout.splitlines())}
+    assert reports.keys() == entries.keys()
+    for file, entry in entries.items():
+        report = reports[file]
+        assert (report["kind"], report["verdict"]) == ("sip", entry["check"]), (file, report["problems"])
+        assert set(entry["rules"]) <= {problem["rule"] for problem in report["problems"]}, file
+        assert all(problem["message"] and problem["mend"] for problem in report["problems"]), report["problems"]
+        if entry["check"] == "accepted":
+            known = "official" if installed else "tabellion" if report["facts"]["version"] != "1.0" else None
+            assert report["facts"]["schema"] == known, file
+
+
+def test_a_transfer_is_told_from_an_archive_of_acts_and_read_in_every_container(tmp_path: Path, shared: Path) -> None:
+    with zipfile.ZipFile(shared / "corpus" / "archive" / "own_acte_seda2.2.zip") as zipped:
+        contents = {name: zipped.read(name) for name in zipped.namelist() if not name.endswith("/")}
+    files = []
+    for suffix, mode in (("tar", "w"), ("tar.gz", "w:gz"), ("tar.bz2", "w:bz2")):
+        path = tmp_path / f"paquet.{suffix}"
+        with tarfile.open(path, mode) as tar:
+            for name, data in contents.items():
+                entry = tarfile.TarInfo(name)
+                entry.size = len(data)
+                tar.addfile(entry, io.BytesIO(data))
+        files.append(str(path))
+    ran = tabellion("check", "--json", *files)
+    reports = list(map(json.loads, ran.stdout.splitlines()))
+    assert [(report["kind"], report["verdict"]) for report in reports] == [("sip", "accepted")] * 3, reports
+    held = sum(len(data) for name, data in contents.items() if name != "manifest.xml")
+    facts = {key: reports[0]["facts"][key] for key in ("version", "objects", "units", "bytes")}
+    assert facts == {"version": "2.2", "objects": 4, "units": 5, "bytes": held}
+    forced = tabellion("check", "--json", "--as", "sip", str(tmp_path / "absent.xml"), __file__)
+    (refused,) = map(json.loads, forced.stdout.splitlines())
+    assert (refused["kind"], [problem["rule"] for problem in refused["problems"]]) == ("sip", ["XML"])
 
 
 def test_every_problem_says_what_is_wrong_and_every_error_how_to_mend_it(shared: Path) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import xmlschema
 from lxml import etree
 
 from core.errors import Misconfigured
+from schemas.flood import Finding
+from schemas.flood import flood as really_flood
 from schemas.seda import schema
 from schemas.seda.model import (
     AccessRule,
@@ -23,6 +26,7 @@ from schemas.seda.model import (
     DigestAlgorithm,
     Event,
     FinalAction,
+    HoldRule,
     Keyword,
     KeywordType,
     Level,
@@ -35,7 +39,8 @@ from schemas.seda.model import (
 )
 from schemas.seda.reader import UnsupportedVersion, read_manifest
 from schemas.seda.rules import check_manifest, check_manifest_file
-from schemas.seda.writer import TEXT_LIMIT, UnwritableTransfer, write_transfer
+from schemas.seda.writer import write_transfer
+from schemas.seda.writing import TEXT_LIMIT, UnwritableTransfer
 
 AT = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 MANAGEMENT = Management(
@@ -161,6 +166,28 @@ def test_a_second_validator_that_checks_references_agrees(shared: Path, tmp_path
     validator.validate(str(target))
 
 
+HELD = replace(
+    MANAGEMENT,
+    hold=HoldRule(Rule("GEL-1", date(2026, 1, 1)), "Service contentieux", "Recours en cours", date(2027, 1, 1), date(2026, 6, 1)),
+)
+
+
+@pytest.mark.parametrize("version", [Version.V2_2, Version.V2_3])
+def test_a_hold_is_written_where_the_schema_has_it(version: Version, shared: Path, tmp_path: Path):
+    target = tmp_path / "manifest.xml"
+    write_transfer(transfer(management=HELD, units=(replace(FULL_UNIT, management=HELD),)), target, version)
+    validator = schema.load(shared / "official/seda", version.value)
+    tree = etree.parse(target)
+    assert validator.validate(tree), validator.error_log
+    assert [one.findtext("{*}HoldReason") for one in tree.iter("{*}HoldRule")] == ["Recours en cours"] * 2
+
+
+@pytest.mark.parametrize("held", [transfer(management=HELD), transfer(units=(replace(FULL_UNIT, management=HELD),))])
+def test_a_hold_is_refused_in_2_1_which_has_none(held: Transfer, tmp_path: Path):
+    with pytest.raises(UnwritableTransfer, match=r"2\.2"):
+        write_transfer(held, tmp_path / "manifest.xml", Version.V2_1)
+
+
 def test_the_three_versions_differ_by_their_namespace_only(tmp_path: Path):
     texts = []
     for version in Version:
@@ -221,11 +248,12 @@ def rewritten(tmp_path: Path, old: str, new: str) -> Path:
 @pytest.mark.parametrize(
     ("old", "new", "rule"),
     [
-        ('id="BDO2"', 'id="BDO1"', "SEDA-101"),
+        ('id="BDO2"', 'id="BDO1"', "XSD"),
+        ('<ArchiveUnit id="AU1"', '<ArchiveUnit id="GO1"', "XSD"),
         (">GO1<", ">GO9<", "SEDA-101"),
         ("content/file-1.xml", "../file-1.xml", "SEDA-101"),
         ("content/file-1.xml", "content/file-2.xml", "SEDA-101"),
-        ("<Size>12<", "<Size>douze<", "SEDA-101"),
+        ("<Size>12<", "<Size>douze<", "XSD"),
         ('algorithm="SHA-256"', 'algorithm="sha256"', "SEDA-207"),
         ('algorithm="SHA-256"', 'algorithm="MD5"', "SEDA-207"),
         ('algorithm="SHA-256"', 'algorithm="SHA-512"', "SEDA-207"),
@@ -258,12 +286,68 @@ def test_a_document_that_is_no_transfer_is_not_read(tmp_path: Path):
         read_manifest(path)
 
 
-def test_a_folder_without_the_schema_is_a_fault_of_the_settings(tmp_path: Path):
+def test_a_folder_without_the_schema_of_a_version_leaves_it_to_ours(tmp_path: Path):
     target = tmp_path / "manifest.xml"
     write_transfer(transfer(), target)
+    assert check_manifest_file(target, schemas=tmp_path)[1] == []
     with pytest.raises(Misconfigured, match="absent"):
-        check_manifest_file(target, schemas=tmp_path)
+        schema.load(tmp_path, "2.2")
+
+
+def test_an_official_schema_that_does_not_compile_is_a_fault_of_the_settings(tmp_path: Path):
+    target = tmp_path / "manifest.xml"
+    write_transfer(transfer(), target)
     (tmp_path / "seda-2.2").mkdir()
     (tmp_path / "seda-2.2/seda-2.2-main.xsd").write_text("<not-a-schema/>")
     with pytest.raises(Misconfigured, match="ne se lit pas"):
         check_manifest_file(target, schemas=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found", "expected"),
+    [
+        ("<Size>12<", "<Size>0<", "0", "un nombre entier d’octets"),
+        (">Destroy<", ">Détruire<", "Détruire", "Destroy, Keep"),
+        ("<MessageIdentifier>TR-0001</MessageIdentifier>", "", "ArchivalAgreement", "MessageIdentifier"),
+        ('<ArchiveUnit id="AU1"', "<ArchiveUnit", "ArchiveUnit", "ArchiveUnit@id"),
+        ("<LastModified>2026-03", "<LastModified>03-2026", "03-2026-02T09:15:00Z", "une date et une heure"),
+        ("<Outcome>OK<", "<Outcome><", "", "une valeur"),
+        ("<Title>", '<Title lang="fra">', "Title@lang", None),
+        ("<ManagementMetadata>", "<ManagementMetadata>texte", "ManagementMetadata", None),
+    ],
+)
+@pytest.mark.parametrize("official", [False, True])
+def test_what_the_schema_refuses_is_told_in_words_with_what_was_expected(
+    old: str, new: str, found: str, expected: str | None, official: bool, shared: Path, tmp_path: Path
+):
+    schemas = shared / "official/seda" if official else None
+    problem = check_manifest_file(rewritten(tmp_path, old, new), schemas=schemas)[1][0]
+    assert (problem.rule, problem.found) == ("XSD", found)
+    assert (
+        set(expected.split(", ")) <= set(problem.expected.split(", ")) or problem.expected.startswith(expected)
+        if expected
+        else True
+    )
+    assert problem.line
+    assert problem.path
+    assert problem.message
+    assert problem.mend
+
+
+def test_a_manifest_with_more_flaws_than_anyone_reads_is_given_up_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    read: list[int] = []
+
+    def flood(*arguments: Any) -> tuple[list[Finding], int] | None:
+        found = really_flood(*arguments)
+        read.append(found[1] if found else 0)
+        return found
+
+    monkeypatch.setattr("schemas.seda.schema.flood", flood)
+    target = tmp_path / "manifest.xml"
+    many = tuple(ArchiveUnit(f"U{n}", Level.ITEM, f"Pièce {n}") for n in range(3000))
+    write_transfer(transfer(groups=(), units=many), target)
+    target.write_text(target.read_text().replace("<DescriptionLevel>Item<", "<DescriptionLevel>Pièce<"))
+    problems = check_manifest_file(target)[1]
+    assert len(problems) == schema.MOST_FINDINGS
+    assert 0 < read[0] < 2 * 3000  # a wrong value is two findings
+    assert all(problem.path and problem.line for problem in problems)

@@ -1,0 +1,67 @@
+"""What a manifest that anybody wrote says of its files and units, as it was read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lxml import etree
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestObject:
+    """A file as the manifest declares it; a value is None when absent, and is kept as written when strange.
+
+    Attributes:
+        digest: lower case when it is hexadecimal.
+        size: as written, in bytes.
+        line: of the element, from 1.
+    """
+
+    identifier: str
+    line: int
+    uri: str | None
+    algorithm: str | None
+    digest: str | None
+    size: str | None
+    filename: str | None
+    media_type: str | None
+    puid: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestUnit:
+    """A unit of the description: its place in the tree is told by ``parent``, its other ties by ``references``."""
+
+    identifier: str
+    line: int
+    title: str | None
+    level: str | None
+    parent: str | None
+    references: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What was read of a transfer.
+
+    Attributes:
+        version: ``2.2``.
+        profile: the archival profile that it says it follows.
+        identifiers: every XML identifier, with its line, in the order of the document, repeated ones too.
+        references: every reference to one, with its line.
+        tree: the document itself, for the schema.
+    """
+
+    version: str
+    identifier: str | None
+    date: str | None
+    agreement: str | None
+    profile: str | None
+    archival_agency: str | None
+    transferring_agency: str | None
+    originating_agency: str | None
+    objects: tuple[ManifestObject, ...]
+    units: tuple[ManifestUnit, ...]
+    identifiers: tuple[tuple[str, int], ...]
+    references: tuple[tuple[str, int], ...]
+    tree: etree._ElementTree
