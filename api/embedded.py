@@ -55,7 +55,7 @@ def embedded(settings: Settings, *, with_demonstration: bool) -> Iterator[Embedd
     """
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        stack.enter_context(_alone(settings.state_dir / "lock"))
+        stack.enter_context(alone(settings.state_dir / "lock"))
         server = stack.enter_context(s3_server(settings.state_dir / "s3"))
         played = stack.enter_context(simulators(settings.state_dir / "simulators", delay=0.5)) if with_demonstration else None
         if played is not None:
@@ -69,13 +69,16 @@ def embedded(settings: Settings, *, with_demonstration: bool) -> Iterator[Embedd
                 }
             )
         settings = settings.model_copy(update={"broker_url": SecretStr("memory://")})
-        platform = open_platform(settings, server.store(settings.s3_bucket_prefix, lock_mode=settings.archive_lock_mode))
+        store = server.store(
+            settings.s3_bucket_prefix, lock_mode=settings.archive_lock_mode, lock_days=settings.archive_lock_days
+        )
+        platform = open_platform(settings, store)
         stack.callback(platform.database.close)
         upgrade(platform.database)
         if not settings.database_url.get_secret_value():  # the database of the folder, which is ours alone
             take_up(platform.database)
-        platform.objects.prepare()
-        platform.objects.prove_lock()
+        platform.prepare_stores()
+        platform.prove_locks()
         shown = prepare_demonstration(platform, played) if played is not None else None
         stack.enter_context(working(platform, open_broker("memory://")))
         if played is not None:
@@ -85,7 +88,12 @@ def embedded(settings: Settings, *, with_demonstration: bool) -> Iterator[Embedd
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def alone(path: Path) -> Iterator[None]:
+    """Hold the folder of an embedded platform for the time of the block; ``path`` is of its lock.
+
+    Raises:
+        Misconfigured: another process has it.
+    """
     with path.open("w") as stream:
         _lock(stream, path)
         yield

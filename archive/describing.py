@@ -32,6 +32,7 @@ _WORDS = frozenset(
     }
 )
 _LONGEST = 255
+_LONGEST_TYPE, _LONGEST_PUID = 100, 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +116,8 @@ def described(manifest: Manifest, sizes: dict[str, int]) -> Description:
                 uri=item.uri,
                 sha256=item.digest if item.algorithm == "SHA-256" else None,
                 size=sizes.get(item.uri, 0),
-                media_type=item.media_type,
-                puid=item.puid,
+                media_type=(item.media_type or "")[:_LONGEST_TYPE] or None,
+                puid=(item.puid or "")[:_LONGEST_PUID] or None,
             )
             for item in manifest.objects
             if item.uri is not None

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from typing import Any
 
 from sqlmodel import Session
 
 from archive.describing import Description
+from archive.finding import index
 from archive.models import Record, RecordCopy, RecordDigest, RecordFile
 from archive.package import Package
 from archive.places import places
 from archive.places.places import Copy
 from archive.proof.evidence import LEAF_DIGEST
-from archive.retention.rules import AccessDelay, RetentionRule, end_of
+from archive.retention.rules import AccessDelay, RetentionRule
 from core import clock, journal
 from core.blobs import ObjectMissing, SealedObject
 from core.platform import Platform
@@ -31,14 +31,15 @@ class Sealing:
     Attributes:
         dossier_id: where it came from; None for a package that was handed over from outside.
         kind: of record: the name of its flow, or ``transfer``.
+        confidential: the dossier is.
     """
 
     organisation_id: str
     dossier_id: str | None
     kind: str
-    title: str
     retention: RetentionRule
     access: AccessDelay
+    confidential: bool = False
 
 
 def intent_of(sealing: Sealing, package: Package) -> dict[str, Any]:
@@ -46,7 +47,7 @@ def intent_of(sealing: Sealing, package: Package) -> dict[str, Any]:
 
     The key holds the digest, so that a package built otherwise by a later version of this software takes no other's place.
     """
-    key = f"{sealing.organisation_id}/{sealing.dossier_id}/{package.sha256[:16]}.zip"
+    key = f"{sealing.organisation_id}/{sealing.dossier_id or sealing.kind}/{package.sha256[:16]}.zip"
     return {"key": key, "sha256": package.sha256, "size": package.size}
 
 
@@ -56,9 +57,9 @@ def put_under_lock(platform: Platform, package: Package, intent: dict[str, Any])
     Raises:
         Unavailable: a place does not answer.
         ObjectAltered: the key holds other bytes.
+        Misconfigured: a place does not lock it.
     """
-    until = clock.now() + timedelta(days=platform.settings.archive_lock_days)
-    return places.seal(platform, intent["key"], package.path, package.sha256, until)
+    return places.seal(platform, intent["key"], package.path, package.sha256)
 
 
 def put_before(platform: Platform, intent: dict[str, Any]) -> tuple[Copy, ...] | None:
@@ -69,23 +70,22 @@ def put_before(platform: Platform, intent: dict[str, Any]) -> tuple[Copy, ...] |
     Raises:
         Unavailable: a place does not answer.
         ObjectAltered: the key holds other bytes.
+        Misconfigured: a place does not lock it.
     """
-    until = clock.now() + timedelta(days=platform.settings.archive_lock_days)
     try:
-        return places.seal_again(platform, intent["key"], intent["sha256"], int(intent["size"]), until)
+        return places.seal_again(platform, intent["key"], intent["sha256"], int(intent["size"]))
     except ObjectMissing:
         return None
 
 
-def record(session: Session, sealing: Sealing, description: Description, copies: Sequence[Copy], lock_days: int) -> str:
+def record(session: Session, sealing: Sealing, description: Description, copies: Sequence[Copy]) -> str:
     """Write the record and its journal entry in the session's transaction; the entry's leaf names the package by its digest.
 
     Args:
         session: a writing one.
         sealing: what is said of the record.
         description: what its package says of itself.
-        copies: the package, in every place.
-        lock_days: for how long the copies were locked.
+        copies: the package, in every place, each with the lock that the place says it has.
 
     Returns:
         The identifier of the record.
@@ -98,17 +98,18 @@ def record(session: Session, sealing: Sealing, description: Description, copies:
         kind=SEALED,
         actor="platform",
         facts=_facts(kept, copies),
+        at=kept.sealed,
     )
     session.add(kept)
     session.flush()
     owned: dict[str, Any] = {"record_id": kept.id, "organisation_id": kept.organisation_id}
-    locked = kept.sealed + timedelta(days=lock_days)
     for copy in copies:
-        version = copy.sealed.version_id
-        session.add(RecordCopy(**owned, place=copy.place, version_id=version, locked_until=locked, checked=kept.sealed))
+        version, until = copy.sealed.version_id, copy.locked_until
+        session.add(RecordCopy(**owned, place=copy.place, version_id=version, locked_until=until, checked=kept.sealed))
     session.add(RecordDigest(**owned, algorithm="SHA-256", value=kept.sha256, taken=kept.sealed))
     session.add_all(RecordFile(**owned | asdict(file), rank=rank) for rank, file in enumerate(description.files, start=1))
     session.flush()
+    index.add(session, kept, description)
     return kept.id
 
 
@@ -120,7 +121,7 @@ def _record(sealing: Sealing, description: Description, sealed: SealedObject) ->
         organisation_id=sealing.organisation_id,
         dossier_id=sealing.dossier_id,
         kind=sealing.kind,
-        title=sealing.title[:200],
+        title=description.title[:200],
         producer=description.producer or "",
         dated=kept or clock.in_paris(at).date(),
         key=sealed.key,
@@ -129,10 +130,11 @@ def _record(sealing: Sealing, description: Description, sealed: SealedObject) ->
         entry_id="",
         rule=f"{sealing.retention.identifier} v{sealing.retention.version}",
         final_action=sealing.retention.final_action.value,
-        keep_until=end_of(kept, sealing.retention.years) if kept else None,
+        keep_until=sealing.retention.end_from(kept) if kept else None,
         access=f"{sealing.access.identifier} v{sealing.access.version}",
-        open_from=end_of(hidden, sealing.access.years) if hidden else None,
+        open_from=sealing.access.opens(hidden) if hidden else None,
         sealed=at,
+        confidential=sealing.confidential,
     )
 
 
@@ -152,4 +154,5 @@ def _facts(record: Record, copies: Sequence[Copy]) -> dict[str, Any]:
         "keep_until": record.keep_until.isoformat() if record.keep_until else None,
         "access": record.access,
         "open_from": record.open_from.isoformat() if record.open_from else None,
+        "confidential": record.confidential,
     }

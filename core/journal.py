@@ -72,10 +72,12 @@ def write(
     actor: str,
     dossier_id: str | None = None,
     facts: dict[str, Any] | None = None,
+    at: datetime | None = None,
 ) -> str:
     """Append an entry in the session's transaction and return its identifier.
 
-    A plain insert: this runs at every transition of every dossier, where the ORM would double the cost.
+    A plain insert: this runs at every transition of every dossier, where the ORM would double the cost. ``at`` is the moment
+    that another row of the transaction tells too; now, when not given.
 
     Raises:
         TypeError, ValueError: the facts have no canonical form.
@@ -89,7 +91,7 @@ def write(
             id=identifier,
             organisation_id=organisation_id,
             dossier_id=dossier_id,
-            at=clock.now(),
+            at=at or clock.now(),
             actor=actor,
             kind=kind,
             facts=told,

@@ -27,7 +27,9 @@ from urllib3.exceptions import HTTPError
 
 from core.blobs import ObjectMissing, ObjectStore
 from core.errors import Misconfigured, TabellionError
+from core.locked_objects import LOCK_DAYS
 from core.messages import Catalogue
+from core.settings import Settings
 
 _messages = Catalogue("core")
 _READY_WITHIN = 30.0
@@ -57,9 +59,9 @@ class S3Server:
         """The address of the S3 port."""
         return f"http://127.0.0.1:{self.port}"
 
-    def store(self, prefix: str, *, lock_mode: str = "COMPLIANCE") -> ObjectStore:
+    def store(self, prefix: str, *, lock_mode: str = "COMPLIANCE", lock_days: int = LOCK_DAYS) -> ObjectStore:
         """Return a client of this server."""
-        return ObjectStore(self.endpoint, self.access_key, self.secret_key, prefix, lock_mode=lock_mode)
+        return ObjectStore(self.endpoint, self.access_key, self.secret_key, prefix, lock_mode=lock_mode, lock_days=lock_days)
 
     def start(self) -> None:
         """Start the server and wait until an object can be written and read, which is a moment after its port opens.
@@ -161,11 +163,18 @@ def s3_server(folder: Path) -> Iterator[S3Server]:
         server.stop()
 
 
-def store_running_in(folder: Path, prefix: str) -> ObjectStore:
+def store_running_in(folder: Path, settings: Settings) -> ObjectStore:
     """Return a client of the server that another process runs in a folder."""
     access_key, secret_key = _credentials(folder)
     port = int((folder / "port").read_text())
-    return ObjectStore(f"http://127.0.0.1:{port}", access_key, secret_key, prefix)
+    return ObjectStore(
+        f"http://127.0.0.1:{port}",
+        access_key,
+        secret_key,
+        settings.s3_bucket_prefix,
+        lock_mode=settings.archive_lock_mode,
+        lock_days=settings.archive_lock_days,
+    )
 
 
 def _answer(probe: ObjectStore) -> None:

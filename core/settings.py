@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     tsa_url: str = ""
     trust_dir: Path | None = None
     schemas_dir: Path | None = None
+    formats_dir: Path | None = None
     secret_key_file: Path | None = None
     http_host: str = "127.0.0.1"
     http_port: int = Field(8000, ge=0, le=65535)
@@ -61,10 +62,23 @@ class Settings(BaseSettings):
     poll_seconds: float = Field(240.0, gt=0)
     tree_head_seconds: float = Field(60.0, gt=0)
     journal_name: str = Field("tabellion", min_length=1, max_length=100)
-    archive_lock_days: int = Field(3653, ge=1)
+    archive_lock_days: int = Field(366, ge=1)
     archive_lock_mode: str = Field("COMPLIANCE", pattern="^(COMPLIANCE|GOVERNANCE)$")
+    archive_audit_days: int = Field(365, ge=1)
+    archive_places_file: Path | None = None
+    heads_dir: Path | None = None
+    heads_mail: str = Field("", pattern=r"^([^\s@<>]+@[^\s@<>]+)?$")
+    renewal_days: int = Field(180, ge=31)
 
-    @field_validator("handover_dir", "dkim_key_file", "mail_returns_authority", mode="before")
+    @field_validator(
+        "handover_dir",
+        "dkim_key_file",
+        "mail_returns_authority",
+        "archive_places_file",
+        "formats_dir",
+        "heads_dir",
+        mode="before",
+    )
     @classmethod
     def _is_none_when_empty(cls, value: object) -> object:
         return None if value == "" else value  # an empty path would be the working directory

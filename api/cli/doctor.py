@@ -20,10 +20,11 @@ from urllib3.exceptions import HTTPError
 
 from api.cli.output import FAULT, console, json_line
 from api.cli.platform import operators_platform
+from archive.places.places import Place, places_of
 from connectors.antivirus.client import prove, version
 from connectors.antivirus.settings import Scanner
 from core import clock
-from core.errors import TabellionError, Unavailable
+from core.errors import Misconfigured, TabellionError, Unavailable
 from core.messages import Catalogue
 from core.migrations import is_current
 from core.platform import Platform
@@ -35,6 +36,7 @@ from signing.trusted_lists.folder import alerts
 _t = Catalogue("api.cli")
 _SOON = timedelta(days=60)
 _ROOM = 5 * 1024**3
+_MOST_SKEW = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ def _findings() -> Iterator[Finding]:
         return
     yield _tried(_t("doctor.database"), lambda: _database(platform), _t("doctor.database.mend"))
     yield _tried(_t("doctor.s3"), lambda: _store(platform), _t("doctor.s3.mend"))
+    yield from _places(platform)
     yield _tried(_t("doctor.broker"), lambda: _broker(platform), _t("doctor.broker.mend"))
     for url in platform.settings.tsa_urls:
         yield _tried(_t("doctor.tsa"), partial(_clock_of, url), _t("doctor.tsa.mend"))
@@ -112,8 +115,25 @@ def _database(platform: Platform) -> str:
 
 def _store(platform: Platform) -> str:
     platform.objects.prepare()
-    platform.objects.prove_lock()
-    return _t("doctor.s3.locks")
+    return _t("doctor.s3.answers", bucket=platform.objects.documents)
+
+
+def _places(platform: Platform) -> Iterator[Finding]:
+    for place in places_of(platform):
+        yield _tried(_t("doctor.place", place=place.name), partial(_place, place), _t("doctor.place.mend"))
+    if not platform.further:
+        yield Finding(_t("doctor.places"), True, _t("doctor.places.one"), _t("doctor.places.set"))
+
+
+def _place(place: Place) -> str:
+    place.store.prepare()
+    place.store.prove_lock()
+    rule, skew = place.store.rule(), place.store.clock_skew()
+    if not rule.versioned or rule.mode is None:
+        raise Misconfigured(_t("doctor.place.open", bucket=place.store.archive))
+    if abs(skew) > _MOST_SKEW:
+        raise Misconfigured(_t("doctor.place.clock", seconds=round(skew)))
+    return _t("doctor.place.locks", bucket=place.store.archive, mode=rule.mode, days=rule.days)
 
 
 def _broker(platform: Platform) -> str:

@@ -34,7 +34,7 @@ def worker(queues: set[str] | None) -> None:
     from api.runtime import working
 
     platform = _opened()
-    platform.objects.prove_lock()  # a store that lets a locked object go must not be given archives
+    platform.prove_locks()  # a store that lets a locked object go must not be given archives
     broker = open_broker(_distributed(platform.settings))
     with working(platform, broker, queues=queues, relays=False):
         wait_for_the_end()
@@ -73,5 +73,5 @@ def _opened() -> Platform:
     platform = open_platform(settings)
     if not is_current(platform.database):
         raise Misconfigured(_t("parts.database"))
-    platform.objects.prepare()
+    platform.prepare_stores()
     return platform

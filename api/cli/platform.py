@@ -23,4 +23,4 @@ def operators_platform() -> Platform:
     folder = settings.state_dir / "s3"
     if not (folder / "port").exists():
         raise Misconfigured(_t("parts.not_running", folder=settings.state_dir))
-    return open_platform(settings, store_running_in(folder, settings.s3_bucket_prefix))
+    return open_platform(settings, store_running_in(folder, settings))

@@ -1,83 +1,126 @@
 """The places of the archive: each an S3 server with versions and object lock; a record is sealed once it stands in all of them.
 
-What lives here: putting a package in every place and reading it back from the first that still holds it whole. What does not:
-the extension of locks, the tests of a place, the audits.
+What lives here: putting a package in every place, reading it back from the first that still holds it whole, and looking at a
+copy as it stands. What does not: the extension of locks (`archive.places.locks`), the tests of a place
+(`archive.places.conformance`), the audits (`archive.watch`).
 """
 
 from __future__ import annotations
 
+import hmac
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
+from enum import StrEnum
 from pathlib import Path
 
 from sqlmodel import select
 
 from archive.models import Record, RecordCopy
-from core.blobs import ObjectAltered, ObjectMissing, ObjectStore, SealedObject
+from core import clock
+from core.blobs import LockedObject, ObjectAltered, ObjectMissing, SealedObject
 from core.database import ScopedSession
+from core.errors import Misconfigured, Unavailable
+from core.locked_objects import LockedObjects
 from core.messages import Catalogue
+from core.places import PRINCIPAL
 from core.platform import Platform
 from core.principal import PLATFORM
+from schemas.seda.model import FinalAction
 
-_messages = Catalogue("archive")
-PRINCIPAL = "principal"
-"""The place where everything else is kept too; it comes first."""
+_messages = Catalogue("archive.places")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place by its name, which copies are known by."""
+    """A place by its name, which copies are known by.
+
+    Attributes:
+        audit_days: within how many days every object is read back once.
+    """
 
     name: str
-    store: ObjectStore
+    store: LockedObjects
+    audit_days: int
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A package as it stands in a place."""
+    """A package as it stands in a place, as it was last read back there."""
 
     place: str
-    sealed: SealedObject
+    sealed: LockedObject
+
+    @property
+    def locked_until(self) -> datetime:
+        """Until when the place says that it refuses to delete it."""
+        return self.sealed.locked_until
+
+
+class CopyState(StrEnum):
+    """What a copy was found to be."""
+
+    SOUND = "sound"
+    MISSING = "missing"
+    ALTERED = "altered"
+    HIDDEN = "hidden"
+    """Another version, or a delete marker, lies on top: the copy is whole, but somebody wrote on its key."""
+    UNLOCKED = "unlocked"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a look at a copy gave.
+
+    Attributes:
+        detail: identifiers, digests and moments, for an operator; empty for a sound copy.
+    """
+
+    state: CopyState
+    detail: str = ""
 
 
 def places_of(platform: Platform) -> tuple[Place, ...]:
     """Return the places, the principal one first."""
-    return (Place(PRINCIPAL, platform.objects), *(Place(name, store) for name, store in platform.further))
+    first = Place(PRINCIPAL, platform.objects, platform.settings.archive_audit_days)
+    return (first, *(Place(place.name, place.store, place.audit_days) for place in platform.further))
 
 
-def seal(platform: Platform, key: str, path: Path, sha256: str, until: datetime) -> tuple[Copy, ...]:
-    """Put a package in every place, read it back in each, and lock it; a second try finds what the first one put there.
+def seal(platform: Platform, key: str, path: Path, sha256: str) -> tuple[Copy, ...]:
+    """Put a package in every place under its lock, and read it back in each; a second try finds what the first one put there.
 
     Raises:
-        Unavailable: a place does not answer; nothing is sealed until all of them do.
+        Unavailable: a place does not answer; nothing counts as sealed until all of them have.
         ObjectAltered: the key holds other bytes in a place.
+        Misconfigured: a place does not lock it.
     """
-    return tuple(Copy(place.name, place.store.seal(key, path, sha256, until)) for place in places_of(platform))
+    return tuple(Copy(place.name, place.store.seal(key, path, sha256)) for place in places_of(platform))
 
 
-def seal_again(platform: Platform, key: str, sha256: str, size: int, until: datetime) -> tuple[Copy, ...]:
-    """Lock what an earlier try put under a key, and carry it to the places that do not hold it yet.
+def seal_again(platform: Platform, key: str, sha256: str, size: int) -> tuple[Copy, ...]:
+    """Find under lock what an earlier try put under a key, and carry it to the places that do not hold it yet.
 
     Raises:
         ObjectMissing: no place holds it.
         ObjectAltered: the key holds other bytes in a place.
         Unavailable: a place does not answer.
+        Misconfigured: a place does not lock it.
     """
-    found: dict[str, SealedObject] = {}
+    found: dict[str, LockedObject] = {}
     for place in places_of(platform):
         with suppress(ObjectMissing):
-            found[place.name] = place.store.seal_again(key, sha256, size, until)
+            found[place.name] = place.store.seal_again(key, sha256, size)
     if not found:
-        raise ObjectMissing(_messages("places.nowhere"))
+        raise ObjectMissing(_messages("nowhere"))
     for place in places_of(platform):
         if place.name not in found:
             source = next(one for one in places_of(platform) if one.name in found)
             with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
                 package = Path(folder) / "package.zip"
                 source.store.fetch_sealed(found[source.name], package)
-                found[place.name] = place.store.seal(key, package, sha256, until)
+                found[place.name] = place.store.seal(key, package, sha256)
     return tuple(Copy(place.name, found[place.name]) for place in places_of(platform))
 
 
@@ -92,19 +135,58 @@ def fetch(platform: Platform, record: Record, target: Path) -> None:
     Raises:
         ObjectMissing: no place holds it.
         ObjectAltered: no place holds it whole.
-        Unavailable: no place that answers holds it whole, and one does not answer.
+        Unavailable, Misconfigured: no place that answers holds it whole, and one does not answer, or refuses us.
     """
     with platform.database.reading(PLATFORM) as session:
         versions = {copy.place: copy.version_id for copy in copies_of(session, record.id)}
-    problem: Exception = ObjectMissing(_messages("places.nowhere"))
+    silent: Unavailable | Misconfigured | None = None
+    problem: ObjectMissing | ObjectAltered = ObjectMissing(_messages("nowhere"))
     for place in places_of(platform):
         if place.name not in versions:
             continue
         sealed = SealedObject(place.store.archive, record.key, versions[place.name], record.sha256, record.size)
         try:
             place.store.fetch_sealed(sealed, target)
-        except (ObjectMissing, ObjectAltered) as error:
+        except (Unavailable, Misconfigured) as error:
+            silent = error
+        except ObjectAltered as error:
             problem = error
+        except ObjectMissing as error:
+            problem = problem if isinstance(problem, ObjectAltered) else error
         else:
             return
-    raise problem
+    raise silent or problem
+
+
+def look(place: Place, record: Record, copy: RecordCopy) -> Finding:
+    """Read a copy back whole and tell what became of it; the worst of what is found is told.
+
+    Args:
+        place: where the copy is.
+        record: not eliminated; its digest and size are what the bytes are held against.
+        copy: which version is meant.
+    """
+    try:
+        found = place.store.standing(record.key, copy.version_id)
+    except ObjectMissing:
+        return Finding(CopyState.MISSING, f"version={copy.version_id}")
+    except (Unavailable, Misconfigured) as error:
+        return Finding(CopyState.UNREACHABLE, str(error))
+    if not hmac.compare_digest(found.sha256, record.sha256) or found.size != record.size:
+        return Finding(CopyState.ALTERED, f"sha256={found.sha256} size={found.size}")
+    if found.on_top != copy.version_id:
+        return Finding(CopyState.HIDDEN, f"on_top={found.on_top or 'marker'}")
+    until, due = found.lock.until, lock_due(record)
+    if until is None or (until <= clock.now() and (due is None or clock.now() < due)):
+        return Finding(CopyState.UNLOCKED, f"until={clock.iso(until) if until else 'never'}")
+    return Finding(CopyState.SOUND)
+
+
+def lock_due(record: Record) -> datetime | None:
+    """Return until when a record must be locked, whatever lock stands: the end of its retention; None for what is kept for ever.
+
+    The end is the midnight of UTC that follows the last day, when that day is over in Paris too: days alone can be compared.
+    """
+    if record.final_action != FinalAction.DESTROY or record.keep_until is None:
+        return None
+    return datetime.combine(record.keep_until + timedelta(days=1), time(), UTC)

@@ -12,15 +12,19 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from minio.commonconfig import ENABLED
 from minio.error import S3Error
 from minio.retention import Retention
+from minio.versioningconfig import VersioningConfig
 
 from core import clock
-from core.blobs import ObjectAltered, ObjectMissing, ObjectStore, SealedObject, TooLarge
+from core.blobs import LockedObject, ObjectAltered, ObjectMissing, ObjectStore, TooLarge
 from core.errors import Misconfigured, Unavailable
+from core.locked_objects import PROBES
 from core.messages import speaking
 from core.s3_server import S3Server
 from tests.conftest import free_port
+from tests.waiting import wait_until
 
 MIB = 1 << 20
 
@@ -159,32 +163,33 @@ def package_of(tmp_path: Path, data: bytes) -> tuple[Path, str]:
     return path, hashlib.sha256(data).hexdigest()
 
 
-def sealed(store: ObjectStore, tmp_path: Path, key: str = "2026/one.zip", data: bytes = b"package") -> SealedObject:
+def sealed(store: ObjectStore, tmp_path: Path, key: str = "2026/one.zip", data: bytes = b"package") -> LockedObject:
     path, sha256 = package_of(tmp_path, data)
-    return store.seal(key, path, sha256, clock.now() + timedelta(days=1))
+    return store.seal(key, path, sha256)
 
 
-def test_a_sealed_package_comes_back_and_is_locked_until_the_moment_that_was_asked(store: ObjectStore, tmp_path: Path) -> None:
+def test_a_sealed_package_comes_back_and_is_locked_for_as_long_as_the_bucket_locks(s3: S3Server, tmp_path: Path) -> None:
+    store = s3.store(f"t{secrets.token_hex(6)}", lock_days=3)
+    store.prepare()
     path, sha256 = package_of(tmp_path, secrets.token_bytes(9 * MIB))
     until = clock.now() + timedelta(days=3)
-    kept = store.seal("2026/one.zip", path, sha256, until)
+    kept = store.seal("2026/one.zip", path, sha256)
     assert (kept.key, kept.sha256, kept.size) == ("2026/one.zip", sha256, 9 * MIB)
     store.fetch_sealed(kept, tmp_path / "back")
     assert (tmp_path / "back").read_bytes() == path.read_bytes()
     locked = store.locked_until(kept)
-    assert locked is not None
-    assert abs(locked - until) < timedelta(seconds=1)
+    assert locked == kept.locked_until
+    assert timedelta(seconds=-1) < locked - until < timedelta(minutes=1)
 
 
 def test_two_who_seal_the_same_package_at_once_make_one_version(store: ObjectStore, tmp_path: Path) -> None:
     path, sha256 = package_of(tmp_path, secrets.token_bytes(3 * MIB))
-    until = clock.now() + timedelta(days=1)
-    together, outcomes = threading.Barrier(4), []
+    together, outcomes = threading.Barrier(4), list[object]()
 
     def seal() -> None:
         together.wait()
         try:
-            outcomes.append(store.seal("2026/raced.zip", path, sha256, until).version_id)
+            outcomes.append(store.seal("2026/raced.zip", path, sha256).version_id)
         except Unavailable as trouble:  # tried again by the engine
             outcomes.append(trouble)
 
@@ -197,7 +202,7 @@ def test_two_who_seal_the_same_package_at_once_make_one_version(store: ObjectSto
     assert len(outcomes) == 4
     assert len(versions) == 1, outcomes
     assert store.sealed_versions("2026/raced.zip") == 1
-    assert store.seal("2026/raced.zip", path, sha256, until).version_id in versions
+    assert store.seal("2026/raced.zip", path, sha256).version_id in versions
 
 
 def test_other_bytes_are_never_sealed_under_a_key_that_is_taken(store: ObjectStore, tmp_path: Path) -> None:
@@ -209,12 +214,21 @@ def test_other_bytes_are_never_sealed_under_a_key_that_is_taken(store: ObjectSto
     assert (tmp_path / "back").read_bytes() == b"package"
 
 
-def test_a_package_that_is_not_what_its_digest_says_is_not_locked(store: ObjectStore, tmp_path: Path) -> None:
+def test_a_package_that_is_not_what_its_digest_says_never_leaves(store: ObjectStore, tmp_path: Path) -> None:
     path, _ = package_of(tmp_path, b"package")
-    with pytest.raises(ObjectAltered):
-        store.seal("2026/wrong.zip", path, "0" * 64, clock.now() + timedelta(days=1))
-    version = store._first_version("2026/wrong.zip")
-    store._client.remove_object(store.archive, "2026/wrong.zip", version_id=version)
+    with pytest.raises(ObjectAltered, match=r"2026/wrong\.zip"):
+        store.seal("2026/wrong.zip", path, "0" * 64)
+    assert store.sealed_versions("2026/wrong.zip") == 0
+
+
+def test_a_package_that_is_altered_on_its_way_is_refused_by_the_server_and_nothing_is_locked(
+    store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, sha256 = package_of(tmp_path, b"package")
+    put = store._put_signed
+    monkeypatch.setattr(store, "_put_signed", lambda bucket, key, _body, *rest: put(bucket, key, b"pakcage", *rest))
+    with pytest.raises(Unavailable, match="400"):
+        store.seal("2026/wrong.zip", path, sha256)
     assert store.sealed_versions("2026/wrong.zip") == 0
 
 
@@ -238,7 +252,7 @@ def test_what_is_put_over_a_sealed_package_or_deletes_its_name_leaves_it_as_it_w
     store._client.remove_object(kept.bucket, kept.key)
     store.fetch_sealed(kept, tmp_path / "back")
     assert (tmp_path / "back").read_bytes() == b"package"
-    assert store.seal_again(kept.key, kept.sha256, kept.size, clock.now() + timedelta(days=2)).version_id == kept.version_id
+    assert store.seal_again(kept.key, kept.sha256, kept.size).version_id == kept.version_id
 
 
 def test_a_version_that_is_not_there_and_one_that_does_not_hash_are_told_apart(store: ObjectStore, tmp_path: Path) -> None:
@@ -246,7 +260,7 @@ def test_a_version_that_is_not_there_and_one_that_does_not_hash_are_told_apart(s
     with pytest.raises(ObjectMissing):
         store.fetch_sealed(replace(kept, version_id="0" * 32), tmp_path / "back")
     with pytest.raises(ObjectMissing):
-        store.seal_again("2026/never.zip", kept.sha256, kept.size, clock.now() + timedelta(days=1))
+        store.seal_again("2026/never.zip", kept.sha256, kept.size)
     with pytest.raises(ObjectAltered):
         store.fetch_sealed(replace(kept, sha256="0" * 64), tmp_path / "back")
     assert not (tmp_path / "back").exists()
@@ -264,10 +278,34 @@ def test_a_store_that_keeps_its_locks_is_trusted(store: ObjectStore) -> None:
 
 
 def test_a_store_that_lets_a_locked_object_go_is_not_trusted(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    # No store at hand breaks its promise: deletion is made to succeed, which is all that such a store would do.
-    monkeypatch.setattr(store._client, "remove_object", lambda *_arguments, **_named: None)
+    # No store at hand breaks its promise: the probe is put without its lock, and goes as from a store that does not keep locks.
+    unlocked = s3_without_locks(store)
+    put = store._put_signed
+    monkeypatch.setattr(store, "_put_signed", lambda _bucket, key, body, sha256, _headers: put(unlocked, key, body, sha256, {}))
+    monkeypatch.setattr(store, "archive", unlocked)
     with pytest.raises(Misconfigured, match="verrouillé"):
         store.prove_lock()
+
+
+def s3_without_locks(store: ObjectStore) -> str:
+    """A bucket that has versions, and locks nothing."""
+    name = f"{store.archive}-open"
+    store._client.make_bucket(name)
+    store._client.set_bucket_versioning(name, VersioningConfig(ENABLED))
+    return name
+
+
+def test_probes_do_not_pile_up(store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.locked_objects._PROBE_LOCK", timedelta(seconds=2))
+    store.prove_lock()
+    first = [version.key for version in store.all_versions(prefix=PROBES)]
+    assert len(first) == 1
+
+    def gone() -> bool:
+        store.prove_lock()
+        return first[0] not in [version.key for version in store.all_versions(prefix=PROBES)]
+
+    wait_until(gone)
 
 
 def test_preparing_again_changes_nothing(store: ObjectStore, tmp_path: Path) -> None:

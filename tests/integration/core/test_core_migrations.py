@@ -35,8 +35,14 @@ def declared() -> int:
 def test_the_migrated_database_is_what_the_models_say(database: Database, declared: int) -> None:
     assert len(SQLModel.metadata.tables) == declared > 10
     with database.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        opts = {"compare_type": True, "compare_server_default": True, "include_name": _is_of_the_models}
+        context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, SQLModel.metadata) == []
+
+
+def _is_of_the_models(name: str | None, kind: str, _parents: object) -> bool:
+    """The inverted index of the archive is no table of the models: each database has it in its own way, and tables beside it."""
+    return not (kind == "table" and (name or "").startswith("record_words"))
 
 
 def test_an_empty_database_is_not_current_until_it_is_upgraded_and_upgrading_again_changes_nothing(postgres_url: str) -> None:

@@ -215,7 +215,7 @@ def test_a_role_is_known_where_it_was_defined_and_below_and_the_platform_s_own_a
     with database.writing(PLATFORM) as session:
         roles.define(session, PLATFORM, tree.mairie, "régisseur", {Right.READ})
         assert roles.rights_of(session, tree.service, "régisseur") == {Right.READ}
-        assert roles.rights_of(session, tree.root, "exploitant") == set(Right)
+        assert roles.rights_of(session, tree.root, "exploitant") == {Right.OPERATE, Right.SURVEY, Right.ADMINISTER}
         for organisation, role in ((tree.other, "régisseur"), (tree.mairie, "exploitant"), (tree.mairie, "x" * 100)):
             with pytest.raises(NotFound):
                 roles.rights_of(session, organisation, role)
@@ -236,10 +236,25 @@ def test_an_administrator_gives_every_right_of_their_own_organisation_but_exploi
             roles.require_over(mayor, organisation, rights)
 
 
-def test_the_exploitation_of_the_platform_is_given_only_by_those_who_hold_it_whole(database: Database, tree: Tree) -> None:
+def test_the_exploitation_of_the_platform_is_given_only_by_those_who_hold_it_and_administer(
+    database: Database, tree: Tree
+) -> None:
     del database
-    almost = Principal("person:1", {tree.root.id: frozenset(set(Right) - {Right.DEPOSIT})})
+    exploitation = roles.BUILT_IN[roles.OPERATOR]
+    for lacking in (Right.OPERATE, Right.ADMINISTER):
+        almost = Principal("person:1", {tree.root.id: frozenset(set(Right) - {lacking})})
+        with pytest.raises(Forbidden):
+            roles.require_over(almost, tree.root, exploitation)
+    roles.require_over(Principal("person:1", {tree.root.id: exploitation}), tree.root, exploitation)
+
+
+def test_who_exploits_the_platform_neither_reads_nor_sends_nor_takes_over_those_who_do(database: Database, tree: Tree) -> None:
+    del database
+    exploits = Principal(
+        "person:1", {tree.root.id: roles.BUILT_IN[roles.OPERATOR], tree.mairie.id: roles.BUILT_IN[roles.OPERATOR]}
+    )
+    for right in (Right.READ, Right.DEPOSIT, Right.ACT, Right.ARCHIVE, Right.CONTROL):
+        assert not exploits.may(right, tree.mairie.id)
+    roles.require_over(exploits, tree.mairie, {Right.READ, Right.DEPOSIT})  # they open accounts for those who do
     with pytest.raises(Forbidden):
-        roles.require_over(almost, tree.root, {Right.OPERATE})
-    roles.require_over(almost, tree.root, {Right.ACT})
-    roles.require_over(tree.agent(tree.root), tree.root, set(Right))
+        roles.require_all_held(exploits, tree.mairie, {Right.READ, Right.DEPOSIT})

@@ -17,6 +17,7 @@ import pytest
 from core.blobs import ObjectStore
 from core.errors import Misconfigured, TabellionError
 from core.s3_server import S3Server, s3_server, store_running_in
+from core.settings import Settings
 
 ROOT = Path(__file__).parents[3]
 PARENT = """
@@ -78,7 +79,7 @@ def test_what_is_kept_is_still_there_after_a_restart_at_the_same_address(tmp_pat
 
 def test_a_server_left_behind_by_a_killed_parent_is_ended_by_the_next_start(orphan: Path) -> None:
     left = pid_in(orphan)
-    assert answers(store_running_in(orphan, "t"))
+    assert answers(store_running_in(orphan, Settings(s3_bucket_prefix="t")))
     server = S3Server(orphan)
     assert not lives(left)
     server.start()
