@@ -66,6 +66,8 @@ def package(tmp_path: Path, files: list[PackageFile]) -> Package:
 class Memory(dict[Place, bytes]):
     """The nodes of a tree."""
 
+    algorithm = "SHA-256"
+
     def get_many(self, places: Sequence[Place]) -> Mapping[Place, bytes]:
         return {place: self[place] for place in places}
 

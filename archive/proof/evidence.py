@@ -24,6 +24,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from archive.proof.hashes import SHA256, digest_length, plain_name
 from archive.proof.head import Head
 from archive.proof.tree import leaf_hash, verify_inclusion
 from archive.stored_zip import Stored, StoredZip, stored_zip
@@ -33,7 +34,7 @@ from core.errors import NeedsOperator, UnreadableInput
 from core.messages import Catalogue
 from signing.timestamp.token import Timestamp
 
-PROOF_FORMAT = "tabellion-proof/1"
+_FIRST, _LATER = "tabellion-proof/1", "tabellion-proof/2"
 README, PACKAGE, LEAF, PROOF, HEAD, TOKEN, SUMS = (
     "README.txt",
     "package.zip",
@@ -46,7 +47,10 @@ README, PACKAGE, LEAF, PROOF, HEAD, TOKEN, SUMS = (
 CERTIFICATES = "certificates/"
 LARGEST_CHAIN = 16
 LEAF_DIGEST = "package_sha256"
-"""Where the entry of a sealing or a publication holds the package's digest: in its ``facts``, under this key, in hexadecimal."""
+"""Where the entry of a sealing or a publication holds the package's digest: in its ``facts``, under this key, in hexadecimal.
+
+That of another hash stands under its own name, ``package_sha512``: see `leaf_key`.
+"""
 
 _messages = Catalogue("archive")
 
@@ -61,12 +65,13 @@ class Evidence:
 
     Attributes:
         package: the record's package, byte for byte as it was sealed.
-        leaf: the bytes of the journal entry that says so.
+        leaf: the bytes of the journal entry that names its digest.
         index: place of that entry in the journal's tree, from 0.
         path: inclusion path to the root of the head, leaf end first.
         head: the head of the tree.
         token: RFC 3161 token over the canonical bytes of the head, DER.
         certificates: the timestamping authority's chain, as far as it is known.
+        algorithm: with what the entry digests the package; the tree has that of its head.
     """
 
     package: Path
@@ -76,6 +81,7 @@ class Evidence:
     head: Head
     token: bytes
     certificates: tuple[x509.Certificate, ...]
+    algorithm: str = SHA256
 
 
 def prove(evidence: Evidence, target: Path) -> None:
@@ -97,12 +103,14 @@ def prove(evidence: Evidence, target: Path) -> None:
         zipped.add(SUMS, sums(stored))
 
 
-def add_stamped_head(zipped: StoredZip, head: Head, token: bytes, certificates: Sequence[x509.Certificate]) -> Iterator[Stored]:
+def add_stamped_head(
+    zipped: StoredZip, head: Head, token: bytes, certificates: Sequence[x509.Certificate], folder: str = ""
+) -> Iterator[Stored]:
     """Write the head of the journal, the token over it and the authority's chain, and yield what was written."""
-    yield zipped.add(HEAD, head.canonical())
-    yield zipped.add(TOKEN, token)
+    yield zipped.add(f"{folder}{HEAD}", head.canonical())
+    yield zipped.add(f"{folder}{TOKEN}", token)
     for rank, certificate in enumerate(certificates, start=1):
-        yield zipped.add(f"{CERTIFICATES}{rank:02}.pem", certificate.public_bytes(Encoding.PEM))
+        yield zipped.add(f"{folder}{CERTIFICATES}{rank:02}.pem", certificate.public_bytes(Encoding.PEM))
 
 
 def sums(stored: Sequence[Stored]) -> bytes:
@@ -110,18 +118,23 @@ def sums(stored: Sequence[Stored]) -> bytes:
     return "".join(f"{entry.sha256}  {entry.name}\n" for entry in stored).encode()
 
 
-def package_digest(leaf: bytes) -> str:
-    """Return the SHA-256 of the package that a journal entry says was sealed, in hexadecimal.
+def leaf_key(algorithm: str) -> str:
+    """Return the key under which the facts of an entry hold a package's digest of this algorithm."""
+    return f"package_{plain_name(algorithm)}"
+
+
+def package_digest(leaf: bytes, algorithm: str = SHA256) -> str:
+    """Return the digest of the package that a journal entry names, in hexadecimal.
 
     Raises:
         UnreadableInput: the entry is no JSON object, or says no such thing.
     """
     try:
         facts = json.loads(leaf)["facts"]
-        digest = facts[LEAF_DIGEST]
+        digest = facts[leaf_key(algorithm)]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise UnreadableInput("the journal entry names no package") from error
-    if not isinstance(digest, str) or not re.fullmatch(r"[0-9a-f]{64}", digest):
+    if not isinstance(digest, str) or not re.fullmatch(rf"[0-9a-f]{{{2 * digest_length(algorithm)}}}", digest):
         raise UnreadableInput("the journal entry names no package")
     return digest
 
@@ -132,7 +145,7 @@ def check_included(leaf: bytes, index: int, path: Sequence[bytes], head: Head) -
     Raises:
         BrokenChain: its path does not lead to the root of the head.
     """
-    if not verify_inclusion(leaf_hash(leaf), index, head.size, path, head.root):
+    if not verify_inclusion(leaf_hash(leaf, head.hash), index, head.size, path, head.root, head.hash):
         raise BrokenChain(_messages("prove.inclusion"))
 
 
@@ -177,9 +190,9 @@ def _one_line(name: str) -> str:
 def _check(evidence: Evidence) -> None:
     """Refuse to hand out a proof that would not hold."""
     with evidence.package.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        digest = hashlib.file_digest(stream, plain_name(evidence.algorithm)).hexdigest()
     try:
-        sealed = package_digest(evidence.leaf)
+        sealed = package_digest(evidence.leaf, evidence.algorithm)
     except UnreadableInput as error:
         raise BrokenChain(_messages("prove.leaf")) from error
     if digest != sealed:
@@ -188,31 +201,41 @@ def _check(evidence: Evidence) -> None:
     check_stamped(evidence.head, evidence.token, evidence.certificates)
 
 
+def statement_of_proof(head: Head, leaf: bytes, index: int, path: list[str], algorithm: str) -> dict[str, object]:
+    """Return all that ``proof.json`` says; of a proof with SHA-256 alone it is what it was before there was any other."""
+    first = head.hash == algorithm == SHA256
+    return ({} if first else {"package_hash": algorithm}) | {
+        "format": _FIRST if first else _LATER,
+        "hash": head.hash,
+        "head_time": iso(head.at),
+        "leaf_hash": leaf_hash(leaf, head.hash).hex(),
+        "leaf_index": index,
+        "origin": head.origin,
+        "path": path,
+        "root": head.root.hex(),
+        "tree": "RFC 9162",
+        "tree_size": head.size,
+    }
+
+
 def _proof(evidence: Evidence) -> bytes:
-    return canonical_bytes(
-        {
-            "format": PROOF_FORMAT,
-            "hash": "SHA-256",
-            "head_time": iso(evidence.head.at),
-            "leaf_hash": leaf_hash(evidence.leaf).hex(),
-            "leaf_index": evidence.index,
-            "origin": evidence.head.origin,
-            "path": [step.hex() for step in evidence.path],
-            "root": evidence.head.root.hex(),
-            "tree": "RFC 9162",
-            "tree_size": evidence.head.size,
-        }
-    )
+    path = [step.hex() for step in evidence.path]
+    return canonical_bytes(statement_of_proof(evidence.head, evidence.leaf, evidence.index, path, evidence.algorithm))
 
 
 def _readme(evidence: Evidence) -> str:
     """Return the expert's guide with the very commands that recompute this proof."""
     return guide(
         "evidence",
-        package=package_digest(evidence.leaf),
+        package=package_digest(evidence.leaf, evidence.algorithm),
+        algorithm=evidence.algorithm,
+        sum=f"{plain_name(evidence.algorithm)}sum",
+        key=leaf_key(evidence.algorithm),
+        tree=evidence.head.hash,
+        tree_sum=f"{plain_name(evidence.head.hash)}sum",
         index=evidence.index,
         size=evidence.head.size,
-        leaf=leaf_hash(evidence.leaf).hex(),
+        leaf=leaf_hash(evidence.leaf, evidence.head.hash).hex(),
         steps=_steps(evidence),
         root=evidence.head.root.hex(),
         origin=evidence.head.origin,
@@ -223,12 +246,14 @@ def _readme(evidence: Evidence) -> str:
 
 def _steps(evidence: Evidence) -> str:
     """Return one shell command per step from the leaf hash to the root (RFC 9162, 2.1.3.2)."""
-    lines = [f"h={leaf_hash(evidence.leaf).hex()}"]
+    algorithm = evidence.head.hash
+    hashed = f"{plain_name(algorithm)}sum | cut -c1-{2 * digest_length(algorithm)}"
+    lines = [f"h={leaf_hash(evidence.leaf, algorithm).hex()}"]
     place, last = evidence.index, evidence.head.size - 1
     for step in evidence.path:
         left = place % 2 == 1 or place == last
         pair = f"{step.hex()}${{h}}" if left else f"${{h}}{step.hex()}"
-        lines.append(f'h=$(printf "01{pair}" | xxd -r -p | sha256sum | cut -c1-64)')
+        lines.append(f'h=$(printf "01{pair}" | xxd -r -p | {hashed})')
         while left and place % 2 == 0 and place:
             place, last = place // 2, last // 2
         place, last = place // 2, last // 2

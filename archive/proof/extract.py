@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from cryptography import x509
 
 from archive.proof.evidence import PROOF, add_stamped_head, check_included, check_stamped, guide
+from archive.proof.hashes import plain_name
 from archive.proof.head import Head
 from archive.stored_zip import Stored, StoredZip
 from core.canonical import canonical_bytes
@@ -77,7 +78,10 @@ def add_extract(zipped: StoredZip, extract: Extract) -> Iterator[Stored]:
 
 def inclusion_guide(extract: Extract) -> str:
     """Return the step of the guide that leads from every entry to the root of the head."""
-    return guide("inclusion", format=EXTRACT_FORMAT, origin=extract.head.origin, size=extract.head.size)
+    head = extract.head
+    return guide(
+        "inclusion", format=EXTRACT_FORMAT, origin=head.origin, size=head.size, hash=head.hash, function=plain_name(head.hash)
+    )
 
 
 def _proof(extract: Extract) -> bytes:

@@ -12,11 +12,12 @@ from pathlib import Path
 from cryptography import x509
 from sqlmodel import col, select
 
-from archive.models import Record, TreeHead, TreeLeaf
+from archive.models import Record, RecordDigest, TreeHash, TreeHead, TreeLeaf
 from archive.places.places import fetch
 from archive.proof import evidence, tree
 from archive.proof.evidence import Evidence
 from archive.proof.extract import Entry, Extract
+from archive.proof.hashes import SHA256, plain_name
 from archive.proof.head import Head
 from archive.proof.heads import TableStore
 from core.database import ScopedSession
@@ -29,6 +30,7 @@ from signing.timestamp.token import verify_token
 from signing.trust import TrustStore
 
 _messages = Catalogue("archive")
+_words = Catalogue("archive.proof")
 _AT_ONCE = 100  # entries whose ways to the root are read at once: some thousands of nodes
 
 
@@ -59,8 +61,15 @@ def standing_of(session: ScopedSession, entry_id: str) -> Standing:
     return Standing(leaf.position, head.size, head.root.hex(), head.stamped)
 
 
-def write_evidence(platform: Platform, principal: Principal, record_id: str, target: Path) -> None:
+def write_evidence(platform: Platform, principal: Principal, record_id: str, target: Path, algorithm: str | None = None) -> None:
     """Write the evidence of a record to a file.
+
+    Args:
+        platform: where it is.
+        principal: who asks.
+        record_id: the record.
+        target: the evidence.
+        algorithm: the hash to prove it with; that of its newest digest by default.
 
     Raises:
         NotFound: no such record for this principal.
@@ -73,34 +82,47 @@ def write_evidence(platform: Platform, principal: Principal, record_id: str, tar
     if record is None:
         raise NotFound(_messages("record.unknown"))
     principal.require(Right.READ, record.organisation_id)
-    write_evidence_of_entry(platform, record.entry_id, partial(fetch, platform, record), target)
+    with platform.database.reading(PLATFORM) as session:
+        newest = select(RecordDigest).where(RecordDigest.record_id == record.id).order_by(col(RecordDigest.taken).desc())
+        digests = [digest for digest in session.exec(newest) if algorithm in {None, digest.algorithm}]
+        # A digest that was just added waits for its head; until then the older one proves.
+        proved = [digest for digest in digests if _head_of(session, digest.entry_id or record.entry_id, digest.algorithm)]
+    if not digests:
+        raise NotFound(_words("digest.none", algorithm=algorithm or ""))
+    if not proved:
+        raise Unavailable(_messages("prove.unstamped"))
+    entry_id = proved[0].entry_id or record.entry_id
+    write_evidence_of_entry(platform, entry_id, partial(fetch, platform, record), target, proved[0].algorithm)
 
 
-def write_evidence_of_entry(platform: Platform, entry_id: str, fetch: Callable[[Path], None], target: Path) -> None:
+def write_evidence_of_entry(
+    platform: Platform, entry_id: str, fetch: Callable[[Path], None], target: Path, algorithm: str = SHA256
+) -> None:
     """Write the evidence of the package that a journal entry names; whoever asks was found to be allowed to.
 
     Args:
         platform: where the journal and its tree are.
-        entry_id: of the journal entry, whose facts name the package (``evidence.LEAF_DIGEST``).
+        entry_id: of the journal entry, whose facts name the package (``evidence.leaf_key``).
         fetch: writes the package to the file that it is given.
         target: the evidence.
+        algorithm: the hash by which the entry names it.
 
     Raises:
         Unavailable: no timestamped head covers the entry yet.
         BrokenChain: the package is not the one that the entry names.
     """
     with platform.database.reading(PLATFORM) as session:
-        leaf = session.exec(select(TreeLeaf).where(TreeLeaf.entry_id == entry_id)).first()
-        head = _first_head(session, leaf.position) if leaf else None
-        if leaf is None or head is None:
+        head = _head_of(session, entry_id, algorithm)
+        if head is None:
             raise Unavailable(_messages("prove.unstamped"))
+        leaf = session.exec(select(TreeLeaf).where(TreeLeaf.entry_id == entry_id)).one()
         entry = session.exec(select(JournalEntry).where(JournalEntry.id == entry_id)).one()
-        path = tree.inclusion_path(TableStore(session.connection()), leaf.position, head.size)
+        path = tree.inclusion_path(_store(session, head), leaf.position, head.size)
     with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
         package = Path(folder) / "package.zip"
         fetch(package)
-        chain = _chain(platform, head)
-        proof = Evidence(package, entry.leaf(), leaf.position, tuple(path), Head.read(head.head), head.token, chain)
+        chain = chain_of(platform, head)
+        proof = Evidence(package, entry.leaf(), leaf.position, tuple(path), Head.read(head.head), head.token, chain, algorithm)
         evidence.prove(proof, target)
 
 
@@ -120,11 +142,11 @@ def extract_of(platform: Platform, entries: Sequence[JournalEntry]) -> Extract:
         if head is None:
             raise Unavailable(_messages("prove.unstamped"))
         covered = {entry_id: position for entry_id, position in positions.items() if position < head.size}
-        paths = _paths(session, sorted(covered.values()), head.size)
+        paths = _paths(session, sorted(covered.values()), head)
     proved = [
         Entry(entry.leaf(), covered.get(entry.id), paths[covered[entry.id]] if entry.id in covered else ()) for entry in entries
     ]
-    return Extract(tuple(proved), Head.read(head.head), head.token, _chain(platform, head))
+    return Extract(tuple(proved), Head.read(head.head), head.token, chain_of(platform, head))
 
 
 def _positions(session: ScopedSession, entry_ids: Sequence[str]) -> dict[str, int]:
@@ -135,20 +157,39 @@ def _positions(session: ScopedSession, entry_ids: Sequence[str]) -> dict[str, in
     return found
 
 
-def _paths(session: ScopedSession, positions: Sequence[int], size: int) -> dict[int, tuple[bytes, ...]]:
-    store = TableStore(session.connection())
+def _paths(session: ScopedSession, positions: Sequence[int], head: TreeHead) -> dict[int, tuple[bytes, ...]]:
+    store = _store(session, head)
     found: dict[int, tuple[bytes, ...]] = {}
     for start in range(0, len(positions), _AT_ONCE):
         some = positions[start : start + _AT_ONCE]
-        found.update(zip(some, map(tuple, tree.inclusion_paths(store, some, size)), strict=True))
+        found.update(zip(some, map(tuple, tree.inclusion_paths(store, some, head.size)), strict=True))
     return found
+
+
+def _store(session: ScopedSession, head: TreeHead) -> TableStore:
+    """Return the nodes of the tree that a head is of."""
+    return TableStore(session.connection(), Head.read(head.head).hash)
+
+
+def _head_of(session: ScopedSession, entry_id: str, algorithm: str) -> TreeHead | None:
+    """Return the first head that covers an entry, made with this hash or a later one."""
+    position = _position(session, entry_id)
+    since = session.exec(select(TreeHash.entry_id).where(TreeHash.algorithm == algorithm)).first()
+    change = _position(session, since) if since else 0
+    return None if position is None or change is None else _first_head(session, max(position, change))
+
+
+def _position(session: ScopedSession, entry_id: str) -> int | None:
+    return session.exec(select(TreeLeaf.position).where(TreeLeaf.entry_id == entry_id)).first()
 
 
 def _first_head(session: ScopedSession, position: int) -> TreeHead | None:
     return session.exec(select(TreeHead).where(TreeHead.size > position).order_by(col(TreeHead.size))).first()
 
 
-def _chain(platform: Platform, head: TreeHead) -> tuple[x509.Certificate, ...]:
+def chain_of(platform: Platform, head: TreeHead) -> tuple[x509.Certificate, ...]:
+    """Return the certificates of the authority that stamped a head, as far as the operator's trust leads."""
     folder = platform.settings.trust_dir
     trust = TrustStore.from_folder(folder) if folder else None
-    return verify_token(head.token, Head.read(head.head).digest(), trust=trust).chain
+    read = Head.read(head.head)
+    return verify_token(head.token, read.digest(), trust=trust, hash_name=plain_name(read.hash)).chain

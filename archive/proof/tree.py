@@ -1,4 +1,4 @@
-"""The Merkle tree of the journal (RFC 9162, section 2.1, with SHA-256): appending, proving, verifying.
+"""The Merkle tree of the journal (RFC 9162, section 2.1): appending, proving, verifying, with whichever hash it is made with.
 
 What lives here: the arithmetic, and the few places of a store that each operation reads or writes. What does not: the store
 itself (a table, or a dictionary in a test), the heads and their timestamps.
@@ -10,20 +10,27 @@ computed for any size that the tree ever had, each with one read of O(log n) nod
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from archive.proof.hashes import HASHES, SHA256, digest_length, digest_of
+
 Place = tuple[int, int]
 """Level (0 for leaves) and index within the level, from 0."""
 
-HASH_LENGTH = 32
-EMPTY_ROOT = hashlib.sha256(b"").digest()
-
 
 class NodeStore(Protocol):
-    """Where the hashes of complete subtrees are kept."""
+    """Where the hashes of complete subtrees are kept.
+
+    Attributes:
+        algorithm: the hash that all of them are made with.
+    """
+
+    @property
+    def algorithm(self) -> str:
+        """The name of the hash."""
+        ...
 
     def get_many(self, places: Sequence[Place]) -> Mapping[Place, bytes]:
         """Return the hash at each of these places; all of them were put before."""
@@ -34,14 +41,16 @@ class NodeStore(Protocol):
         ...
 
 
-def leaf_hash(data: bytes) -> bytes:
+def leaf_hash(data: bytes, algorithm: str = SHA256) -> bytes:
     """Return the hash of a leaf: H(0x00 ‖ data)."""
-    return hashlib.sha256(b"\x00" + data).digest()
+    value: bytes = HASHES[algorithm](b"\x00" + data).digest()
+    return value
 
 
-def node_hash(left: bytes, right: bytes) -> bytes:
+def node_hash(left: bytes, right: bytes, algorithm: str = SHA256) -> bytes:
     """Return the hash of a node: H(0x01 ‖ left ‖ right)."""
-    return hashlib.sha256(b"\x01" + left + right).digest()
+    value: bytes = HASHES[algorithm](b"\x01" + left + right).digest()
+    return value
 
 
 def append(store: NodeStore, size: int, leaves: Iterable[bytes]) -> int:
@@ -50,19 +59,48 @@ def append(store: NodeStore, size: int, leaves: Iterable[bytes]) -> int:
     Reads the at most log2(size) subtrees that are waiting for a sibling, writes one node per leaf plus one per subtree
     completed. The caller makes sure that nobody else appends meanwhile.
     """
-    known = dict(store.get_many(_subtrees(0, size)))
+    known = dict(store.get_many(subtrees(0, size)))
     added: dict[Place, bytes] = {}
     for hashed in leaves:
         level, index, node = 0, size, hashed
         added[level, index] = node
         while index % 2:
             left = added.get((level, index - 1)) or known[level, index - 1]
-            level, index, node = level + 1, index // 2, node_hash(left, node)
+            level, index, node = level + 1, index // 2, node_hash(left, node, store.algorithm)
             added[level, index] = node
         size += 1
     if added:
         store.put_many(added)
     return size
+
+
+class Peaks:
+    """A tree of which nothing is kept but the complete subtrees that make it up: enough to append leaves and tell the root."""
+
+    def __init__(self, algorithm: str, size: int = 0, hashes: Sequence[bytes] = ()) -> None:
+        """Begin with a tree of a size, made up of these complete subtrees, given left to right.
+
+        Raises:
+            ValueError: a tree of that size is not made up of so many, or a hash has another length.
+        """
+        if len(hashes) != size.bit_count() or not _all_hashes(algorithm, *hashes):
+            raise ValueError(f"no tree of {size} leaves is made up of these {len(hashes)} subtrees")
+        self.algorithm = algorithm
+        self.size = size
+        self._hashes = list(hashes)
+
+    def add(self, hashed: bytes) -> None:
+        """Append a leaf hash."""
+        index, node = self.size, hashed
+        while index % 2:
+            node = node_hash(self._hashes.pop(), node, self.algorithm)
+            index //= 2
+        self._hashes.append(node)
+        self.size += 1
+
+    def root(self) -> bytes:
+        """Return the root."""
+        return fold(self._hashes, self.algorithm)
 
 
 def root_at(store: NodeStore, size: int) -> bytes:
@@ -132,27 +170,29 @@ def consistency_path(store: NodeStore, first: int, second: int) -> list[bytes]:
     return _hashes(store, ranges[::-1])
 
 
-def verify_inclusion(hashed: bytes, index: int, size: int, path: Sequence[bytes], root: bytes) -> bool:
+def verify_inclusion(hashed: bytes, index: int, size: int, path: Sequence[bytes], root: bytes, algorithm: str = SHA256) -> bool:
     """Tell whether a path leads from a leaf hash to a root (RFC 9162, 2.1.3.2)."""
-    if not 0 <= index < size or not _all_hashes(hashed, root, *path):
+    if not 0 <= index < size or not _all_hashes(algorithm, hashed, root, *path):
         return False
     place, last, node = index, size - 1, hashed
     for sibling in path:
         if last == 0:
             return False
         if place % 2 or place == last:
-            node = node_hash(sibling, node)
+            node = node_hash(sibling, node, algorithm)
             while place % 2 == 0 and place:
                 place, last = place // 2, last // 2
         else:
-            node = node_hash(node, sibling)
+            node = node_hash(node, sibling, algorithm)
         place, last = place // 2, last // 2
     return last == 0 and hmac.compare_digest(node, root)
 
 
-def verify_consistency(first: int, second: int, first_root: bytes, second_root: bytes, path: Sequence[bytes]) -> bool:
+def verify_consistency(
+    first: int, second: int, first_root: bytes, second_root: bytes, path: Sequence[bytes], algorithm: str = SHA256
+) -> bool:
     """Tell whether a path proves that one tree is the beginning of a later one (RFC 9162, 2.1.4.2)."""
-    if not 0 < first <= second or not _all_hashes(first_root, second_root, *path):
+    if not 0 < first <= second or not _all_hashes(algorithm, first_root, second_root, *path):
         return False
     if first == second:
         return not path and hmac.compare_digest(first_root, second_root)
@@ -167,17 +207,18 @@ def verify_consistency(first: int, second: int, first_root: bytes, second_root: 
         if last == 0:
             return False
         if place % 2 or place == last:
-            old, new = node_hash(step, old), node_hash(step, new)
+            old, new = node_hash(step, old, algorithm), node_hash(step, new, algorithm)
             while place % 2 == 0 and place:
                 place, last = place // 2, last // 2
         else:
-            new = node_hash(new, step)
+            new = node_hash(new, step, algorithm)
         place, last = place // 2, last // 2
     return last == 0 and hmac.compare_digest(old, first_root) and hmac.compare_digest(new, second_root)
 
 
-def _all_hashes(*values: bytes) -> bool:
-    return all(len(value) == HASH_LENGTH for value in values)
+def _all_hashes(algorithm: str, *values: bytes) -> bool:
+    length = digest_length(algorithm)
+    return all(len(value) == length for value in values)
 
 
 def _split(size: int) -> int:
@@ -185,7 +226,7 @@ def _split(size: int) -> int:
     return 1 << ((size - 1).bit_length() - 1)
 
 
-def _subtrees(low: int, high: int) -> list[Place]:
+def subtrees(low: int, high: int) -> list[Place]:
     """Return the complete subtrees that make up a range of leaves, left to right, as the tree splits it.
 
     A range of the tree begins at a multiple of the largest power of two that fits in it, so its subtrees only grow smaller.
@@ -200,16 +241,16 @@ def _subtrees(low: int, high: int) -> list[Place]:
 
 def _hashes(store: NodeStore, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
     """Return the hash of each range of leaves, with a single read of the store."""
-    parts = [_subtrees(low, high) for low, high in ranges]
+    parts = [subtrees(low, high) for low, high in ranges]
     nodes = store.get_many(list(dict.fromkeys(place for places in parts for place in places)))
-    return [_fold([nodes[place] for place in places]) for places in parts]
+    return [fold([nodes[place] for place in places], store.algorithm) for places in parts]
 
 
-def _fold(subtrees: Sequence[bytes]) -> bytes:
-    """Return the root over complete subtrees, the small ones on the right joined first."""
-    if not subtrees:
-        return EMPTY_ROOT
-    root = subtrees[-1]
-    for left in reversed(subtrees[:-1]):
-        root = node_hash(left, root)
+def fold(hashes: Sequence[bytes], algorithm: str = SHA256) -> bytes:
+    """Return the root over complete subtrees, given left to right: the small ones on the right are joined first."""
+    if not hashes:
+        return digest_of(b"", algorithm)
+    root = hashes[-1]
+    for left in reversed(hashes[:-1]):
+        root = node_hash(left, root, algorithm)
     return root

@@ -30,13 +30,15 @@ from archive.proof.evidence import (
     LEAF,
     PACKAGE,
     PROOF,
-    PROOF_FORMAT,
     README,
     SUMS,
     TOKEN,
+    leaf_key,
     package_digest,
+    statement_of_proof,
     sums,
 )
+from archive.proof.hashes import HASHES, SHA256, plain_name
 from archive.proof.head import Head
 from archive.proof.tree import leaf_hash, verify_inclusion
 from archive.stored_zip import Entry, NotStoredZip, Stored, content, read_stored_zip
@@ -109,7 +111,11 @@ class EvidenceReport:
 
     def add(self, name: str, state: CheckState, key: str, /, **places: object) -> None:
         """Add a check, its sentence from the catalogue."""
-        self.checks.append(Check(name, state, _messages(f"verify.{key}", **places)))
+        self.tell(name, state, _messages(f"verify.{key}", **places))
+
+    def tell(self, name: str, state: CheckState, message: str) -> None:
+        """Add a check, with its sentence."""
+        self.checks.append(Check(name, state, message))
 
 
 def verify_evidence(path: Path, *, trust: TrustStore | None = None) -> EvidenceReport:
@@ -140,16 +146,15 @@ def verify_evidence(path: Path, *, trust: TrustStore | None = None) -> EvidenceR
 
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
-    """The members of an evidence file whose digests agree with its list."""
+class Parts:
+    """The members of an evidence file whose digests agree with its list, the package where it was unpacked."""
 
     package: Path
-    package_sha256: str
     small: dict[str, bytes]
     certificates: tuple[bytes, ...]
 
 
-def _read(stream: IO[bytes], package: Path, report: EvidenceReport) -> _Parts | None:
+def _read(stream: IO[bytes], package: Path, report: EvidenceReport) -> Parts | None:
     """Read the members; None when the file itself is not what it should be."""
     try:
         entries = read_stored_zip(stream, largest_count=len(_FIXED) + LARGEST_CHAIN + 1)
@@ -170,7 +175,7 @@ def _read(stream: IO[bytes], package: Path, report: EvidenceReport) -> _Parts | 
         return None
 
 
-def _members(stream: IO[bytes], entries: list[Entry], package: Path, report: EvidenceReport) -> _Parts | None:
+def _members(stream: IO[bytes], entries: list[Entry], package: Path, report: EvidenceReport) -> Parts | None:
     small: dict[str, bytes] = {}
     stored: list[Stored] = []
     for entry in entries:
@@ -186,9 +191,8 @@ def _members(stream: IO[bytes], entries: list[Entry], package: Path, report: Evi
         report.add("members", CheckState.FAILED, "members.failed")
         return None
     report.add("members", CheckState.OK, "members.ok", count=len(entries))
-    (package_sha256,) = (part.sha256 for part in stored if part.name == PACKAGE)
     certificates = tuple(data for name, data in small.items() if name.startswith(CERTIFICATES))
-    return _Parts(package, package_sha256, small, certificates)
+    return Parts(package, small, certificates)
 
 
 def _unpack(stream: IO[bytes], entry: Entry, target: Path) -> Stored:
@@ -200,20 +204,23 @@ def _unpack(stream: IO[bytes], entry: Entry, target: Path) -> Stored:
     return Stored(entry.name, digest.hexdigest(), entry.size)
 
 
-_Link = Callable[[_Parts, TrustStore | None, EvidenceReport], None]
+_Link = Callable[[Parts, TrustStore | None, EvidenceReport], None]
 
 
-def _package(parts: _Parts, _trust: TrustStore | None, report: EvidenceReport) -> None:
+def _package(parts: Parts, _trust: TrustStore | None, report: EvidenceReport) -> None:
     """The package is the one that the journal entry names."""
-    sealed = package_digest(parts.small[LEAF])
-    if not hmac.compare_digest(sealed, parts.package_sha256):
-        report.add("package", CheckState.FAILED, "package.failed", sealed=sealed, found=parts.package_sha256)
+    algorithm = _package_hash(parts)
+    sealed = package_digest(parts.small[LEAF], algorithm)
+    with parts.package.open("rb") as stream:
+        found = hashlib.file_digest(stream, plain_name(algorithm)).hexdigest()
+    if not hmac.compare_digest(sealed, found):
+        report.add("package", CheckState.FAILED, "package.failed", sealed=sealed, found=found)
         return
-    report.facts["package_sha256"] = sealed
+    report.facts[leaf_key(algorithm)] = sealed
     report.add("package", CheckState.OK, "package.ok", digest=sealed)
 
 
-def _files(parts: _Parts, _trust: TrustStore | None, report: EvidenceReport) -> None:
+def _files(parts: Parts, _trust: TrustStore | None, report: EvidenceReport) -> None:
     """The files of the package are those of its manifest."""
     problems = check_package(parts.package)
     if problems:
@@ -222,49 +229,49 @@ def _files(parts: _Parts, _trust: TrustStore | None, report: EvidenceReport) -> 
     report.add("files", CheckState.OK, "files.ok")
 
 
-def _inclusion(parts: _Parts, _trust: TrustStore | None, report: EvidenceReport) -> None:
+def _inclusion(parts: Parts, _trust: TrustStore | None, report: EvidenceReport) -> None:
     """The journal entry is in the tree whose root the head gives."""
     head = Head.read(parts.small[HEAD])
-    index, path = _proof(parts.small[PROOF], parts.small[LEAF], head)
-    if not verify_inclusion(leaf_hash(parts.small[LEAF]), index, head.size, path, head.root):
+    index, path = _proof(parts, head)
+    if not verify_inclusion(leaf_hash(parts.small[LEAF], head.hash), index, head.size, path, head.root, head.hash):
         report.add("inclusion", CheckState.FAILED, "inclusion.failed")
         return
     report.facts.update(leaf_index=index, tree_size=head.size, root=head.root.hex(), origin=head.origin)
     report.add("inclusion", CheckState.OK, "inclusion.ok", index=index, size=head.size, origin=head.origin)
 
 
-def _proof(data: bytes, leaf: bytes, head: Head) -> tuple[int, list[bytes]]:
+def _package_hash(parts: Parts) -> str:
+    """Return the hash by which the proof says that the entry names the package; that it says nothing else is checked below.
+
+    Raises:
+        UnreadableInput: it is none that proofs are made with.
+    """
+    algorithm = read_canonical(parts.small[PROOF]).get("package_hash", SHA256)
+    if not isinstance(algorithm, str) or algorithm not in HASHES:
+        raise UnreadableInput("the proof names an unknown hash")
+    return algorithm
+
+
+def _proof(parts: Parts, head: Head) -> tuple[int, list[bytes]]:
     """Return index and path, everything else in the proof being what leaf and head make it.
 
     Raises:
         UnreadableInput: it is not.
     """
-    proof = read_canonical(data)
+    proof = read_canonical(parts.small[PROOF])
     index, path = proof.get("leaf_index"), proof.get("path")
     if type(index) is not int or not isinstance(path, list) or len(path) > _LONGEST_PATH:
         raise UnreadableInput("the proof has no index or no path")
-    expected = {
-        "format": PROOF_FORMAT,
-        "hash": "SHA-256",
-        "head_time": iso(head.at),
-        "leaf_hash": leaf_hash(leaf).hex(),
-        "leaf_index": index,
-        "origin": head.origin,
-        "path": path,
-        "root": head.root.hex(),
-        "tree": "RFC 9162",
-        "tree_size": head.size,
-    }
+    expected = statement_of_proof(head, parts.small[LEAF], index, path, _package_hash(parts))
     if proof != expected or not all(isinstance(step, str) for step in path):
         raise UnreadableInput("the proof is not about this leaf and this head")
     return index, [bytes.fromhex(step) for step in path]
 
 
-def _timestamp(parts: _Parts, _trust: TrustStore | None, report: EvidenceReport) -> None:
+def check_timestamp(parts: Parts, _trust: TrustStore | None, report: EvidenceReport) -> None:
     """The token is over the head, and its signature holds."""
-    head = parts.small[HEAD]
-    Head.read(head)
-    status = verify_token(parts.small[TOKEN], hashlib.sha256(head).digest(), trust=None)
+    head = Head.read(parts.small[HEAD])
+    status = verify_token(parts.small[TOKEN], head.digest(), trust=None, hash_name=plain_name(head.hash))
     if not status.intact or status.timestamp is None:
         report.add("timestamp", CheckState.FAILED, "timestamp.failed", reason=status.reason or "")
         return
@@ -272,14 +279,15 @@ def _timestamp(parts: _Parts, _trust: TrustStore | None, report: EvidenceReport)
     report.add("timestamp", CheckState.OK, "timestamp.ok", time=_french(status.timestamp.gen_time))
 
 
-def _authority(parts: _Parts, trust: TrustStore | None, report: EvidenceReport) -> None:
+def check_authority(parts: Parts, trust: TrustStore | None, report: EvidenceReport) -> None:
     """The timestamping authority is believed; without a trust store, its chain at least leads somewhere."""
     chain = [certificate for data in parts.certificates for certificate in x509.load_pem_x509_certificates(data)]
     enclosed = TrustStore.of(chain)
     store = enclosed
     if trust is not None:  # what came with the evidence only helps to find the way
         store = TrustStore(trust.anchors, (*trust.material, *enclosed.material), trust.revocations)
-    status = verify_token(parts.small[TOKEN], hashlib.sha256(parts.small[HEAD]).digest(), trust=store)
+    head = Head.read(parts.small[HEAD])
+    status = verify_token(parts.small[TOKEN], head.digest(), trust=store, hash_name=plain_name(head.hash))
     name = status.timestamp.authority if status.timestamp else ""
     if not status.intact:
         report.add("authority", CheckState.UNKNOWN, "unknown")
@@ -298,8 +306,8 @@ _LINKS: dict[str, _Link] = {
     "package": _package,
     "files": _files,
     "inclusion": _inclusion,
-    "timestamp": _timestamp,
-    "authority": _authority,
+    "timestamp": check_timestamp,
+    "authority": check_authority,
 }
 
 

@@ -20,7 +20,7 @@ from signing.trust import TrustStore
 
 _messages = Catalogue("signing")
 _QUERY, _REPLY = "application/timestamp-query", "application/timestamp-reply"
-_SHA256_LENGTH = 32
+_LENGTHS = {"sha256": 32, "sha384": 48, "sha512": 64}
 _OK = 200
 
 
@@ -64,8 +64,8 @@ class TimestampClient:
         timeout = urllib3.Timeout(connect=settings.connect_timeout, read=settings.read_timeout)
         self._http = urllib3.PoolManager(timeout=timeout, retries=False)
 
-    def stamp(self, digest: bytes) -> Timestamp:
-        """Return a verified token over a SHA-256 digest (32 bytes).
+    def stamp(self, digest: bytes, hash_name: str = "sha256") -> Timestamp:
+        """Return a verified token over a digest made with ``sha256``, ``sha384`` or ``sha512``.
 
         The next authority of the list is asked when one does not answer, or refuses, or gives a token that does not hold.
 
@@ -73,12 +73,12 @@ class TimestampClient:
             AuthorityUnavailable: none of them answers; worth trying again.
             TokenRefused: none gives a good token, and one at least answered.
         """
-        if len(digest) != _SHA256_LENGTH:
-            raise ValueError("a SHA-256 digest is 32 bytes long")
+        if len(digest) != _LENGTHS.get(hash_name):
+            raise ValueError(f"{len(digest)} bytes are no digest of {hash_name}")
         refusals: list[TokenRefused] = []
         for url in self._settings.urls:
             try:
-                return self._ask(url, digest)
+                return self._ask(url, digest, hash_name)
             except TokenRefused as refusal:
                 refusals.append(refusal)
             except AuthorityUnavailable:
@@ -87,11 +87,11 @@ class TimestampClient:
             raise refusals[0]
         raise AuthorityUnavailable(_messages("timestamp.unavailable", urls=", ".join(self._settings.urls)))
 
-    def _ask(self, url: str, digest: bytes) -> Timestamp:
+    def _ask(self, url: str, digest: bytes, hash_name: str) -> Timestamp:
         nonce = secrets.randbits(64)
-        reply = self._post(url, request(digest, nonce=nonce, policy=self._settings.policy))
+        reply = self._post(url, request(digest, nonce=nonce, policy=self._settings.policy, hash_name=hash_name))
         token = _granted(reply, nonce)
-        status = verify_token(token, digest, trust=self._trust)
+        status = verify_token(token, digest, trust=self._trust, hash_name=hash_name)
         if status.timestamp is None or not status.holds:
             raise TokenRefused(_messages("timestamp.refused", detail=status.reason or status.trust.value))
         if self._settings.policy not in {None, status.timestamp.policy}:
@@ -111,11 +111,11 @@ class TimestampClient:
         return data
 
 
-def request(digest: bytes, *, nonce: int, policy: str | None = None) -> bytes:
-    """Return the DER of a TimeStampReq over a SHA-256 digest that asks for the authority's certificate (RFC 3161, 2.4.1)."""
+def request(digest: bytes, *, nonce: int, policy: str | None = None, hash_name: str = "sha256") -> bytes:
+    """Return the DER of a TimeStampReq over a digest that asks for the authority's certificate (RFC 3161, 2.4.1)."""
     fields = {
         "version": "v1",
-        "message_imprint": {"hash_algorithm": algos.DigestAlgorithm({"algorithm": "sha256"}), "hashed_message": digest},
+        "message_imprint": {"hash_algorithm": algos.DigestAlgorithm({"algorithm": hash_name}), "hashed_message": digest},
         "nonce": nonce,
         "cert_req": True,
     }

@@ -25,9 +25,9 @@ class Authority:
 
     ahead: timedelta
 
-    def stamp(self, digest: bytes) -> Timestamp:
+    def stamp(self, digest: bytes, hash_name: str = "sha256") -> Timestamp:
         moment = (clock.now() + self.ahead).replace(microsecond=0)
-        return Timestamp(b"token", moment, 1, "1.2.3", "Horodatage", "sha256", digest)
+        return Timestamp(b"token", moment, 1, "1.2.3", "Horodatage", hash_name, digest)
 
 
 @on_one_shape

@@ -13,28 +13,20 @@ from lxml import etree
 
 from archive.ingest.inspection import check_package
 from archive.kinds.act import ActFile, ActRecord, ActRole, Exchange, act_package
-from archive.retention.rules import (
-    ACTS_RULE,
-    DECISIONS,
-    FREE,
-    OTHER_ACTS,
-    PRIVATE_LIFE,
-    RetentionRule,
-    access_to_act,
-    acts_of,
-)
-from core.configuration import configure
+from archive.retention.defaults import DECISIONS, FREE, OTHER_ACTS, PRIVATE_LIFE, access_to_act
+from archive.retention.referential import rules_for
+from archive.retention.rules import RetentionRule
 from core.database import Database
 from core.errors import UsageError
 from core.messages import Catalogue, speaking
 from core.migrations import upgrade
 from core.organisations import OrganisationKind, add_organisation
 from core.principal import PLATFORM
-from core.secrets import SecretBox
 from schemas.actes.codes import NATURES, MessageCode
 from schemas.seda import schema
 from schemas.seda.model import Agency, Event, FinalAction, Version
 from schemas.seda.reader import Manifest, read_manifest
+from tests.referential import choose
 
 AT = datetime(2026, 11, 28, 9, 15, tzinfo=UTC)
 BASE = "040-219900016-20260210-DEL2026_07-DE"
@@ -260,15 +252,14 @@ def test_nature_and_matiere_say_when_an_act_may_be_read(nature: int, matieres: t
 def test_decisions_follow_the_national_instruction_and_the_rest_waits_for_the_archivist(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'db.sqlite3'}")
     upgrade(database)
-    box = SecretBox.created_at(tmp_path / "key")
     with database.writing(PLATFORM) as session:
         town = add_organisation(session, "Commune de Valmorin", OrganisationKind.COLLECTIVITE)
-        default = [acts_of(session, box, town.id, nature) for nature in sorted(NATURES)]
+        default = [rules_for(session, town.id, f"actes.{nature}").appraisal for nature in sorted(NATURES)]
         fixed = RetentionRule(
             identifier="APP-CONTRATS-5ANS", years=5, final_action=FinalAction.DESTROY, label="contrats : 5 ans", source="visa"
         )
-        configure(session, box, town.id, f"{ACTS_RULE}.4", fixed)
-        now = [acts_of(session, box, town.id, nature) for nature in sorted(NATURES)]
+        choose(session, town, "actes.4", fixed)
+        now = [rules_for(session, town.id, f"actes.{nature}").appraisal for nature in sorted(NATURES)]
     database.close()
     assert default == [DECISIONS, DECISIONS, DECISIONS, OTHER_ACTS, OTHER_ACTS, OTHER_ACTS]
     assert [rule.final_action for rule in default] == [FinalAction.KEEP] * 6

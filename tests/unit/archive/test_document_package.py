@@ -12,17 +12,18 @@ import pytest
 from archive.ingest.inspection import check_package
 from archive.kinds.document import DocumentRecord, DocumentRole, document_package
 from archive.package import PackageFile
-from archive.retention.rules import CORRESPONDENCE, CORRESPONDENCE_RULE, RetentionRule, correspondence_of
-from core.configuration import configure
+from archive.retention.defaults import CORRESPONDENCE
+from archive.retention.referential import rules_for
+from archive.retention.rules import RetentionRule
 from core.database import Database
 from core.errors import UsageError
 from core.messages import speaking
 from core.migrations import upgrade
 from core.organisations import OrganisationKind, add_organisation
 from core.principal import PLATFORM
-from core.secrets import SecretBox
 from schemas.seda.model import Agency, Event, FinalAction
 from schemas.seda.reader import Manifest, read_manifest
+from tests.referential import choose
 
 AT = datetime(2026, 11, 28, 9, 15, tzinfo=UTC)
 RECORD = DocumentRecord(
@@ -110,16 +111,15 @@ def test_nothing_is_destroyed_before_the_archivist_has_fixed_the_rule(files: lis
 def test_the_rule_that_the_archivist_has_fixed_is_the_one_that_applies(files: list[PackageFile], tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'db.sqlite3'}")
     upgrade(database)
-    box = SecretBox.created_at(tmp_path / "key")
     with database.writing(PLATFORM) as session:
         town = add_organisation(session, "Commune de Valmorin", OrganisationKind.COLLECTIVITE)
-        assert correspondence_of(session, box, town.id) == CORRESPONDENCE
+        assert rules_for(session, town.id, "document").appraisal == CORRESPONDENCE
         fixed = RetentionRule(
             identifier="APP-COURRIER-2ANS", years=2, final_action=FinalAction.DESTROY, label="courrier : 2 ans", source="visa"
         )
-        configure(session, box, town.id, CORRESPONDENCE_RULE, fixed)
+        choose(session, town, "document", fixed)
     with database.reading(PLATFORM) as session:
-        rule = correspondence_of(session, box, town.id)
+        rule = rules_for(session, town.id, "document").appraisal
     database.close()
     record = replace(RECORD, retention=rule)
     _, text = manifest_of(document_package(tmp_path / "p.zip", record, files).path, tmp_path)

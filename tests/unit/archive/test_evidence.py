@@ -230,6 +230,7 @@ def test_a_head_is_read_back_from_its_own_bytes_only(notary: Notary, package: Pa
         (b'"size":11', b'"size":true'),
         (b"tree-head/1", b"tree-head/2"),
         (b"SHA-256", b"SHA-1"),
+        (b"SHA-256", b"SHA-512"),
         (b'"root":"', b'"root":"z'),
         (b'"time":"2026', b'"time":"x'),
         (b'"origin":"journal.example"', b'"origin":1'),

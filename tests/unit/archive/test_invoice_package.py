@@ -13,17 +13,18 @@ import pytest
 from archive.ingest.inspection import check_package
 from archive.kinds.invoice import InvoiceRecord, InvoiceRole, invoice_package
 from archive.package import PackageFile
-from archive.retention.rules import INVOICES_RULE, RECEIVED_INVOICES, RetentionRule, invoices_of
-from core.configuration import configure
+from archive.retention.defaults import RECEIVED_INVOICES
+from archive.retention.referential import rules_for
+from archive.retention.rules import RetentionRule
 from core.database import Database
 from core.errors import UsageError
 from core.messages import speaking
 from core.migrations import upgrade
 from core.organisations import OrganisationKind, add_organisation
 from core.principal import PLATFORM
-from core.secrets import SecretBox
 from schemas.seda.model import Agency, Event, FinalAction
 from schemas.seda.reader import Manifest, read_manifest
+from tests.referential import choose
 
 AT = datetime(2026, 11, 28, 9, 15, tzinfo=UTC)
 RECORD = InvoiceRecord(
@@ -148,14 +149,12 @@ def test_a_package_that_lacks_something_or_has_too_much_is_refused(
 def test_the_archivist_may_fix_how_long_invoices_are_kept(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path}/db.sqlite3")
     upgrade(database)
-    box = SecretBox.created_at(tmp_path / "key")
     own = RetentionRule(
         identifier="FACT", years=12, final_action=FinalAction.KEEP, label="factures : douze ans", source="service d’archives"
     )
     with database.writing(PLATFORM) as session:
         commune = add_organisation(session, "Commune de Valmorin", OrganisationKind.COLLECTIVITE)
-        assert invoices_of(session, box, commune.id) == RECEIVED_INVOICES
-        configure(session, box, commune.id, INVOICES_RULE, own)
-        session.flush()
-        assert invoices_of(session, box, commune.id) == own
+        assert rules_for(session, commune.id, "invoices").appraisal == RECEIVED_INVOICES
+        choose(session, commune, "invoices", own)
+        assert rules_for(session, commune.id, "invoices").appraisal == own
     database.close()

@@ -13,18 +13,19 @@ from lxml import etree
 from archive.ingest.inspection import check_package
 from archive.kinds.mail import Addressee, MailRecord, MailRole, mail_package
 from archive.package import PackageFile
-from archive.retention.rules import MAILS, MAILS_RULE, RetentionRule, mails_of
-from core.configuration import configure
+from archive.retention.defaults import MAILS
+from archive.retention.referential import rules_for
+from archive.retention.rules import RetentionRule
 from core.database import Database
 from core.errors import UsageError
 from core.messages import speaking
 from core.migrations import upgrade
 from core.organisations import OrganisationKind, add_organisation
 from core.principal import PLATFORM
-from core.secrets import SecretBox
 from schemas.seda import schema
 from schemas.seda.model import Agency, Event, FinalAction, Version
 from schemas.seda.reader import read_manifest
+from tests.referential import choose
 
 AT = datetime(2026, 11, 28, 9, 15, tzinfo=UTC)
 RECORD = MailRecord(
@@ -137,13 +138,12 @@ def test_a_mail_that_never_left_or_whose_documents_were_destroyed_has_its_record
 def test_the_rule_that_the_archivist_has_fixed_is_the_one_that_applies(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'db.sqlite3'}")
     upgrade(database)
-    box = SecretBox.created_at(tmp_path / "key")
     fixed = RetentionRule(identifier="COURRIER-1AN", years=1, final_action=FinalAction.DESTROY, label="1 an", source="visa")
     with database.writing(PLATFORM) as session:
         town = add_organisation(session, "Commune de Valmorin", OrganisationKind.COLLECTIVITE)
-        assert mails_of(session, box, town.id) == MAILS
-        configure(session, box, town.id, MAILS_RULE, fixed)
-        rule = mails_of(session, box, town.id)
+        assert rules_for(session, town.id, "mail").appraisal == MAILS
+        choose(session, town, "mail", fixed)
+        rule = rules_for(session, town.id, "mail").appraisal
     database.close()
     assert (rule, replace(RECORD, retention=rule).keep_until) == (fixed, date(2027, 11, 28))
 

@@ -39,6 +39,7 @@ class Memory:
     """A store that counts its reads and refuses to write a place twice."""
 
     def __init__(self) -> None:
+        self.algorithm = "SHA-256"
         self.nodes: dict[Place, bytes] = {}
         self.reads: list[int] = []
 

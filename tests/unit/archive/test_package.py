@@ -16,6 +16,7 @@ from archive.package import Package, PackageFile, build_package
 from archive.retention.rules import end_of
 from core.errors import UsageError
 from core.messages import speaking
+from core.problems import Problem
 from schemas.seda.reader import read_manifest
 from tests.archive_samples import AT, RECORD
 
@@ -149,6 +150,11 @@ def test_a_package_that_is_not_what_its_manifest_says_is_told(
     assert all(problem.message and problem.mend for problem in problems)
 
 
+def told_of(path: Path) -> list[Problem]:
+    """What is wrong with a package, its bare manifest aside."""
+    return [problem for problem in check_package(path) if problem.rule != "XSD"]
+
+
 @pytest.mark.parametrize("name", ["../x", "/x", "a/../../x", "C:/x", "a\\b", "a\x00b", "a\nb", "a//b", "./a"])
 def test_a_dangerous_name_is_refused_before_anything_is_read(name: str, tmp_path: Path):
     path = tmp_path / "x.zip"
@@ -157,7 +163,7 @@ def test_a_dangerous_name_is_refused_before_anything_is_read(name: str, tmp_path
     with zipfile.ZipFile(path, "w") as zipped:
         zipped.writestr("manifest.xml", MANIFEST)
         zipped.writestr(entry, b"")
-    (problem,) = check_package(path)
+    (problem,) = told_of(path)
     assert (problem.rule, problem.found) == ("SEDA-101", name)
 
 
@@ -171,14 +177,15 @@ def test_a_link_an_encrypted_entry_and_a_name_twice_are_refused(tmp_path: Path):
             patch.setattr("warnings.warn", lambda *_a, **_k: None)
             zipped.writestr("manifest.xml", MANIFEST)
             zipped.writestr(entry, b"/etc/passwd")
-        (problem,) = check_package(path)
+        (problem,) = told_of(path)
         assert word in problem.message
     data = bytearray((tmp_path / "x.zip").read_bytes())
     directory = data.index(b"PK\x01\x02")
     data[directory + 8] |= 1
     (tmp_path / "x.zip").write_bytes(data)
-    (problem,) = check_package(tmp_path / "x.zip")
+    problem, twice_too = told_of(tmp_path / "x.zip")
     assert "chiffré" in problem.message
+    assert "même nom" in twice_too.message
 
 
 def test_what_costs_too_much_to_read_is_refused(tmp_path: Path):

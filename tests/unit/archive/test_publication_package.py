@@ -14,7 +14,7 @@ from lxml import etree
 from archive.ingest.inspection import check_package
 from archive.kinds.publication import PublicationRecord, PublicationRole, publication_package
 from archive.package import PackageFile
-from archive.retention.rules import DECISIONS
+from archive.retention.defaults import DECISIONS
 from core.errors import UsageError
 from core.messages import speaking
 from schemas.seda import schema

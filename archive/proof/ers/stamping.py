@@ -1,0 +1,198 @@
+"""Timestamps over evidence records: the first ones, those that renew a token, those that renew a hash; many under one token.
+
+What lives here: which records and which tokens are due, the hash tree over them, the token, and the batch put under lock. What
+does not: what the new hash of a package is (`archive.proof.resealing`), which prepares the chain that is stamped here.
+
+A token is renewed by a token over its own hash (RFC 4998, 5.2), for all the records that stand on it at once: renewing a million
+records costs a token, and one row for each token that they stood on.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from asn1crypto import cms
+from sqlmodel import col, select
+
+from archive.models import EvidenceRenewal, EvidenceStamp, Record, RecordEvidence, RecordFile
+from archive.proof.ers import batches, records, syntax
+from archive.proof.ers.hashtree import renewed, ways
+from archive.proof.ers.records import hexadecimal
+from archive.proof.hashes import SHA256, digest_of, plain_name
+from archive.proof.heads import Stamps
+from core import clock, journal
+from core.database import ScopedSession
+from core.identifiers import new_id
+from core.organisations import Organisation
+from core.platform import Platform
+from core.principal import PLATFORM
+
+STAMPED = "evidence.stamped"
+"""The journal entry of a batch: its digest, and how many records and tokens it covers."""
+AT_ONCE = 10_000
+"""Records, or tokens, under one timestamp."""
+_PAGE = 500
+AGAIN = timedelta(days=30)
+"""An authority that still had its old certificate is asked again after this time."""
+
+
+def begin(platform: Platform, stamps: Stamps, record_ids: Sequence[str] | None = None) -> int:
+    """Put a timestamp over records that have none; return how many there were.
+
+    Args:
+        platform: database and places.
+        stamps: the timestamping authority.
+        record_ids: those meant, some hundreds at most; any that are due by default, at most `AT_ONCE`.
+
+    Raises:
+        Unavailable: the authority or a place does not answer.
+    """
+    begun = 0
+    while begun < AT_ONCE:
+        with platform.database.reading(PLATFORM) as session:
+            chains = _first_chains(session, record_ids)
+        with platform.database.writing(PLATFORM) as session:
+            session.add_all(chains)
+        begun += len(chains)
+        if len(chains) < _PAGE:
+            break
+    return stamp_waiting(platform, stamps, record_ids)
+
+
+def stamp_waiting(platform: Platform, stamps: Stamps, record_ids: Sequence[str] | None = None) -> int:
+    """Put a timestamp over the chains that wait for theirs, at most `AT_ONCE`; return how many there were.
+
+    Raises:
+        Unavailable: the authority or a place does not answer.
+    """
+    with platform.database.reading(PLATFORM) as session:
+        waiting = select(RecordEvidence).where(col(RecordEvidence.stamp_id).is_(None))
+        if record_ids is not None:
+            waiting = waiting.where(col(RecordEvidence.record_id).in_(record_ids))
+        rows = list(session.exec(waiting.order_by(RecordEvidence.record_id).limit(AT_ONCE)))
+    for algorithm, some in itertools.groupby(sorted(rows, key=lambda row: row.algorithm), key=lambda row: row.algorithm):
+        _stamp_records(platform, stamps, algorithm, list(some))
+    batches.seal_due(platform)
+    return len(rows)
+
+
+def renew(platform: Platform, stamps: Stamps, margin: timedelta) -> int:
+    """Renew the tokens whose authority's certificate ends within a margin; return how many there were.
+
+    Raises:
+        Unavailable: the authority or a place does not answer.
+    """
+    now = clock.now()
+    with platform.database.reading(PLATFORM) as session:
+        again = select(EvidenceRenewal.stamp_id).where(EvidenceRenewal.stamp_id == EvidenceStamp.id).exists()
+        due = select(EvidenceStamp).where(EvidenceStamp.expires < now + margin, EvidenceStamp.stamped < now - AGAIN, ~again)
+        rows = list(session.exec(due.order_by(col(EvidenceStamp.expires)).limit(AT_ONCE)))
+    for algorithm, some in itertools.groupby(sorted(rows, key=lambda row: row.algorithm), key=lambda row: row.algorithm):
+        _renew_tokens(platform, stamps, algorithm, list(some))
+    batches.seal_due(platform)
+    return len(rows)
+
+
+def prepare_chain(session: ScopedSession, record: Record, algorithm: str, digests: Sequence[bytes]) -> None:
+    """Begin a chain of another hash for a record that has an evidence record; it waits for its timestamp.
+
+    Args:
+        session: a writing one.
+        record: the record.
+        algorithm: the new hash.
+        digests: of its package and of its files, made with it.
+    """
+    last = records.newest(session, record.id)
+    if last is None or last.algorithm == algorithm:
+        return
+    if last.stamp_id is None:  # nothing stands on it yet
+        session.delete(last)
+        session.flush()
+    chains = records.chains_of(session, record.id)
+    before = syntax.sequence_der(chains) if chains else None
+    hashes = sorted({renewed(digest, before, algorithm) if before else digest for digest in digests})
+    session.add(
+        RecordEvidence(
+            record_id=record.id,
+            chain=len(chains) + 1,
+            organisation_id=record.organisation_id,
+            algorithm=algorithm,
+            hashes=[one.hex() for one in hashes],
+            before=len(chains[-1]) if chains else 0,
+        )
+    )
+
+
+def _first_chains(session: ScopedSession, record_ids: Sequence[str] | None) -> list[RecordEvidence]:
+    """Return the first chains of records without one, over their packages and the files that the manifests name by SHA-256."""
+    has = select(RecordEvidence.record_id).where(RecordEvidence.record_id == Record.id).exists()
+    wanted = select(Record).where(~has, col(Record.eliminated).is_(None))
+    if record_ids is not None:
+        wanted = wanted.where(col(Record.id).in_(record_ids))
+    found = {record.id: record for record in session.exec(wanted.order_by(Record.id).limit(_PAGE))}
+    hashes = {record.id: {record.sha256} for record in found.values()}
+    files = select(RecordFile).where(col(RecordFile.record_id).in_(list(found)), col(RecordFile.sha256).is_not(None))
+    for file in session.exec(files):
+        hashes[file.record_id].add(file.sha256 or "")
+    return [
+        RecordEvidence(
+            record_id=record.id,
+            chain=1,
+            organisation_id=record.organisation_id,
+            algorithm=SHA256,
+            hashes=sorted(hashes[record.id]),
+        )
+        for record in found.values()
+    ]
+
+
+def _stamp_records(platform: Platform, stamps: Stamps, algorithm: str, rows: list[RecordEvidence]) -> None:
+    root, found = ways([[bytes.fromhex(one) for one in row.hashes] for row in rows], algorithm)
+    stamp = _asked(stamps, root, algorithm)
+    with platform.database.writing(PLATFORM) as session:
+        session.add(stamp)
+        session.flush()
+        for row, way in zip(rows, found, strict=True):
+            row.stamp_id, row.way = stamp.id, hexadecimal(way)
+            session.add(row)
+        _tell(session, stamp, records=len(rows), renewed=0)
+
+
+def _renew_tokens(platform: Platform, stamps: Stamps, algorithm: str, rows: list[EvidenceStamp]) -> None:
+    root, found = ways([[digest_of(row.token, algorithm)] for row in rows], algorithm)
+    stamp = _asked(stamps, root, algorithm)
+    with platform.database.writing(PLATFORM) as session:
+        session.add(stamp)
+        session.flush()
+        for row, way in zip(rows, found, strict=True):
+            session.add(EvidenceRenewal(stamp_id=row.id, by_id=stamp.id, way=hexadecimal(way)))
+        _tell(session, stamp, records=0, renewed=len(rows))
+
+
+def _asked(stamps: Stamps, root: bytes, algorithm: str) -> EvidenceStamp:
+    stamp = stamps.stamp(root, plain_name(algorithm))
+    identifier = new_id()
+    return EvidenceStamp(
+        id=identifier,
+        algorithm=algorithm,
+        token=stamp.token,
+        stamped=stamp.gen_time,
+        expires=end_of_certificate(stamp.token),
+        key=batches.key_of(identifier),
+    )
+
+
+def end_of_certificate(token: bytes) -> datetime:
+    """Return when the first certificate in a token ends: after that nobody is bound to say whether it was revoked."""
+    signed = cms.ContentInfo.load(token)["content"]
+    ends = [one.chosen["tbs_certificate"]["validity"]["not_after"].native for one in signed["certificates"]]
+    return clock.as_utc(min(ends))
+
+
+def _tell(session: ScopedSession, stamp: EvidenceStamp, *, records: int, renewed: int) -> None:
+    root = session.exec(select(Organisation).where(col(Organisation.parent_id).is_(None)).order_by(Organisation.id)).one()
+    token = digest_of(stamp.token).hex()
+    facts = {"stamp": stamp.id, "hash": stamp.algorithm, "token_sha256": token, "records": records, "renewed": renewed}
+    journal.write(session, organisation_id=root.id, kind=STAMPED, actor="platform", facts=facts)
