@@ -14,7 +14,8 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from archive.package import Described, group_of
-from archive.retention.rules import PRIVATE_LIFE, AccessDelay, RetentionRule, Started, end_of, explained, management_of
+from archive.retention.defaults import PRIVATE_LIFE
+from archive.retention.rules import AccessDelay, RetentionRule, Started, explained, management_of
 from core.errors import UsageError
 from core.messages import Catalogue
 from schemas.seda.model import Agency, ArchiveUnit, DataObjectGroup, Event, Transfer
@@ -60,7 +61,7 @@ class RecordFacts(ABC):
     @property
     def keep_until(self) -> date:
         """The end of the retention."""
-        return end_of(self.clock, self.retention.years)
+        return self.retention.end_from(self.clock)
 
 
 def transfer_of(

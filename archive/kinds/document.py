@@ -17,7 +17,8 @@ from itertools import count
 from pathlib import Path
 
 from archive.package import Described, Package, PackageFile, build_package, group_of
-from archive.retention.rules import CORRESPONDENCE, RetentionRule
+from archive.retention.defaults import CORRESPONDENCE
+from archive.retention.rules import RetentionRule
 from archive.transfer import RecordFacts, check_roles, transfer_of
 from core.errors import UsageError
 from core.messages import Catalogue, speaking

@@ -20,7 +20,8 @@ from itertools import count
 from pathlib import Path
 
 from archive.package import Described, Package, PackageFile, build_package, group_of
-from archive.retention.rules import BUSINESS, RECEIVED_INVOICES, AccessDelay, RetentionRule
+from archive.retention.defaults import BUSINESS, RECEIVED_INVOICES
+from archive.retention.rules import AccessDelay, RetentionRule
 from archive.transfer import RecordFacts, check_roles, transfer_of
 from core.errors import UsageError
 from core.messages import Catalogue, speaking

@@ -18,7 +18,8 @@ from itertools import count
 from pathlib import Path
 
 from archive.package import Described, Package, PackageFile, build_package, group_of
-from archive.retention.rules import MAILS, RetentionRule
+from archive.retention.defaults import MAILS
+from archive.retention.rules import RetentionRule
 from archive.transfer import RecordFacts, check_roles, transfer_of
 from core.errors import UsageError
 from core.messages import Catalogue, speaking
@@ -42,6 +43,7 @@ class MailRole(StrEnum):
     ANSWER = "answer"
     SUMMARY = "summary"
     OVERVIEW = "overview"
+    DOCKET = "docket"
     JOURNAL = "journal"
 
 
@@ -92,7 +94,7 @@ def mail_package(target: Path, record: MailRecord, files: Sequence[PackageFile],
         target: the package to write.
         record: its facts.
         files: the message and the documents, unless they were destroyed; a statement for each recipient, followed by what else
-            is theirs; one summary of the whole, one overview for people, one journal extract.
+            is theirs; one summary of the whole, one overview for people, dockets of its visa, one journal extract.
         version: of SEDA.
 
     Raises:

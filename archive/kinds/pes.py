@@ -17,7 +17,8 @@ from functools import partial
 from pathlib import Path
 
 from archive.package import Described, Package, PackageFile, build_package, group_of
-from archive.retention.rules import ACCOUNTING, RetentionRule
+from archive.retention.defaults import ACCOUNTING
+from archive.retention.rules import RetentionRule
 from archive.transfer import RecordFacts, check_roles, transfer_of
 from core.errors import UsageError
 from core.messages import Catalogue, speaking

@@ -19,7 +19,8 @@ from pathlib import Path
 from archive.kinds.act_facts import ActFacts
 from archive.kinds.act_units import act_described, file_unit
 from archive.package import Described, Package, PackageFile, build_package, group_of
-from archive.retention.rules import FREE, AccessDelay
+from archive.retention.defaults import FREE
+from archive.retention.rules import AccessDelay
 from archive.transfer import check_roles, transfer_of
 from core import clock
 from core.errors import UsageError

@@ -16,7 +16,8 @@ from itertools import count
 from pathlib import Path
 
 from archive.package import Described, Package, PackageFile, build_package, group_of
-from archive.retention.rules import BUSINESS, ISSUED_INVOICES, AccessDelay, RetentionRule
+from archive.retention.defaults import BUSINESS, ISSUED_INVOICES
+from archive.retention.rules import AccessDelay, RetentionRule
 from archive.transfer import RecordFacts, check_roles, transfer_of
 from core.messages import Catalogue, speaking
 from schemas.seda.model import ArchiveUnit, Dates, Keyword, KeywordType, Level, Transfer, Version

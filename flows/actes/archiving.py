@@ -14,7 +14,8 @@ from typing import Any
 from sqlmodel import select
 
 from archive.kinds.act import ActFile, ActRecord, ActRole, Exchange, act_package
-from archive.retention.rules import access_to_act, acts_of
+from archive.retention.defaults import access_to_act
+from archive.retention.referential import rules_for
 from archive.sealing import Sealing
 from core import clock
 from core.errors import NeedsOperator
@@ -47,7 +48,7 @@ def seal(work: Work) -> Advance:
     entries = entries_up_to(work, _LED_HERE)
     act = Act.from_facts(work.facts)
     record = _record(work, act, entries)
-    facts = Sealing(work.organisation_id, work.dossier_id, "actes", record.title, record.retention, record.access)
+    facts = Sealing(work.organisation_id, work.dossier_id, "actes", record.retention, record.access)
     return under_lock(work, facts, act_package(work.folder / "package.zip", record, list(_files(work, act, entries))))
 
 
@@ -161,7 +162,8 @@ def _record(work: Work, act: Act, entries: Sequence[JournalEntry]) -> ActRecord:
     litigation = facts.get("litigation") or {}
     with work.platform.database.reading(PLATFORM) as session:
         agency, name = producer_of(session, work.organisation_id)
-        retention = acts_of(session, work.platform.secrets, work.organisation_id, act.nature)
+        content = access_to_act(act.nature, act.matieres)
+        rules = rules_for(session, work.organisation_id, f"actes.{act.nature}", by_content=content)
     used = date.fromisoformat(facts["classification_date"])  # the newest one may be another at the next try
     nature, matiere = labels_of(act, classification_of(work.platform, work.organisation_id, used))
     return ActRecord(
@@ -186,8 +188,8 @@ def _record(work: Work, act: Act, entries: Sequence[JournalEntry]) -> ActRecord:
         litigation_ended=_day(litigation, "ended"),
         litigation_result=litigation.get("result", ""),
         events=events_of(entries),
-        retention=retention,
-        access=access_to_act(act.nature, act.matieres),
+        retention=rules.appraisal,
+        access=rules.access,
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from archive.kinds.publication import PublicationRecord, PublicationRole, publication_package
 from archive.package import PackageFile
-from archive.retention.rules import acts_of
+from archive.retention.referential import rules_for
 from core import clock
 from core.blobs import Blob
 from core.identifiers import new_id
@@ -92,7 +92,7 @@ def _record(platform: Platform, publication: Publication, nature: str, matiere: 
     dossier, act, author = publication.dossier, publication.act, publication.author
     with platform.database.reading(PLATFORM) as session:
         agency, name = producer_of(session, dossier.organisation_id)
-        retention = acts_of(session, platform.secrets, dossier.organisation_id, act.nature)
+        rules = rules_for(session, dossier.organisation_id, "publication")
     return PublicationRecord(
         transfer=f"tabellion-{publication.id}",
         dossier=dossier.id,
@@ -112,7 +112,8 @@ def _record(platform: Platform, publication: Publication, nature: str, matiere: 
         first_name=author.first_name,
         last_name=author.last_name,
         capacity=author.capacity,
-        retention=retention,
+        retention=rules.appraisal,
+        access=rules.access,
     )
 
 

@@ -9,7 +9,7 @@ from sqlmodel import select
 
 from archive.kinds.document import DocumentRecord, DocumentRole, document_package
 from archive.package import PackageFile
-from archive.retention.rules import correspondence_of
+from archive.retention.referential import rules_for
 from archive.sealing import Sealing
 from core import clock
 from core.errors import NeedsOperator
@@ -46,7 +46,7 @@ def seal(work: Work) -> Advance:
     entries = entries_up_to(work, _COMPLETED)
     documents, docket = _gathered(work, entries[-1])
     record = _record(work, docket, entries)
-    facts = Sealing(work.organisation_id, work.dossier_id, "document", record.title, record.retention, record.access)
+    facts = Sealing(work.organisation_id, work.dossier_id, "document", record.retention, record.access)
     printed = _printed(work, docket)
     files = [
         *_files(work, documents),
@@ -65,7 +65,7 @@ def _gathered(work: Work, completed: JournalEntry) -> tuple[list[FolderDocument]
         documents = documents_of(session, folder.id)
     left = {kept["sha256"] for kept in completed.facts.get("files", ()) if kept["role"] == "signed"}
     if not left or left != {one.sha256 for one in documents if one.kind == DocumentKind.MAIN.value}:
-        raise NeedsOperator(_messages("archive.documents", title=folder.title))
+        raise NeedsOperator(_messages("archive.documents"))
     found = check(work.platform.objects, documents, trust_store(settings.trust_dir), completed.at)
     with work.platform.database.reading(PLATFORM) as session:
         return documents, content_of(session, folder.id, found, until=completed.at)
@@ -98,7 +98,7 @@ def _record(work: Work, docket: Docket, entries: Sequence[JournalEntry]) -> Docu
     completed = entries[-1].at
     with work.platform.database.reading(PLATFORM) as session:
         agency, name = producer_of(session, work.organisation_id)
-        retention = correspondence_of(session, work.platform.secrets, work.organisation_id)
+        rules = rules_for(session, work.organisation_id, "document")
     type_name, subtype_name = docket.kind
     with speaking("fr"):
         fields = tuple((field.name, in_words(field)) for field in docket.fields)
@@ -119,5 +119,6 @@ def _record(work: Work, docket: Docket, entries: Sequence[JournalEntry]) -> Docu
         external_id=docket.external_id,
         fields=fields,
         events=events_of(entries),
-        retention=retention,
+        retention=rules.appraisal,
+        access=rules.access,
     )

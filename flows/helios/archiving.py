@@ -7,6 +7,7 @@ from datetime import date
 
 from archive.kinds.pes import PesRecord, PesRole, pes_package
 from archive.package import PackageFile
+from archive.retention.referential import rules_for
 from archive.sealing import Sealing
 from core import clock
 from core.journal import JournalEntry
@@ -23,7 +24,7 @@ def seal(work: Work) -> Advance:
     """Build the package up to the acquit that led here, and put it under lock."""
     entries = entries_up_to(work, _ANSWERED)
     record = _record(work, entries)
-    facts = Sealing(work.organisation_id, work.dossier_id, "helios", record.title, record.retention, record.access)
+    facts = Sealing(work.organisation_id, work.dossier_id, "helios", record.retention, record.access)
     return under_lock(work, facts, pes_package(work.folder / "package.zip", record, _files(work, entries)))
 
 
@@ -41,6 +42,7 @@ def _record(work: Work, entries: list[JournalEntry]) -> PesRecord:
     answered = entries[-1].at
     with work.platform.database.reading(PLATFORM) as session:
         agency, name = producer_of(session, work.organisation_id)
+        rules = rules_for(session, work.organisation_id, "helios")
     domains = [_DOMAINS[bordereau["domain"]] for bordereau in facts["bordereaux"]]
     return PesRecord(
         transfer=f"tabellion-{work.dossier_id}",
@@ -60,6 +62,8 @@ def _record(work: Work, entries: list[JournalEntry]) -> PesRecord:
         exercises=tuple(sorted({int(bordereau["exer"]) for bordereau in facts["bordereaux"]})),
         bordereaux=tuple(bordereau["id_bord"] for bordereau in facts["bordereaux"]),
         events=events_of(entries),
+        retention=rules.appraisal,
+        access=rules.access,
     )
 
 

@@ -14,7 +14,7 @@ from sqlmodel import col, select
 
 from archive.kinds.invoice import InvoiceRecord, InvoiceRole, invoice_package
 from archive.package import PackageFile
-from archive.retention.rules import invoices_of
+from archive.retention.referential import rules_for
 from archive.sealing import Sealing
 from connectors.chorus.statuses import word
 from core import clock
@@ -64,7 +64,7 @@ def archive(work: Work) -> Advance:
     with work.platform.database.reading(PLATFORM) as session:
         life = life_of(session, work.dossier_id, at)
     record = _record(work, life, entries)
-    facts = Sealing(work.organisation_id, work.dossier_id, "invoices", record.title, record.retention, record.access)
+    facts = Sealing(work.organisation_id, work.dossier_id, "invoices", record.retention, record.access)
     files = [*_kept(work, docket), *_made(work, life, entries)]
     return under_lock(work, facts, invoice_package(work.folder / "package.zip", record, files), docket)
 
@@ -129,7 +129,7 @@ def _record(work: Work, life: Life, entries: Sequence[JournalEntry]) -> InvoiceR
     invoice, at = life.invoice, entries[-1].at
     with work.platform.database.reading(PLATFORM) as session:
         agency, name = producer_of(session, work.organisation_id)
-        retention = invoices_of(session, work.platform.secrets, work.organisation_id)
+        rules = rules_for(session, work.organisation_id, "invoices")
     with speaking("fr"):
         said, status = tuple(sheet.sentences(life)), word(invoice.status)
     ended = next((step.moment for step in reversed(life.steps) if step.code == invoice.status), at)
@@ -158,5 +158,6 @@ def _record(work: Work, life: Life, entries: Sequence[JournalEntry]) -> InvoiceR
         status=status,
         said=said,
         events=events_of(entries),
-        retention=retention,
+        retention=rules.appraisal,
+        access=rules.access,
     )

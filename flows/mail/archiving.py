@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from archive.kinds.mail import Addressee, MailRecord, MailRole, mail_package
 from archive.package import PackageFile
-from archive.retention.rules import mails_of
+from archive.retention.referential import rules_for
 from archive.sealing import Sealing
 from core import clock
 from core.canonical import canonical_bytes
@@ -48,7 +48,7 @@ def seal(work: Work) -> Advance:
         record = _record(work, session, mail, told, entries)
     with work.platform.database.writing(PLATFORM) as session:
         enter(session, mail, told, "platform")
-    facts = Sealing(work.organisation_id, work.dossier_id, "mail", record.subject, record.retention, record.access)
+    facts = Sealing(work.organisation_id, work.dossier_id, "mail", record.retention, record.access)
     with speaking("fr"):  # the archive is French, whoever acted last
         files = [
             *pieces.written(mail, work.folder),
@@ -74,6 +74,7 @@ def _of_recipients(work: Work, told: Told, secrets: frozenset[str], entries: Seq
 def _of_send(work: Work, told: Told, entries: Sequence[JournalEntry]) -> Iterator[PackageFile]:
     yield _made(work, MailRole.SUMMARY, "releve-envoi.json", canonical_bytes(dict(told[None])), _JSON)
     yield _made(work, MailRole.OVERVIEW, _OVERVIEW, attestation.of_send(told, entries[-1].at), _PDF)
+    yield from pieces.dockets(work.platform, told[None], work.folder)
     yield PackageFile(MailRole.JOURNAL, journal_extract(work, entries), _LINES, "journal.jsonl")
 
 
@@ -86,6 +87,7 @@ def _made(work: Work, role: MailRole, name: str, content: bytes, media_type: str
 def _record(work: Work, session: Session, mail: Mail, told: Told, entries: Sequence[JournalEntry]) -> MailRecord:
     agency, name = producer_of(session, work.organisation_id)
     over = entries[-1].at
+    rules = rules_for(session, work.organisation_id, "mail")
     with speaking("fr"):
         return MailRecord(
             transfer=f"tabellion-{work.dossier_id}",
@@ -102,7 +104,8 @@ def _record(work: Work, session: Session, mail: Mail, told: Told, entries: Seque
             sent=clock.in_paris(mail.sent).date() if mail.sent else None,
             closed=clock.in_paris(over).date(),
             events=events_of(entries),
-            retention=mails_of(session, work.platform.secrets, work.organisation_id),
+            retention=rules.appraisal,
+            access=rules.access,
         )
 
 

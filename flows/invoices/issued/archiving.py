@@ -10,7 +10,7 @@ from sqlmodel import col, select
 
 from archive.kinds.sale import SaleRecord, SaleRole, sale_package
 from archive.package import PackageFile
-from archive.retention.rules import issued_invoices_of
+from archive.retention.referential import rules_for
 from archive.sealing import Sealing
 from connectors.chorus.statuses import word
 from core import clock
@@ -36,7 +36,7 @@ def seal(work: Work) -> Advance:
     """
     entries = entries_up_to(work, _LED_HERE)
     record = _record(work, invoice_of(work.platform, work.dossier_id), entries)
-    facts = Sealing(work.organisation_id, work.dossier_id, "sales", record.title, record.retention, record.access)
+    facts = Sealing(work.organisation_id, work.dossier_id, "sales", record.retention, record.access)
     files = [*_kept(work), *_made(work, entries)]
     return under_lock(work, facts, sale_package(work.folder / "package.zip", record, files))
 
@@ -88,7 +88,7 @@ def _record(work: Work, invoice: IssuedInvoice, entries: Sequence[JournalEntry])
     at = entries[-1].at
     with work.platform.database.reading(PLATFORM) as session:
         agency, name = producer_of(session, work.organisation_id)
-        retention = issued_invoices_of(session, work.platform.secrets, work.organisation_id)
+        rules = rules_for(session, work.organisation_id, "sales")
     with speaking("fr"):
         status = word(invoice.status)
     return SaleRecord(
@@ -114,5 +114,6 @@ def _record(work: Work, invoice: IssuedInvoice, entries: Sequence[JournalEntry])
         currency=invoice.currency,
         status=status,
         events=events_of(entries),
-        retention=retention,
+        retention=rules.appraisal,
+        access=rules.access,
     )

@@ -1,0 +1,1 @@
+"""Destroying what may be destroyed: who decided, and the proof of it."""

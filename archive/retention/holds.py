@@ -1,0 +1,221 @@
+"""Holds (*gels*): records that nobody destroys until the hold is lifted, whatever their rules say.
+
+A hold is a decision of the database, a statement under lock, a journal entry, and a legal hold of the store on every copy. The
+decision comes first: from its commit on, no elimination takes the records (`archive.elimination.executing`). What a place could
+not be told because it did not answer is told by ``settle``, again and again. ``HoldRule`` in what is given out is not made here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import structlog
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import Select
+
+from archive.elimination.models import EliminationLine
+from archive.elimination.states import Outcome
+from archive.finding import index
+from archive.finding.models import RecordState
+from archive.models import Record
+from archive.places import locks, statements
+from archive.retention.models import RecordHeld, RecordHold
+from core import clock, journal
+from core.canonical import canonical_bytes
+from core.errors import Conflict, NotFound, TabellionError, UsageError
+from core.identifiers import new_id
+from core.messages import Catalogue
+from core.organisations import Organisation, subtree
+from core.platform import Platform
+from core.principal import PLATFORM, Principal, Right
+
+_messages = Catalogue("archive.retention")
+_log = structlog.get_logger()
+ACTOR, QUEUE, EVERY = "archive.holds", "archive", timedelta(minutes=5)
+PLACED, LIFTED = "archive.hold_placed", "archive.hold_lifted"
+"""The journal entries of a hold."""
+STATEMENT = "hold"
+MOST, LONGEST_REASON, LONGEST_OWNER = 1000, 1000, 200
+_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A hold as somebody wants it.
+
+    Attributes:
+        reason: in words.
+        owner: who answers for it: a service, a function.
+        review: the day on which somebody is to look whether it must stand any longer.
+        records: by their identifiers.
+    """
+
+    reason: str
+    owner: str
+    review: date
+    records: tuple[str, ...]
+
+
+def put(platform: Platform, principal: Principal, organisation_id: str, wanted: Wanted) -> str:
+    """Put records of an organisation, or of those below it, under a hold.
+
+    Returns:
+        The identifier of the hold.
+
+    Raises:
+        Forbidden: the principal manages no archives there.
+        UsageError: no reason, no owner, a day of review that is past, no record or too many.
+        NotFound: a record is not there.
+        Conflict: a record was destroyed, or is being destroyed.
+        Unavailable: a place of the archive does not answer: there is no hold.
+    """
+    principal.require(Right.ARCHIVE, organisation_id)
+    checked = _checked(wanted)
+    with platform.database.reading(PLATFORM) as session:
+        _records(session, organisation_id, checked.records)
+    hold = RecordHold(
+        id=new_id(),
+        organisation_id=organisation_id,
+        reason=checked.reason,
+        owner=checked.owner,
+        review=checked.review,
+        statement="",
+        placed_by=principal.actor,
+    )
+    hold.statement = statements.keep(platform, STATEMENT, hold.id, _statement(hold, checked.records))
+    with platform.database.writing(PLATFORM) as session:
+        found = _records(session, organisation_id, checked.records, locked=True)
+        session.add(hold)
+        session.flush()
+        session.add_all(RecordHeld(hold_id=hold.id, record_id=one.id, organisation_id=one.organisation_id) for one in found)
+        facts = {
+            "hold": hold.id,
+            "records": sorted(checked.records),
+            "review": hold.review.isoformat(),
+            "statement": hold.statement,
+        }
+        journal.write(session, organisation_id=organisation_id, kind=PLACED, actor=principal.actor, facts=facts)
+    settle(platform, hold.id)
+    return hold.id
+
+
+def _checked(wanted: Wanted) -> Wanted:
+    reason, owner, records = wanted.reason.strip(), wanted.owner.strip(), tuple(dict.fromkeys(wanted.records))
+    if not 0 < len(reason) <= LONGEST_REASON:
+        raise UsageError(_messages("hold.reason", most=LONGEST_REASON))
+    if not 0 < len(owner) <= LONGEST_OWNER:
+        raise UsageError(_messages("hold.owner", most=LONGEST_OWNER))
+    if wanted.review < clock.in_paris(clock.now()).date():
+        raise UsageError(_messages("hold.review"))
+    if not 0 < len(records) <= MOST:
+        raise UsageError(_messages("hold.records", most=MOST))
+    return Wanted(reason, owner, wanted.review, records)
+
+
+def _records(session: Session, organisation_id: str, wanted: Sequence[str], *, locked: bool = False) -> list[Record]:
+    """Return the records, all there and none destroyed; locked, so that no elimination takes one meanwhile."""
+    below = subtree(session, session.get_one(Organisation, organisation_id).path)
+    query = select(Record).where(col(Record.id).in_(wanted), col(Record.organisation_id).in_(below)).order_by(Record.id)
+    found = list(session.exec(query.with_for_update() if locked else query))
+    if missing := sorted(set(wanted) - {one.id for one in found}):
+        raise NotFound(_messages("hold.record_unknown", record=missing[0][:26]))
+    under_way = select(EliminationLine.record_id).where(
+        col(EliminationLine.record_id).in_(wanted), EliminationLine.outcome == Outcome.DESTROYING.value
+    )
+    gone = {one.id for one in found if one.eliminated is not None} | set(session.exec(under_way))
+    if gone:
+        raise Conflict(_messages("hold.destroyed", record=min(gone)))
+    return found
+
+
+def _statement(hold: RecordHold, records: Sequence[str]) -> bytes:
+    said = hold.model_dump(mode="json", include={"id", "organisation_id", "reason", "owner", "review", "placed_by"})
+    return canonical_bytes(said | {"placed": clock.iso(hold.placed), "records": sorted(records)})
+
+
+def lift(platform: Platform, principal: Principal, hold_id: str) -> None:
+    """Lift a hold; records that another one holds stay held.
+
+    Raises:
+        NotFound: there is no such hold for the principal.
+        Forbidden: the principal manages no archives there.
+        Conflict: it was lifted before.
+    """
+    with platform.database.reading(principal) as session:
+        visible = session.exec(select(RecordHold).where(RecordHold.id == hold_id)).first()
+    if visible is None:
+        raise NotFound(_messages("hold.unknown"))
+    principal.require(Right.ARCHIVE, visible.organisation_id)
+    with platform.database.writing(PLATFORM) as session:
+        hold = session.exec(select(RecordHold).where(RecordHold.id == hold_id).with_for_update()).one()
+        if hold.lifted is not None:
+            raise Conflict(_messages("hold.lifted", day=f"{clock.in_paris(hold.lifted):%d/%m/%Y}"))
+        hold.lifted, hold.lifted_by = clock.now(), principal.actor
+        session.flush()
+        rows = list(session.exec(select(RecordHeld).where(RecordHeld.hold_id == hold.id)))
+        for row in rows:
+            row.told = False
+        let_go = {row.record_id for row in rows}
+        for record_id in let_go - held(session, let_go):
+            index.mark(session, record_id, RecordState.KEPT)
+        journal.write(session, organisation_id=hold.organisation_id, kind=LIFTED, actor=principal.actor, facts={"hold": hold.id})
+    settle(platform, hold_id)
+
+
+def held(session: Session, records: Collection[str]) -> set[str]:
+    """Return which of these records are under a hold that stands."""
+    running = (
+        select(RecordHeld.record_id)
+        .join(RecordHold, col(RecordHold.id) == col(RecordHeld.hold_id))
+        .where(col(RecordHold.lifted).is_(None), col(RecordHeld.record_id).in_(records))
+    )
+    return set(session.exec(running))
+
+
+def settle_all(platform: Platform, _key: str = "") -> None:
+    """Tell the places what they do not know yet (``archive.holds``)."""
+    settle(platform)
+
+
+def settle(platform: Platform, hold_id: str | None = None) -> int:
+    """Tell the places what the holds say and they do not know yet; what one cannot be told stays for the next turn.
+
+    Args:
+        platform: whose archive it is.
+        hold_id: of one hold; all of them when not given, a bounded number of records at a time.
+
+    Returns:
+        How many records were settled.
+    """
+    with platform.database.reading(PLATFORM) as session:
+        waiting = session.exec(_waiting(hold_id).limit(_AT_ONCE if hold_id is None else MOST)).all()
+    return sum(_told(platform, row, hold) for row, hold in waiting)
+
+
+def _waiting(hold_id: str | None) -> Select[RecordHeld, RecordHold]:
+    query = (
+        select(RecordHeld, RecordHold)
+        .join(RecordHold, col(RecordHold.id) == col(RecordHeld.hold_id))
+        .where(~col(RecordHeld.told))
+    )
+    return query.where(RecordHeld.hold_id == hold_id) if hold_id else query
+
+
+def _told(platform: Platform, row: RecordHeld, hold: RecordHold) -> bool:
+    with platform.database.reading(PLATFORM) as session:
+        stands = row.record_id in held(session, {row.record_id})
+    try:
+        (locks.hold if stands else locks.release)(platform, row.record_id)
+    except TabellionError as error:
+        _log.warning("hold.unsettled", hold=hold.id, record=row.record_id, reason=type(error).__name__)
+        return False
+    with platform.database.writing(PLATFORM) as session:
+        session.get_one(RecordHeld, (row.hold_id, row.record_id)).told = True
+        session.flush()
+        if stands != (row.record_id in held(session, {row.record_id})):
+            # A hold was put or lifted meanwhile: what the places were told last may not be what holds, and they are told again.
+            for other in session.exec(select(RecordHeld).where(RecordHeld.record_id == row.record_id)):
+                other.told = False
+    return True

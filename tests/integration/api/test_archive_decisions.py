@@ -1,0 +1,229 @@
+"""The pages and the API of time: rules, holds, eliminations and the register, each by whoever may, and by nobody else."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlmodel import select
+
+from archive.elimination import executing
+from archive.elimination.models import Elimination
+from archive.models import Record
+from archive.retention.referential import rules_for
+from core.identifiers import new_id
+from core.organisations import Organisation, OrganisationKind, add_organisation
+from core.people import add_person, grant_role
+from core.principal import PLATFORM, Right
+from core.tokens import issue_token
+from tests.ended_records import ended, today
+from tests.integration.api.acts_forms import csrf, somebody
+from tests.integration.api.service import PASSWORD, Service
+from tests.waiting import wait_until
+
+_RIGHTS = {
+    "archiviste": {Right.READ, Right.ARCHIVE},
+    "maire": {Right.READ, Right.ADMINISTER},
+    "controle": {Right.CONTROL},
+    "lecteur": {Right.READ},
+}
+
+
+@dataclass(frozen=True)
+class Town:
+    """A commune of its own, with people who are signed in."""
+
+    service: Service
+    organisation: Organisation
+    people: dict[str, httpx.Client]
+    token: str
+
+    def due(self, folder: Path, **changes: object) -> Record:
+        """Seal a record whose time is over."""
+        return ended(self.service.platform, self.organisation, folder, **changes)  # type: ignore[arg-type]
+
+    def post(self, who: str, path: str, fields: dict[str, object] | None = None, **more: object) -> httpx.Response:
+        """Send a form."""
+        client = self.people[who]
+        return client.post(path, data={**csrf(client), **(fields or {})}, **more)  # type: ignore[arg-type]
+
+    def see(self, who: str, path: str) -> str:
+        """Open a page."""
+        answer = self.people[who].get(path)
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+
+@pytest.fixture(scope="module")
+def town(service: Service) -> Iterator[Town]:
+    with service.platform.database.writing(PLATFORM) as session:
+        root = session.exec(select(Organisation).where(Organisation.kind == OrganisationKind.PLATFORM)).one()
+        name = "Commune de Longue-Garde"
+        organisation = add_organisation(session, name, OrganisationKind.COLLECTIVITE, parent=root)
+        addresses = {}
+        for role, rights in _RIGHTS.items():
+            addresses[role] = f"{role}@{new_id().lower()}.test"
+            person = add_person(session, addresses[role], f"Personne {role}", PASSWORD)
+            grant_role(session, person, organisation, role, rights)
+        token = issue_token(session, organisation, "archives", {Right.ARCHIVE})
+    with ExitStack() as opened:
+        people = {role: opened.enter_context(somebody(service, address)) for role, address in addresses.items()}
+        yield Town(service, organisation, people, token)
+
+
+def test_an_elimination_goes_from_hand_to_hand_through_its_pages(town: Town, tmp_path: Path) -> None:
+    kept, gone = (town.due(tmp_path, title=f"Mandats {rank}") for rank in "ab")
+    assert "Nouvelle analyse" in town.see("archiviste", "/archives/eliminations")
+    made = town.post("archiviste", "/archives/eliminations", {"as_of": today().isoformat(), "kinds": "helios"})
+    assert made.status_code == 303
+    here = made.headers["location"]
+    page = town.see("archiviste", here)
+    assert "Mandats a" in page
+    assert "APP-COMPTA-10ANS v1" in page
+    assert town.post("archiviste", f"{here}/liste", {"do": "off", "record": kept.id}).status_code == 303
+    assert "Hors de la liste (1)" in town.see("archiviste", here)
+    exported = town.people["archiviste"].get(f"{here}/liste.csv", params={"montrer": "chosen"})
+    rows = list(csv.DictReader(io.StringIO(exported.content.decode("utf-8-sig")), delimiter=";"))
+    assert [(row["Identifiant"], "Mandats b" in row["Titre"]) for row in rows] == [(gone.id, True)]
+    assert town.post("maire", f"{here}/proposition").status_code == 403
+    assert town.post("archiviste", f"{here}/proposition").status_code == 303
+    assert town.people["maire"].get(f"{here}/bordereau.pdf").content.startswith(b"%PDF-")
+    assert town.post("archiviste", f"{here}/accord").status_code == 403
+    assert town.post("maire", f"{here}/accord").status_code == 303
+    assert town.post("maire", f"{here}/visa", {"reference": "AD-1"}).status_code == 403
+    assert "Mandats b" in town.see("controle", here)
+    assert town.post("controle", f"{here}/visa", {"reference": "AD-1"}).status_code == 303
+    assert town.post("controle", f"{here}/execution").status_code == 403
+    assert "Détruire 1 document" in town.see("archiviste", here)
+    assert town.post("archiviste", f"{here}/execution").status_code == 303
+    _carried_out(town, here.rpartition("/")[2])
+    page = town.see("archiviste", f"{here}?montrer=destroyed")
+    assert "AD-1" in page
+    assert "Mandats b" not in page
+    assert town.people["lecteur"].get(f"/archives/{gone.id}").status_code == 200
+    assert town.people["maire"].get(f"{here}/certificat.pdf").content.startswith(b"%PDF-")
+    assert gone.producer in town.see("controle", "/archives/registre")
+    table = town.people["controle"].get("/archives/registre.csv").content.decode("utf-8-sig")
+    (line,) = (row for row in csv.DictReader(io.StringIO(table), delimiter=";") if row["Producteur"] == gone.producer)
+    assert (line["Année"], line["Éliminations"], line["Éliminations (octets)"]) == (str(today().year), "1", str(gone.size))
+
+
+def _carried_out(town: Town, elimination_id: str) -> None:
+    platform = town.service.platform
+
+    def done() -> bool:
+        executing.run(platform)
+        with platform.database.reading(PLATFORM) as session:
+            return session.get_one(Elimination, elimination_id).state == "done"
+
+    wait_until(done)
+
+
+def test_a_visa_signed_on_paper_is_handed_in_with_its_document(town: Town, tmp_path: Path) -> None:
+    one = town.due(tmp_path)
+    here = town.post("archiviste", "/archives/eliminations", {"as_of": today().isoformat()}).headers["location"]
+    town.post("archiviste", f"{here}/proposition")
+    town.post("maire", f"{here}/accord")
+    fields: dict[str, object] = {"reference": "AD-2", "refused": one.id}
+    wrong = town.post("archiviste", f"{here}/visa-signe", fields, files={"document": ("visa.gif", b"GIF89a")})
+    assert wrong.status_code == 400
+    assert "Joignez le bordereau visé" in wrong.text
+    signed = b"%PDF-1.7" + b" " * (1 << 20)
+    given = town.post("archiviste", f"{here}/visa-signe", fields, files={"document": ("visa.pdf", signed)})
+    assert given.status_code == 303, given.text
+    assert "Refusés" in town.see("archiviste", f"{here}?montrer=refused")
+    assert town.people["maire"].get(f"{here}/visa.pdf").content == signed
+
+
+def test_nobody_else_opens_these_pages(town: Town) -> None:
+    reader = town.people["lecteur"]
+    names = ("gels", "regles", "registre", "eliminations", "eliminations/nouvelle")
+    assert [reader.get(f"/archives/{name}").status_code for name in names] == [403] * len(names)
+    assert town.people["maire"].get("/archives/eliminations/nouvelle").status_code == 403
+    assert town.people["controle"].get("/archives/gels").status_code == 403
+    assert "/archives/gels" not in town.see("controle", "/archives/eliminations")
+
+
+def test_records_are_held_and_let_go_through_the_pages(town: Town, tmp_path: Path) -> None:
+    one = town.due(tmp_path, title="Marché litigieux")
+    fields: dict[str, object] = {"reason": "litige", "owner": "service juridique", "review": "hier", "records": one.id}
+    wrong = town.post("archiviste", "/archives/gels", fields)
+    assert (wrong.status_code, "Donnez le jour du réexamen" in wrong.text) == (400, True)
+    held = town.post("archiviste", "/archives/gels", {**fields, "review": (today() + timedelta(days=9)).isoformat()})
+    assert held.status_code == 303, held.text
+    here = held.headers["location"].partition("?")[0]
+    assert "Marché litigieux" in town.see("archiviste", here)
+    assert "litige" in town.see("archiviste", "/archives/gels")
+    assert town.people["maire"].get(here).status_code == 403
+    assert town.post("archiviste", f"{here}/levee").status_code == 303
+    assert "litige" in town.see("archiviste", "/archives/gels?etat=leves")
+    again = town.post("archiviste", f"{here}/levee")
+    assert (again.status_code, "a été levé" in again.text) == (409, True)
+
+
+def test_software_holds_and_lets_go_over_the_api(town: Town, tmp_path: Path) -> None:
+    one = town.due(tmp_path)
+    asked = {
+        "organisation": town.organisation.id,
+        "reason": "enquête",
+        "owner": "direction générale",
+        "review": (today() + timedelta(days=30)).isoformat(),
+        "records": [one.id],
+    }
+    with town.service.client(town.token) as client:
+        put = client.post("/v1/holds", json=asked)
+        assert put.status_code == 201, put.text
+        hold = put.json()
+        assert (hold["records"], hold["told"], hold["lifted"]) == ([one.id], True, None)
+        assert hold["id"] in [found["id"] for found in client.get("/v1/holds").json()["holds"]]
+        lifted = client.post(f"/v1/holds/{hold['id']}/lift").json()
+        assert lifted["lifted_by"].startswith("token:")
+        assert client.post(f"/v1/holds/{hold['id']}/lift").status_code == 409
+        assert client.get("/v1/holds", params={"standing": "false"}).json()["holds"][0]["id"] == hold["id"]
+        assert client.post("/v1/holds", json=asked | {"records": []}).status_code == 422
+    for token in (town.service.mairie.token, town.service.mairie.reader_token):
+        with town.service.client(token) as stranger:
+            assert stranger.get(f"/v1/holds/{hold['id']}").status_code == 404
+            assert stranger.post(f"/v1/holds/{hold['id']}/lift").status_code in {403, 404}
+            assert stranger.get("/v1/holds").json() == {"holds": [], "next": None}
+
+
+def test_rules_are_followed_chosen_and_exchanged_through_the_pages(town: Town) -> None:
+    assert "AR048" in town.see("archiviste", "/archives/regles")
+    rule: dict[str, object] = {
+        "category": "appraisal",
+        "code": "APP-LOCAL",
+        "label": "courriers de la commune",
+        "years": "trois",
+        "ends": "year_end",
+        "final_action": "Destroy",
+        "source": "accord du 2 mars 2026",
+        "since": date(2026, 1, 1).isoformat(),
+    }
+    wrong = town.post("archiviste", "/archives/regles/nouvelle", rule)
+    assert (wrong.status_code, "nombre entier d’années" in wrong.text) == (400, True)
+    made = town.post("archiviste", "/archives/regles/nouvelle", {**rule, "years": "3"})
+    assert made.status_code == 303, made.text
+    assert "au 31 décembre de l’année" in town.see("archiviste", made.headers["location"])
+    assert town.post("archiviste", "/archives/regles/choix", {"kind": "mail", "appraisal": "APP-LOCAL"}).status_code == 303
+    with town.service.platform.database.reading(PLATFORM) as session:
+        assert rules_for(session, town.organisation.id, "mail").appraisal.years == 3
+    refused = town.post("archiviste", "/archives/regles/regle/retrait", {"category": "appraisal", "code": "APP-LOCAL"})
+    assert (refused.status_code, "est choisie pour" in refused.text) == (409, True)
+    table = town.people["archiviste"].get("/archives/regles/table.csv").content
+    changed = table.replace(b"APP-LOCAL;1;courriers de la commune;3;", b"APP-LOCAL;1;courriers de la commune;4;")
+    taken = town.post("archiviste", "/archives/regles/table", files={"table": ("regles.csv", changed)})
+    assert taken.headers["location"].endswith("fait=repris&nombre=1")
+    faulty = b"code;categorie;libelle;annees;source\nx y;gel;a;0;b\n"
+    wrong = town.post("archiviste", "/archives/regles/table", files={"table": ("regles.csv", faulty)})
+    assert (wrong.status_code, "Ligne 2" in wrong.text) == (400, True)
+    assert town.post("archiviste", "/archives/regles/choix", {"kind": "mail"}).status_code == 303
+    withdrawn: dict[str, object] = {"category": "appraisal", "code": "APP-LOCAL"}
+    assert town.post("archiviste", "/archives/regles/regle/retrait", withdrawn).status_code == 303

@@ -1,0 +1,126 @@
+"""What may be destroyed, asked of rows and manifests alone: verdicts, bounds, and packages whose parts disagree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lxml import etree
+from sqlmodel import Session, select
+
+from archive.elimination import analysis
+from archive.elimination.analysis import Criteria, Reason, analyse, verdicts
+from archive.elimination.bordereau import known_kinds
+from archive.elimination.inside import contradictions
+from archive.elimination.states import Status
+from archive.models import Record
+from archive.retention.defaults import ELIMINATIONS, KINDS
+from core.database import Database
+from core.errors import UsageError
+from core.migrations import upgrade
+from core.organisations import Organisation, OrganisationKind, add_organisation
+from core.principal import PLATFORM
+
+DAY = date(2026, 6, 1)
+_NOBODY = select(Record.id).where(Record.id == "")
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    database = Database(f"sqlite:///{tmp_path / 'db.sqlite3'}")
+    upgrade(database)
+    with database.writing(PLATFORM) as opened:
+        yield opened
+    database.close()
+
+
+@pytest.fixture
+def town(session: Session) -> Organisation:
+    return add_organisation(session, "Commune de Valmorin", OrganisationKind.COLLECTIVITE)
+
+
+def record(session: Session, town: Organisation, rank: int, **changes: object) -> Record:
+    values: dict[str, Any] = {
+        "organisation_id": town.id,
+        "kind": "helios",
+        "title": "PES",
+        "producer": "214009995",
+        "dated": date(2016, 5, 31),
+        "key": f"k{rank}",
+        "sha256": "0" * 64,
+        "size": 1,
+        "entry_id": "0" * 26,
+        "rule": "APP-COMPTA-10ANS v1",
+        "final_action": "Destroy",
+        "keep_until": date(2026, 5, 31),
+        "access": "AR048 v1",
+    }
+    row = Record(**{**values, **changes})
+    session.add(row)
+    session.flush()
+    return row
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "reasons"),
+    [
+        ({}, Status.DESTROY, ()),
+        ({"keep_until": DAY}, Status.KEEP, (Reason.NOT_DUE,)),
+        ({"keep_until": None}, Status.KEEP, (Reason.NO_END_DATE,)),
+        ({"final_action": "Keep"}, Status.KEEP, (Reason.FINAL_ACTION_KEEP,)),
+        ({"final_action": ""}, Status.KEEP, (Reason.FINAL_ACTION_KEEP,)),
+    ],
+)
+def test_only_what_is_over_and_to_be_destroyed_may_be(
+    session: Session, town: Organisation, changes: dict[str, object], status: Status, reasons: tuple[Reason, ...]
+) -> None:
+    (found,) = verdicts(session, [record(session, town, 1, **changes)], DAY)
+    assert (found.status, found.reasons) == (status, reasons)
+
+
+def test_an_analysis_counts_what_it_keeps_and_is_refused_beyond_its_bound(
+    session: Session, town: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for rank in range(4):
+        record(session, town, rank, keep_until=DAY - timedelta(days=1) if rank else None)
+    found = analyse(session, town.id, DAY, Criteria(), _NOBODY)
+    assert (len(found.found), found.kept) == (3, 1)
+    monkeypatch.setattr(analysis, "MOST_ANALYSED", 2)
+    with pytest.raises(UsageError, match="3 documents sont arrivés à échéance"):
+        analyse(session, town.id, DAY, Criteria(), _NOBODY)
+
+
+RULE = "<Rule>{code}</Rule><StartDate>{start}</StartDate><FinalAction>{action}</FinalAction>"
+OLD = {"code": "APP-COMPTA-10ANS", "start": "2016-05-31", "action": "Destroy"}
+
+
+@pytest.mark.parametrize(
+    ("rules", "reasons"),
+    [
+        ([{}], ()),
+        ([{}, {"action": "Keep"}], (Reason.FINAL_ACTION_INCONSISTENCY,)),
+        ([{}, {"start": "2016-06-01"}], (Reason.NON_DESTROYABLE_HAS_CHILD_UNITS,)),
+        ([{}, {"code": "AILLEURS"}], (Reason.NON_DESTROYABLE_HAS_CHILD_UNITS,)),
+        ([{"start": "hier"}], (Reason.NON_DESTROYABLE_HAS_CHILD_UNITS,)),
+    ],
+)
+def test_a_package_is_not_destroyed_while_a_part_of_it_is_to_be_kept(
+    session: Session, town: Organisation, rules: list[dict[str, str]], reasons: tuple[Reason, ...]
+) -> None:
+    units = "".join(f"<Unit><AppraisalRule>{RULE.format(**OLD | one)}</AppraisalRule></Unit>" for one in rules)
+    assert contradictions(session, town.id, etree.fromstring(f"<A xmlns='urn:x'>{units}</A>"), DAY) == reasons
+
+
+def test_a_hold_in_the_manifest_itself_stands_too(session: Session, town: Organisation) -> None:
+    unit = f"<AppraisalRule>{RULE.format(**OLD)}</AppraisalRule><HoldRule><Rule>GEL</Rule></HoldRule>"
+    root = etree.fromstring(f"<A xmlns='urn:x'>{unit}</A>")
+    assert contradictions(session, town.id, root, DAY) == (Reason.BLOCKED_BY_HOLD_RULE,)
+
+
+def test_what_proves_a_destruction_is_never_on_a_list_and_no_rule_is_chosen_for_it() -> None:
+    assert "elimination" not in KINDS
+    assert "elimination" not in known_kinds()
+    assert ELIMINATIONS.final_action.value == "Keep"
