@@ -10,8 +10,10 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func
 from sqlmodel import col, select
 
+from archive.proof.heads import last_anchor
+from archive.watch import incidents, state
 from core import clock
-from core.database import Database
+from core.database import Database, ScopedSession
 from core.principal import PLATFORM
 from flows.engine.models import Dossier, Step
 
@@ -64,4 +66,23 @@ class WorkCollector(Collector):
             ):
                 due.add_metric((queue,), count)
                 age.add_metric((queue,), max(0.0, (now - oldest).total_seconds()))
+            yield from _of_the_archive(session)
         yield from (dossiers, parked, due, age)
+
+
+def _of_the_archive(session: ScopedSession) -> Iterator[GaugeMetricFamily]:
+    """Ask how the archive stands: incidents, the oldest look at what each place holds, the age of the last head."""
+    waiting = GaugeMetricFamily("tabellion_archive_incidents", "Incidents that are not closed.", labels=("state",))
+    unread = GaugeMetricFamily(
+        "tabellion_archive_oldest_check_seconds", "Time since the copy read back least recently was read.", labels=("place",)
+    )
+    head = GaugeMetricFamily("tabellion_archive_head_seconds", "Age of the last timestamp of the journal.")
+    now = clock.now()
+    for told, count in {"open": 0, "owned": 0, **incidents.counts(session)}.items():
+        waiting.add_metric((told,), count)
+    for place, oldest in state.oldest_checks(session).items():
+        unread.add_metric((place,), max(0.0, (now - oldest).total_seconds()))
+    anchored = last_anchor(session)
+    if anchored is not None:
+        head.add_metric((), max(0.0, (now - anchored).total_seconds()))
+    yield from (waiting, unread, head)
