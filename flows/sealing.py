@@ -5,7 +5,8 @@ What a package holds, and what is said of it, is the flow's own.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from core.journal import JournalEntry
 from core.messages import Catalogue
 from core.organisations import Organisation
 from core.principal import PLATFORM
+from flows.engine.models import Dossier
 from flows.engine.work import Advance, KeptFile, Work
 from schemas.seda.model import Agency, Event
 
@@ -68,7 +70,13 @@ def producer_of(session: Session, organisation_id: str) -> tuple[Agency, str]:
     return Agency(identifier, "SIRET" if organisation.siret else "SIREN"), organisation.name
 
 
-def under_lock(work: Work, facts: Sealing, package: Package, files: tuple[KeptFile, ...] = ()) -> Advance:
+def under_lock(
+    work: Work,
+    facts: Sealing,
+    package: Package,
+    files: tuple[KeptFile, ...] = (),
+    described: Callable[[Description], Description] | None = None,
+) -> Advance:
     """Write down what will be locked, lock it, and give the record to the last transaction.
 
     A second try that builds the same bytes finds them locked; one that builds others, by a newer version of this software or with
@@ -77,15 +85,17 @@ def under_lock(work: Work, facts: Sealing, package: Package, files: tuple[KeptFi
     Args:
         work: the dossier.
         facts: what is said of the record.
-        package: it.
+        package: it; whoever built it.
         files: to be added to the dossier.
+        described: says otherwise what the package says of itself, where one record has to stand for several rules.
     """
     copies = _locked(work, facts, package)
+    description = _described(work, package, copies)
     return Advance(
         "sealed",
         files=files,
         journal={"package": copies[0].sealed.sha256},
-        apply=partial(_keep, facts, _described(work, package, copies), copies, work.platform.settings.archive_lock_days),
+        apply=partial(_keep, facts, described(description) if described else description, copies),
     )
 
 
@@ -98,8 +108,9 @@ def _described(work: Work, package: Package, copies: tuple[Copy, ...]) -> Descri
     return describe(locked)
 
 
-def _keep(facts: Sealing, description: Description, copies: tuple[Copy, ...], lock_days: int, session: Session) -> None:
-    sealing.record(session, facts, description, copies, lock_days)
+def _keep(facts: Sealing, description: Description, copies: tuple[Copy, ...], session: Session) -> None:
+    confidential = session.exec(select(Dossier.confidential).where(Dossier.id == facts.dossier_id)).one()
+    sealing.record(session, replace(facts, confidential=confidential), description, copies)
 
 
 def _locked(work: Work, facts: Sealing, package: Package) -> tuple[Copy, ...]:

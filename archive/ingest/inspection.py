@@ -1,83 +1,60 @@
 """Looking into a package that anybody built: is it safe to open, and are its files those of its manifest?
 
-What lives here: bounds and names before anything is read, then both ways between files and manifest, digests and sizes. What
-does not: what the manifest must satisfy by itself (`schemas.seda.rules`), agreements, viruses, formats.
+What lives here: finding the manifest, then both ways between files and manifest, digests and sizes. What does not: the file that
+holds it all (`archive.ingest.containers`), what the manifest must satisfy by itself (`schemas.seda.rules`), and what only an
+archive service knows: agreements, rules, viruses, formats.
 
-Covered: ZIP packages, stored or deflated, without ZIP64. Problems bear the reply codes of an archive service: ``101``
-malformed, ``207`` digest, ``211`` file absent.
+Problems bear the reply codes of an archive service: ``101`` malformed, ``207`` digest, ``211`` file absent.
 """
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import hashlib
 import re
-import stat
 import tempfile
-import unicodedata
-import zipfile
-import zlib
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO, cast
 
+from archive.ingest.containers import LIMITS, Container, Limits, UnsafePackage, folded
+from archive.ingest.tars import Tarred
+from archive.ingest.zips import Zipped
 from core.errors import UnreadableInput
 from core.messages import Catalogue
 from core.problems import Problem, Severity
-from schemas.seda.reader import Manifest, ManifestObject
-from schemas.seda.rules import DIGEST_HEX_LENGTHS, check_manifest_file, is_plain_path
+from schemas.seda.reader import Manifest, ManifestObject, read_manifest
+from schemas.seda.rules import DIGEST_HEX_LENGTHS, check_manifest_file
 
-_messages = Catalogue("archive")
+__all__ = [
+    "Examined",
+    "Limits",
+    "OpenPackage",
+    "UnsafePackage",
+    "check_package",
+    "examine_package",
+    "manifest_of",
+    "open_package",
+]
+
+_messages = Catalogue("archive.ingest")
 _MANIFEST = re.compile(r"([A-Za-z0-9_-]{0,56}[_-])?manifest\.xml")
 _MALFORMED, _DIGEST, _ABSENT = "SEDA-101", "SEDA-207", "SEDA-211"
 _HASHES = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
-_CHUNK = 1 << 20
-_END, _ZIP64_LOCATOR = b"PK\x05\x06", b"PK\x06\x07"
-_END_LENGTH, _LONGEST_COMMENT, _LOCATOR_LENGTH = 22, 0xFFFF, 20
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a package may cost to read.
-
-    Attributes:
-        entries: how many.
-        directory: bytes of the directory, which is read whole.
-        total: bytes of all contents, unpacked.
-        manifest: bytes of the manifest, whose tree is held in memory.
-        ratio: unpacked to packed, for an entry beyond ``ratio_from`` bytes.
-    """
-
-    entries: int = 60_000
-    directory: int = 16 << 20
-    total: int = 4 << 30
-    manifest: int = 64 << 20
-    ratio: int = 200
-    ratio_from: int = 10 << 20
-
-
-class UnsafePackage(UnreadableInput):
-    """The file is no ZIP, or must not be opened.
-
-    Attributes:
-        key: of the message that says why.
-        found: what stands there.
-    """
-
-    def __init__(self, key: str, found: str | None = None) -> None:
-        super().__init__(f"{key}: {found}" if found else key)
-        self.key = key
-        self.found = found
+_FAULTS_TOLD = 50
+_ZIPS, _GZIP, _BZIP2 = (b"PK\x03\x04", b"PK\x05\x06"), b"\x1f\x8b", b"BZh"
 
 
 class OpenPackage:
     """A package whose names and sizes were found safe; see `open_package`."""
 
-    def __init__(self, zipped: zipfile.ZipFile, limits: Limits) -> None:
-        self._zipped = zipped
+    def __init__(self, container: Container, limits: Limits) -> None:
+        self._container = container
         self._limits = limits
-        self.sizes = {entry.filename: entry.file_size for entry in zipped.infolist() if not entry.is_dir()}
+        self.sizes = container.sizes
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """Yield the content of a file in pieces.
@@ -85,12 +62,16 @@ class OpenPackage:
         Raises:
             UnsafePackage: the content is damaged, or is not of the size announced.
         """
-        try:
-            with self._zipped.open(name) as stream:
-                while chunk := stream.read(_CHUNK):
-                    yield chunk
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise UnsafePackage("damaged", name) from error
+        return self._container.chunks(name)
+
+    def extract(self, name: str, target: Path) -> None:
+        """Write a file of the package to a path that the caller names.
+
+        Raises:
+            UnsafePackage: see ``chunks``.
+        """
+        with target.open("wb") as stream:
+            stream.writelines(self.chunks(name))
 
     def manifest_name(self) -> str:
         """Return the name of the manifest.
@@ -108,100 +89,114 @@ class OpenPackage:
         return names[0]
 
 
+@dataclass(slots=True)
+class Examined:
+    """What was found in a package.
+
+    Attributes:
+        problems: everything that is wrong with it, in the order of the checks.
+        manifest: what was read of it; None when nothing could be.
+        manifest_name: its name in the package.
+        sizes: bytes of each file that can be read, by its name.
+    """
+
+    problems: list[Problem] = field(default_factory=list)
+    manifest: Manifest | None = None
+    manifest_name: str | None = None
+    sizes: dict[str, int] = field(default_factory=dict)
+
+
 @contextmanager
-def open_package(path: Path, limits: Limits = Limits()) -> Iterator[OpenPackage]:
-    """Open a package for reading, once its directory was found safe.
+def open_package(path: Path, limits: Limits = LIMITS) -> Iterator[OpenPackage]:
+    """Open a package for reading, once all of its entries were found safe.
 
     Raises:
-        UnsafePackage: no ZIP, a damaged one, an entry with a dangerous name, a link, an encrypted entry, a name twice, or
-            more entries, bytes or compression than the limits allow.
+        UnsafePackage: neither ZIP nor TAR, a damaged one, an entry with a dangerous name, a link, an encrypted entry, a name
+            twice, or more entries, bytes or compression than the limits allow.
     """
-    _bound_directory(path, limits)
-    try:
-        zipped = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError) as error:
-        raise UnsafePackage("not_zip") from error
-    with zipped:
-        _check_entries(zipped.infolist(), limits)
-        yield OpenPackage(zipped, limits)
+    with _contained(path, limits) as container:
+        if container.faults:
+            raise UnsafePackage(container.faults[0].key, container.faults[0].found)
+        yield OpenPackage(container, limits)
 
 
-def check_package(path: Path, *, schemas: Path | None = None, limits: Limits = Limits()) -> list[Problem]:
+def check_package(path: Path, *, schemas: Path | None = None, limits: Limits = LIMITS) -> list[Problem]:
     """Return everything that is wrong with a package; nothing when it may be taken.
 
     Args:
         path: the package; read in streams, nothing is unpacked but the manifest.
-        schemas: folder of the official schemas; without it the manifest is checked for everything but the schema.
+        schemas: folder of the official schemas; without it the manifest is checked as well as can be done without them.
         limits: what the package may cost to read.
     """
+    return examine_package(path, schemas=schemas, limits=limits).problems
+
+
+def examine_package(path: Path, *, schemas: Path | None = None, limits: Limits = LIMITS) -> Examined:
+    """Return what was found in a package, everything that is wrong with it included; see ``check_package``."""
+    found = Examined()
     try:
-        with open_package(path, limits) as package, tempfile.TemporaryDirectory() as folder:
-            name = package.manifest_name()
+        with _contained(path, limits) as container, tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
+            found.problems += [_problem(_MALFORMED, fault.key, found=fault.found) for fault in container.faults[:_FAULTS_TOLD]]
+            package = OpenPackage(container, limits)
+            found.sizes = package.sizes
+            found.manifest_name = package.manifest_name()
             target = Path(folder) / "manifest.xml"
-            with target.open("wb") as stream:
-                stream.writelines(package.chunks(name))
-            manifest, problems = check_manifest_file(target, schemas=schemas)
-            if manifest is not None:
-                problems += _compare(package, manifest, name)
-            return problems
+            package.extract(found.manifest_name, target)
+            found.manifest, problems = check_manifest_file(target, schemas=schemas)
+            found.problems += problems
+            if found.manifest is not None:
+                refused = {fault.found for fault in container.faults}
+                found.problems += _compare(package, found.manifest, found.manifest_name, refused)
     except UnsafePackage as error:
-        return [_problem(_MALFORMED, error.key, found=error.found)]
+        told = error.key == "no_manifest" and any(_MANIFEST.fullmatch(problem.found or "") for problem in found.problems)
+        if not told:  # it is there, and was refused for what it is
+            found.problems.append(_problem(_MALFORMED, error.key, found=error.found))
+    return found
 
 
-def _bound_directory(path: Path, limits: Limits) -> None:
-    """Refuse a directory too large before `zipfile` reads it whole; ZIP64, which could hide its size, is refused too."""
+def manifest_of(path: Path, target: Path, limits: Limits = LIMITS) -> Manifest | None:
+    """Write the manifest of a package to a file and read it, whatever else is wrong; None when it cannot be."""
+    try:
+        with _contained(path, limits) as container:
+            package = OpenPackage(container, limits)
+            package.extract(package.manifest_name(), target)
+        return read_manifest(target)
+    except UnreadableInput:
+        return None
+
+
+@contextmanager
+def _contained(path: Path, limits: Limits) -> Iterator[Container]:
+    """Open a file as what its content says that it is; its name says nothing."""
+    container = _recognised(path, limits)
+    try:
+        yield container
+    finally:
+        container.close()
+
+
+def _recognised(path: Path, limits: Limits) -> Container:
     with path.open("rb") as stream:
-        size = stream.seek(0, 2)
-        stream.seek(max(0, size - _END_LENGTH - _LONGEST_COMMENT - _LOCATOR_LENGTH))
-        tail = stream.read()
-    at = tail.rfind(_END)
-    if at < 0 or len(tail) - at < _END_LENGTH:
-        raise UnsafePackage("not_zip")
-    if tail[max(0, at - _LOCATOR_LENGTH) : at].startswith(_ZIP64_LOCATOR):
-        raise UnsafePackage("bounds", "ZIP64")
-    count = int.from_bytes(tail[at + 10 : at + 12], "little")
-    length = int.from_bytes(tail[at + 12 : at + 16], "little")
-    if count > limits.entries or length > limits.directory:
-        raise UnsafePackage("bounds", str(count))
+        head = stream.read(4)
+    if head.startswith(_ZIPS):
+        return Zipped(path, limits)
+    if head.startswith(_GZIP):
+        return Tarred(path, limits, lambda packed: cast("IO[bytes]", gzip.GzipFile(fileobj=packed)))
+    if head.startswith(_BZIP2):
+        return Tarred(path, limits, lambda packed: cast("IO[bytes]", bz2.BZ2File(packed)))
+    return Tarred(path, limits)
 
 
-def _check_entries(entries: list[zipfile.ZipInfo], limits: Limits) -> None:
-    if len(entries) > limits.entries or sum(entry.file_size for entry in entries) > limits.total:
-        raise UnsafePackage("bounds", str(len(entries)))
-    for entry in entries:
-        # `zipfile` cuts a name at a NUL and turns the backslashes of Windows: what was written is what is judged.
-        name = entry.orig_filename
-        if name != entry.filename or not is_plain_path(name.removesuffix("/")):
-            raise UnsafePackage("name", name)
-        kind = stat.S_IFMT(entry.external_attr >> 16)
-        if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
-            raise UnsafePackage("link", name)
-        if entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-            raise UnsafePackage("damaged", name)
-        if entry.flag_bits & 0x1:
-            raise UnsafePackage("encrypted", name)
-        if entry.file_size > limits.ratio_from and entry.file_size > limits.ratio * entry.compress_size:
-            raise UnsafePackage("bounds", name)
-    repeated = [name for name, count in Counter(entry.filename for entry in entries).items() if count > 1]
-    if repeated:
-        raise UnsafePackage("name_twice", repeated[0])
-
-
-def _compare(package: OpenPackage, manifest: Manifest, manifest_name: str) -> Iterator[Problem]:
-    """Compare the files with the manifest, both ways.
-
-    The objects of SEDA 1.0 and 0.2 are not read, so their packages are not compared.
-    """
-    if manifest.version in {"0.2", "1.0"}:
-        return
+def _compare(package: OpenPackage, manifest: Manifest, manifest_name: str, refused: set[str | None]) -> Iterator[Problem]:
+    """Compare the files with the manifest, both ways; those that were refused by themselves are not told again."""
     declared = {item.uri: item for item in manifest.objects if item.uri is not None}
-    close = {_folded(name): name for name in package.sizes}
+    close = {folded(name): name for name in package.sizes}
     for uri, item in declared.items():
         if uri in package.sizes:
             yield from _compare_file(package, uri, item)
-        else:
-            key = "absent_close" if _folded(uri) in close else "absent"
-            yield _problem(_ABSENT, key, line=item.line, path=uri, found=close.get(_folded(uri)))
+        elif uri not in refused:
+            key = "absent_close" if folded(uri) in close else "absent"
+            yield _problem(_ABSENT, key, line=item.line, path=uri, found=close.get(folded(uri)))
     for name in sorted(package.sizes.keys() - declared.keys() - {manifest_name}):
         yield _problem(_MALFORMED, "undeclared", path=name)
 
@@ -213,15 +208,14 @@ def _compare_file(package: OpenPackage, name: str, item: ManifestObject) -> Iter
     if item.digest is None or item.algorithm not in DIGEST_HEX_LENGTHS:
         return
     digest = hashlib.new(_HASHES[item.algorithm])
-    for chunk in package.chunks(name):
-        digest.update(chunk)
+    try:
+        for chunk in package.chunks(name):
+            digest.update(chunk)
+    except UnsafePackage as error:
+        yield _problem(_MALFORMED, error.key, line=item.line, path=name)
+        return
     if digest.hexdigest() != item.digest:
         yield _problem(_DIGEST, "digest", line=item.line, path=name, found=digest.hexdigest(), expected=item.digest)
-
-
-def _folded(name: str) -> str:
-    """Return what stays of a name when case and the form of its accents are set aside."""
-    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _problem(

@@ -1,0 +1,177 @@
+"""Transfers over the API: a package is handed over, followed, accepted or refused, and answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from api import cursors, downloads, records
+from api.deposits import Destination, deposit
+from api.multipart import Form
+from api.tenants import below, organisation_named
+from api.uploads import Body, Uploads
+from api.v1.access import Caller, Parts, own_organisation
+from api.v1.dossiers import BYTES
+from api.v1.transfer_shapes import Accepted, Given, RefusalAsked, TransferLine, TransferPage, TransferShape
+from core.platform import Platform
+from core.principal import PLATFORM, Principal
+from flows.engine.intake import Received
+from flows.transfers import deciding, reading
+from flows.transfers.flow import TRANSFER
+from flows.transfers.intake import FIELDS
+from flows.transfers.names import DRY_RUN
+from flows.transfers.reading import Wanted
+
+router = APIRouter(prefix="/v1", tags=["Versements"])
+TransferId = Annotated[str, Path(pattern="^[0-9A-Z]{26}$", description="Identifier of its dossier, of 26 characters.")]
+PATH = "/v1/transfers"
+_FIELDS = FIELDS | {"organisation"}
+_FORM = "multipart/form-data"
+_RAW = ("application/zip", "application/x-tar", "application/gzip", "application/x-bzip2", "application/octet-stream")
+_OCTETS = {"schema": {"type": "string", "format": "binary"}}
+_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        _FORM: {
+            "schema": {
+                "type": "object",
+                "required": ["document"],
+                "properties": {
+                    "organisation": {
+                        "type": "string",
+                        "description": "SIREN or SIRET of whose archive it becomes; before the package; the token’s when absent.",
+                    },
+                    "dry_run": {"type": "string", "description": "true: the package is checked, and goes no further."},
+                    "document": {"type": "string", "format": "binary", "description": "The package: the last part."},
+                },
+            }
+        },
+        **dict.fromkeys(_RAW, _OCTETS),
+    },
+}
+
+
+@router.post(
+    "/transfers",
+    status_code=202,
+    summary="Hand a package over",
+    openapi_extra={"requestBody": _BODY},
+    responses={
+        200: {"model": TransferShape, "description": "The identical package was handed over before: this is its transfer."},
+        202: {"headers": {"Location": {"schema": {"type": "string"}}}},
+    },
+)
+async def handed(
+    request: Request,
+    response: Response,
+    platform: Parts,
+    caller: Caller,
+    organisation: Annotated[str | None, Query(max_length=26, description="In place of the form’s field.")] = None,
+    dry_run: Annotated[bool, Query(description="The package is checked, and goes no further.")] = False,
+    name: Annotated[str, Query(max_length=200, description="Name of the package, when it is the body.")] = "versement",
+    idempotency_key: Annotated[str | None, Header(description="Makes a repeat harmless: 1 to 200 visible characters.")] = None,
+) -> TransferShape:
+    """Receive a package, read as it comes; the answer is given once it is kept.
+
+    What it is worth is checked afterwards: follow the transfer. ZIP (also ZIP64), TAR, and TAR compressed by gzip or bzip2 are
+    taken, with a SEDA 2.1, 2.2 or 2.3 manifest at the root; which of them it is, the content says.
+    """
+    given = {"organisation": organisation, DRY_RUN: "true" if dry_run else None}
+    uploads: Uploads = request.app.state.uploads
+    content_type = request.headers.get("content-type", "")
+    received = await uploads.run(request, _reader(platform, caller, content_type, given, name, idempotency_key))
+    response.headers["Location"] = f"{PATH}/{received.dossier.id}"
+    if not received.created:
+        response.status_code = 200
+        response.headers["Idempotent-Replay"] = "true"
+    # Whoever hands over may be told what became of it, whether or not they may read the archives.
+    return TransferShape.seen(reading.seen(platform.database, PLATFORM, received.dossier.id), None)
+
+
+def _reader(
+    platform: Platform, caller: Principal, content_type: str, given: dict[str, str | None], name: str, key: str | None
+) -> Callable[[Body], Received]:
+    """Return what reads the body, in a thread, once it is its turn."""
+
+    def read(body: Body) -> Received:
+        if content_type.partition(";")[0].strip().lower() in _RAW:
+            return deposit(platform, caller, _destination(platform, caller, given), body, name, key)
+        form = Form(body, content_type, _FIELDS)
+        said = {**form.values, **{field: value for field, value in given.items() if value is not None}}
+        return deposit(platform, caller, _destination(platform, caller, said), form, form.file_name, key)
+
+    return read
+
+
+def _destination(platform: Platform, caller: Principal, given: Mapping[str, str | None]) -> Destination:
+    said = {name: value for name, value in given.items() if name in FIELDS and value is not None}
+    return Destination(TRANSFER.name, given.get("organisation") or own_organisation(platform, caller).id, said)
+
+
+@router.get("/transfers", summary="List transfers")
+def listed(
+    platform: Parts,
+    caller: Caller,
+    organisation: Annotated[
+        str | None, Query(max_length=26, description="SIREN, SIRET or identifier; all below it count.")
+    ] = None,
+    state: Annotated[list[str] | None, Query(max_length=20, description="May be repeated.")] = None,
+    agreement: Annotated[str, Query(max_length=26, description="Identifier of an agreement, of 26 characters.")] = "",
+    q: Annotated[str, Query(max_length=255, description="A part of the title, or a whole identifier.")] = "",
+    cursor: Annotated[str | None, Query(max_length=200, description="From `next` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> TransferPage:
+    """Return a page of transfers, newest first."""
+    meant = below(platform, organisation_named(platform, caller, organisation)) if organisation else ()
+    wanted = Wanted(meant, tuple(state or ()), agreement, q.strip(), after=cursors.read(cursor), limit=limit)
+    page = reading.list_transfers(platform.database, caller, wanted)
+    return TransferPage(transfers=[TransferLine.of(line) for line in page.lines], next=cursors.written(page.after))
+
+
+@router.get("/transfers/{transfer_id}", summary="Show a transfer")
+def shown(platform: Parts, caller: Caller, transfer_id: TransferId) -> TransferShape:
+    """Return a transfer in full: who sent what, what the checks found, what was decided."""
+    found = reading.seen(platform.database, caller, transfer_id)
+    with platform.database.reading(caller) as session:
+        return TransferShape.seen(found, records.record_of(session, transfer_id))
+
+
+@router.get(
+    "/transfers/{transfer_id}/{transfer_file}",
+    summary="Download a message or a report of a transfer",
+    response_class=StreamingResponse,
+    responses={200: BYTES},
+)
+def file(platform: Parts, caller: Caller, transfer_id: TransferId, transfer_file: Given) -> StreamingResponse:
+    """Return the manifest, the Acknowledgement, the ArchiveTransferReply, the report of the checks, or that on signatures.
+
+    404 while there is none yet. A transfer that repeats another gives the answers of that one.
+    """
+    return downloads.document(platform, reading.file_of(platform.database, caller, transfer_id, transfer_file.value))
+
+
+@router.post("/transfers/{transfer_id}/accept", summary="Accept a transfer")
+def accepted(platform: Parts, caller: Caller, transfer_id: TransferId, asked: Accepted) -> TransferShape:
+    """Take a transfer that waits for a decision; it is sealed next.
+
+    The right ``archive.manage`` is asked for. 409 when it does not wait for a decision.
+    """
+    deciding.accept(platform, caller, transfer_id, asked.comment)
+    return _decided(platform, transfer_id)
+
+
+@router.post("/transfers/{transfer_id}/refuse", summary="Refuse a transfer")
+def refused(platform: Parts, caller: Caller, transfer_id: TransferId, asked: RefusalAsked) -> TransferShape:
+    """Refuse a transfer that waits for a decision, with a code and a reason.
+
+    A mended one may follow under the same identifier. Right and answers as for the acceptance.
+    """
+    deciding.refuse(platform, caller, transfer_id, asked.code, asked.comment)
+    return _decided(platform, transfer_id)
+
+
+def _decided(platform: Platform, transfer_id: str) -> TransferShape:
+    return TransferShape.seen(reading.seen(platform.database, PLATFORM, transfer_id), None)

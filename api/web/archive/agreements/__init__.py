@@ -1,0 +1,1 @@
+"""Agreements: who may hand over what."""

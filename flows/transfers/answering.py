@@ -1,0 +1,34 @@
+"""Answering a transfer, once it is sealed or refused: the reply of the archive service, kept with the dossier."""
+
+from __future__ import annotations
+
+from sqlmodel import select
+
+from archive.ingest.inspection import manifest_of
+from archive.models import Record
+from core import clock
+from core.principal import PLATFORM
+from flows.engine.models import Dossier
+from flows.engine.work import Advance, Work
+from flows.transfers import messages
+from flows.transfers.messages import Decision
+from flows.transfers.models import ArchiveTransfer
+from flows.transfers.names import PACKAGE, WARNINGS
+from schemas.seda.codes import MALFORMED
+
+
+def answer(work: Work) -> Advance:
+    """Write the reply; a package whose manifest names nobody is owed none: the problems of the dossier say why."""
+    manifest = manifest_of(work.fetch(PACKAGE), work.folder / "manifest.xml")
+    decision = _decision(work)
+    files = (messages.reply(work, manifest, decision),) if manifest is not None and messages.can_answer(manifest) else ()
+    return Advance("answered", files=files, journal={"code": decision.code})
+
+
+def _decision(work: Work) -> Decision:
+    with work.platform.database.reading(PLATFORM) as session:
+        transfer = session.exec(select(ArchiveTransfer).where(ArchiveTransfer.dossier_id == work.dossier_id)).one()
+        dossier = session.exec(select(Dossier).where(Dossier.id == work.dossier_id)).one()
+        record_id = session.exec(select(Record.id).where(Record.dossier_id == work.dossier_id)).first()
+    problems = [*dossier.problems, *work.facts.get(WARNINGS, ())]
+    return Decision(transfer.decided or clock.now(), transfer.code or MALFORMED, transfer.comment, record_id, problems)

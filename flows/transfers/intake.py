@@ -1,0 +1,67 @@
+"""Receiving a package: its bytes are kept unlocked, among the documents, until it is known whether they are taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePath
+
+from core.blobs import Readable
+from core.database import ScopedSession
+from core.platform import Platform
+from core.principal import Principal, Right
+from flows.engine.intake import Deposit, Received, receive
+from flows.engine.models import Dossier
+from flows.engine.work import KeptFile
+from flows.transfers.flow import TRANSFER
+from flows.transfers.models import ArchiveTransfer
+from flows.transfers.names import DRY_RUN, PACKAGE
+
+FIELDS = frozenset({DRY_RUN})
+_MEDIA_TYPE = "application/octet-stream"  # what it is, its content says: nothing here opens it before the checks
+_YES = {"1", "true", "oui", "yes"}
+
+
+def deposit(
+    platform: Platform,
+    principal: Principal,
+    organisation_id: str,
+    source: Readable,
+    name: str,
+    idempotency_key: str | None = None,
+    said: Mapping[str, str] | None = None,
+) -> Received:
+    """Receive a package, or return the dossier that the same bytes have already made.
+
+    Args:
+        platform: its parts.
+        principal: who hands it over.
+        organisation_id: whose archive it becomes.
+        source: the package.
+        name: of its file.
+        idempotency_key: makes a repeat harmless.
+        said: ``dry_run``: the package is checked, and goes no further; such a one is made anew each time.
+
+    Raises:
+        Forbidden: the principal may not deposit for the organisation.
+        Conflict: the key was used for another package.
+        TooLarge, Unavailable: see ``core.blobs``.
+    """
+    principal.require(Right.DEPOSIT, organisation_id)
+    blob = platform.objects.put(source, platform.settings.upload_limit)
+    shown = PurePath(name.replace("\\", "/")).name[:200] or "versement"
+    dry_run = (said or {}).get(DRY_RUN, "").casefold() in _YES
+    received = Deposit(
+        organisation_id,
+        shown,
+        KeptFile(PACKAGE, shown, _MEDIA_TYPE, blob.sha256, blob.size),
+        None if dry_run else blob.sha256,
+        idempotency_key,
+        {DRY_RUN: True} if dry_run else {},
+        apply=_transfer,
+    )
+    return receive(platform.database, TRANSFER, principal, received)
+
+
+def _transfer(session: ScopedSession, dossier: Dossier) -> None:
+    session.add(ArchiveTransfer(dossier_id=dossier.id, organisation_id=dossier.organisation_id))
+    session.flush()
