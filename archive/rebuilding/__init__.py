@@ -1,0 +1,1 @@
+"""Making the database of the archive anew, from the store alone."""

@@ -1,0 +1,121 @@
+"""Decisions anew: rules of retention and holds, from their statements under lock and what the journal says of them.
+
+What lives here: rules with their choices, holds. What does not: eliminations, whose certificate is a record like any other and
+whose traces stand in the journal; agreements and people, which are the business of the database's backups.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from archive.finding import index
+from archive.finding.models import RecordState
+from archive.models import Record
+from archive.places import statements
+from archive.retention.changing import CHOSEN, FOLLOWED, WITHDRAWN, end_before
+from archive.retention.changing import STATEMENT as RULE
+from archive.retention.holds import LIFTED, PLACED, STATEMENT
+from archive.retention.models import RecordHeld, RecordHold, RuleChoice, RuleVersion
+from core.clock import from_iso
+from core.journal import JournalEntry
+from core.platform import Platform
+from core.principal import PLATFORM
+
+
+def restore_rules(platform: Platform) -> None:
+    """Write the versions of rules, and the choices among them, as they were made one after the other.
+
+    Raises:
+        ObjectMissing, ObjectAltered: a statement that the journal names is in no place, or is another one.
+        Unavailable: no place that answers has one.
+    """
+    with platform.database.reading(PLATFORM) as session:
+        told = select(JournalEntry).where(col(JournalEntry.kind).in_([FOLLOWED, WITHDRAWN, CHOSEN]))
+        entries = list(session.exec(told.order_by(col(JournalEntry.number))))
+    for entry in entries:
+        said = _statement_of(platform, entry) if entry.kind == FOLLOWED else {}
+        with platform.database.writing(PLATFORM) as session:
+            _RULES[entry.kind](session, entry, said)
+
+
+def _statement_of(platform: Platform, entry: JournalEntry) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(statements.read(platform, RULE, entry.facts["rule"], entry.facts["statement"]))
+    return found
+
+
+def _follow(session: Session, entry: JournalEntry, said: dict[str, Any]) -> None:
+    del entry
+    moments = {"since": date.fromisoformat(said["since"]), "created": from_iso(said["created"])}
+    row = RuleVersion(**said | moments)
+    end_before(session, row)
+    session.add(row)
+
+
+def _withdraw(session: Session, entry: JournalEntry, said: dict[str, Any]) -> None:
+    del said
+    session.get_one(RuleVersion, entry.facts["rule"]).until = date.fromisoformat(entry.facts["until"])
+
+
+def _choose(session: Session, entry: JournalEntry, said: dict[str, Any]) -> None:
+    del said
+    kind, category, code = (entry.facts[name] for name in ("kind", "category", "code"))
+    own = session.get(RuleChoice, (entry.organisation_id, kind, category))
+    if own is not None:
+        session.delete(own)
+        session.flush()
+    if code is not None:
+        made = {"organisation_id": entry.organisation_id, "kind": kind, "category": category, "code": code}
+        session.add(RuleChoice(**made, chosen=entry.at, chosen_by=entry.actor))
+
+
+_RULES = {FOLLOWED: _follow, WITHDRAWN: _withdraw, CHOSEN: _choose}
+
+
+def restore_holds(platform: Platform) -> int:
+    """Write every hold that the journal tells of; return how many of them stand.
+
+    The journal names each statement by its digest: nobody adds a hold, or changes its words, by writing to a place. The places
+    are told again what they are to hold at the next turn (`archive.retention.holds.settle`).
+
+    Raises:
+        ObjectMissing, ObjectAltered: a statement that the journal names is in no place, or is another one.
+        Unavailable: no place that answers has one.
+    """
+    with platform.database.reading(PLATFORM) as session:
+        told = select(JournalEntry).where(col(JournalEntry.kind).in_([PLACED, LIFTED])).order_by(col(JournalEntry.number))
+        entries = list(session.exec(told))
+    lifted = {entry.facts["hold"]: entry for entry in entries if entry.kind == LIFTED}
+    placed = [entry for entry in entries if entry.kind == PLACED]
+    for entry in placed:
+        hold, digest = entry.facts["hold"], entry.facts["statement"]
+        said = json.loads(statements.read(platform, STATEMENT, hold, digest))
+        with platform.database.writing(PLATFORM) as session:
+            _restore(session, said, digest, lifted.get(hold))
+    return len(placed) - len(lifted)
+
+
+def _restore(session: Session, said: dict[str, Any], statement: str, lifted: JournalEntry | None) -> None:
+    hold = RecordHold(
+        id=said["id"],
+        organisation_id=said["organisation_id"],
+        reason=said["reason"],
+        owner=said["owner"],
+        statement=statement,
+        review=date.fromisoformat(said["review"]),
+        placed=from_iso(said["placed"]),
+        placed_by=said["placed_by"],
+        lifted=lifted.at if lifted else None,
+        lifted_by=lifted.actor if lifted else None,
+    )
+    session.add(hold)
+    session.flush()
+    for record in session.exec(select(Record).where(col(Record.id).in_(said["records"]))).all():
+        owner = record.organisation_id
+        session.add(RecordHeld(hold_id=hold.id, record_id=record.id, organisation_id=owner))
+        if lifted is None:
+            index.mark(session, record.id, RecordState.HELD)
+    session.flush()
