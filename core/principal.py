@@ -16,10 +16,12 @@ class Right(StrEnum):
     """What can be allowed; roles and API tokens are sets of these.
 
     ``ACT`` is to hold a desk of the parapheur: visa, sign, reject. ``ARCHIVE`` is to manage records: accept transfers, hold,
-    propose eliminations. ``CONTROL`` is the control of the State over archives: the visa of eliminations.
+    propose eliminations. ``CONTROL`` is the control of the State over archives: the visa of eliminations. ``SURVEY`` is to see
+    that dossiers exist, in which state, since when, what waits for a person and why; never what they are about.
     """
 
     READ = "dossier.read"
+    SURVEY = "dossier.survey"
     DEPOSIT = "dossier.deposit"
     OPERATE = "dossier.operate"
     ACT = "parapheur.act"

@@ -28,7 +28,7 @@ BUILT_IN: Mapping[str, frozenset[Right]] = {
     "archiviste": frozenset({Right.READ, Right.ARCHIVE}),
     "contrôleur": frozenset({Right.CONTROL}),
     "administrateur": frozenset({Right.READ, Right.ADMINISTER}),
-    OPERATOR: frozenset(Right),
+    OPERATOR: frozenset({Right.OPERATE, Right.SURVEY, Right.ADMINISTER}),
 }
 
 
@@ -75,12 +75,10 @@ def require_over(principal: Principal, organisation: Organisation, rights: Colle
     """Go on only if the principal administers the organisation: to administer is to say who may do what there.
 
     Raises:
-        Forbidden: they do not; or exploitation is to be given or taken over, which is for those who exploit.
+        Forbidden: they do not; or exploitation is to be given or taken over, which is for those who exploit there.
     """
     principal.require(Right.ADMINISTER, organisation.id)
-    lacking = Right.OPERATE in rights and not principal.may(Right.OPERATE, organisation.id)
-    root = organisation.kind == OrganisationKind.PLATFORM and Right.OPERATE in rights
-    if lacking or (root and not all(principal.may(right, organisation.id) for right in Right)):
+    if Right.OPERATE in rights and not principal.may(Right.OPERATE, organisation.id):
         raise Forbidden(_messages("role.beyond", name=organisation.name))
 
 

@@ -1,10 +1,10 @@
 """Where a document stands, in the states of the type ``mailsec``, and what may be done to it; also in the words of SQL.
 
 a draft                                creation, then modification; send-mailsec-error once its check gave it back
-it is checked, or under way            envoi
+it is checked, approved, under way     envoi
 some have withdrawn it, then all       reception-partielle, reception
 it reaches nobody                      erreur
-it is over, or cancelled, otherwise    non-recu
+it is over, stopped or cancelled       non-recu
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from flows.mail.keeping import TAKEN
 from flows.mail.models import Mail, MailRecipient, RecipientState
 from flows.mail.standing import Standing, counted, standing_of, stands
 
-_UNDER_WAY = (Standing.CHECKING, Standing.READY, Standing.SENDING, Standing.SENT)
+_UNDER_WAY = (Standing.CHECKING, Standing.VALIDATING, Standing.READY, Standing.SENDING, Standing.SENT)
 _OVER = (Standing.CLOSED, Standing.ARCHIVED)
 EDITABLE = frozenset({"creation", "modification", "send-mailsec-error"})
 RESENT = frozenset({"envoi", "reception-partielle"})
@@ -68,7 +68,7 @@ def stands_at(action: str) -> ColumnElement[bool]:
         "reception-partielle": stands(Standing.PARTLY),
         "reception": or_(stands(Standing.TAKEN), and_(over, taken)),
         "erreur": and_(over, failed),
-        "non-recu": or_(stands(Standing.CANCELLED), and_(over, not_(taken), not_(failed))),
+        "non-recu": or_(stands(Standing.CANCELLED), stands(Standing.REJECTED), and_(over, not_(taken), not_(failed))),
     }
     return cases.get(action, false())
 

@@ -46,10 +46,10 @@ def listed(
     cursor: Annotated[str | None, Query(max_length=200, description="From `next` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> DossierPage:
-    """Return a page of dossiers, newest first."""
+    """Return a page of dossiers, newest first; `dossier.survey` shows their states, and their identifiers for titles."""
     meant = below(platform, organisation_named(platform, caller, organisation)) if organisation else ()
     wanted = Wanted(meant, flow, tuple(state or ()), parked, created_from, created_to, q.strip())
-    with reading.opened(platform.database, caller) as session:
+    with reading.surveyed(platform.database, caller) as session:
         page = reading.page(session, wanted, limit, after=cursors.read(cursor))
     return DossierPage(
         dossiers=[DossierLine.of(line) for line in page.lines],
@@ -61,15 +61,15 @@ def listed(
 
 @router.get("/dossiers/{dossier_id}", summary="Show a dossier")
 def shown(platform: Parts, caller: Caller, dossier_id: Identifier) -> DossierShape:
-    """Return a dossier in full."""
-    with reading.opened(platform.database, caller) as session:
+    """Return a dossier in full, or how it stands and no more to whoever holds `dossier.survey` only."""
+    with reading.surveyed(platform.database, caller) as session:
         return DossierShape.seen(reading.seen(session, dossier_id), records.record_of(session, dossier_id))
 
 
 @router.get("/dossiers/{dossier_id}/timeline", summary="Follow a dossier")
 def timeline(platform: Parts, caller: Caller, dossier_id: Identifier) -> Timeline:
     """Return what happened to a dossier, oldest first."""
-    with reading.opened(platform.database, caller) as session:
+    with reading.surveyed(platform.database, caller) as session:
         reading.seen(session, dossier_id)
         return Timeline(entries=[EntryShape.of(entry) for entry in reading.timeline(session, dossier_id)])
 
@@ -98,7 +98,7 @@ def file(platform: Parts, caller: Caller, dossier_id: Identifier, file_id: Ident
 @router.post("/dossiers/{dossier_id}/resume", summary="Take a parked dossier up again")
 def resume(platform: Parts, caller: Caller, dossier_id: Identifier) -> DossierShape:
     """Take a parked dossier up where it stood; the right ``dossier.operate`` is asked for."""
-    with reading.opened(platform.database, caller) as session:
+    with reading.surveyed(platform.database, caller) as session:
         dossier = reading.seen(session, dossier_id).dossier
     caller.require(Right.OPERATE, dossier.organisation_id)
     transitions.resume(platform.database, flow_named(dossier.flow), dossier_id, caller.actor)
@@ -108,7 +108,7 @@ def resume(platform: Parts, caller: Caller, dossier_id: Identifier) -> DossierSh
 @router.get("/dossiers/{dossier_id}/diagram.svg", summary="Draw a dossier’s flow", response_class=Response, responses={200: SVG})
 def diagram(platform: Parts, caller: Caller, dossier_id: Identifier) -> Response:
     """Return the flow of a dossier as a drawing, its state marked."""
-    with reading.opened(platform.database, caller) as session:
+    with reading.surveyed(platform.database, caller) as session:
         dossier = reading.seen(session, dossier_id).dossier
     drawing = draw(flow_named(dossier.flow), partial(label, flow=dossier.flow), dossier.state, label(f"flow.{dossier.flow}"))
     return Response(drawing, media_type="image/svg+xml")

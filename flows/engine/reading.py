@@ -2,19 +2,19 @@
 
 What is seen is what the principal may *read*: the session narrows to the organisations in which that right is held. A
 confidential dossier is seen by software, which sent it, and by those who operate its organisation; other people meet it where
-they have to do with it. Nothing here knows HTTP, and nothing here writes.
+they have to do with it. Who *surveys* dossiers sees that they exist and how they stand (``surveyed``), and of what they are about
+nothing: their identifier stands for their title. Nothing here knows HTTP, and nothing here writes.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import func, literal, true, tuple_
+from sqlalchemy import and_, case, func, literal, true, tuple_
 from sqlmodel import col, or_, select
 
 from core import clock
@@ -25,7 +25,6 @@ from core.messages import Catalogue
 from core.organisations import Organisation
 from core.principal import Principal, Right
 from flows.engine.models import Dossier, DossierFile, Step
-from flows.engine.table import End, Flow
 
 _messages = Catalogue("flows.engine")
 COUNTED_UP_TO = 10_000
@@ -72,7 +71,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A dossier as the list shows it, without what can be large."""
+    """A dossier as the list shows it, without what can be large.
+
+    Attributes:
+        title: its identifier for whoever surveys it only.
+    """
 
     id: str
     organisation_id: str
@@ -104,26 +107,48 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A dossier with its files and what it waits for."""
+    """A dossier with its files and what it waits for.
+
+    Attributes:
+        read: the session may read it; whoever only surveys it is shown ``title``, states and times, and nothing else of it.
+        files: none for whoever only surveys it.
+    """
 
     dossier: Dossier
     organisation: Organisation
     files: tuple[DossierFile, ...]
     step: Step | None
+    read: bool = True
+
+    @property
+    def title(self) -> str:
+        """What it is called; its identifier for whoever only surveys it."""
+        return self.dossier.title if self.read else self.dossier.id
 
     @property
     def problems(self) -> list[dict[str, Any]]:
-        """What refused the document, then what was only a warning."""
-        return [*self.dossier.problems, *self.dossier.facts.get("warnings", ())]
+        """What refused the document, then what was only a warning; nothing for whoever only surveys it."""
+        return [*self.dossier.problems, *self.dossier.facts.get("warnings", ())] if self.read else []
 
 
 @contextmanager
 def opened(database: Database, principal: Principal) -> Iterator[ScopedSession]:
     """Open a session that sees what the principal may read, which is less than where it holds any right."""
-    grants = {organisation: rights for organisation, rights in principal.grants.items() if Right.READ in rights}
-    reader = Principal(principal.actor, grants, everywhere=principal.everywhere, name=principal.name)
-    with database.reading(reader) as session:
+    with database.reading(_where(principal, {Right.READ})) as session:
         yield session
+
+
+@contextmanager
+def surveyed(database: Database, principal: Principal) -> Iterator[ScopedSession]:
+    """Open a session that also sees how the dossiers stand that the principal may survey; see ``Line`` and ``Seen``."""
+    with database.reading(_where(principal, {Right.READ, Right.SURVEY})) as session:
+        yield session
+
+
+def _where(principal: Principal, rights: Collection[Right]) -> Principal:
+    """Return the principal as it is where it holds one of these rights."""
+    grants = {organisation: held for organisation, held in principal.grants.items() if not held.isdisjoint(rights)}
+    return Principal(principal.actor, grants, everywhere=principal.everywhere, name=principal.name)
 
 
 def organisations(session: ScopedSession) -> list[Organisation]:
@@ -136,12 +161,12 @@ def organisations(session: ScopedSession) -> list[Organisation]:
 
 def page(session: ScopedSession, wanted: Wanted, limit: int, after: Place | None = None, before: Place | None = None) -> Page:
     """Return a page of the list, newest first; ``before`` counts only when ``after`` is not given."""
-    conditions = [_open_to(session.principal), *_conditions(wanted)]
+    conditions = _wanted(session.principal, wanted)
     backwards = after is None and before is not None
     newest_first = (col(Dossier.created).desc(), col(Dossier.id).desc())
     oldest_first = (col(Dossier.created), col(Dossier.id))
     rows = session.execute(
-        select(*_COLUMNS)  # type: ignore[call-overload]
+        select(*_columns(session.principal))
         .where(*conditions, *_beyond(after, before))
         .order_by(*(oldest_first if backwards else newest_first))
         .limit(limit + 1)
@@ -164,7 +189,7 @@ def page(session: ScopedSession, wanted: Wanted, limit: int, after: Place | None
 
 def parked_count(session: ScopedSession) -> int:
     """Return how many dossiers wait for an operator, counted up to the bound of every total."""
-    return min(_count(session, [_open_to(session.principal), *_conditions(Wanted(parked=True))]), COUNTED_UP_TO)
+    return min(_count(session, _wanted(session.principal, Wanted(parked=True))), COUNTED_UP_TO)
 
 
 def seen(session: ScopedSession, dossier_id: str) -> Seen:
@@ -173,15 +198,16 @@ def seen(session: ScopedSession, dossier_id: str) -> Seen:
     Raises:
         NotFound: there is none of that identifier, or the session does not see it.
     """
-    dossier = session.exec(select(Dossier).where(Dossier.id == dossier_id, _open_to(session.principal))).first()
-    if dossier is None:
+    known = select(Dossier, _readable(session.principal)).where(Dossier.id == dossier_id, _shown_to(session.principal))
+    found = session.exec(known).first()
+    if found is None:
         raise NotFound(_messages("dossier.unseen"))
-    files = session.exec(
-        select(DossierFile).where(DossierFile.dossier_id == dossier_id).order_by(col(DossierFile.created), col(DossierFile.id))
-    ).all()
+    dossier, read = found
+    own = select(DossierFile).where(DossierFile.dossier_id == dossier_id)
+    files = session.exec(own.order_by(col(DossierFile.created), col(DossierFile.id))).all() if read else ()
     step = session.exec(select(Step).where(Step.dossier_id == dossier_id)).first()
     owner = session.exec(select(Organisation).where(Organisation.id == dossier.organisation_id)).one()
-    return Seen(dossier, owner, tuple(files), step)
+    return Seen(dossier, owner, tuple(files), step, bool(read))
 
 
 def file_of(session: ScopedSession, dossier_id: str, file_id: str) -> DossierFile:
@@ -191,7 +217,7 @@ def file_of(session: ScopedSession, dossier_id: str, file_id: str) -> DossierFil
         NotFound: the dossier has no such file, or the session does not see it.
     """
     own = select(DossierFile).where(DossierFile.id == file_id, DossierFile.dossier_id == dossier_id)
-    found = session.exec(own.join(Dossier).where(_open_to(session.principal))).first()
+    found = session.exec(own.join(Dossier).where(_readable(session.principal))).first()
     if found is None:
         raise NotFound(_messages("file.unseen"))
     return found
@@ -214,16 +240,37 @@ def _count(session: ScopedSession, conditions: Sequence[Any]) -> int:
     return int(session.exec(select(func.count()).select_from(counted)).one())
 
 
-def _open_to(principal: Principal) -> Any:
-    """Return the condition under which a dossier is seen by whoever may read the dossiers of its organisation."""
-    if principal.everywhere or not principal.actor.startswith("person:"):
+def _readable(principal: Principal) -> Any:
+    """Return the condition under which a dossier is read: its contents, and what it is about."""
+    if principal.everywhere:
         return true()
-    operated = [organisation for organisation in principal.organisations if principal.may(Right.OPERATE, organisation)]
-    return or_(col(Dossier.confidential).is_(False), col(Dossier.organisation_id).in_(operated))
+    held = _held(principal, Right.READ)
+    reads = true() if len(held) == len(principal.organisations) else col(Dossier.organisation_id).in_(held)
+    if not principal.actor.startswith("person:"):
+        return reads
+    operated = col(Dossier.organisation_id).in_(_held(principal, Right.OPERATE))
+    return and_(reads, or_(col(Dossier.confidential).is_(False), operated))
 
 
-def _conditions(wanted: Wanted) -> list[Any]:
-    conditions: list[Any] = []
+def _shown_to(principal: Principal) -> Any:
+    """Return the condition under which a dossier is seen, be it that it exists and how it stands."""
+    held = _held(principal, Right.SURVEY)
+    return or_(_readable(principal), col(Dossier.organisation_id).in_(held)) if held else _readable(principal)
+
+
+def _held(principal: Principal, right: Right) -> list[str]:
+    return [organisation for organisation in principal.organisations if principal.may(right, organisation)]
+
+
+def _columns(principal: Principal) -> tuple[Any, ...]:
+    """Return what a ``Line`` is made of, in its order."""
+    title = case((_readable(principal), col(Dossier.title)), else_=col(Dossier.id))
+    return tuple(title if column is Dossier.title else column for column in _COLUMNS)
+
+
+def _wanted(principal: Principal, wanted: Wanted) -> list[Any]:
+    """Return the conditions of a list; nobody finds by its title what they may not read."""
+    conditions: list[Any] = [_shown_to(principal)]
     if wanted.organisations:
         conditions.append(col(Dossier.organisation_id).in_(wanted.organisations))
     if wanted.flow:
@@ -238,7 +285,8 @@ def _conditions(wanted: Wanted) -> list[Any]:
     if wanted.created_to and wanted.created_to < date.max:
         conditions.append(col(Dossier.created) < _midnight(wanted.created_to + timedelta(days=1)))
     if wanted.text:
-        conditions.append(or_(col(Dossier.title).icontains(wanted.text, autoescape=True), col(Dossier.id) == wanted.text))
+        titled = and_(_readable(principal), col(Dossier.title).icontains(wanted.text, autoescape=True))
+        conditions.append(or_(titled, col(Dossier.id) == wanted.text))
     return conditions
 
 
@@ -253,23 +301,3 @@ def _beyond(after: Place | None, before: Place | None) -> list[Any]:
 
 def _midnight(day: date) -> datetime:
     return datetime.combine(max(day, date(1900, 1, 1)), time(), clock.PARIS)
-
-
-def way(flow: Flow, state: str) -> tuple[list[str], list[str]]:
-    """Return the states on the way to a state, itself last, and those still ahead on the shortest way to a good end."""
-    behind = _shortest(flow, flow.start, lambda reached: reached == state)
-    ahead = _shortest(flow, state, lambda reached: isinstance(row := flow.rows[reached], End) and row.good)
-    return behind or [state], ahead[1:]
-
-
-def _shortest(flow: Flow, start: str, arrived: Callable[[str], bool]) -> list[str]:
-    paths, known = deque([[start]]), {start}
-    while paths:
-        path = paths.popleft()
-        if arrived(path[-1]):
-            return path
-        for target in flow.rows[path[-1]].leads.values():
-            if target not in known:
-                known.add(target)
-                paths.append([*path, target])
-    return []

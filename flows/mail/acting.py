@@ -17,11 +17,13 @@ from core.identifiers import new_id
 from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import Principal
+from flows.engine import transitions
 from flows.engine.models import DossierFile
 from flows.engine.work import KeptFile
-from flows.mail import checking, events, following, planning, rules, settling
+from flows.mail import checking, events, following, planning, rules, settling, validating
 from flows.mail.book.models import Contact
 from flows.mail.events import EventKind
+from flows.mail.flow import MAIL
 from flows.mail.keeping import (
     ADDITION,
     DOCUMENT,
@@ -48,10 +50,12 @@ _OVER = frozenset({"closing", "archived"})
 def cancel(platform: Platform, principal: Principal, dossier_id: str, reason: str) -> None:
     """Cancel a send: its links open nothing but that it is cancelled, and whoever was told is told.
 
+    One that waits for a visa is taken from the parapheur: nothing has left, and nobody is told.
+
     Raises:
         NotFound: there is no such send, or the principal does not see it.
         Forbidden: they may not send for its organisation.
-        Conflict: it has not left, is over, or is cancelled already.
+        Conflict: it is a draft, is being checked or decided, is over, or is cancelled already.
         UsageError: no reason, or too long a one (M12).
     """
     said = reason.strip()
@@ -60,13 +64,20 @@ def cancel(platform: Platform, principal: Principal, dossier_id: str, reason: st
     with platform.database.writing(principal) as session:
         recipients = recipients_of(session, dossier_id, hold=True)
         mail = mail_of(session, dossier_id, hold=True)
-        _require_left(session, principal, mail)
+        require_sender(principal, mail)
+        waits = mail.cancelled is None and dossier_of(session, dossier_id).state in validating.VALIDATING
+        if not waits:
+            _require_left(session, principal, mail)
         mail.cancelled, mail.reason = clock.now(), said
         session.add(mail)
         events.record(session, mail, EventKind.CANCELLED, {"reason": said}, actor=principal.actor)
         for recipient in recipients:
             _call_off(session, recipient)
         session.flush()
+        if waits:
+            outcome = validating.take_back(session, mail, said)
+            if not transitions.signal(session, MAIL, dossier_id, "cancelled", outcome, principal.actor):
+                raise Conflict(_messages("act.visa"))
         following.settle(session, dossier_id)
 
 
@@ -236,7 +247,7 @@ def _require_left(session: Session, principal: Principal, mail: Mail) -> None:
         raise Conflict(_messages("act.cancelled"))
     state = dossier_of(session, mail.dossier_id).state
     if state not in _LEFT:
-        raise Conflict(_messages("act.over" if state in _OVER else "act.early"))
+        raise Conflict(_messages("act.over" if state in _OVER else "act.not_sent" if state == "rejected" else "act.early"))
 
 
 def _require_open(recipient: MailRecipient) -> None:

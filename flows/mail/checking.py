@@ -19,13 +19,15 @@ from core.problems import Problem, Severity, mebibytes, problem_in_words
 from flows import antivirus
 from flows.engine.models import Dossier
 from flows.engine.work import Advance, KeptFile, Work
-from flows.mail import events, rules
+from flows.mail import events, rules, validating
 from flows.mail.convening import rules as convocations
 from flows.mail.events import EventKind
 from flows.mail.keeping import DOCUMENT, mail_of, recipients_of
 from flows.mail.kinds import Kind, kind_of
 from flows.mail.models import Mail, MailRecipient
+from flows.parapheur.settings import ParapheurRoute
 from schemas.invoices.pieces import EXECUTABLE, sniffed
+from signing.parapheur.folders import MOST_ANNEXES
 
 _messages = Catalogue("flows.mail")
 _HEAD = 2048
@@ -61,7 +63,7 @@ _SILENCES = 3
 
 
 def check(work: Work) -> Advance:
-    """Hold a send against the rules and keep the terms that it is accepted under.
+    """Hold a send against the rules and keep the terms that it is accepted under, and by whom it is to be approved.
 
     Raises:
         Unavailable, NeedsOperator: an antivirus does not answer, or did not look at a whole file.
@@ -72,20 +74,27 @@ def check(work: Work) -> Advance:
         mail = mail_of(session, work.dossier_id)
         recipients = recipients_of(session, work.dossier_id)
         kind = kind_of(session, work.platform.secrets, work.organisation_id, mail.kind)
+        route = validating.route_of(session, work.platform.secrets, work.organisation_id, mail.kind)
         problems = rules.of_send(mail, recipients, kind, clock.in_paris(clock.now()).date())
         problems += convocations.problems(session, mail, recipients)
-    problems += [*of_domains(recipients), *of_sizes(documents, kind), *_of_contents(work, documents)]
+    problems += [*of_domains(recipients), *of_sizes(documents, _narrowed(kind, route)), *_of_contents(work, documents)]
     if any(problem.severity is Severity.ERROR for problem in problems):
         return Advance(
             "refused",
             journal={"rules": sorted({problem.rule for problem in problems})},
             apply=partial(_refuse, work.dossier_id, problems),
         )
+    asked = {} if route is None else {validating.ROUTE: route.model_dump(mode="json")}
     return Advance(
-        "accepted",
-        facts={"warnings": [problem.as_json() for problem in problems]},
+        "to_validate" if asked else "accepted",
+        facts={"warnings": [problem.as_json() for problem in problems], **asked},
         apply=partial(_accept, work.dossier_id, kind, documents),
     )
+
+
+def _narrowed(kind: Kind, route: ParapheurRoute | None) -> Kind:
+    """Return the limits of a kind; a folder of the parapheur takes no more documents than it can show."""
+    return kind if route is None else kind.model_copy(update={"most_files": min(kind.most_files, MOST_ANNEXES)})
 
 
 def of_domains(recipients: Sequence[MailRecipient]) -> Iterator[Problem]:

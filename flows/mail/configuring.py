@@ -1,4 +1,4 @@
-"""The terms that an organisation sets for a kind of send, as its administrator says: its own, or again those that it had."""
+"""What an organisation sets for a kind of send, as its administrator says: its terms, and who approves it before it leaves."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from core.organisations import Organisation
 from core.platform import Platform
 from core.principal import PLATFORM, Principal, Right
 from core.secrets import SecretBox
-from flows.mail import rules
+from flows.mail import rules, validating
 from flows.mail.kinds import BUILT_IN, CONFIGURED, CONVOCATION, Kind, Regime, kind_of
+from flows.parapheur.routing import send_through
+from flows.parapheur.settings import ParapheurRoute
+from signing.parapheur import typology
 
 _messages = Catalogue("flows.mail")
 
@@ -80,6 +83,23 @@ def give_back(platform: Platform, principal: Principal, organisation_id: str, na
             return
         session.delete(kept)
         _tell(session, principal, organisation_id, name, "configuration.withdrawn")
+
+
+def keep_visa(platform: Platform, principal: Principal, organisation_id: str, name: str, route: ParapheurRoute | None) -> None:
+    """Have sends of a kind approved in the parapheur before they leave; None: as an organisation above says, or not at all.
+
+    Sends already accepted go the way that was in force then.
+
+    Raises:
+        Forbidden: the principal does not administer the organisation.
+        UsageError: there is no such kind, the subtype is not fit for it, or the desk may send nothing.
+    """
+    if name not in BUILT_IN:
+        raise UsageError(_messages("kind.unknown", found=name[:40], known=", ".join(BUILT_IN)))
+    with platform.database.writing(PLATFORM) as session:
+        send_through(session, platform.secrets, principal, organisation_id, validating.way_of(name), route)
+        if route is not None and not typology.kind_of(session, route.subtype).options.annexes:
+            raise UsageError(_messages("visa.annexes"))
 
 
 def inherited(session: Session, box: SecretBox, organisation_id: str, name: str) -> Kind | None:

@@ -23,6 +23,8 @@ class EventKind(StrEnum):
 
     ACCEPTED = "submission_acceptance"  # A.1: the send was checked and taken
     REFUSED_SEND = "submission_rejection"  # A.2
+    VALIDATED = "send_validated"  # in the parapheur, before anything left
+    NOT_VALIDATED = "send_not_validated"
     HANDED = "relay_to_non_erds"  # F.1: a mail server answers for the notice
     NOT_HANDED = "relay_to_non_erds_failure"  # F.2: a mail server refuses it for good
     RETURNED = "report_received"  # a delivery report, whatever it says

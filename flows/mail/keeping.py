@@ -17,8 +17,8 @@ from flows.mail.models import Mail, MailNotice, MailRecipient, RecipientState
 
 _messages = Catalogue("flows.mail")
 
-DOCUMENT, ADDITION, ANSWER, PROOF = "document", "addition", "answer", "proof"
-"""Roles of the files of a send."""
+DOCUMENT, ADDITION, ANSWER, PROOF, SHEET = "document", "addition", "answer", "proof", "sheet"
+"""Roles of the files of a send; SHEET: what those were shown who approved it in the parapheur."""
 
 TAKEN = frozenset({RecipientState.WITHDRAWN, RecipientState.ANSWERED})
 ENDED = TAKEN | {RecipientState.REFUSED, RecipientState.EXPIRED, RecipientState.REVOKED}

@@ -1,4 +1,4 @@
-"""The files that the statements of a send name: message, documents, answers, returned messages, brought from where they are kept.
+"""The files that the statements of a send name: message, documents, answers, returned messages, dockets.
 
 A returned message may hold the very message that was sent, with its working link: whoever had it could withdraw in the place of
 the recipient. Such a one stays on the platform; its digest stands in the statement all the same.
@@ -65,6 +65,16 @@ def answers(platform: Platform, told: Told, folder: Path) -> Iterator[PackageFil
     """
     for one in (file for answer in told["answers"] for file in answer["files"]):
         yield PackageFile("answer", _fetched(platform, one["sha256"], folder), one["media_type"], one["name"])
+
+
+def dockets(platform: Platform, told: Told, folder: Path) -> Iterator[PackageFile]:
+    """Yield the dockets of the visa that the statement of a whole send names: who approved it before it left, and when.
+
+    Raises:
+        ObjectMissing, ObjectAltered: see ``documents``.
+    """
+    for one in (file for event in told["events"] for file in event["facts"].get("dockets", ())):
+        yield PackageFile("docket", _fetched(platform, one["sha256"], folder), one["media_type"], one["name"])
 
 
 def returns(platform: Platform, told: Told, secrets: frozenset[str], folder: Path, stem: str) -> Iterator[PackageFile]:

@@ -37,11 +37,13 @@ from flows.mail import attestation, pieces
 from flows.mail.keeping import dossier_of, mail_of
 from flows.mail.models import Mail
 from flows.mail.proof import enter, statements
+from flows.mail.validating import VALIDATING
 from signing.report.content import plain
 
 README = "LISEZ-MOI.txt"
 _messages = Catalogue("flows.mail")
-_UNSENT = frozenset({"draft", "received", "abandoned"})
+UNSENT = frozenset({"draft", "received", "abandoned", "rejected", "cancelled"}) | VALIDATING
+"""States of a send of which nothing has left: there is nothing to prove to anybody."""
 _WHOLE = "envoi"
 
 
@@ -87,7 +89,7 @@ def package(platform: Platform, principal: Principal, dossier_id: str, target: P
     with platform.database.reading(principal) as session:
         dossier = dossier_of(session, dossier_id)
         principal.require(Right.READ, dossier.organisation_id)
-        if dossier.state in _UNSENT:
+        if dossier.state in UNSENT:
             raise Conflict(_messages("proof.unsent"))
     gathered = _gathered(platform, principal, dossier_id, recipient_id)
     with tempfile.TemporaryDirectory(prefix="tabellion-") as folder, stored_zip(target, gathered.extract.head.at) as zipped:
@@ -144,6 +146,8 @@ def _joined(platform: Platform, gathered: _Gathered, folder: Path) -> Iterator[t
         yield from _named(f"reponses/{stem}", pieces.answers(platform, one, folder), "-")
         for file in pieces.returns(platform, one, gathered.secrets, folder, stem):
             yield f"retours/{file.name}", file.path
+    if gathered.whole:
+        yield from _named("visa", pieces.dockets(platform, gathered.any_statement, folder))
     if gathered.record is not None:
         record, path = gathered.record, folder / PACKAGE
         fetch(platform, record, path)

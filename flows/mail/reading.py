@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, literal, or_, tuple_
+from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, tuple_
 from sqlmodel import Session, col, select
 
 from core.database import Database, UtcDateTime
 from core.organisations import Organisation
-from core.principal import Principal
+from core.principal import Principal, Right
 from flows.engine import reading
 from flows.engine.models import Dossier, DossierFile
 from flows.engine.reading import Place
 from flows.mail.keeping import TAKEN, mail_of, recipients_of
 from flows.mail.models import Mail, MailAnswer, MailEvent, MailNotice, MailRecipient, MailReturn, RecipientState
 from flows.mail.standing import Standing, counted, standing_of, stands
+from flows.mail.validating import Round, round_of
 
 __all__ = ["Line", "Page", "Place", "SeenMail", "Standing", "Wanted", "list_mails", "seen", "unsettled"]
 
@@ -86,7 +87,11 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class SeenMail:
-    """A send with all that belongs to it; each list oldest first, recipients as they were named."""
+    """A send with all that belongs to it; each list oldest first, recipients as they were named.
+
+    Attributes:
+        visa: how it stands in the parapheur, or stood; None when nobody was asked to approve it.
+    """
 
     dossier: Dossier
     mail: Mail
@@ -98,6 +103,7 @@ class SeenMail:
     returns: tuple[MailReturn, ...]
     events: tuple[MailEvent, ...]
     answers: tuple[MailAnswer, ...]
+    visa: Round | None
 
 
 def list_mails(database: Database, principal: Principal, wanted: Wanted) -> Page:
@@ -148,13 +154,23 @@ def seen(database: Database, principal: Principal, dossier_id: str) -> SeenMail:
             tuple(_of(session, MailReturn, dossier_id)),
             tuple(_of(session, MailEvent, dossier_id)),
             tuple(_of(session, MailAnswer, dossier_id)),
+            round_of(session, dossier_id),
         )
 
 
 def unsettled(database: Database, principal: Principal) -> list[MailReturn]:
-    """Return what came back and waits for a person, oldest first."""
-    with reading.opened(database, principal) as session:
+    """Return what came back and waits for a person, oldest first.
+
+    What is about a send is seen by those who read it; what is about none that is known, also by those who operate there.
+    """
+    with database.reading(principal) as session:
         wanted = select(MailReturn).where(col(MailReturn.settled).is_(None)).order_by(col(MailReturn.id))
+        if not principal.everywhere:
+            reads, operates = (
+                [one for one in principal.organisations if principal.may(right, one)] for right in (Right.READ, Right.OPERATE)
+            )
+            about_none = and_(col(MailReturn.dossier_id).is_(None), col(MailReturn.organisation_id).in_(operates))
+            wanted = wanted.where(or_(col(MailReturn.organisation_id).in_(reads), about_none))
         return list(session.exec(wanted.limit(MOST)))
 
 

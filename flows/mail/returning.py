@@ -214,14 +214,15 @@ def settle_return(platform: Platform, principal: Principal, return_id: str) -> N
 
     Raises:
         NotFound: there is none, or the principal does not see it.
-        Forbidden: they neither send for its organisation nor operate it.
+        Forbidden: they do not send for its organisation, nor operate it where it is about no send that is known.
         Conflict: it was settled already.
     """
     with platform.database.writing(principal) as session:
         found = session.exec(select(MailReturn).where(MailReturn.id == return_id).with_for_update()).first()
         if found is None:
             raise NotFound(_messages("return.unknown"))
-        if not (principal.may(Right.DEPOSIT, found.organisation_id) or principal.may(Right.OPERATE, found.organisation_id)):
+        operates = found.dossier_id is None and principal.may(Right.OPERATE, found.organisation_id)
+        if not (operates or principal.may(Right.DEPOSIT, found.organisation_id)):
             raise Forbidden(_messages("return.forbidden"))
         if found.settled is not None:
             raise Conflict(_messages("return.settled"))

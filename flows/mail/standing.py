@@ -11,17 +11,21 @@ from sqlmodel import col, select
 from flows.engine.models import Dossier
 from flows.mail.keeping import ENDED, TAKEN
 from flows.mail.models import Mail, MailRecipient, RecipientState
+from flows.mail.validating import VALIDATING
 
 
 class Standing(StrEnum):
     """Where a send stands, for people.
 
-    SENDING: some are still to be told. SENT: nobody has withdrawn it yet; PARTLY: some have; TAKEN: all have. CLOSED: everybody
-    has come to an end, not all by withdrawing. ARCHIVED: its proof is sealed.
+    VALIDATING: it waits for those who approve it in the parapheur; REJECTED: they did not, or too late. SENDING: some are
+    still to be told. SENT: nobody has withdrawn it yet; PARTLY: some have; TAKEN: all have. CLOSED: everybody has come to an
+    end, not all by withdrawing. ARCHIVED: its proof is sealed.
     """
 
     DRAFT = "draft"
     CHECKING = "checking"
+    VALIDATING = "validating"
+    REJECTED = "rejected"
     READY = "ready"
     SENDING = "sending"
     SENT = "sent"
@@ -32,7 +36,12 @@ class Standing(StrEnum):
     ARCHIVED = "archived"
 
 
-_BEFORE = {"draft": Standing.DRAFT, "received": Standing.CHECKING}
+_BEFORE = {
+    "draft": Standing.DRAFT,
+    "received": Standing.CHECKING,
+    "rejected": Standing.REJECTED,
+    **dict.fromkeys(sorted(VALIDATING), Standing.VALIDATING),
+}
 _REACHED = ENDED | {RecipientState.FAILED}
 
 

@@ -82,14 +82,14 @@ def _by_itself(work: Work, folder: Folder, task: Task, tasks: list[Task]) -> Adv
     outcome = "waiting" if ahead and not all(map(is_automatic, ahead)) else "again"
     if task.kind == StepKind.MAIL.value:
         return mailing.send(work, folder, task, outcome)
-    return _seal(work, folder, task, outcome)
+    return _seal(work, task, outcome)
 
 
-def _seal(work: Work, folder: Folder, task: Task, outcome: str) -> Advance:
+def _seal(work: Work, task: Task, outcome: str) -> Advance:
     try:
         results = seal(work.platform, task.id)
     except (UsageError, AlreadySigned, NotSignable) as error:
-        raise NeedsOperator(_messages("seal.impossible", title=folder.title, reason=error)) from error
+        raise NeedsOperator(_messages("seal.impossible", reason=error)) from error
     return Advance(outcome, apply=partial(_sealed, task.id, results))
 
 

@@ -27,7 +27,7 @@ class Seen:
         at: the desks of the folder at which the person sits, holding them or standing in for them.
         hands: by task that is open and theirs to do, by which right.
         emits: they hold the desk that sent it, and that desk may send.
-        administers: they administer its organisation.
+        administers: they administer its organisation, and read its dossiers.
     """
 
     folder: Folder
@@ -47,7 +47,8 @@ def seen(session: Session, principal: Principal, folder_id: str) -> Seen:
     """Return a folder for somebody who may see it.
 
     They may who hold, supervise or stand in for a desk of its circuit, past, present, to come or told of a step, or the desk that
-    sends it; who administer the organisation; and, of a public folder, who read its dossiers. A draft is its sender's alone.
+    sends it; who administer the organisation and read its dossiers; and, of a public folder, who read its dossiers. A draft is
+    its sender's alone.
 
     Raises:
         NotFound: there is none, or they may not: the two are not told apart.
@@ -61,7 +62,8 @@ def seen(session: Session, principal: Principal, folder_id: str) -> Seen:
     stands_in = {one.desk_id for one in desks.stands_in if covers(one, type_id, folder.subtype_id)}
     concerned = _concerned(folder, tasks)
     at = concerned & {*desks.held, *stands_in}
-    administers = principal.may(Right.ADMINISTER, folder.organisation_id)
+    # To administer does not open what is written: those who operate the platform administer every organisation of it.
+    administers = all(principal.may(right, folder.organisation_id) for right in (Right.ADMINISTER, Right.READ))
     draft = folder.state == FolderState.DRAFT.value
     public = folder.visibility == Visibility.PUBLIC.value and not draft
     reads = public and principal.may(Right.READ, folder.organisation_id)

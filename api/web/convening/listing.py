@@ -25,11 +25,12 @@ from flows.engine.models import Dossier
 from flows.mail.convening import assemblies
 from flows.mail.convening.models import Assembly, Convened, Meeting, Presence
 from flows.mail.models import Mail, MailRecipient, RecipientState
+from flows.mail.validating import VALIDATING
 
 router = APIRouter()
 _t = Catalogue("api.web.convening")
 _MOST_COMING, _PAGE = 200, 25
-_SHOWN = ("draft", "received", "ready", "sent", "closing", "archived")
+_SHOWN = ("draft", "received", *sorted(VALIDATING), "ready", "sent", "closing", "archived", "rejected", "cancelled")
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,10 +33,18 @@ from flows.mail.convening.wording import day_in_words, delay_in_words, minute_in
 from flows.mail.keeping import ADDITION, DOCUMENT, files_of
 from flows.mail.kinds import kind_of
 from flows.mail.models import Mail, RecipientState
+from flows.mail.validating import VALIDATING
 
 _t = Catalogue("api.web.convening")
 words = Catalogue("flows.mail.convening")
-_STANDINGS = {"convened": "green", "closed": "green", "held": "amber", "cancelled": "red"}
+_STANDINGS = {
+    "validating": "amber",
+    "convened": "green",
+    "closed": "green",
+    "held": "amber",
+    "cancelled": "red",
+    "rejected": "red",
+}
 _STATES = {
     RecipientState.WITHDRAWN: "green",
     RecipientState.ANSWERED: "green",
@@ -97,21 +105,23 @@ class Seen:
 
     @property
     def standing(self) -> str:
-        """In a word: ``draft``, ``checking``, ``convened``, ``cancelled``, ``held``, ``closed``."""
+        """In a word: ``draft``, ``checking``, ``validating``, ``rejected``, ``convened``, ``cancelled``, ``held``, ``closed``."""
         return standing_of(self.known.meeting, self.dossier, self.known.mail)
 
 
 def standing_of(meeting: Meeting, dossier: Dossier, mail: Mail) -> str:
     """Return where a meeting stands; see ``Seen.standing``."""
-    if dossier.state == "draft":
-        return "draft"
+    if dossier.state in {"draft", "rejected"}:
+        return dossier.state
     if mail.cancelled is not None:
         return "cancelled"
     if meeting.held is not None:
         return "closed"
     if meetings.begun(meeting):
         return "held"
-    return "convened" if mail.sent is not None else "checking"
+    if mail.sent is not None:
+        return "convened"
+    return "validating" if dossier.state in VALIDATING else "checking"
 
 
 def seen(platform: Platform, visitor: Visitor, meeting_id: str) -> Seen:

@@ -1,4 +1,4 @@
-"""The page of a dossier, and the part of it that follows the work while there is some."""
+"""The page of a dossier, and the part of it that follows the work while there is some; whoever surveys it sees how it stands."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 from api import downloads, records
 from api.marks import dangers_of
 from api.v1.shapes import has_ended
+from api.web.acts import resending
 from api.web.dossier.objections import objections
 from api.web.pages import render
 from api.web.visitor import Fields, Parts, SignedIn, Visitor
@@ -32,6 +33,7 @@ from flows.engine.diagram import draw
 from flows.engine.models import Dossier
 from flows.engine.reading import Seen
 from flows.engine.table import End
+from flows.engine.ways import way
 from flows.invoices.issued.flow import SALES
 from flows.registry import flow_named
 
@@ -52,6 +54,8 @@ class Followed:
     """What the following part shows.
 
     Attributes:
+        record: identifier of its record; None while it has none, and for whoever only surveys it.
+        doubtful: something of an act may have to be sent again, which those who operate decide.
         version: changes whenever what is shown changes.
     """
 
@@ -59,6 +63,7 @@ class Followed:
     entries: list[JournalEntry]
     actors: dict[str, str]
     record: str | None
+    doubtful: bool
     version: str
 
 
@@ -73,7 +78,7 @@ def shown(request: Request, platform: Parts, visitor: SignedIn, dossier_id: Iden
         request,
         "web/dossier/dossier.html",
         visitor=visitor,
-        done=fait if fait in {"depot", "deja", "reprise"} else "",
+        done=fait if fait in {"depot", "deja", "reprise", "renvoi"} else "",
         drawing=Markup(drawing),  # noqa: S704  (drawn here, every word escaped)
         **_context(visitor, followed),
     )
@@ -96,7 +101,7 @@ def progress(request: Request, platform: Parts, visitor: SignedIn, dossier_id: I
 def resume(platform: Parts, visitor: SignedIn, fields: Fields, dossier_id: Identifier) -> RedirectResponse:
     """Take a parked dossier up again."""
     visitor.check(fields.get("csrf"))
-    with reading.opened(platform.database, visitor.principal) as session:
+    with reading.surveyed(platform.database, visitor.principal) as session:
         dossier = reading.seen(session, dossier_id).dossier
     visitor.principal.require(Right.OPERATE, dossier.organisation_id)
     transitions.resume(platform.database, flow_named(dossier.flow), dossier_id, visitor.principal.actor)
@@ -112,14 +117,15 @@ def file(platform: Parts, visitor: SignedIn, dossier_id: Identifier, file_id: Id
 
 
 def _followed(platform: Platform, visitor: Visitor, dossier_id: str) -> Followed:
-    with reading.opened(platform.database, visitor.principal) as session:
+    with reading.surveyed(platform.database, visitor.principal) as session:
         seen = reading.seen(session, dossier_id)
         entries = reading.timeline(session, dossier_id)
-        record = records.record_of(session, dossier_id)
+        record = records.record_of(session, dossier_id) if seen.read else None
         actors = _names(session, entries)
+        doubtful = resending.is_doubtful(session, seen.dossier)
     dossier = seen.dossier
     facts = (dossier.state, dossier.parked, seen.step and seen.step.trouble, len(entries), len(seen.files), record)
-    return Followed(seen, entries, actors, record, hashlib.sha256(repr(facts).encode()).hexdigest()[:16])
+    return Followed(seen, entries, actors, record, doubtful, hashlib.sha256(repr(facts).encode()).hexdigest()[:16])
 
 
 def _names(session: ScopedSession, entries: list[JournalEntry]) -> dict[str, str]:
@@ -132,28 +138,31 @@ def _names(session: ScopedSession, entries: list[JournalEntry]) -> dict[str, str
 def _context(visitor: Visitor, followed: Followed) -> dict[str, Any]:
     seen = followed.seen
     dossier, flow = seen.dossier, flow_named(seen.dossier.flow)
-    behind, ahead = reading.way(flow, dossier.state)
+    behind, ahead = way(flow, dossier.state)
     row = flow.rows[dossier.state]
     return {
         "followed": followed,
         "dossier": dossier,
+        "title": seen.title,
+        "read": seen.read,
         "organisation": seen.organisation,
         "files": seen.files,
         "dangers": dangers_of(dossier, seen.files),
         "readable": any(kept.role == "pes" for kept in seen.files),
         "problems": seen.problems[:_PROBLEMS],
         "problem_count": len(seen.problems),
-        "objections": objections(dossier.facts)[:_PROBLEMS],
+        "objections": objections(dossier.facts)[:_PROBLEMS] if seen.read else [],
         "trouble": seen.step.trouble if seen.step else None,
         "behind": behind,
         "ahead": ahead,
         "ended": isinstance(row, End),
         "failed": isinstance(row, End) and not row.good,
+        "sends_again": followed.doubtful and visitor.principal.may(Right.OPERATE, dossier.organisation_id),
         "may_resume": dossier.parked is not None and visitor.principal.may(Right.OPERATE, dossier.organisation_id),
         "sale": _is_to_decide(visitor, dossier),
-        "facts": _plain_facts(dossier),
-        "outside": _outside(dossier),
-        "bordereaux": dossier.facts.get("bordereaux", ()),
+        "facts": _plain_facts(dossier) if seen.read else {},
+        "outside": _outside(dossier, read=seen.read),
+        "bordereaux": dossier.facts.get("bordereaux", ()) if seen.read else (),
     }
 
 
@@ -163,10 +172,10 @@ def _is_to_decide(visitor: Visitor, dossier: Dossier) -> bool:
     return waits and visitor.principal.may(Right.DEPOSIT, dossier.organisation_id)
 
 
-def _outside(dossier: Dossier) -> dict[str, str] | None:
+def _outside(dossier: Dossier, *, read: bool) -> dict[str, str] | None:
     """Return where a dossier stands in a parapheur outside; None when it goes through none."""
-    told = dossier.facts.get("parapheur", {})
-    return {"id": "", "reason": "", **told} if "external" in told else None
+    told = {"id": "", "reason": "", **dossier.facts.get("parapheur", {})}
+    return (told if read else {**told, "reason": ""}) if "external" in told else None
 
 
 def _plain_facts(dossier: Dossier) -> dict[str, str]:

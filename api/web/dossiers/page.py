@@ -16,7 +16,7 @@ from api.web.pages import render
 from api.web.visitor import Parts, SignedIn
 from core.errors import NotFound, UsageError
 from core.platform import Platform
-from core.principal import Principal
+from core.principal import Principal, Right
 from flows.engine import reading
 from flows.engine.reading import Wanted
 from flows.registry import FLOWS
@@ -42,7 +42,7 @@ def listed(
     filters = {"q": q.strip(), "etat": etat, "organisation": organisation, "parked": "1" if parked else ""}
     owners = _meant(platform, visitor.principal, organisation)
     wanted = Wanted(owners, None, (etat,) if etat else (), True if parked else None, text=q.strip())
-    with reading.opened(platform.database, visitor.principal) as session:
+    with reading.surveyed(platform.database, visitor.principal) as session:
         page = reading.page(session, wanted, _A_PAGE, after=cursors.read(apres), before=cursors.read(avant))
         organisations = reading.organisations(session)
         waiting = reading.parked_count(session)
@@ -59,6 +59,7 @@ def listed(
         ended={line.id for line in page.lines if has_ended(line)},
         good=_good_ends(),
         waiting=waiting,
+        operates=bool(visitor.where(Right.OPERATE)),
         next=_address(filters, apres=cursors.written(page.after)),
         previous=_address(filters, avant=cursors.written(page.before)),
     )

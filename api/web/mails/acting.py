@@ -23,7 +23,7 @@ from core.errors import UsageError
 from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import Right
-from flows.mail import acting
+from flows.mail import acting, copying, proving
 
 router = APIRouter()
 _t = Catalogue("api.web.mails")
@@ -127,6 +127,9 @@ def done_to_all(
     try:
         if send_deed is Deed.CANCEL:
             acting.cancel(platform, visitor.principal, send_id, fields.get("reason", ""))
+        elif send_deed is Deed.COPY:
+            draft_id = copying.copy(platform, visitor.principal, send_id).dossier.id
+            return RedirectResponse(f"/courriers/{draft_id}/brouillon?fait=reprise", status_code=303)
         elif send_deed is Deed.PURGE:
             acting.purge(platform, visitor.principal, send_id)
         else:
@@ -170,6 +173,7 @@ def _form(
         "typed": typed or {},
         "longest": acting.LONGEST_REASON,
         "reached": telling.taken,
+        "left": telling.seen.dossier.state not in proving.UNSENT,
         "adds": deed is Deed.ADD,
         "dangerous": deed in {Deed.CANCEL, Deed.PURGE, Deed.REVOKE},
         "trouble": trouble,

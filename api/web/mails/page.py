@@ -20,6 +20,7 @@ from core.errors import NotFound
 from core.messages import Catalogue
 from core.principal import Right
 from flows.engine import reading
+from flows.mail import proving
 from flows.mail.keeping import mail_of
 from flows.mail.kinds import CONVOCATION
 from flows.mail.standing import Standing
@@ -100,7 +101,7 @@ def context(visitor: Visitor, telling: Telling) -> dict[str, Any]:
         "failed": telling.counts.get("failed", 0),
         "convenes": seen.mail.kind == CONVOCATION.name,
         "today": clock.in_paris(clock.now()).date(),
-        "may_prove": seen.standing not in {Standing.DRAFT, Standing.CHECKING},
+        "may_prove": seen.dossier.state not in proving.UNSENT,
         "resumes": visitor.principal.may(Right.OPERATE, seen.dossier.organisation_id),
         "swapped": False,
     }

@@ -16,11 +16,9 @@ from core.platform import Platform
 from core.principal import PLATFORM
 from flows.mail import attestation, proof, proving, reading
 from flows.mail.keeping import mail_of
-from flows.mail.standing import Standing
 
 router = APIRouter()
 _t = Catalogue("api.web.mails")
-_UNSENT = frozenset({Standing.DRAFT, Standing.CHECKING})
 
 
 @router.get("/courriers/{send_id}/preuve")
@@ -60,7 +58,7 @@ def _require(platform: Platform, visitor: Visitor, send_id: str, recipient_id: s
     """
     seen = reading.seen(platform.database, visitor.principal, send_id)
     known = recipient_id is None or any(one.id == recipient_id for one in seen.recipients)
-    if seen.standing in _UNSENT or not known:
+    if seen.dossier.state in proving.UNSENT or not known:
         raise NotFound(_t("recipient.unknown" if not known else "proof.none"))
 
 

@@ -40,6 +40,7 @@ def listed(request: Request, platform: Parts, visitor: SignedIn, fait: Annotated
     """Show what waits for a person, oldest first."""
     found = reading.unsettled(platform.database, visitor.principal)
     values: dict[str, Any] = {"found": found, "most": reading.MOST, "done": fait == "regle"}
+    values["reads"] = bool(visitor.where(Right.READ) or visitor.where(Right.DEPOSIT))
     return render(request, "web/mails/returns.html", visitor=visitor, **values)
 
 
@@ -51,7 +52,7 @@ def one(request: Request, platform: Parts, visitor: SignedIn, return_id: Identif
         raise NotFound(_t("return.none"))
     headers, text = _read(platform, found)
     principal, owner = visitor.principal, found.organisation_id
-    may = principal.may(Right.DEPOSIT, owner) or principal.may(Right.OPERATE, owner)
+    may = principal.may(Right.DEPOSIT, owner) or (found.dossier_id is None and principal.may(Right.OPERATE, owner))
     values: dict[str, Any] = {"found": found, "headers": headers, "text": text, "may": may}
     return render(request, "web/mails/return.html", visitor=visitor, **values)
 

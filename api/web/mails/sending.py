@@ -23,10 +23,11 @@ from core.canonical import canonical_bytes
 from core.platform import Platform
 from core.principal import PLATFORM, Right
 from core.problems import Problem, Severity
-from flows.mail import composing, intake, links
+from flows.mail import composing, intake, links, validating
 from flows.mail.kinds import kind_of
 from flows.mail.models import MailNotice, MailRecipient
 from flows.mail.rules import Unsendable
+from signing.parapheur import typology
 
 router = APIRouter()
 PATH = "/courriers/{mail_draft_id}/envoi"
@@ -64,11 +65,14 @@ def review(
     chosen = kept.recipients[min(destinataire, len(kept.recipients) - 1)]
     with platform.database.reading(PLATFORM) as session:
         kind = kind_of(session, platform.secrets, kept.mail.organisation_id, kept.mail.kind)
+        route = validating.route_of(session, platform.secrets, kept.mail.organisation_id, kept.mail.kind)
+        approved = typology.kind_of(session, route.subtype).full_name if route else ""
     today = clock.in_paris(clock.now()).date()
     shown: dict[str, Any] = {
         "kept": kept,
         "mail": kept.mail,
         "kind": kind,
+        "approved": approved,
         "organisation": opened.organisation,
         "warnings": [one for one in problems if one.severity is Severity.WARNING],
         "until": today + timedelta(days=kind.withdraw_days),

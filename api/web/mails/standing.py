@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from flows.mail.copying import STOPPED
 from flows.mail.keeping import ENDED, TAKEN
+from flows.mail.kinds import CONVOCATION
 from flows.mail.models import MailRecipient, RecipientState
 from flows.mail.reading import SeenMail
 from flows.mail.standing import Standing
 
 LEAVING = frozenset({Standing.CHECKING, Standing.READY, Standing.SENDING})
 """Standings that change within moments."""
-MOVING = LEAVING | {Standing.SENT, Standing.PARTLY}
+MOVING = LEAVING | {Standing.VALIDATING, Standing.SENT, Standing.PARTLY}
 """Standings that may change while somebody looks on."""
-_COLOURS = {Standing.TAKEN: "green", Standing.ARCHIVED: "green", Standing.CLOSED: "amber", Standing.CANCELLED: "amber"}
+_COLOURS = {
+    Standing.VALIDATING: "amber",
+    Standing.REJECTED: "red",
+    Standing.TAKEN: "green",
+    Standing.ARCHIVED: "green",
+    Standing.CLOSED: "amber",
+    Standing.CANCELLED: "amber",
+}
+_DECIDING = "in_parapheur"
 _OF_STATES = {
     RecipientState.WITHDRAWN: "green",
     RecipientState.ANSWERED: "green",
@@ -26,7 +36,7 @@ _OF_STATES = {
 
 
 class Deed(StrEnum):
-    """What a clerk may do once a send has left; also the last part of the address of its page."""
+    """What a clerk may do once a send is no draft any more; also the last part of the address of its page."""
 
     AGAIN = "renvoi"
     ADDRESS = "adresse"
@@ -35,10 +45,11 @@ class Deed(StrEnum):
     CANCEL = "annulation"
     ADD = "ajout"
     PURGE = "destruction"
+    COPY = "reprise"
 
 
 OF_RECIPIENT = (Deed.AGAIN, Deed.ADDRESS, Deed.PASSWORD, Deed.REVOKE)
-OF_SEND = (Deed.ADD, Deed.CANCEL, Deed.PURGE)
+OF_SEND = (Deed.ADD, Deed.CANCEL, Deed.PURGE, Deed.COPY)
 
 
 def colour(standing: Standing, *, failed: bool = False, parked: bool = False) -> str:
@@ -60,6 +71,10 @@ def deeds_of_send(seen: SeenMail) -> tuple[Deed, ...]:
     """Return what may be done to a send now."""
     if is_open(seen):
         return (Deed.ADD, Deed.CANCEL)
+    if seen.dossier.state == _DECIDING:
+        return (Deed.CANCEL,)
+    if seen.dossier.state in STOPPED and seen.mail.kind != CONVOCATION.name:  # a meeting is convened anew from its own page
+        return (Deed.COPY,)
     return (Deed.PURGE,) if seen.dossier.state == "archived" and seen.mail.purged is None else ()
 
 

@@ -21,6 +21,7 @@ from flows.mail.events import EventKind
 from flows.mail.keeping import ADDITION, ANSWER, DOCUMENT, TAKEN
 from flows.mail.models import MailAnswer, MailEvent, MailRecipient, RecipientState
 from flows.mail.reading import SeenMail
+from flows.parapheur.dockets import DOCKET
 
 _t = Catalogue("api.web.mails")
 _INDICATIONS = frozenset({EventKind.OPENED, EventKind.DELIVERED})
@@ -67,7 +68,7 @@ class Telling:
         version: changes with everything that the page shows.
         deeds: what the visitor may do to the whole.
         steps: what happened to the whole.
-        documents: the sender's, then those added since; ``answered`` the recipients', by digest.
+        documents: the sender's, then those added since; ``answered`` the recipients', by digest; ``dockets`` those of the visa.
     """
 
     seen: SeenMail
@@ -78,6 +79,7 @@ class Telling:
     steps: tuple[Step, ...]
     documents: tuple[DossierFile, ...]
     answered: Mapping[str, DossierFile]
+    dockets: tuple[DossierFile, ...]
     version: str
 
 
@@ -91,7 +93,7 @@ def tell(platform: Platform, visitor: Visitor, send_id: str) -> Telling:
     acts = visitor.principal.may(Right.DEPOSIT, seen.dossier.organisation_id)
     answers = {one.recipient_id: one for one in seen.answers}
     rows = tuple(_row(seen, one, answers.get(one.id), acts=acts) for one in seen.recipients)
-    told: list[Any] = [seen.dossier.state, seen.dossier.parked, len(seen.events), len(seen.files), len(seen.returns)]
+    told: list[Any] = [seen.dossier.state, seen.dossier.parked, len(seen.events), len(seen.files), len(seen.returns), seen.visa]
     told += [(one.id, one.state, one.since, one.trouble, one.blocked) for one in seen.recipients]
     return Telling(
         seen,
@@ -102,6 +104,7 @@ def tell(platform: Platform, visitor: Visitor, send_id: str) -> Telling:
         tuple(step_of(one, seen) for one in seen.events if one.recipient_id is None),
         tuple(sorted((one for one in seen.files if one.role in {DOCUMENT, ADDITION}), key=lambda one: one.role == ADDITION)),
         {one.sha256: one for one in seen.files if one.role == ANSWER},
+        tuple(one for one in seen.files if one.role == DOCKET),
         hashlib.sha256(repr(told).encode()).hexdigest()[:16],
     )
 

@@ -1,4 +1,4 @@
-"""“Courriers suivis” of the administration: delays, reminders, identity of each kind of send; how long the archive keeps it."""
+"""“Courriers suivis” of the administration: delays, reminders, identity, approval of each kind of send; how long it is kept."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ from starlette.responses import HTMLResponse, Response
 
 from api import words
 from api.web.administered import Filled, Here, Place, Sheet, gone, reason, shown
+from api.web.types.routing import choices
 from api.web.visitor import Administers, Parts, Visitor
-from archive.retention.rules import mails_of
+from archive.retention.referential import rules_for
 from core.configuration import Configuration
 from core.errors import UsageError
 from core.platform import Platform
 from core.principal import PLATFORM
-from flows.mail import configuring
+from flows.mail import configuring, validating
 from flows.mail.kinds import BUILT_IN, CONFIGURED, Kind, kind_of
+from flows.parapheur.settings import ParapheurRoute
 
 router = APIRouter()
 _PATH, _PAGE = "/administration/courriers", "web/mails/terms.html"
 _BOXES = ("asks_name", "answers")
+_ROUTE = ("subtype", "emitter", "visibility")
 _FIELDS = ("withdraw_days", "readable_days", "reminders", "level", *_BOXES)
 
 
@@ -38,6 +41,8 @@ def change(request: Request, platform: Parts, visitor: Administers, place: Here,
     """Keep the terms of one kind, or take the organisation's own away."""
     visitor.check(sheet.text("csrf"))
     name = sheet.text("kind")
+    if sheet.text("do") == "visa":
+        return _approved_by(request, platform, visitor, place, sheet)
     if name in BUILT_IN and sheet.text("do") == "back":
         configuring.give_back(platform, visitor.principal, place.id, name)
         return gone(place, _PATH, "origine")
@@ -48,6 +53,19 @@ def change(request: Request, platform: Parts, visitor: Administers, place: Here,
         said = _words()("terms.trouble", kind=_words()(f"kind.{name}"), why=why) if name in BUILT_IN else why
         return _shown(request, platform, visitor, place, status=400, trouble=said, typed={name: _typed(sheet, name)})
     return gone(place, _PATH, "delais")
+
+
+def _approved_by(request: Request, platform: Platform, visitor: Visitor, place: Place, sheet: Sheet) -> Response:
+    """Keep who approves sends of one kind, or take that away."""
+    name = sheet.text("kind")
+    given = {field: sheet.text(f"{name}.{field}") for field in _ROUTE}
+    try:
+        route = ParapheurRoute.model_validate(given) if given["subtype"] else None
+        configuring.keep_visa(platform, visitor.principal, place.id, name, route)
+    except (ValidationError, UsageError) as error:
+        why = _words()("terms.visa.emitter.missing") if isinstance(error, ValidationError) else str(error)
+        return _shown(request, platform, visitor, place, status=400, trouble=why, chosen={name: given})
+    return gone(place, _PATH, "validation" if route else "sans-validation")
 
 
 def _words() -> words.PageWords:
@@ -104,12 +122,21 @@ def _of_kind(session: Session, platform: Platform, place: Place, name: str) -> d
     }
 
 
+def _visa_of(platform: Platform, place: Place, name: str, chosen: dict[str, str] | None) -> dict[str, Any]:
+    """Return who approves sends of a kind, and what may be chosen instead."""
+    with platform.database.reading(PLATFORM) as session:
+        route = validating.route_of(session, platform.secrets, place.id, name)
+    told = choices(platform, place, validating.way_of(name), route)
+    return told | ({"given": chosen} if chosen else {})
+
+
 def _shown(request: Request, platform: Platform, visitor: Visitor, place: Place, **said: Any) -> HTMLResponse:
-    typed = said.pop("typed", {})
+    typed, chosen = said.pop("typed", {}), said.pop("chosen", {})
     with platform.database.reading(PLATFORM) as session:
         kinds = [_of_kind(session, platform, place, name) for name in BUILT_IN]
-        retention = mails_of(session, platform.secrets, place.id)
+        retention = rules_for(session, place.id, "mail").appraisal
+    visas = {name: _visa_of(platform, place, name, chosen.get(name)) for name in BUILT_IN}
     for kind in kinds:
         kind["values"] |= typed.get(kind["name"], {})
-    values: dict[str, Any] = {"kinds": kinds, "typed": set(typed), "retention": retention}
+    values: dict[str, Any] = {"kinds": kinds, "visas": visas, "typed": {*typed, *chosen}, "retention": retention}
     return shown(request, _PAGE, visitor, place, **values | said)

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from sqlmodel import col, select
 
-from archive.retention.rules import MAILS_RULE, RetentionRule
-from core.configuration import Configuration, configure
+from archive.retention.models import RuleChoice
+from archive.retention.rules import RetentionRule
 from core.journal import JournalEntry
 from core.organisations import Organisation
 from core.principal import PLATFORM
@@ -19,6 +19,7 @@ from flows.mail.kinds import BUILT_IN, CONFIGURED, NOTIFICATION, SECURED, Kind, 
 from schemas.seda.model import FinalAction
 from tests.integration.api.acts_forms import csrf, somebody
 from tests.integration.api.mails_office import MailsOffice
+from tests.referential import choose
 
 _PATH = "/administration/courriers"
 _BOXES = ("asks_name", "answers")
@@ -90,12 +91,12 @@ def test_who_administers_sees_every_kind_and_what_the_archive_keeps_and_nobody_e
     assert "<dd>5 " in page
     rule = RetentionRule(identifier="SYN-1", years=1, final_action=FinalAction.DESTROY, label="courriers", source="accord")
     with platform.database.writing(PLATFORM) as session:
-        configure(session, platform.secrets, syndicat, MAILS_RULE, rule)
+        choose(session, session.get_one(Organisation, syndicat), "mail", rule)
     page = see(administrator, syndicat)
     assert "1 an</dd>" in page
     assert "destruction soumise à visa" in page
     with platform.database.writing(PLATFORM) as session:
-        session.delete(session.get_one(Configuration, (syndicat, MAILS_RULE)))
+        session.delete(session.get_one(RuleChoice, (syndicat, "mail", "appraisal")))
 
 
 def test_terms_are_kept_journaled_once_and_given_back(office: MailsOffice, administrator: httpx.Client, syndicat: str) -> None:
