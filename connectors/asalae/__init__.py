@@ -1,0 +1,1 @@
+"""as@lae, an archive service of Libriciel, by its REST interface."""

@@ -1,0 +1,1 @@
+"""Vitam, the archive service of the State, by its external API."""
