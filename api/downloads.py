@@ -92,13 +92,18 @@ def proof(identifier: str, write: Callable[[Path], None]) -> FileResponse:
 
 def zipped(name: str, write: Callable[[Path], None]) -> FileResponse:
     """Return a ZIP of a name, which lasts until it is sent; ``write`` writes it to the file that it is given."""
+    return whole(name, "application/zip", write)
+
+
+def whole(name: str, media_type: str, write: Callable[[Path], None]) -> FileResponse:
+    """Return a file of a name once all of it was written, and found to be right, by ``write``; it lasts until it is sent."""
     with ExitStack() as stack:
-        target = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tabellion-"))) / "made.zip"
+        target = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tabellion-"))) / "made"
         write(target)
         kept = stack.pop_all()
     return FileResponse(
         target,
-        media_type="application/zip",
+        media_type=media_type,
         filename=name,
         headers=_HARMLESS,
         background=BackgroundTask(kept.close),

@@ -1,14 +1,13 @@
-"""Reading records: one, that of a dossier, a page of them. Where their proof stands is told by archive/proof/proving.py."""
+"""Reading records: that of a dossier, a page of them all. One, and searching, is `archive.finding`'s business."""
 
 from __future__ import annotations
 
 from sqlalchemy import literal, tuple_
 from sqlmodel import col, select
 
-from api.words import messages
+from archive.finding.seeing import open_to
 from archive.models import Record
 from core.database import ScopedSession, UtcDateTime
-from core.errors import NotFound
 from flows.engine.reading import Place
 
 
@@ -17,23 +16,12 @@ def record_of(session: ScopedSession, dossier_id: str) -> str | None:
     return session.exec(select(Record.id).where(Record.dossier_id == dossier_id)).first()
 
 
-def record(session: ScopedSession, record_id: str) -> Record:
-    """Return a record.
-
-    Raises:
-        NotFound: there is none of that identifier, or the session does not see it.
-    """
-    found = session.exec(select(Record).where(Record.id == record_id)).first()
-    if found is None:
-        raise NotFound(messages("record.unknown"))
-    return found
-
-
 def records(
     session: ScopedSession, organisations: tuple[str, ...], limit: int, after: Place | None
 ) -> tuple[list[Record], Place | None]:
     """Return a page of records, newest first, and where the next one starts."""
-    wanted = select(Record).order_by(col(Record.sealed).desc(), col(Record.id).desc()).limit(limit + 1)
+    newest_first = (col(Record.sealed).desc(), col(Record.id).desc())
+    wanted = select(Record).where(open_to(session.principal)).order_by(*newest_first).limit(limit + 1)
     if organisations:
         wanted = wanted.where(col(Record.organisation_id).in_(organisations))
     if after is not None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from api.problems import ProblemItem
 from api.words import label, told
-from archive.models import Record
+from archive.models import Record, RecordFile
 from core.journal import JournalEntry
 from core.organisations import Organisation
 from flows.engine.models import Dossier, DossierFile
@@ -38,7 +38,7 @@ class DossierLine(BaseModel):
     id: str
     organisation_id: str
     flow: str
-    title: str
+    title: str = Field(description="What it is about; its identifier where the caller surveys dossiers and does not read them.")
     state: str = Field(description="Name of the state in the flow's table.")
     label: str = Field(description="The state in words, in the language of the request.")
     since: datetime = Field(description="When it entered the state.")
@@ -88,7 +88,8 @@ class DossierShape(DossierLine):
 
     @classmethod
     def seen(cls, found: Seen, record: str | None) -> Self:
-        """Show a dossier with what belongs to it."""
+        """Show a dossier with what belongs to it; whoever only surveys it is shown how it stands."""
+        record = record if found.read else None
         here = f"/v1/dossiers/{found.dossier.id}"
         links = {"self": here, "page": f"/dossiers/{found.dossier.id}"}
         links |= {name: f"{here}/{name}" for name in ("timeline", "files", "diagram.svg")}
@@ -96,13 +97,13 @@ class DossierShape(DossierLine):
             links |= {"record": f"/v1/records/{record}", "evidence": f"/v1/records/{record}/evidence"}
         return cls(
             organisation=OrganisationShape.of(found.organisation),
-            facts={name: value for name, value in found.dossier.facts.items() if name != "warnings"},
+            facts={name: value for name, value in found.dossier.facts.items() if name != "warnings" and found.read},
             problems=[ProblemItem(**problem) for problem in found.problems],
             trouble=found.step.trouble if found.step else None,
             files=[FileShape.of(kept, found.dossier.flow) for kept in found.files],
             record=record,
             links=links,
-            **_line(found.dossier),
+            **{**_line(found.dossier), "title": found.title},
         )
 
 
@@ -190,7 +191,29 @@ class RecordPage(BaseModel):
     """A page of records, newest first."""
 
     records: list[RecordShape]
+    total: int | None = Field(None, description="How many records a search found, 10000 at most; null when nothing was searched.")
+    exact: bool | None = Field(None, description="False when a search found more than `total`.")
     next: str | None
+
+
+class RecordFileShape(BaseModel):
+    """A file of a sealed record."""
+
+    rank: int = Field(description="In the manifest, from 1.")
+    name: str
+    sha256: str | None = Field(description="Null when the manifest names it by another algorithm only.")
+    size: int
+    media_type: str | None
+    puid: str | None = Field(description="PRONOM identifier of its format, when it was identified.")
+    href: str
+
+    @classmethod
+    def of(cls, file: RecordFile) -> Self:
+        """Show a file."""
+        return cls(
+            href=f"/v1/records/{file.record_id}/files/{file.rank}",
+            **file.model_dump(include={"rank", "name", "sha256", "size", "media_type", "puid"}),
+        )
 
 
 def _line(dossier: Line | Dossier) -> dict[str, Any]:

@@ -1,48 +1,121 @@
-"""The page of a sealed record: what was sealed, until when it is locked, where its proof stands, how to verify it."""
+"""The page of a record: what was sealed, in which places it stands, how long it is kept and hidden and why, how to verify it."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-from fastapi.responses import FileResponse
-from sqlmodel import select
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from fastapi.responses import FileResponse, Response
+from sqlmodel import col, select
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from api import downloads, records
+from api import downloads
 from api.web.dossier.page import Identifier
 from api.web.pages import render
-from api.web.visitor import Parts, SignedIn
+from api.web.visitor import Parts, SignedIn, Visitor
+from archive.finding.certificate import certificate
+from archive.finding.dip import write_dip
+from archive.finding.files import file_of, files_of, taken
+from archive.finding.seeing import record_of, require_kept
+from archive.models import Record
 from archive.places.places import copies_of
 from archive.proof.proving import standing_of
+from archive.retention.explaining import access_explained_for, explained_for
+from archive.retention.models import RecordHeld, RecordHold
+from core import clock
+from core.database import ScopedSession
+from core.journal import JournalEntry
 from core.organisations import Organisation
+from core.platform import Platform
+from core.principal import PLATFORM, Right
 from flows.engine import reading
 
 router = APIRouter()
+Rank = Annotated[int, Path(ge=1, le=100_000)]
+_MOST_FILES = 500
 
 
 @router.get("/archives/{record_id}")
 def shown(request: Request, platform: Parts, visitor: SignedIn, record_id: Identifier) -> HTMLResponse:
     """Show a record."""
     with reading.opened(platform.database, visitor.principal) as session:
-        record = records.record(session, record_id)
+        record = record_of(session, record_id)
         standing = standing_of(session, record.entry_id)
-        copies = copies_of(session, record.id)
+        copies = sorted(copies_of(session, record.id), key=lambda copy: copy.place)
+        files = files_of(session, record.id)
         organisation = session.exec(select(Organisation).where(Organisation.id == record.organisation_id)).one()
+        held = session.exec(
+            select(RecordHold)
+            .join(RecordHeld, col(RecordHeld.hold_id) == RecordHold.id)
+            .where(RecordHeld.record_id == record.id, col(RecordHold.lifted).is_(None))
+        ).first()
+        entries = _timeline(session, record)
+    with platform.database.reading(PLATFORM) as session:  # a rule may be that of an organisation above
+        kept, hidden = explained_for(session, record), access_explained_for(session, record)
     return render(
         request,
         "web/record/record.html",
         visitor=visitor,
         record=record,
         copies=copies,
-        locked=min(copy.locked_until for copy in copies),
+        locked=min((copy.locked_until for copy in copies), default=None),
         standing=standing,
         organisation=organisation,
+        files=files[:_MOST_FILES],
+        more=max(0, len(files) - _MOST_FILES),
+        held=held is not None,
+        kept=kept,
+        hidden=hidden,
+        entries=entries,
+        today=clock.in_paris(clock.now()).date(),
+        archivist=visitor.principal.may(Right.ARCHIVE, record.organisation_id),
     )
 
 
 @router.get("/archives/{record_id}/preuve")
 def evidence(platform: Parts, visitor: SignedIn, record_id: Identifier) -> FileResponse:
     """Give the evidence out."""
-    with reading.opened(platform.database, visitor.principal) as session:
-        records.record(session, record_id)
+    _readable(platform, visitor, record_id)
     return downloads.evidence(platform, visitor.principal, record_id)
+
+
+@router.get("/archives/{record_id}/communication")
+def handed_out(platform: Parts, visitor: SignedIn, record_id: Identifier) -> FileResponse:
+    """Give the files out with what explains and proves them."""
+    record = _readable(platform, visitor, record_id)
+    return downloads.zipped(f"archive-{record.id}.zip", partial(write_dip, platform, record.id))
+
+
+@router.get("/archives/{record_id}/fichiers/{rank}")
+def file(platform: Parts, visitor: SignedIn, record_id: Identifier, rank: Rank) -> FileResponse:
+    """Give a file of the package out, once it was found to be what was sealed."""
+    record = _readable(platform, visitor, record_id)
+    with reading.opened(platform.database, visitor.principal) as session:
+        wanted = file_of(session, record.id, rank)
+    with taken(platform, record) as package:
+        return downloads.whole(wanted.name, wanted.media_type or "application/octet-stream", partial(package.take, wanted))
+
+
+@router.get("/archives/{record_id}/certificat")
+def certified(platform: Parts, visitor: SignedIn, record_id: Identifier) -> Response:
+    """Give a certificate out, for which every copy is read back."""
+    with reading.opened(platform.database, visitor.principal) as session:
+        record = record_of(session, record_id)
+    return downloads.copy(f"certificat-{record.id}.pdf", certificate(platform, record), "application/pdf")
+
+
+def _readable(platform: Platform, visitor: Visitor, record_id: str) -> Record:
+    """Return a record that the visitor may read and that was not destroyed."""
+    with reading.opened(platform.database, visitor.principal) as session:
+        record = record_of(session, record_id)
+    require_kept(record)
+    return record
+
+
+def _timeline(session: ScopedSession, record: Record) -> list[JournalEntry]:
+    """Return what the journal says of the dossier, its sealing last; of a package from outside its sealing."""
+    if record.dossier_id:
+        return reading.timeline(session, record.dossier_id)
+    return list(session.exec(select(JournalEntry).where(JournalEntry.id == record.entry_id)))

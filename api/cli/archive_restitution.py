@@ -1,0 +1,46 @@
+"""``archive restitution``: a whole fonds in a folder, readable by anybody; stopped, it goes on where it stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.markup import escape
+
+from api.cli.output import NO, console, json_line
+from api.cli.platform import operators_platform
+from archive.finding.restitution import Progress, restitute
+from core.messages import Catalogue
+from core.organisations import organisation_of
+from core.principal import PLATFORM
+
+_t = Catalogue("api.cli")
+_TOLD_EVERY = 100
+
+
+def restitution(number: str, output: Path, *, as_json: bool) -> int:
+    """Write the fonds of an organisation, by SIREN or SIRET; return 0 when all of it is there with its proof, 1 otherwise.
+
+    Raises:
+        NotFound: no such organisation here.
+        ObjectMissing, ObjectAltered: no place holds a package whole.
+        Unavailable: no place that answers holds it whole.
+    """
+    platform = operators_platform()
+    with platform.database.reading(PLATFORM) as session:
+        organisation = organisation_of(session, number)
+
+    def told(progress: Progress) -> bool:
+        if not as_json and progress.done % _TOLD_EVERY == 0:
+            console.print(f"  {_t('restitution.progress', done=progress.done, total=progress.total)}")
+        return True
+
+    done = restitute(platform, organisation, output, actor="platform", told=told)
+    if as_json:
+        json_line({name: getattr(done, name) for name in Progress.__slots__})
+    else:
+        console.print(f"  [green]✓[/] {escape(_t('restitution.done', count=done.done, folder=output))}")
+        if done.eliminated:
+            console.print(f"  {_t('restitution.eliminated', count=done.eliminated)}")
+        if done.waiting:
+            console.print(f"  [yellow]![/] {_t('restitution.waiting', count=done.waiting)}")
+    return NO if done.waiting else 0

@@ -1,0 +1,1 @@
+"""The pages of the archive: a sub-package each; here, what they share."""

@@ -1,0 +1,1 @@
+"""Archives: is the document that somebody holds the one that was sealed?"""

@@ -1,0 +1,1 @@
+"""Archives: requests of readers, and the page on which a reader takes what was given."""

@@ -1,0 +1,1 @@
+"""Archives: whole fonds given back."""

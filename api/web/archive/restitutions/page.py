@@ -1,0 +1,65 @@
+"""“Restitutions”: whole fonds given back, asked for here, written by a worker into a folder of the server."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from sqlmodel import col, select
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from api.problems import fault_of
+from api.tenants import organisation_named, where
+from api.web.pages import render
+from api.web.visitor import Fields, Parts, SignedIn, Visitor
+from archive.finding import restitutions
+from core.errors import Conflict, NotFound, UsageError
+from core.organisations import Organisation
+from core.platform import Platform
+from core.principal import Principal, Right
+
+router = APIRouter()
+PATH = "/archives/restitutions"
+_DONE = frozenset({"demandee"})
+
+
+@router.get(PATH)
+def listed(request: Request, platform: Parts, visitor: SignedIn, fait: Annotated[str, Query(max_length=20)] = "") -> HTMLResponse:
+    """Show the restitutions; ``fait`` says what the visitor has just done."""
+    return _page(request, platform, visitor, done=fait if fait in _DONE else "")
+
+
+@router.post(PATH)
+def asked(request: Request, platform: Parts, visitor: SignedIn, fields: Fields) -> Response:
+    """Ask for one."""
+    visitor.check(fields.get("csrf"))
+    try:
+        organisation = organisation_named(platform, visitor.principal, fields.get("organisation", ""))
+        restitutions.ask(platform, visitor.principal, organisation.id)
+    except (Conflict, UsageError, NotFound) as error:
+        fault = fault_of(error)
+        return _page(request, platform, visitor, status=fault.status, trouble=fault.detail)
+    return RedirectResponse(f"{PATH}?fait=demandee", status_code=303)
+
+
+def _page(
+    request: Request, platform: Platform, visitor: Visitor, *, status: int = 200, done: str = "", trouble: str = ""
+) -> HTMLResponse:
+    managed = {name: rights for name, rights in visitor.principal.grants.items() if Right.ARCHIVE in rights}
+    with platform.database.reading(Principal(visitor.principal.actor, managed)) as session:
+        found = restitutions.listed(session)
+        owners = {one.organisation_id for one in found}
+        names = dict(session.exec(select(Organisation.id, Organisation.name).where(col(Organisation.id).in_(owners))).all())
+    return render(
+        request,
+        "web/archive/restitutions/list.html",
+        visitor=visitor,
+        status=status,
+        restitutions=found,
+        names=names,
+        folders={one.id: str(restitutions.folder_of(platform, one.id)) for one in found},
+        organisations=where(platform, visitor.principal, Right.ARCHIVE),
+        done=done,
+        trouble=trouble,
+    )

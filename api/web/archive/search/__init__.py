@@ -1,0 +1,1 @@
+"""Archives: the home page, where records are found."""

@@ -1,0 +1,126 @@
+"""What is handed out of a record (DIP): the files asked for, what the record says of them, and what proves it, in one ZIP.
+
+A reader needs nothing but what is in it: a text in French says what each member is, and how to check it. The same record and the
+same files give the same bytes as long as its proof stays the same.
+
+Members: ``LISEZ-MOI.txt``, ``documents/…``, ``index.csv``, ``manifest.xml`` (as sealed), ``preuve.zip`` (only with all files: it
+holds the whole package, and only once a head covers the record), ``SHA256SUMS``.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Collection, Iterable, Sequence
+from importlib.resources import files as resources
+from pathlib import Path
+
+from sqlmodel import select
+
+from archive import spreadsheet
+from archive.finding.files import TakenPackage, files_of, taken
+from archive.models import Record, RecordFile
+from archive.package import plain_name
+from archive.proof.evidence import sums
+from archive.proof.proving import write_evidence_of_entry
+from archive.stored_zip import stored_zip
+from core import clock
+from core.errors import NotFound, Unavailable
+from core.messages import Catalogue, speaking
+from core.platform import Platform
+from core.principal import PLATFORM
+
+README, INDEX, MANIFEST, EVIDENCE, SUMS = "LISEZ-MOI.txt", "index.csv", "manifest.xml", "preuve.zip", "SHA256SUMS"
+_messages = Catalogue("archive.finding")
+_COLUMNS = ("fichier", "nom d’origine", "rang", "octets", "sha256", "type", "format (PRONOM)")
+
+
+def write_dip(platform: Platform, record_id: str, target: Path, ranks: Collection[int] | None = None) -> None:
+    """Write what is handed out of a record; whoever asks was found to be allowed to.
+
+    Args:
+        platform: where it is.
+        record_id: the record.
+        target: the ZIP.
+        ranks: of the files wanted; None for all.
+
+    Raises:
+        NotFound: no such record, it was destroyed, or it has no such file.
+        ObjectMissing, ObjectAltered: no place holds it whole.
+        Unavailable: no place that answers holds it whole.
+    """
+    with platform.database.reading(PLATFORM) as session:
+        record = session.exec(select(Record).where(Record.id == record_id)).first()
+        if record is None:
+            raise NotFound(_messages("record.unknown"))
+        files = files_of(session, record_id)
+    wanted = [file for file in files if ranks is None or file.rank in ranks]
+    if ranks is not None and len(wanted) != len(set(ranks)):
+        raise NotFound(_messages("file.unknown"))
+    with tempfile.TemporaryDirectory(prefix="tabellion-") as folder, taken(platform, record) as package:
+        evidence = Path(folder) / EVIDENCE
+        whole = ranks is None or len(wanted) == len(files)
+        proved = whole and _prove(platform, record, package.path, evidence)
+        _write(record, wanted, package, evidence if proved else None, Path(folder), target)
+
+
+def _write(
+    record: Record, files: Sequence[RecordFile], package: TakenPackage, evidence: Path | None, folder: Path, target: Path
+) -> None:
+    manifest = folder / MANIFEST
+    package.opened.extract(package.opened.manifest_name(), manifest)
+    names = _names_of(files)
+    with stored_zip(target, record.sealed) as zipped:
+        stored = [zipped.add(README, _readme(record, len(files), proved=evidence is not None).encode())]
+        for file, name in zip(files, names, strict=True):
+            piece = folder / "piece"
+            package.take(file, piece)
+            stored.append(zipped.add(name, piece))
+        stored.append(zipped.add(INDEX, _index_of(zip(files, names, strict=True))))
+        stored.append(zipped.add(MANIFEST, manifest))
+        if evidence is not None:
+            stored.append(zipped.add(EVIDENCE, evidence))
+        zipped.add(SUMS, sums(stored))
+
+
+def _names_of(files: Sequence[RecordFile]) -> list[str]:
+    """Return the names of files in the ZIP: plain, each once; what they are called stands in the index."""
+    taken_names: set[str] = set()
+    return [f"documents/{plain_name(file.name, taken_names)}" for file in files]
+
+
+def _index_of(files: Iterable[tuple[RecordFile, str]]) -> bytes:
+    rows = [
+        (name, file.name, str(file.rank), str(file.size), file.sha256 or "", file.media_type or "", file.puid or "")
+        for file, name in files
+    ]
+    return spreadsheet.written([_COLUMNS, *rows])
+
+
+def _prove(platform: Platform, record: Record, package: Path, target: Path) -> bool:
+    def copy(path: Path) -> None:
+        shutil.copyfile(package, path)
+
+    try:
+        write_evidence_of_entry(platform, record.entry_id, copy, target)
+    except Unavailable:
+        return False
+    return True
+
+
+def _readme(record: Record, count: int, *, proved: bool) -> str:
+    with speaking("fr"):
+        return (
+            resources("archive.finding")
+            .joinpath("locale/dip.fr.txt")
+            .read_text("utf-8")
+            .format(
+                title=" ".join(record.title.split()),
+                record=record.id,
+                producer=record.producer or "–",
+                sealed=f"{clock.in_paris(record.sealed):%d/%m/%Y %H:%M:%S}",
+                sha256=record.sha256,
+                count=_messages("dip.count.one" if count == 1 else "dip.count", count=count),
+                evidence=_messages("dip.proved" if proved else "dip.unproved"),
+            )
+        )

@@ -1,0 +1,116 @@
+"""The newest numbers for which a question holds, from the inverted index of PostgreSQL (``tsvector`` under GIN).
+
+GIN gives all that match, in no order, and a record is read for each of them. What matches little is read whole. What matches much
+is asked in windows of numbers, from the newest down, until there are enough: every record has tokens for the slices that its
+number stands in, so that a window is part of the question; one statement asks them all, and stops by itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+
+from sqlalchemy import Connection, text
+
+from archive.finding.expression import Every, Expression, some_of, tsquery, uses_beginning
+from archive.finding.ladder import ladder, rungs
+from archive.finding.scope import Scope
+
+AMONG = "= ANY(CAST(:among AS bigint[]))"
+_SLICE = 12  # bits: a slice is 4096 numbers
+_WIDEST = 8  # slices of a window
+_WIDEST_OF_BEGINNINGS = 256
+_FEW = 20_000
+_MANY_TOKENS = 8
+_HIGHEST = text("SELECT max(number) FROM record_words")
+_WHOLE = """
+SELECT string_agg(CAST(number AS text), ',') FROM (
+    SELECT number FROM record_words WHERE words @@ CAST(:question AS tsquery) {more} LIMIT :most
+) AS found
+"""
+_EXPECTED = "EXPLAIN (FORMAT JSON) SELECT number FROM record_words WHERE words @@ CAST(:question AS tsquery) {more}"
+# Each window in the order of the list, its records newest first: the limit stops at the newest that are enough.
+_WINDOWS = """
+SELECT string_agg(CAST(number AS text), ',') FROM (
+    SELECT found.number FROM unnest(CAST(:windows AS text[])) WITH ORDINALITY AS wanted(slices, rank)
+    CROSS JOIN LATERAL (
+        SELECT number FROM record_words
+        WHERE words @@ (CAST(:question AS tsquery) && CAST(wanted.slices AS tsquery)) {more}
+        ORDER BY number DESC OFFSET 0
+    ) AS found
+    ORDER BY wanted.rank LIMIT :most
+) AS newest
+"""
+
+
+def newest(
+    connection: Connection,
+    question: Expression,
+    most: int,
+    *,
+    scope: Scope | None,
+    below: int | None,
+    among: Collection[int] | None,
+) -> list[int]:
+    """Return the numbers for which a question holds, highest first; see ``matching.newest``."""
+    more = ""
+    given: dict[str, object] = {}
+    if scope is not None and scope.dense and len(scope.tokens) > _MANY_TOKENS:
+        # Each record would be held against every token: of a large part of all records, their owner is looked at instead.
+        more, given = "AND organisation_id = ANY(CAST(:owners AS text[]))", {"owners": array(scope.organisations)}
+    elif scope is not None:
+        question = Every((question, some_of(scope.tokens)))
+    if among is not None:
+        asked = {"question": tsquery(question), "most": len(among), "among": array(among), **given}
+        return numbers(connection.execute(text(_WHOLE.format(more=f"{more} AND number {AMONG}")), asked).scalar())[:most]
+    if below is not None:
+        more, given = f"{more} AND number < :below", {**given, "below": below}
+    asked = {"question": tsquery(question), "most": _FEW, **given}
+    if _expected(connection, more, asked) <= _FEW:
+        found = numbers(connection.execute(text(_WHOLE.format(more=more)), asked).scalar())
+        if len(found) < _FEW:
+            return found[:most]
+    highest = connection.execute(_HIGHEST).scalar() or 0
+    last = min(highest, below - 1 if below is not None else highest) >> _SLICE
+    widest = _WIDEST_OF_BEGINNINGS if uses_beginning(question) else _WIDEST
+    windows = [tsquery(some_of(rungs("#", *window))) for window in _windows(last, widest)]
+    written = connection.execute(text(_WINDOWS.format(more=more)), {**asked, "most": most, "windows": windows}).scalar()
+    return numbers(written)
+
+
+def slices(number: int) -> list[str]:
+    """Return the tokens of the slices that a number stands in."""
+    return ladder("#", number >> _SLICE)
+
+
+def numbers(written: str | None) -> list[int]:
+    """Return the numbers of a list as the database writes it, highest first.
+
+    Ten thousand numbers come and go as one text: as rows they would cost more than the search.
+    """
+    return sorted(map(int, written.split(",")), reverse=True) if written else []
+
+
+def array(values: Collection[int] | Collection[str]) -> str:
+    """Return numbers or identifiers as PostgreSQL reads an array."""
+    return f"{{{','.join(map(str, values))}}}"
+
+
+def _expected(connection: Connection, more: str, asked: dict[str, object]) -> int:
+    """Return how many records the database expects to match, by its statistics."""
+    plan = connection.execute(text(_EXPECTED.format(more=more)), asked).scalar_one()
+    return int((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]["Plan Rows"])
+
+
+def _windows(last: int, widest: int) -> Iterator[tuple[int, int]]:
+    """Yield windows of slices from the last down, both ends included, each twice as wide until they are wide enough.
+
+    The wide ones begin where a wider step of the ladder does: each is one token.
+    """
+    width = min(widest, _WIDEST) if widest > _WIDEST else 1
+    while last >= 0:
+        first = max(0, last - width + 1)
+        if width >= _WIDEST:
+            first -= first % _WIDEST
+        yield first, last
+        last, width = first - 1, min(widest, width * 2)

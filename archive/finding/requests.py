@@ -1,0 +1,280 @@
+"""The reading room: somebody outside asks to read records; an archivist gives what is open, the State what is not open yet.
+
+Two steps, and for a derogation two persons (C. patr. L.213-3). Who asks, and why, stands in the table of requests only; the
+journal holds identifiers. On agreement a link is made for the reader: a secret whose digest alone is kept, with an end, for once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Table, update
+from sqlmodel import Session, col, select
+
+from archive.finding.dip import write_dip
+from archive.finding.models import ReadingRequest, RequestedRecord, RequestState
+from archive.finding.seeing import open_to, require_kept
+from archive.models import Record
+from archive.stored_zip import stored_zip
+from core import clock, journal
+from core.database import ScopedSession
+from core.errors import Conflict, Forbidden, NotFound, UsageError
+from core.messages import Catalogue
+from core.platform import Platform
+from core.principal import PLATFORM, Principal, Right
+from core.settings import Settings
+
+_messages = Catalogue("archive.finding")
+ASKED, AGREED, REFUSED, GIVEN = (f"archive.reading_{what}" for what in ("asked", "agreed", "refused", "given"))
+"""The journal entries of a request."""
+MOST_RECORDS, LONGEST, LONGEST_NAME = 50, 2000, 200
+PREFIX = "/lecture"
+_LINK_LASTS = timedelta(days=14)
+_A_LIST = 200
+_request: Table = ReadingRequest.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request as an archivist writes it down.
+
+    Attributes:
+        records: identifiers of the records asked for, all of one organisation.
+    """
+
+    requester: str
+    contact: str
+    reason: str
+    records: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A request with its records."""
+
+    request: ReadingRequest
+    records: tuple[Record, ...]
+
+
+def make(platform: Platform, principal: Principal, asked: Asked) -> str:
+    """Write a request down and return its identifier.
+
+    Raises:
+        UsageError: something is missing or too long, no record, too many, or of several organisations.
+        NotFound: a record is not there, was destroyed, or is not for this principal.
+        Forbidden: the principal manages no archives there.
+    """
+    asked = _checked(asked)
+    with platform.database.reading(principal) as session:
+        records = [_record(session, identifier) for identifier in asked.records]
+    owners = {record.organisation_id for record in records}
+    if len(owners) > 1:
+        raise UsageError(_messages("request.owners"))
+    (owner,) = owners
+    principal.require(Right.READ, owner)
+    principal.require(Right.ARCHIVE, owner)
+    request = ReadingRequest(
+        organisation_id=owner,
+        requester=asked.requester,
+        contact=asked.contact,
+        reason=asked.reason,
+        derogation=any(not is_open(record) for record in records),
+        state=RequestState.ASKED.value,
+        made_by=principal.actor,
+    )
+    with platform.database.writing(PLATFORM) as session:
+        session.add(request)
+        session.flush()
+        owned = {"request_id": request.id, "organisation_id": owner}
+        session.add_all(RequestedRecord(**owned, record_id=record.id) for record in records)
+        _tell(session, request, ASKED, principal.actor, [record.id for record in records])
+    return request.id
+
+
+def is_open(record: Record) -> bool:
+    """Tell whether anyone may read a record today."""
+    return record.open_from is not None and record.open_from <= clock.in_paris(clock.now()).date()
+
+
+def decides(principal: Principal, request: ReadingRequest) -> bool:
+    """Tell whether a principal may decide a request: the State a derogation, and not whoever wrote it down; else an archivist."""
+    if request.derogation:
+        return principal.may(Right.CONTROL, request.organisation_id) and principal.actor != request.made_by
+    return principal.may(Right.ARCHIVE, request.organisation_id)
+
+
+def decide(platform: Platform, principal: Principal, request_id: str, answer: str, *, agreed: bool) -> None:
+    """Agree to a request, or refuse it.
+
+    Raises:
+        NotFound: no such request for this principal.
+        Forbidden: it is for somebody else to decide.
+        UsageError: it is refused without a word, or the answer is too long.
+        Conflict: it was decided already.
+    """
+    with platform.database.reading(principal) as session:
+        request = seen(session, request_id).request
+    if not decides(principal, request):
+        raise Forbidden(_messages("request.not_yours" if request.derogation else "request.archivist"))
+    words = answer.strip()
+    if not agreed and not words:
+        raise UsageError(_messages("request.no_answer"))
+    if len(words) > LONGEST:
+        raise UsageError(_messages("request.long", most=LONGEST))
+    state = RequestState.AGREED if agreed else RequestState.REFUSED
+    values = {"state": state.value, "decided": clock.now(), "decided_by": principal.actor, "answer": words}
+    with platform.database.writing(PLATFORM) as session:
+        if not _changed(session, request_id, RequestState.ASKED, values):
+            raise Conflict(_messages("request.decided"))
+        _tell(session, request, AGREED if agreed else REFUSED, principal.actor, _asked_for(session, request_id))
+
+
+def new_link(platform: Platform, principal: Principal, request_id: str) -> str:
+    """Return the secret of a new link to what was agreed; an older one opens nothing any more.
+
+    Raises:
+        NotFound: no such request for this principal.
+        Forbidden: the principal manages no archives there.
+        Conflict: it is not agreed, or was given already.
+    """
+    with platform.database.reading(principal) as session:
+        request = seen(session, request_id).request
+    principal.require(Right.ARCHIVE, request.organisation_id)
+    secret = secrets.token_urlsafe(32)
+    values = {"link": digest_of(secret), "link_ends": clock.now() + _LINK_LASTS}
+    with platform.database.writing(PLATFORM) as session:
+        if not _changed(session, request_id, RequestState.AGREED, values):
+            raise Conflict(_messages("request.not_agreed"))
+    return secret
+
+
+def address(settings: Settings, secret: str) -> str:
+    """Return the address of the page that a secret opens."""
+    base = settings.public_url or f"http://{settings.http_host}:{settings.http_port}"
+    return f"{base.rstrip('/')}{PREFIX}/{secret}"
+
+
+def behind(platform: Platform, secret: str) -> Seen:
+    """Return what a link opens.
+
+    Raises:
+        NotFound: it never opened anything, was used, or has ended: the three are not told apart.
+    """
+    with platform.database.reading(PLATFORM) as session:
+        request = session.exec(select(ReadingRequest).where(ReadingRequest.link == digest_of(secret))).first()
+        if request is None or request.state != RequestState.AGREED or _has_ended(request.link_ends):
+            raise NotFound(_messages("request.link"))
+        return seen(session, request.id)
+
+
+def take(platform: Platform, secret: str, target: Path) -> None:
+    """Write what a link opens to a file, and use the link up, once all of it was read back and found whole.
+
+    Raises:
+        NotFound: as ``behind``; or a record was destroyed meanwhile.
+        ObjectMissing, ObjectAltered, Unavailable: a record cannot be read back; the link still opens.
+    """
+    opened = behind(platform, secret)
+    with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
+        copies = []
+        for record in opened.records:
+            copy = Path(folder) / f"archive-{record.id}.zip"
+            write_dip(platform, record.id, copy)
+            copies.append(copy)
+        if len(copies) == 1:
+            copies[0].replace(target)
+        else:
+            with stored_zip(target, opened.request.made) as zipped:
+                for copy in copies:
+                    zipped.add(copy.name, copy)
+    values = {"state": RequestState.GIVEN.value, "given": clock.now(), "link": None, "link_ends": None}
+    with platform.database.writing(PLATFORM) as session:
+        if not _changed(session, opened.request.id, RequestState.AGREED, values, link=digest_of(secret)):
+            raise NotFound(_messages("request.link"))
+        _tell(session, opened.request, GIVEN, "reader", [record.id for record in opened.records])
+
+
+def listed(session: ScopedSession) -> list[ReadingRequest]:
+    """Return the requests of where the principal manages or controls archives, newest first; a bounded number."""
+    principal = session.principal
+    where = [one for one in principal.organisations if _concerned(principal, one)]
+    wanted = select(ReadingRequest).where(col(ReadingRequest.organisation_id).in_(where))
+    return list(session.exec(wanted.order_by(col(ReadingRequest.id).desc()).limit(_A_LIST)))
+
+
+def seen(session: ScopedSession, request_id: str) -> Seen:
+    """Return a request with its records.
+
+    Raises:
+        NotFound: there is none of that identifier, or it does not concern the principal.
+    """
+    request = session.exec(select(ReadingRequest).where(ReadingRequest.id == request_id)).first()
+    principal = session.principal
+    if request is None or not (principal.everywhere or _concerned(principal, request.organisation_id)):
+        raise NotFound(_messages("request.unknown"))
+    asked_for = select(Record).join(RequestedRecord, col(RequestedRecord.record_id) == Record.id)
+    records = session.exec(asked_for.where(RequestedRecord.request_id == request_id).order_by(col(Record.id))).all()
+    return Seen(request, tuple(records))
+
+
+def digest_of(secret: str) -> str:
+    """Return what is kept of a secret: SHA-256, in hexadecimal."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _concerned(principal: Principal, organisation_id: str) -> bool:
+    return principal.may(Right.ARCHIVE, organisation_id) or principal.may(Right.CONTROL, organisation_id)
+
+
+def _has_ended(moment: datetime | None) -> bool:
+    return moment is None or moment <= clock.now()
+
+
+def _checked(asked: Asked) -> Asked:
+    requester, contact, reason = asked.requester.strip(), asked.contact.strip(), asked.reason.strip()
+    for name, value, most in (
+        ("requester", requester, LONGEST_NAME),
+        ("contact", contact, LONGEST_NAME),
+        ("reason", reason, LONGEST),
+    ):
+        if not value:
+            raise UsageError(_messages(f"request.no_{name}"))
+        if len(value) > most:
+            raise UsageError(_messages("request.long", most=most))
+    records = tuple(dict.fromkeys(asked.records))
+    if not 0 < len(records) <= MOST_RECORDS:
+        raise UsageError(_messages("request.records", most=MOST_RECORDS))
+    return Asked(requester, contact, reason, records)
+
+
+def _record(session: ScopedSession, identifier: str) -> Record:
+    record = session.exec(select(Record).where(Record.id == identifier, open_to(session.principal))).first()
+    if record is None:
+        raise NotFound(_messages("request.record", found=identifier[:40]))
+    require_kept(record)
+    return record
+
+
+def _changed(
+    session: Session, request_id: str, state: RequestState, values: Mapping[str, object], link: str | None = None
+) -> bool:
+    """Change a request that is still in a state; of two who act at once the second is told."""
+    there = (_request.c.id == request_id) & (_request.c.state == state.value)
+    if link is not None:
+        there &= _request.c.link == link
+    return bool(session.connection().execute(update(_request).where(there).values(values)).rowcount)
+
+
+def _asked_for(session: Session, request_id: str) -> list[str]:
+    return list(session.exec(select(RequestedRecord.record_id).where(RequestedRecord.request_id == request_id)))
+
+
+def _tell(session: Session, request: ReadingRequest, kind: str, actor: str, records: Sequence[str]) -> None:
+    facts = {"request": request.id, "records": sorted(records), "derogation": request.derogation}
+    journal.write(session, organisation_id=request.organisation_id, kind=kind, actor=actor, facts=facts)

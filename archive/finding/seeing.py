@@ -1,0 +1,59 @@
+"""Who sees which records: as who sees which dossiers (`flows.engine.reading`), since a record is what is left of one.
+
+The session narrows to organisations; what it does not know is that a confidential record is seen by software, which sent the
+dossier, and by those who operate its organisation, not by everyone who reads there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import true
+from sqlmodel import col, or_, select
+
+from archive.models import Record
+from core.database import ScopedSession
+from core.errors import NotFound
+from core.messages import Catalogue
+from core.principal import Principal, Right
+
+_messages = Catalogue("archive.finding")
+
+
+def open_to(principal: Principal) -> Any:
+    """Return the condition under which a record is seen by whoever may read the records of its organisation."""
+    if sees_confidential_everywhere(principal):
+        return true()
+    return or_(col(Record.confidential).is_(False), col(Record.organisation_id).in_(operated_by(principal)))
+
+
+def sees_confidential_everywhere(principal: Principal) -> bool:
+    """Tell whether confidential records are not hidden from a principal anywhere: software, and the platform itself."""
+    return principal.everywhere or not principal.actor.startswith("person:")
+
+
+def operated_by(principal: Principal) -> list[str]:
+    """Return the organisations that a principal operates."""
+    return [organisation for organisation in principal.organisations if principal.may(Right.OPERATE, organisation)]
+
+
+def record_of(session: ScopedSession, record_id: str) -> Record:
+    """Return a record.
+
+    Raises:
+        NotFound: there is none of that identifier, or the session does not see it.
+    """
+    found = session.exec(select(Record).where(Record.id == record_id, open_to(session.principal))).first()
+    if found is None:
+        raise NotFound(_messages("record.unknown"))
+    return found
+
+
+def require_kept(record: Record) -> None:
+    """Go on only if a record was not destroyed.
+
+    Raises:
+        NotFound: it was; nothing of it is left to give.
+    """
+    if record.eliminated is not None:
+        raise NotFound(_messages("record.eliminated"))
