@@ -35,23 +35,33 @@ from api.v1 import (
     directory,
     dossiers,
     folders,
+    holds,
     invoice_life_cycle,
     invoices,
+    journal,
     mail_sending,
     mails,
     reference,
+    sae,
     sales,
     sealed,
     sittings,
+    transfers,
     uploads,
 )
 from api.web import site
 from api.web.acts import answering, batch, creating
+from api.web.archive.check import page as archive_check
+from api.web.archive.eliminations import acting as eliminating
+from api.web.archive.rules import page as archive_rules
+from api.web.archive.transfers import handing as archive_handing
 from api.web.convening import papers
 from api.web.draft import page as draft
 from api.web.mails import acting as mail_acting
 from api.web.mails import book
 from api.web.mails import writing as mail
+from archive import spreadsheet
+from archive.elimination.deciding import LARGEST_VISA
 from core.platform import Platform
 from flows.mail.book import csv_lines
 
@@ -86,6 +96,7 @@ class _Application(FastAPI):
             RecipientsGate(super().build_middleware_stack(), platform.settings),
             limits={
                 "/v1/dossiers": large,
+                transfers.PATH: large,
                 **dict.fromkeys((act_sending.ACTS, act_sending.REPLIES), act_sending.LARGEST_BODY),
                 "/deposer": large,
                 **dict.fromkeys((mail_sending.WRITTEN, mail_sending.CHANGED, mail_sending.ADDED), mail_sending.LARGEST_BODY),
@@ -111,6 +122,10 @@ class _Application(FastAPI):
                     mail.LARGEST + _MAIL_AROUND,
                 ),
                 **dict.fromkeys((f"{mail.NEW}/pieces", f"{mail.EDIT}/pieces".format(mail_draft_id="{id}")), _MAIL_AROUND),
+                archive_check.PATH: large,
+                archive_rules.TABLE: spreadsheet.LARGEST + _FORM_AROUND,
+                eliminating.SIGNED_VISA.format(elimination_id="{id}"): LARGEST_VISA + _FORM_AROUND,
+                archive_handing.PATH: large,
                 book.IMPORT: csv_lines.LARGEST + _FORM_AROUND,
                 "/administration/configuration/reprise": _SETUP,
                 "/administration/circuits/reprise": _SETUP,
@@ -148,7 +163,11 @@ def create_app(platform: Platform) -> FastAPI:
         directory,
         folders,
         uploads,
+        transfers,
+        sae,
         sealed,
+        holds,
+        journal,
         sittings,
         mail_sending,
         mails,

@@ -36,6 +36,8 @@ _PEOPLE = (
     (_DIRECTOR, "Directrice des services", ("signataire",)),
     (_OFFICIAL, "Maire de démonstration", ("signataire",)),
     ("admin@valmorin.example", "Administratrice de la commune", ("administrateur",)),
+    ("archiviste@valmorin.example", "Archiviste", ("archiviste",)),
+    ("controle@valmorin.example", "Contrôle des archives", ("contrôleur",)),
     ("exploitant@valmorin.example", "Exploitante de la plateforme", (OPERATOR,)),
 )
 

@@ -8,11 +8,18 @@ from datetime import timedelta
 
 import dramatiq
 
-from archive.proof import heads
+from archive.elimination import executing as eliminations
+from archive.finding import restitutions
+from archive.places import extending
+from archive.proof import heads, locks, outside, resealing, segments
+from archive.proof.ers import stamping
+from archive.retention import holds
+from archive.watch import audits
 from core import uploads
 from core.errors import Misconfigured
 from core.messages import Catalogue
 from core.platform import Platform
+from flows import heads as heads_mail
 from flows.actes import classifying, drafts, following, incoming, publishing_later
 from flows.engine import schedule
 from flows.engine.execution import Engine
@@ -29,12 +36,18 @@ from flows.parapheur.leaving import leave
 from flows.parapheur.notifying import late, send_due
 from flows.parapheur.signing import settle_all
 from flows.registry import FLOWS
+from flows.sae import deciding as sae
+from flows.sae import following as sae_following
+from flows.sae import intake as sae_intake
 from signing.sittings import sittings
 from signing.timestamp.client import AuthoritySettings, TimestampClient
 from signing.trust import trust_store
 
 _messages = Catalogue("api.cli")
 HEAD_ACTOR, HEAD_QUEUE = "archive.proof.head", "archive"
+COPY_ACTOR, COPY_QUEUE = "archive.proof.copy", "archive"
+RENEW_ACTOR, RENEW_QUEUE, RENEW_EVERY = "archive.proof.renew", "archive", timedelta(hours=6)
+HEAD_MAIL_ACTOR, HEAD_MAIL_QUEUE, HEAD_MAIL_EVERY = "archive.proof.mail", "remote.mail", timedelta(days=1)
 EXPIRY_ACTOR, EXPIRY_QUEUE, EXPIRY_EVERY = "sittings.expire", "signing", timedelta(minutes=1)
 PARAPHEUR_ACTOR, PARAPHEUR_QUEUE, PARAPHEUR_EVERY = "parapheur.go_on", "signing", timedelta(seconds=20)
 NOTICES_ACTOR, NOTICES_QUEUE, NOTICES_EVERY = "parapheur.notify", "remote.mail", timedelta(seconds=30)
@@ -54,6 +67,8 @@ def build_engine(platform: Platform, broker: dramatiq.Broker) -> Engine:
     schedule.declare(engine, collecting.ACTOR, collecting.QUEUE, collecting.collect)
     schedule.declare(engine, telling.ACTOR, telling.QUEUE, telling.tell)
     schedule.declare(engine, sales.ACTOR, sales.QUEUE, sales.follow)
+    schedule.declare(engine, sae_intake.ACTOR, sae_intake.QUEUE, sae_intake.gather)
+    schedule.declare(engine, sae_following.ACTOR, sae_following.QUEUE, sae_following.follow)
     schedule.declare(engine, acknowledging.ACTOR, acknowledging.QUEUE, acknowledging.collect)
     schedule.declare(engine, acknowledging.SETTLE_ACTOR, acknowledging.SETTLE_QUEUE, acknowledging.settle)
     schedule.declare(engine, classifying.ACTOR, classifying.QUEUE, classifying.look)
@@ -62,6 +77,14 @@ def build_engine(platform: Platform, broker: dramatiq.Broker) -> Engine:
     schedule.declare(engine, DRAFTS_ACTOR, DRAFTS_QUEUE, _forget_drafts)
     schedule.declare(engine, PUBLISH_ACTOR, PUBLISH_QUEUE, _publish_acts)
     schedule.declare(engine, HEAD_ACTOR, HEAD_QUEUE, _cut_head)
+    schedule.declare(engine, COPY_ACTOR, COPY_QUEUE, _copy_journal)
+    schedule.declare(engine, RENEW_ACTOR, RENEW_QUEUE, _renew_proofs)
+    schedule.declare(engine, HEAD_MAIL_ACTOR, HEAD_MAIL_QUEUE, _mail_head)
+    schedule.declare(engine, audits.ACTOR, audits.QUEUE, _audit)
+    schedule.declare(engine, extending.ACTOR, extending.QUEUE, extending.extend)
+    schedule.declare(engine, holds.ACTOR, holds.QUEUE, holds.settle_all)
+    schedule.declare(engine, eliminations.ACTOR, eliminations.QUEUE, eliminations.run)
+    schedule.declare(engine, restitutions.ACTOR, restitutions.QUEUE, restitutions.go_on)
     schedule.declare(engine, EXPIRY_ACTOR, EXPIRY_QUEUE, _expire_sittings)
     schedule.declare(engine, PARAPHEUR_ACTOR, PARAPHEUR_QUEUE, _go_on)
     schedule.declare(engine, NOTICES_ACTOR, NOTICES_QUEUE, _notify)
@@ -81,6 +104,14 @@ def plan_schedules(platform: Platform) -> None:
     """Plan what runs again and again, as the settings and the configurations say now."""
     settings = platform.settings
     schedule.plan(platform.database, HEAD_ACTOR, HEAD_QUEUE, timedelta(seconds=settings.tree_head_seconds))
+    schedule.plan(platform.database, COPY_ACTOR, COPY_QUEUE, timedelta(seconds=settings.tree_head_seconds))
+    schedule.plan(platform.database, RENEW_ACTOR, RENEW_QUEUE, RENEW_EVERY)
+    schedule.plan(platform.database, HEAD_MAIL_ACTOR, HEAD_MAIL_QUEUE, HEAD_MAIL_EVERY)
+    schedule.plan(platform.database, audits.ACTOR, audits.QUEUE, audits.EVERY)
+    schedule.plan(platform.database, extending.ACTOR, extending.QUEUE, extending.EVERY)
+    schedule.plan(platform.database, holds.ACTOR, holds.QUEUE, holds.EVERY)
+    schedule.plan(platform.database, eliminations.ACTOR, eliminations.QUEUE, eliminations.EVERY)
+    schedule.plan(platform.database, restitutions.ACTOR, restitutions.QUEUE, restitutions.EVERY)
     schedule.plan(platform.database, EXPIRY_ACTOR, EXPIRY_QUEUE, EXPIRY_EVERY)
     schedule.plan(platform.database, PARAPHEUR_ACTOR, PARAPHEUR_QUEUE, PARAPHEUR_EVERY)
     schedule.plan(platform.database, NOTICES_ACTOR, NOTICES_QUEUE, NOTICES_EVERY)
@@ -102,11 +133,30 @@ def plan_schedules(platform: Platform) -> None:
     mails.plan(platform)
     alerting.plan(platform)
     reminding.plan(platform)
+    sae.plan(platform)
     returns.plan(platform, timedelta(seconds=settings.poll_seconds))
 
 
 def _cut_head(platform: Platform, _key: str) -> None:
     heads.cut(platform, timestamps(platform))
+
+
+def _copy_journal(platform: Platform, _key: str) -> None:
+    outside.write_due(platform)
+    segments.copy_due(platform)
+    locks.extend_due(platform)
+
+
+def _renew_proofs(platform: Platform, _key: str) -> None:
+    renew_proofs(platform)
+
+
+def _mail_head(platform: Platform, _key: str) -> None:
+    heads_mail.send_last(platform)
+
+
+def _audit(platform: Platform, _key: str) -> None:
+    audits.go_on(platform)
 
 
 def _expire_sittings(platform: Platform, _key: str) -> None:
@@ -144,6 +194,22 @@ def _late(platform: Platform, _key: str) -> None:
 
 def _sweep_uploads(platform: Platform, _key: str) -> None:
     uploads.sweep(platform)
+
+
+def renew_proofs(platform: Platform) -> tuple[int, int]:
+    """Put evidence records under timestamps and renew those that age; return how many records, and how many timestamps.
+
+    Records sealed since the journal went on with another hash get their digest of it too.
+
+    Raises:
+        Misconfigured: as ``timestamps``.
+        Unavailable: an authority or a place does not answer; the next run goes on.
+    """
+    stamps = timestamps(platform)
+    begun = stamping.begin(platform, stamps)
+    resealing.catch_up(platform)
+    begun += stamping.stamp_waiting(platform, stamps)
+    return begun, stamping.renew(platform, stamps, timedelta(days=platform.settings.renewal_days))
 
 
 def timestamps(platform: Platform) -> TimestampClient:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlmodel import Session, col, select
 
 from api.words import messages
@@ -47,3 +49,9 @@ def where(platform: Platform, principal: Principal, right: Right) -> list[Organi
     held = [identifier for identifier in principal.organisations if principal.may(right, identifier)]
     with platform.database.reading(PLATFORM) as session:
         return list(session.exec(select(Organisation).where(col(Organisation.id).in_(held)).order_by(Organisation.name)))
+
+
+def holding(principal: Principal, *rights: Right) -> Principal:
+    """Return the principal as it is where it holds one of these rights, and nowhere else."""
+    wanted = frozenset(rights)
+    return replace(principal, grants={where: held for where, held in principal.grants.items() if held & wanted})

@@ -23,16 +23,21 @@ from flows.invoices.flow import INVOICES
 from flows.invoices.issued.flow import SALES
 from flows.invoices.issued.intake import deposit as deposit_sale
 from flows.mail.flow import MAIL
+from flows.sae.flow import SAE
+from flows.transfers.flow import TRANSFER
+from flows.transfers.intake import FIELDS as TRANSFER_FIELDS
+from flows.transfers.intake import deposit as deposit_transfer
 
 _messages = Catalogue("flows.engine")
 Deposit = Callable[[Platform, Principal, str, Readable, str, str | None, Mapping[str, str] | None], Received]
 
-FLOWS: dict[str, Flow] = {flow.name: flow for flow in (HELIOS, ACTES, DOCUMENT, INVOICES, SALES, MAIL)}
+FLOWS: dict[str, Flow] = {flow.name: flow for flow in (HELIOS, ACTES, DOCUMENT, INVOICES, SALES, MAIL, TRANSFER, SAE)}
 DEPOSITS: dict[str, Deposit] = {
     HELIOS.name: deposit_helios,
     ACTES.name: deposit_act,
     DOCUMENT.name: deposit_document,
     SALES.name: deposit_sale,
+    TRANSFER.name: deposit_transfer,
 }
 # What a form may say of a document beside the document itself.
 FIELDS: dict[str, frozenset[str]] = {
@@ -40,6 +45,7 @@ FIELDS: dict[str, frozenset[str]] = {
     ACTES.name: ACTES_FIELDS,
     DOCUMENT.name: DOCUMENT_FIELDS,
     SALES.name: frozenset(),
+    TRANSFER.name: TRANSFER_FIELDS,
 }
 
 

@@ -53,13 +53,19 @@ class Place:
         return f"{path}?{urlencode(told)}" if told else path
 
 
-def place_of(platform: Platform, visitor: Visitor, organisation_id: str = "") -> Place:
+def place_of(platform: Platform, visitor: Visitor, organisation_id: str = "", right: Right = Right.ADMINISTER) -> Place:
     """Return where the visitor administers: the organisation named, else the highest below the platform.
+
+    Args:
+        platform: its parts.
+        visitor: who.
+        organisation_id: the one that is named, if any.
+        right: to manage archives instead of administering, for instance.
 
     Raises:
         NotFound: the visitor does not administer it; not told from one that does not exist.
     """
-    administered = visitor.where(Right.ADMINISTER)
+    administered = visitor.where(right)
     with platform.database.reading(PLATFORM) as session:
         found = session.exec(select(Organisation).where(col(Organisation.id).in_(administered)).order_by(Organisation.path))
         others = tuple(found)
@@ -145,7 +151,7 @@ class Sheet:
 
 
 async def _sheet(request: Request) -> Sheet:
-    return Sheet(await request.form(max_files=1, max_fields=_MOST_FIELDS, max_part_size=_LARGEST_FILE))
+    return Sheet(await request.form(max_files=2, max_fields=_MOST_FIELDS, max_part_size=_LARGEST_FILE))
 
 
 Filled = Annotated[Sheet, Depends(_sheet)]

@@ -29,14 +29,18 @@ _PLACES = (
     ((Right.READ, Right.DEPOSIT), "nav.acts", "/actes"),
     ((Right.READ, Right.DEPOSIT), "nav.invoices", "/factures"),
     ((Right.READ, Right.DEPOSIT), "nav.mails", "/courriers"),
-    ((Right.READ,), "nav.dossiers", "/dossiers"),
+    ((Right.READ, Right.SURVEY), "nav.dossiers", "/dossiers"),
+    ((Right.READ, Right.ARCHIVE, Right.CONTROL, Right.OPERATE), "nav.archives", "/archives"),
     ((Right.ADMINISTER,), "nav.administration", "/administration"),
 )
 _HOMES = (
     (Right.ACT, "/parapheur"),
+    (Right.ARCHIVE, "/archives"),
     (Right.READ, "/dossiers"),
     (Right.DEPOSIT, "/deposer"),
+    (Right.SURVEY, "/dossiers"),
     (Right.ADMINISTER, "/administration"),
+    (Right.CONTROL, "/archives"),
 )
 
 

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 
 from api import words
+from api.web.archive.tabs import row_of
 from api.web.navigation import entries
 from api.web.visitor import Visitor
 from core.messages import current_locale
@@ -21,7 +22,7 @@ _STATIC = Path(__file__).parent / "static"
 _templates = Environment(
     loader=FileSystemLoader(_API), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
-_templates.globals |= {"label": words.label, "told": words.told}
+_templates.globals |= {"label": words.label, "told": words.told, "archive_tabs": row_of}
 _templates.filters |= {
     "moment": words.moment,
     "euros": words.euros,

@@ -26,6 +26,24 @@ from api.web.acts import (
 )
 from api.web.acts import batch as acts_batch
 from api.web.acts import page as act
+from api.web.archive.agreements import page as archive_agreements
+from api.web.archive.check import page as archive_check
+from api.web.archive.eliminations import acting as eliminating
+from api.web.archive.eliminations import page as eliminations
+from api.web.archive.holds import page as holds
+from api.web.archive.incidents import page as incidents
+from api.web.archive.places import page as archive_places
+from api.web.archive.register import page as register
+from api.web.archive.requests import page as archive_requests
+from api.web.archive.requests import reader as archive_reader
+from api.web.archive.restitutions import page as archive_restitutions
+from api.web.archive.rules import page as archive_rules
+from api.web.archive.rules import version as archive_rule
+from api.web.archive.sae import account as sae_account
+from api.web.archive.sae import page as sae
+from api.web.archive.search import page as archive_search
+from api.web.archive.transfers import handing as archive_handing
+from api.web.archive.transfers import page as archive_transfers
 from api.web.circuits import page as circuits
 from api.web.convening import assemblies, members
 from api.web.convening import routes as convening
@@ -69,7 +87,19 @@ from core.principal import Right
 router = APIRouter(include_in_schema=False)
 _PARTS: tuple[tuple[tuple[ModuleType, ...], tuple[Right, ...]], ...] = (
     ((sign_in, invitation, profile, absences, preferences), ()),
-    ((dossiers, dossier, viewer, pes, record), (Right.READ,)),
+    ((dossiers, dossier), (Right.READ, Right.SURVEY)),
+    ((incidents, archive_places), (Right.ARCHIVE, Right.OPERATE)),  # before the records: /archives/lieux is no record
+    ((holds, archive_rules, archive_rule), (Right.ARCHIVE,)),
+    ((register,), (Right.ARCHIVE, Right.CONTROL)),
+    ((eliminations, eliminating), eliminations.RIGHTS),
+    ((archive_agreements,), (Right.ARCHIVE,)),
+    ((archive_handing,), (Right.DEPOSIT,)),  # before what is named by an identifier: /archives/versements/nouveau
+    ((archive_transfers, sae), (Right.READ, Right.ARCHIVE)),
+    ((archive_requests,), (Right.ARCHIVE, Right.CONTROL)),
+    ((archive_reader,), ()),
+    ((archive_restitutions,), (Right.ARCHIVE,)),
+    ((archive_search,), (Right.READ, Right.ARCHIVE, Right.CONTROL, Right.OPERATE)),
+    ((viewer, pes, archive_check, record), (Right.READ,)),
     ((deposit, draft, creating, acts_batch, answering, litigation, drafts, publication), (Right.DEPOSIT,)),
     ((invoice_deciding, sale), (Right.DEPOSIT,)),
     ((assemblies, members), (Right.DEPOSIT, Right.ADMINISTER)),
@@ -80,10 +110,11 @@ _PARTS: tuple[tuple[tuple[ModuleType, ...], tuple[Right, ...]], ...] = (
     ((trays, batch), (Right.ACT, Right.DEPOSIT)),
     ((folder, docket), (Right.ACT, Right.DEPOSIT, Right.READ, Right.ADMINISTER)),
     ((people, desks, types, circuits, setup, connection, stamp, route, publishing), (Right.ADMINISTER,)),
-    ((account, reception, visa, handover, mail_terms), (Right.ADMINISTER,)),
+    ((account, reception, visa, handover, mail_terms, sae_account), (Right.ADMINISTER,)),
     ((writing, sending), (Right.DEPOSIT,)),
     # What has a name of its own under /courriers stands before what is named by an identifier.
-    ((mails_listing, mail_templates, returns, book, contact_groups), (Right.READ, Right.DEPOSIT)),
+    ((returns,), (Right.READ, Right.DEPOSIT, Right.OPERATE)),
+    ((mails_listing, mail_templates, book, contact_groups), (Right.READ, Right.DEPOSIT)),
     ((mails_proof, mails_acting, sent_mail), (Right.READ, Right.DEPOSIT)),
 )
 for pages, rights in _PARTS:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from sqlmodel import Session, col, select
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from api.web.acts.page import Identifier
-from api.web.acts.telling import tell
+from api.web.acts.telling import DOUBTFUL, Telling, tell
 from api.web.pages import render
 from api.web.visitor import Fields, Parts, SignedIn
 from core.principal import Right
 from flows.actes import following
+from flows.actes.flow import ACTES
+from flows.actes.models import ActesMessage
+from flows.engine.models import Dossier
+from schemas.actes.codes import MessageCode
 
 router = APIRouter()
 _PATH = "/actes/{act_id}/renvoi"
@@ -28,24 +33,44 @@ def ask(
     message: Annotated[str, Query(max_length=26)] = "",
 ) -> Response:
     """Show what sending again risks; ``message`` names one that follows the act, nothing the act itself."""
-    telling = tell(platform, visitor, act_id)
+    telling = tell(platform, visitor, act_id, surveys=True)
     visitor.principal.require(Right.OPERATE, telling.seen.dossier.organisation_id)
-    told = next((one for one in telling.messages if one.message.id == message and one.again), None)
+    again = [one for one in telling.messages if one.again and message in {"", one.message.id}]
+    told = again[0] if again and not (telling.again and not message) else None
     if told is None and not telling.again:
-        return RedirectResponse(f"/actes/{act_id}", status_code=303)
-    dossier = telling.seen.dossier
-    return render(request, "web/acts/again.html", visitor=visitor, dossier=dossier, act=telling.act, told=told)
+        return RedirectResponse(_home(telling), status_code=303)
+    values: dict[str, Any] = {"seen": telling.seen, "act": telling.act, "told": told, "home": _home(telling)}
+    return render(request, "web/acts/again.html", visitor=visitor, **values)
 
 
 @router.post(_PATH)
 def again(platform: Parts, visitor: SignedIn, fields: Fields, act_id: Identifier) -> RedirectResponse:
     """Send again."""
     visitor.check(fields.get("csrf"))
-    telling = tell(platform, visitor, act_id)
+    telling = tell(platform, visitor, act_id, surveys=True)
     visitor.principal.require(Right.OPERATE, telling.seen.dossier.organisation_id)
     wanted = fields.get("message", "")
     if wanted and any(one.message.id == wanted for one in telling.messages):
         following.send_message_again(platform, visitor.principal, wanted)
     else:
         following.send_again(platform, visitor.principal, act_id)
-    return RedirectResponse(f"/actes/{act_id}?fait=renvoi", status_code=303)
+    return RedirectResponse(f"{_home(telling)}?fait=renvoi", status_code=303)
+
+
+def is_doubtful(session: Session, dossier: Dossier) -> bool:
+    """Tell whether an act, or a message that follows it, is in a state in which it may be sent again."""
+    if dossier.flow != ACTES.name:
+        return False
+    wanted = select(ActesMessage.id).where(
+        ActesMessage.dossier_id == dossier.id,
+        col(ActesMessage.outgoing).is_(True),
+        ActesMessage.code != MessageCode.ACTE.value,
+        col(ActesMessage.state).in_(DOUBTFUL),
+    )
+    return dossier.state == "uncertain" or session.exec(wanted.limit(1)).first() is not None
+
+
+def _home(telling: Telling) -> str:
+    """Return where the act is shown: to whoever surveys it, the page that tells how it stands."""
+    dossier_id = telling.seen.dossier.id
+    return f"/actes/{dossier_id}" if telling.seen.read else f"/dossiers/{dossier_id}"

@@ -33,7 +33,7 @@ from schemas.actes.classification import Classification
 from schemas.actes.codes import NATURES, MessageCode
 
 _t = Catalogue("api.web.acts")
-_DOUBTFUL = frozenset({MessageState.UNCERTAIN.value, MessageState.REFUSED.value})
+DOUBTFUL = frozenset({MessageState.UNCERTAIN.value, MessageState.REFUSED.value})
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +153,20 @@ class Telling:
         return date.fromisoformat(used) if used else None
 
 
-def tell(platform: Platform, visitor: Visitor, dossier_id: str) -> Telling:
+def tell(platform: Platform, visitor: Visitor, dossier_id: str, *, surveys: bool = False) -> Telling:
     """Return an act for a visitor.
+
+    Args:
+        platform: where it is.
+        visitor: who asks.
+        dossier_id: of the act.
+        surveys: to survey it is enough: nothing that tells what it is about may then be shown unless ``Telling.seen.read``.
 
     Raises:
         NotFound: there is none of that identifier, or the visitor does not read it.
     """
-    with reading.opened(platform.database, visitor.principal) as session:
+    opened = reading.surveyed if surveys else reading.opened
+    with opened(platform.database, visitor.principal) as session:
         found = whole(session, dossier_id)
         names = _names(session, found.messages)
     return _telling(platform, visitor, found, names)
@@ -211,7 +218,7 @@ def _told(
         itself,
         newest.get(archive_role(message.id)),
         ANSWERS[MessageCode(message.code)] if message.id in open_letters else (),
-        operates and message.outgoing and message.code != MessageCode.ACTE.value and message.state in _DOUBTFUL,
+        operates and message.outgoing and message.code != MessageCode.ACTE.value and message.state in DOUBTFUL,
     )
 
 

@@ -20,12 +20,13 @@ from pydantic import SecretStr
 from sqlmodel import select
 
 from api.app import create_app
-from archive.models import Record, RecordCopy, TreeHead, TreeLeaf
-from archive.places.places import PRINCIPAL
+from archive.models import Record, RecordCopy, RecordDigest, TreeHead, TreeLeaf
+from archive.proof.head import Head
 from core import clock, journal
 from core.identifiers import Siret
 from core.organisations import Organisation, OrganisationKind, add_organisation
 from core.people import add_person, grant_role
+from core.places import PRINCIPAL
 from core.platform import Platform, open_platform
 from core.principal import PLATFORM, Right
 from core.s3_server import S3Server
@@ -164,8 +165,7 @@ def add_record(platform: Platform, organisation: Organisation, dossier_id: str, 
     package = platform.settings.state_dir / f"{dossier_id}.zip"
     package.write_bytes(b"a package of " + dossier_id.encode())
     digest = hashlib.sha256(package.read_bytes()).hexdigest()
-    until = clock.now() + timedelta(days=3653)
-    sealed = platform.objects.seal(f"{organisation.id}/{dossier_id}.zip", package, digest, until)
+    sealed = platform.objects.seal(f"{organisation.id}/{dossier_id}.zip", package, digest)
     with platform.database.writing(PLATFORM) as session:
         entry = journal.write(
             session, organisation_id=organisation.id, dossier_id=dossier_id, kind="record.sealed", actor="platform"
@@ -190,18 +190,24 @@ def add_record(platform: Platform, organisation: Organisation, dossier_id: str, 
         session.add(record)
         session.flush()
         session.add(
+            RecordDigest(
+                record_id=record.id, algorithm="SHA-256", organisation_id=organisation.id, value=digest, taken=clock.now()
+            )
+        )
+        session.add(
             RecordCopy(
                 record_id=record.id,
                 place=PRINCIPAL,
                 organisation_id=organisation.id,
                 version_id=sealed.version_id,
-                locked_until=until,
+                locked_until=sealed.locked_until,
                 checked=clock.now(),
             )
         )
         if stamped:
             session.add(TreeLeaf(position=0, entry_number=1, entry_id=entry))
-            session.add(TreeHead(size=4, root=bytes(32), head=b"{}", token=b"", stamped=clock.now()))
+            head = Head("tabellion", 4, bytes(32), clock.now())
+            session.add(TreeHead(size=4, root=head.root, head=head.canonical(), token=b"", stamped=clock.now()))
         session.flush()
     return record.id
 

@@ -13,6 +13,7 @@ from core.principal import PLATFORM, Principal, Right
 from flows.engine import reading
 from flows.engine.models import Dossier
 from flows.engine.reading import Wanted
+from flows.engine.ways import way
 from flows.helios.flow import HELIOS
 
 
@@ -86,4 +87,4 @@ def test_days_and_text_narrow_the_list(database: Database, owners: tuple[Organis
     ],
 )
 def test_the_way_of_a_dossier_leads_through_its_state_to_the_good_end(state: str, behind: list[str], ahead: list[str]) -> None:
-    assert reading.way(HELIOS, state) == (behind, ahead)
+    assert way(HELIOS, state) == (behind, ahead)

@@ -19,11 +19,15 @@ from core.tokens import issue_token
 from tests.integration.api.service import PASSWORD, Service, web_service
 from tests.office import Office
 
-ROLES = {name: rights for name, rights in BUILT_IN.items() if name != "exploitant"} | {"personne": frozenset[Right]()}
+ROLES = {name: rights for name, rights in BUILT_IN.items() if name != "exploitant"} | {
+    "personne": frozenset[Right](),
+    "surveillant": frozenset({Right.SURVEY}),
+}
 # The right that a part of the site asks for; what is not named here is everybody's own.
 PARTS: tuple[tuple[str, tuple[Right, ...]], ...] = (
     ("/administration/assemblees", (Right.ADMINISTER, Right.DEPOSIT)),
     ("/administration", (Right.ADMINISTER,)),
+    ("/courriers/retours", (Right.READ, Right.DEPOSIT, Right.OPERATE)),
     ("/courriers", (Right.READ, Right.DEPOSIT)),
     ("/carnet", (Right.READ, Right.DEPOSIT)),
     ("/parapheur/brouillons/", (Right.DEPOSIT,)),
@@ -32,13 +36,23 @@ PARTS: tuple[tuple[str, tuple[Right, ...]], ...] = (
     ("/parapheur/taches", (Right.ACT, Right.DEPOSIT, Right.READ, Right.ADMINISTER)),
     ("/parapheur", (Right.ACT, Right.DEPOSIT)),
     ("/deposer", (Right.DEPOSIT,)),
-    ("/dossiers", (Right.READ,)),
-    ("/archives", (Right.READ,)),
+    ("/dossiers/{dossier_id}/fichiers", (Right.READ,)),
+    ("/dossiers/{dossier_id}/pes", (Right.READ,)),
+    ("/dossiers", (Right.READ, Right.SURVEY)),
+    ("/archives/versements/nouveau", (Right.DEPOSIT,)),
+    *((f"/archives/{name}", (Right.READ, Right.ARCHIVE)) for name in ("versements", "sae")),
+    ("/archives/eliminations", (Right.ARCHIVE, Right.CONTROL, Right.ADMINISTER, Right.DEPOSIT)),
+    *((f"/archives/{name}", (Right.ARCHIVE, Right.CONTROL)) for name in ("registre", "registre.csv", "demandes")),
+    *((f"/archives/{name}", (Right.ARCHIVE, Right.OPERATE)) for name in ("incidents", "lieux")),
+    *((f"/archives/{name}", (Right.ARCHIVE,)) for name in ("gels", "regles", "accords", "restitutions")),
+    *((f"/archives/{name}", (Right.READ,)) for name in ("verifier", "{record_id}")),
+    ("/archives", (Right.READ, Right.ARCHIVE, Right.CONTROL, Right.OPERATE)),
 )
 LINKS: dict[str, tuple[Right, ...]] = {
     "/parapheur": (Right.ACT, Right.DEPOSIT),
     "/deposer": (Right.DEPOSIT,),
-    "/dossiers": (Right.READ,),
+    "/dossiers": (Right.READ, Right.SURVEY),
+    "/archives": (Right.READ, Right.ARCHIVE, Right.CONTROL, Right.OPERATE),
     "/administration": (Right.ADMINISTER,),
 }
 NOBODYS = "0" * 26
@@ -108,7 +122,8 @@ def site(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
             for role, rights in ROLES.items():
                 person = add_person(session, f"{role}@roles.test", role.capitalize(), PASSWORD)
                 if rights:
-                    grant_role(session, person, service.mairie.organisation, role)
+                    own = () if role in BUILT_IN else rights
+                    grant_role(session, person, service.mairie.organisation, role, own)
         yield service
 
 

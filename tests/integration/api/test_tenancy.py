@@ -17,6 +17,10 @@ from sqlmodel import select
 from api.app import create_app
 from api.pastell.numbers import numbers_of
 from api.s2low.numbers import file_number, number_of
+from archive.elimination.models import Elimination, EliminationLine
+from archive.finding.models import ReadingRequest
+from archive.retention.models import RecordHeld, RecordHold
+from archive.watch.incidents import open_incident
 from core import clock, uploads
 from core.identifiers import new_id
 from core.journal import JournalEntry
@@ -33,6 +37,7 @@ from flows.engine.models import Dossier, DossierFile
 from flows.mail.book import contacts
 from flows.mail.book.models import ContactGroup, MailTemplate
 from flows.mail.models import MailReturn
+from flows.transfers import deciding
 from schemas.budget.sample import SampleBudget
 from schemas.budget.sample import write_sample as write_budget
 from schemas.pes.sample import Sample, write_sample
@@ -47,21 +52,27 @@ from tests.mails import MailsMairie
 from tests.meetings import NAMES, Council, clerk_of
 from tests.office import Office, pdf
 from tests.sales import at_rest
+from tests.transfers import Desk, Sip
 
 SECRET = "CONFIDENTIEL"
 # What no organisation owns: these answer alike to everyone.
 COMMON = {"/", "/connexion", "/v1/docs", "/v1/openapi.json", "/health/live", "/health/ready", "/metrics", "/static"}
 COMMON |= {"/api/v2/flux/{type}", "/api/v2/flux/{type}/action"}
 COMMON |= {"/invitation/{secret}", "/compte/session/avis", "/ws-iparapheur", "/ws-iparapheur-no-mtom"}
-# Anybody reads the first, whoever holds a link the second: what they never tell, test_publications.py and test_courrier.py say.
-PUBLIC = ("/publications", "/courrier/")
+# Anybody reads the first, whoever holds a link the others: what they never tell, test_publications.py, test_courrier.py and
+# test_archive_finding.py say.
+PUBLIC = ("/publications", "/courrier/", "/lecture/")
 # What a page wants to be told beside its path.
-_ASKED = {"{number}.webp": {"l": "150"}, "selection": {"geste": "viser"}}
+_ASKED = {"{number}.webp": {"l": "150"}, "selection": {"geste": "viser"}, "regle": {"categorie": "access", "code": "AR048"}}
 # What asks for more than there is here: evidence under a real head, a session of one's own, a screen of another step.
 _ELSEWHERE = ("/preuve", "/evidence", "/proof", "/seances/{sitting_id}", "/seances/{sitting_id}/etat", "/pes/pj/{rank}/apercu")
 # Mails of the ministry are for whoever runs its mailbox; then what is refused to everybody, and what asks the ministry itself.
 _ELSEWHERE += ("/courriels/{mail_id}/fichiers/{rank}",)
+_ELSEWHERE += ("/v1/holds/{hold_id}",)  # for software that manages archives: see test_archive_decisions.py
 _ELSEWHERE += ("/attestation",)  # composed in a process of its own: see test_mails_pages.py
+# The record here has a package that is none: see test_archive_finding.py.
+_ELSEWHERE += ("/communication", "/certificat", "/archives/{record_id}/fichiers/{rank}", "/v1/records/{record_id}/files/{rank}")
+_ELSEWHERE += ("/v1/journal/consistency",)  # between real heads: see test_proof_commands.py
 _ELSEWHERE += ("/v1/directory",)  # asks Chorus Pro, and is told nothing here of whom to look up
 _ELSEWHERE += ("/document-type-info.php", "/document-type-action.php", "/modif-document.php")  # what the call does not say
 _ELSEWHERE += ("_confirm_api.php", "_confirm_api_multi.php", "_classification_request.php")
@@ -134,6 +145,14 @@ def names(service: Service) -> dict[str, str]:
     shown["deed"] = "rejet"
     things = {"dossier_id": dossier, "file_id": kept, "record_id": record, "sitting_id": sitting, "item_id": item}
     things["upload_id"] = upload
+    with service.platform.database.writing(PLATFORM) as session:
+        seen = {"kind": "copy.altered", "place": "principal", "subject": SECRET, "facts": {}}
+        things["incident_id"] = open_incident(session, organisation_id=owner.id, **seen)
+        asked_for = {"requester": SECRET, "contact": SECRET, "reason": SECRET, "derogation": True, "state": "asked"}
+        asked = ReadingRequest(organisation_id=owner.id, made_by="platform", **asked_for)
+        session.add(asked)
+    things["request_id"] = asked.id
+    things |= decided(service, owner, record)
     things["sale_id"] = at_rest(service.platform, owner, "suspended", "SUSPENDUE", number=SECRET, recipient_name=SECRET)
     return {
         **things,
@@ -143,7 +162,37 @@ def names(service: Service) -> dict[str, str]:
         **invoices(service, owner),
         **meeting(service, owner),
         **mails(service, owner),
+        **transfer(service, owner),
     }
+
+
+def transfer(service: Service, owner: Organisation) -> dict[str, str]:
+    """A package from outside under an agreement; return the names of its things."""
+    folder = service.platform.settings.state_dir
+    with Desk.opened(service.platform, owner, folder) as desk:
+        agreement = desk.agree(label=SECRET)
+        handed = desk.hand(Sip(title=SECRET, identifier=SECRET, agreement="ACCORD-1").zip(folder))
+        desk.run(handed)
+        deciding.refuse(desk.platform, desk.archivist, handed, "203", SECRET)
+        desk.run(handed)
+    return {"transfer_id": handed, "transfer_file": "manifest", "agreement_id": agreement}
+
+
+def decided(service: Service, owner: Organisation, record: str) -> dict[str, str]:
+    """A hold over a record, and an elimination of it with all its papers; return their names."""
+    paper = service.platform.objects.put(io.BytesIO(SECRET.encode())).sha256
+    papers = dict.fromkeys(("listing", "bordereau", "visa_document", "certificate"), paper)
+    today = clock.now().date()
+    whose = {"organisation_id": owner.id}
+    with service.platform.database.writing(PLATFORM) as session:
+        hold = RecordHold(**whose, reason=SECRET, owner=SECRET, statement="", review=today, placed_by="platform")
+        elimination = Elimination(**whose, state="done", as_of=today, kept=0, made_by="platform", visa_reference=SECRET, **papers)
+        session.add_all((hold, elimination))
+        session.flush()
+        session.add(RecordHeld(**whose, hold_id=hold.id, record_id=record, told=True))
+        line = {"status": "DESTROY", "chosen": True, "outcome": "skipped"}
+        session.add(EliminationLine.model_validate({**whose, "elimination_id": elimination.id, "record_id": record, **line}))
+    return {"hold_id": hold.id, "elimination_id": elimination.id}
 
 
 def acts(service: Service, owner: Organisation) -> dict[str, str]:

@@ -51,6 +51,14 @@ def test_every_state_outcome_and_flow_has_words(flow) -> None:
             assert f"outcome.{outcome}" in words.messages
 
 
+def constants(text: str) -> dict[str, str]:
+    """The names that a module gives to texts, alone or several on a line."""
+    found: dict[str, str] = {}
+    for names, values in re.findall(r'^([A-Z_, ]+) = ("[^"]*"(?:, "[^"]*")*)$', text, re.MULTILINE):
+        found |= dict(zip(names.split(", "), re.findall(r'"([^"]*)"', values), strict=False))
+    return found
+
+
 def journal_kinds() -> set[str]:
     """Everything that the journal can say: by the flows' tables, and by name in the code."""
     kinds = set()
@@ -61,6 +69,8 @@ def journal_kinds() -> set[str]:
     for path in (*(API.parent / "flows").rglob("*.py"), *(API.parent / "archive").rglob("*.py")):
         text = path.read_text(encoding="utf-8")
         kinds |= set(re.findall(r'kind="(\w+\.[\w.]+)"', text))
+        named = constants(text)
+        kinds |= {named[name] for name in re.findall(r"kind=([A-Z_]+),", text) if "." in named.get(name, "")}
         kinds |= {f"{path.parent.name}.some_stage.{noted}" for noted in re.findall(r'\.note\("(\w+)"', text)}
     return kinds
 

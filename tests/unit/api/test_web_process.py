@@ -11,6 +11,7 @@ HEAVY = {
     "aiohttp",
     "alembic",
     "dkim",
+    "fido",
     "nacl",
     "paramiko",
     "pikepdf",
