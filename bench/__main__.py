@@ -5,7 +5,21 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from bench import acts, agent, ceiling, deposits, engine, invoices, journey, memory, signatures, trays, viewer
+from bench import (
+    acts,
+    agent,
+    archive,
+    ceiling,
+    deposits,
+    engine,
+    invoices,
+    journey,
+    memory,
+    sealing,
+    signatures,
+    trays,
+    viewer,
+)
 from bench.places import SHAPES
 
 
@@ -94,6 +108,21 @@ def main() -> None:
     for check in invoices.rows():
         times = (check.p50, check.p95, check.processor, check.bare, check.sandbox, check.child)
         table.add_row(check.document, *(f"{figure:.0f}" for figure in times))
+    console.print(table, "")
+
+    table = Table(title="Packages of some kilobytes sealed, one place, beside the bare store that only takes them")
+    for column in ("threads", "bare PUT/s", "under lock and read back/s", "ratio (goal: 0.6)", "recorded as well/s", "ratio"):
+        table.add_column(column, justify="right")
+    for sealed in sealing.rows():
+        ratios = (f"{sealed.locked / sealed.raw:.2f}", f"{sealed.sealed:.0f}", f"{sealed.sealed / sealed.raw:.2f}")
+        table.add_row(str(sealed.threads), f"{sealed.raw:.0f}", f"{sealed.locked:.0f}", *ratios)
+    console.print(table, "")
+
+    table = Table(title=f"Searching {archive.RECORDS:,} records: results, counts and facets")
+    for column in ("database", "question", "found", "p50, ms", "p95, ms (goal: under 300)"):
+        table.add_column(column, justify="left" if column in {"database", "question"} else "right")
+    for found in archive.search_rows():
+        table.add_row(found.database, found.question, found.found, f"{found.p50:.0f}", f"{found.p95:.0f}")
     console.print(table, "")
 
     took = agent.seconds()

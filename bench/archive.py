@@ -82,11 +82,12 @@ class Fonds:
 
 
 def search_rows(records: int = RECORDS) -> Iterator[Row]:
-    """Measure each database."""
+    """Measure each database: questions, and the proof of a record."""
     for name in ("SQLite", "PostgreSQL"):
         with fonds(name, records) as here:
             for question, asked in questions(here, records).items():
                 yield _measured(name, question, asked)
+            yield proof_row(name, here.platform, records)
 
 
 def questions(here: Fonds, records: int) -> dict[str, Callable[[], search.Page]]:
@@ -107,7 +108,7 @@ def questions(here: Fonds, records: int) -> dict[str, Callable[[], search.Page]]
         "three words, common to rare": ask(here.everything, text=f"{_word(0)} {_word(30)} {_word(300)}"),
         "a rare word": ask(here.everything, text=_word(30_000)),
         "a number": ask(here.everything, text=f"B{records // 2:07}"),
-        "the beginning of a word, 3 letters": ask(here.everything, text=_word(5)[:3] + "*"),
+        "the beginning of a word, 4 letters": ask(here.everything, text=_word(5)[:4] + "*"),
         "the beginning of a number": ask(here.everything, text=f"B{records // 2:07}"[:5] + "*"),
         "a kind and a common word": ask(here.everything, text=_word(0), kinds=("actes",)),
         "the oldest year": ask(here.everything, years=(2016,)),
@@ -124,9 +125,8 @@ def questions(here: Fonds, records: int) -> dict[str, Callable[[], search.Page]]
     }
 
 
-def proof_row(platform: Platform) -> Row:
-    """Measure where records stand in a tree of a million entries, and their ways to its root, each verified."""
-    size = RECORDS
+def proof_row(database: str, platform: Platform, size: int) -> Row:
+    """Measure where records stand in a tree of so many entries, and their ways to its root, each verified."""
     chance = random.Random(7)
     with platform.database.reading(PLATFORM) as session:
         root = tree.root_at(TableStore(session.connection()), size)
@@ -140,7 +140,7 @@ def proof_row(platform: Platform) -> Row:
             assert standing.position == position
             assert tree.verify_inclusion(tree.leaf_hash(_leaf(position)), position, size, path, root)
         times.append((time.perf_counter() - started) * 1000)
-    return _row("", "the proof of a record", "1", times)
+    return _row(database, "the proof of a record", "1", times)
 
 
 @contextlib.contextmanager

@@ -32,7 +32,7 @@ from core.principal import PLATFORM, Principal, Right
 
 _messages = Catalogue("archive.finding")
 COUNTED_UP_TO = 10_000
-_SHORTEST_BEGINNING = 3
+_SHORTEST_BEGINNING = 4
 _MOST_WORDS = 30
 _MOST_SHOWN = 12  # values of a facet
 _MOST_SAME = 1000  # records that hold one and the same file

@@ -56,7 +56,7 @@ def test_no_page_has_a_fault_that_a_machine_can_see(visit: Opening, site: Site, 
 def test_every_title_is_its_own(visit: Opening, site: Site) -> None:
     page, titles = visit(), []
     for where, address in site.pages.items():
-        if not where.startswith("list, "):  # the same list, narrowed
+        if not where.startswith(("list, ", "archives, more")):  # the same list, narrowed
             page.goto(address)
             titles.append(page.title())
     assert sorted(titles) == sorted(set(titles))

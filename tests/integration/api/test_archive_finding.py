@@ -101,7 +101,7 @@ def test_records_are_found_on_the_home_of_the_archive_and_narrowed_with_counts(t
     assert re.search(r'<option value="2024" >2024 \(1\)</option>', everything)
     assert other not in town.see("lecteur", "/archives?type=helios")
     assert "Aucune archive ne répond" in town.see("lecteur", "/archives?q=introuvable")
-    assert "3 caractères" in town.see("lecteur", "/archives?q=ab*", 400)
+    assert "4 caractères" in town.see("lecteur", "/archives?q=ab*", 400)
     assert "n’est pas une date" in town.see("lecteur", "/archives?echeance=demain", 400)
 
 

@@ -67,7 +67,11 @@ def test_records_are_found_by_all_that_their_manifest_says_whatever_case_accents
 
 
 def test_a_question_that_cannot_be_asked_says_what_to_type_instead(platform: Platform) -> None:
-    for text_, words in (("ab*", "3 caractères"), ("de la", "aucun mot"), (" ".join(f"mot{n}" for n in range(31)), "au plus 30")):
+    for text_, words in (
+        ("abc*", "4 caractères"),
+        ("de la", "aucun mot"),
+        (" ".join(f"mot{n}" for n in range(31)), "au plus 30"),
+    ):
         with pytest.raises(UsageError, match=words):
             find(platform, PLATFORM, Wanted(text=text_))
 
@@ -195,7 +199,7 @@ def test_where_a_record_stands_is_told_and_of_an_eliminated_one_no_word_is_left(
     assert found(platform, states=(RecordState.KEPT,)) == []
     with platform.database.writing(PLATFORM) as session:
         index.remove(session, record)
-    assert found(platform, text="untel") == found(platform, text="unt*") == found(platform, text=record) == []
+    assert found(platform, text="untel") == found(platform, text="unte*") == found(platform, text=record) == []
     assert found(platform, states=(RecordState.ELIMINATED,), kinds=("actes",)) == [record]
     with platform.database.reading(PLATFORM) as session:
         left = session.connection().execute(text("SELECT CAST(words AS text) FROM record_words")).scalar_one()
@@ -216,3 +220,18 @@ def test_what_a_flow_seals_is_found_at_once_and_the_index_is_rebuilt_from_the_pa
     assert told == [(1, 2), (2, 2)]
     assert found(platform, text="PES-Été-0001 bordereau") == everything
     assert index.rebuild(platform) == 0
+
+
+def test_who_reads_in_many_organisations_sees_their_records_and_no_other(platform: Platform, mairie: Organisation) -> None:
+    with platform.database.writing(PLATFORM) as session:
+        root = session.get_one(Organisation, mairie.parent_id)
+        kind = OrganisationKind.COLLECTIVITE
+        all_ = [add_organisation(session, f"Commune {rank}", kind, parent=root) for rank in range(13)]
+    records = [add(platform, one, "Budget") for one in all_]
+    held = Principal("person:archivist", {one.id: READ for one in all_[:10]})
+    assert found(platform, held, text="budget") == records[9::-1]
+    page = find(platform, held, Wanted(text="budget", limit=4, after=None))
+    assert page.counts is not None
+    assert page.counts.total == 10
+    assert found(platform, held, text="budget", limit=4, after=page.next) == records[5:1:-1]
+    assert found(platform, held, organisations=(all_[12].id,)) == []

@@ -1,0 +1,143 @@
+"""How fast small packages are put under lock and recorded, beside the bare store that only takes them.
+
+Both run in this process against the same server, with the same number of threads, on packages of some kilobytes: the bare rate is
+a plain PUT of each as a document, the other all that sealing is: a conditional PUT, the reading back, the lock read, and the
+record with its files, its words and its entry in the journal, on PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from archive import sealing
+from archive.describing import Description, describe
+from archive.kinds.pes import PesRecord, PesRole, pes_package
+from archive.package import Package, PackageFile
+from archive.retention.defaults import ACCOUNTING, PRIVATE_LIFE
+from archive.sealing import Sealing
+from bench.places import empty_postgres
+from core import clock
+from core.identifiers import new_id
+from core.migrations import upgrade
+from core.organisations import Organisation, OrganisationKind, add_organisation
+from core.platform import Platform, open_platform
+from core.principal import PLATFORM
+from core.s3_server import s3_server
+from core.settings import Settings
+from schemas.seda.model import Agency
+
+THREADS = (1, 4, 8)
+PACKAGES = 400
+
+
+@dataclass(frozen=True)
+class Row:
+    """Packages a second: taken by the bare store, put under lock and read back, and recorded as well."""
+
+    threads: int
+    raw: float
+    locked: float
+    sealed: float
+
+
+def rows() -> Iterator[Row]:
+    """Measure with some threads, then with more."""
+    with _platform() as (platform, owner, folder):
+        for threads in THREADS:
+            made = [_package(folder) for _ in range(PACKAGES)]
+            told = [Sealing(owner.id, dossier, "helios", ACCOUNTING, PRIVATE_LIFE) for dossier, _ in made]
+            packages = [package for _, package in made]
+            raw = _rate(threads, [_bare(platform, package) for package in packages])
+            locked = _rate(threads, [_locked(platform, package) for package in packages])
+            said = [describe(package.path) for package in packages]
+            sealed = _rate(threads, [_sealed(platform, *one) for one in zip(told, packages, said, strict=True)])
+            yield Row(threads, raw, locked, sealed)
+
+
+@contextlib.contextmanager
+def _platform() -> Iterator[tuple[Platform, Organisation, Path]]:
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tabellion-bench-", ignore_cleanup_errors=True)))
+        server = stack.enter_context(s3_server(folder / "s3"))
+        url = stack.enter_context(empty_postgres())
+        settings = Settings(state_dir=folder, database_url=SecretStr(url), broker_url=SecretStr("memory://"))
+        platform = open_platform(settings, server.store("bench"))
+        stack.callback(platform.database.close)
+        upgrade(platform.database)
+        platform.prepare_stores()
+        with platform.database.writing(PLATFORM) as session:
+            root = add_organisation(session, "Plateforme de mesure", OrganisationKind.PLATFORM)
+            owner = add_organisation(session, "Commune de mesure", OrganisationKind.COLLECTIVITE, parent=root)
+        yield platform, owner, folder
+
+
+def _package(folder: Path) -> tuple[str, Package]:
+    dossier, day = new_id(), clock.in_paris(clock.now()).date()
+    files = []
+    for role, data in ((PesRole.PES, os.urandom(512)), (PesRole.ACQUIT, b"<ACQUIT/>"), (PesRole.JOURNAL, b"{}\n")):
+        path = folder / f"{dossier}-{role.value}"
+        path.write_bytes(data)
+        files.append(PackageFile(role, path, "application/xml", f"{role.value}.xml"))
+    record = PesRecord(
+        transfer=f"bench-{dossier}",
+        dossier=dossier,
+        at=clock.now(),
+        archival_agency=Agency("AD-99"),
+        transferring_agency=Agency("BENCH"),
+        producer=Agency("214009995", "SIREN"),
+        producer_name="Commune de mesure",
+        nom_fic=dossier,
+        cod_col="123",
+        cod_bud="01",
+        issued=day,
+        acknowledged=day,
+    )
+    return dossier, pes_package(folder / f"{dossier}.zip", record, files)
+
+
+def _bare(platform: Platform, package: Package) -> Callable[[], None]:
+    data = package.path.read_bytes()
+    return lambda: _drop(platform.objects.put(io.BytesIO(data)))
+
+
+def _locked(platform: Platform, package: Package) -> Callable[[], None]:
+    key = f"locked/{hashlib.sha256(package.sha256.encode()).hexdigest()}.zip"
+    return lambda: _drop(platform.objects.seal(key, package.path, package.sha256))
+
+
+def _sealed(platform: Platform, told: Sealing, package: Package, said: Description) -> Callable[[], None]:
+    def seal() -> None:
+        copies = sealing.put_under_lock(platform, package, sealing.intent_of(told, package))
+        with platform.database.writing(PLATFORM) as session:
+            sealing.record(session, told, said, copies)
+
+    return seal
+
+
+def _drop(_: object) -> None:
+    """Forget what an act returns."""
+
+
+def _rate(threads: int, acts: list[Callable[[], None]]) -> float:
+    started = time.perf_counter()
+    with ThreadPoolExecutor(threads) as pool:
+        for done in [pool.submit(act) for act in acts]:
+            done.result()
+    return len(acts) / (time.perf_counter() - started)
+
+
+if __name__ == "__main__":
+    for row in rows():
+        ratios = f"under lock {row.locked / row.raw:.2f}, recorded {row.sealed / row.raw:.2f}"
+        print(f"{row.threads} threads: raw {row.raw:.0f}/s, under lock {row.locked:.0f}/s, recorded {row.sealed:.0f}/s; {ratios}")
