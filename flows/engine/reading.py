@@ -241,10 +241,15 @@ def _count(session: ScopedSession, conditions: Sequence[Any]) -> int:
 
 
 def _readable(principal: Principal) -> Any:
-    """Return the condition under which a dossier is read: its contents, and what it is about."""
+    """Return the condition under which a dossier is read: its contents, and what it is about.
+
+    Whoever opened the session has narrowed it to what its principal has to do with; only where they survey without reading is
+    there less to see.
+    """
     if principal.everywhere:
         return true()
-    held = _held(principal, Right.READ)
+    surveyed_only = set(_held(principal, Right.SURVEY)) - set(_held(principal, Right.READ))
+    held = [organisation for organisation in principal.organisations if organisation not in surveyed_only]
     reads = true() if len(held) == len(principal.organisations) else col(Dossier.organisation_id).in_(held)
     if not principal.actor.startswith("person:"):
         return reads
