@@ -87,10 +87,12 @@ def rebuild(platform: Platform, progress: Callable[[str, int], None]) -> Rebuilt
     journal.require_empty(platform)
     done = Rebuilt(entries=journal.restore(platform, lambda count: progress("entries", count)))
     gone = {entry.facts["record"]: entry for entry in _entries(platform, ELIMINATED)}
-    moved = [(entry.facts["record"], entry.facts["place"], entry.facts["version"]) for entry in _entries(platform, RESTORED)]
+    moved: dict[str, dict[str, str]] = {}
+    for entry in _entries(platform, RESTORED):
+        moved.setdefault(entry.facts["record"], {})[entry.facts["place"]] = entry.facts["version"]
     for entry in _entries(platform, SEALED):
         record = entry.facts["record"]
-        versions = entry.facts["copies"] | {place: version for of, place, version in moved if of == record}
+        versions = entry.facts["copies"] | moved.get(record, {})
         with platform.database.writing(PLATFORM) as session:
             if record in gone:
                 records.restore_eliminated(session, entry, gone[record])
