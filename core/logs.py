@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import sys
 
 import structlog
 from structlog.typing import Processor
 
+_STANDARD_ERROR = 2
+
 
 def configure(level: int = logging.INFO) -> None:
-    """Log as JSON lines from a level up, libraries included."""
+    """Log as JSON lines from a level up, libraries included; a crash of native code says where every thread stood."""
+    faulthandler.enable(_STANDARD_ERROR)
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,

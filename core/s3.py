@@ -50,6 +50,8 @@ class Connection:
         address = urllib3.util.parse_url(endpoint)
         if address.host is None or address.scheme not in {"http", "https"}:
             raise Misconfigured(_messages("s3.endpoint"))
+        if not access_key or not secret_key:
+            raise Misconfigured(_messages("s3.keys"))
         host = address.netloc or address.host
         self._address = f"{address.scheme}://{host}"
         self._credentials = Credentials(access_key, secret_key)

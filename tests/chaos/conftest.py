@@ -40,6 +40,15 @@ def environment_of(platform: Platform, store: S3Server, shape: Shape) -> dict[st
     }
 
 
+def last_words(environment: dict[str, str]) -> str:
+    """What the workers of this platform said at last, such as where a crash of native code found them."""
+    return _log(environment).read_text(errors="replace")[-5_000:]
+
+
+def _log(environment: dict[str, str]) -> Path:
+    return Path(environment["TABELLION_STATE_DIR"]) / "worker.log"
+
+
 # Workers are forked from a process that has imported the platform once: they start at once, and die by themselves alone.
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["tests.chaos.worker"])
@@ -48,8 +57,7 @@ _FORKS.set_forkserver_preload(["tests.chaos.worker"])
 @contextmanager
 def worker(environment: dict[str, str], *arguments: str) -> Iterator[ForkServerProcess]:
     """Run a worker process for the time of the block, if it lives that long."""
-    log = Path(environment["TABELLION_STATE_DIR"]) / "worker.log"
-    process = _FORKS.Process(target=run, args=(environment, str(log), *arguments), daemon=True)
+    process = _FORKS.Process(target=run, args=(environment, str(_log(environment)), *arguments), daemon=True)
     process.start()
     try:
         yield process

@@ -20,7 +20,7 @@ from core.journal import JournalEntry
 from core.principal import PLATFORM
 from flows.engine.models import Dossier, Step
 from flows.engine.relay import Hint, Relay
-from tests.chaos.conftest import environment_of, worker
+from tests.chaos.conftest import environment_of, last_words, worker
 from tests.chaos.points import POINTS
 from tests.conftest import Shape, free_port
 from tests.town import Town
@@ -75,7 +75,7 @@ def test_a_kill_at_every_boundary_delivers_once_and_seals_once(town: Town, shape
         with worker(environment, point.name, str(tmp_path / f"died-{rank}")) as process:
             process.join(timeout=120)
             died = process.exitcode
-        assert died == -signal.SIGKILL, f"{point.name}: the worker ended with {died}"
+        assert died == -signal.SIGKILL, f"{point.name}: the worker ended with {died}\n{last_words(environment)}"
     with worker(environment):
         wait_until(lambda: states(town) == {"archived": len(POINTS)}, 240, lambda: left_behind(town))
         assert_tree_is_whole(town)

@@ -15,7 +15,7 @@ from flows.actes import following
 from flows.actes.models import ActesEnvelope
 from flows.engine.models import Dossier
 from tests.acts import ActsTown
-from tests.chaos.conftest import environment_of, worker
+from tests.chaos.conftest import environment_of, last_words, worker
 from tests.chaos.points import ACTS_POINTS
 from tests.conftest import Shape
 from tests.waiting import wait_until
@@ -35,7 +35,7 @@ def test_a_kill_anywhere_leaves_one_envelope_at_the_ministry(acts: ActsTown, sha
         with worker(environment, point.name, str(tmp_path / f"died-{rank}")) as process:
             process.join(timeout=120)
             died = process.exitcode
-        assert died == -signal.SIGKILL, f"{point.name}: the worker ended with {died}"
+        assert died == -signal.SIGKILL, f"{point.name}: the worker ended with {died}\n{last_words(environment)}"
     # Between the note that the last octets are about to leave and those octets, nobody knows: a person decides.
     with worker(environment):
         wait_until(lambda: states(acts) == {"acknowledged": len(ACTS_POINTS) - 1, "uncertain": 1}, seen=lambda: f"{states(acts)}")

@@ -16,7 +16,7 @@ from core.organisations import Organisation
 from core.platform import Platform
 from core.s3_server import S3Server
 from tests.books import Books
-from tests.chaos.conftest import environment_of, worker
+from tests.chaos.conftest import environment_of, last_words, worker
 from tests.chaos.points import HANDING_POINTS
 from tests.conftest import Shape
 from tests.waiting import wait_until
@@ -62,7 +62,7 @@ def test_a_kill_anywhere_leaves_one_delivery(books: Books, shape: Shape, s3: S3S
             with worker(environment, point.name, str(tmp_path / f"died-{rank}")) as process:
                 process.join(timeout=120)
                 died = process.exitcode
-            assert died == -signal.SIGKILL, f"{point.name}: the worker ended with {died}"
+            assert died == -signal.SIGKILL, f"{point.name}: the worker ended with {died}\n{last_words(environment)}"
         with worker(environment):
             wait_until(
                 lambda: {books.dossier(one).state for one in invoices} == {"following"},

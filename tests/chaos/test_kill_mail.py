@@ -13,7 +13,7 @@ from core.platform import Platform
 from core.s3_server import S3Server
 from flows.engine import transitions
 from flows.mail.models import MailNotice, NoticeState
-from tests.chaos.conftest import environment_of, worker
+from tests.chaos.conftest import environment_of, last_words, worker
 from tests.chaos.points import MAIL_POINTS
 from tests.conftest import Shape
 from tests.postfix import PostOffice
@@ -50,7 +50,7 @@ def test_a_kill_anywhere_writes_once_to_each_recipient(platform: Platform, shape
             with worker(environment, point.name, str(tmp_path / f"died-{rank}")) as process:
                 process.join(timeout=120)
                 died = process.exitcode
-            assert died == -signal.SIGKILL, f"{point.name}: the worker ended with {died}"
+            assert died == -signal.SIGKILL, f"{point.name}: the worker ended with {died}\n{last_words(environment)}"
             transitions.take_up(platform.database)
 
         def uncertain() -> list[MailNotice]:

@@ -16,7 +16,7 @@ from core.platform import Platform
 from core.principal import PLATFORM
 from core.s3_server import S3Server
 from flows.invoices.issued import deciding
-from tests.chaos.conftest import environment_of, worker
+from tests.chaos.conftest import environment_of, last_words, worker
 from tests.chaos.points import ANSWERING_POINTS, SALES_POINTS
 from tests.conftest import Shape
 from tests.invoices import InvoicesTown, chorus
@@ -36,7 +36,7 @@ def _die(environment: dict[str, str], point: str, marker: Path) -> None:
     with worker(environment, point, str(marker)) as process:
         process.join(timeout=120)
         died = process.exitcode
-    assert died == -signal.SIGKILL, f"{point}: the worker ended with {died}"
+    assert died == -signal.SIGKILL, f"{point}: the worker ended with {died}\n{last_words(environment)}"
 
 
 @pytest.mark.parametrize("shape", ["postgresql-rabbitmq"], indirect=True)

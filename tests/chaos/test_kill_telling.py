@@ -20,7 +20,7 @@ from core.s3_server import S3Server
 from flows.engine import transitions
 from flows.invoices.deciding import Asked, ask
 from flows.invoices.models import InvoiceTarget, TargetState
-from tests.chaos.conftest import environment_of, worker
+from tests.chaos.conftest import environment_of, last_words, worker
 from tests.chaos.points import TELLING_POINTS
 from tests.conftest import Shape
 from tests.invoices import InvoicesTown, chorus
@@ -55,7 +55,7 @@ def test_a_kill_anywhere_tells_a_status_once(invoices: InvoicesTown, shape: Shap
         with worker(environment, point.name, str(tmp_path / f"died-{rank}")) as process:
             process.join(timeout=120)
             died = process.exitcode
-        assert died == -signal.SIGKILL, f"{point.name}: the worker ended with {died}"
+        assert died == -signal.SIGKILL, f"{point.name}: the worker ended with {died}\n{last_words(environment)}"
         transitions.take_up(invoices.platform.database)
     let_go(invoices.platform)
     with worker(environment):

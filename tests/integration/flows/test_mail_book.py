@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from core import clock
+from core.blobs import ObjectStore
 from core.errors import Conflict, Forbidden, NotFound, UsageError
 from core.organisations import Organisation, OrganisationKind, add_organisation
 from core.platform import Platform, open_platform
@@ -39,9 +40,8 @@ class Tree:
 
 @pytest.fixture(scope="module")
 def tree(migrated_postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tree]:
-    folder, no_store = tmp_path_factory.mktemp("book"), "http://127.0.0.1:9"
-    settings = Settings(state_dir=folder, database_url=SecretStr(migrated_postgres), s3_endpoint=no_store)
-    platform = open_platform(settings)
+    folder, no_store = tmp_path_factory.mktemp("book"), ObjectStore("http://127.0.0.1:9", "nobody", "asks", "book")
+    platform = open_platform(Settings(state_dir=folder, database_url=SecretStr(migrated_postgres)), no_store)
     with platform.database.writing(PLATFORM) as session:
         kind = OrganisationKind.COLLECTIVITE
         root = add_organisation(session, "Plateforme du carnet", OrganisationKind.PLATFORM)

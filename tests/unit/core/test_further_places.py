@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from core.errors import Misconfigured
 from core.places import further_places
+from core.platform import open_platform
 from core.settings import Settings, load_settings
 
 SECRET = "le-secret-du-second-site"
@@ -88,3 +90,12 @@ def test_a_file_or_a_secret_that_cannot_be_read_is_named(tmp_path: Path) -> None
         further_places(settings(tmp_path, [place(tmp_path, secret_key_file=str(tmp_path / "nowhere"))]))
     with pytest.raises(Misconfigured, match="TABELLION_S3_ENDPOINT"):
         further_places(settings(tmp_path, [place(tmp_path, endpoint="s3.example")]))
+
+
+@pytest.mark.parametrize(("access_key", "secret"), [("", "secret"), ("tabellion", "")])
+def test_a_store_without_its_keys_says_which_settings_are_missing(access_key: str, secret: str, tmp_path: Path) -> None:
+    told = Settings(
+        state_dir=tmp_path, s3_endpoint="http://s3.example", s3_access_key=access_key, s3_secret_key=SecretStr(secret)
+    )
+    with pytest.raises(Misconfigured, match="TABELLION_S3_ACCESS_KEY"):
+        open_platform(told)
