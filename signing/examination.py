@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
+from core import clock
 from core.problems import Report
 from schemas.actes.codes import ARCHIVE, ENVELOPE, MESSAGE, NAMESPACE, kind_of_root
+from schemas.actes.contents import future_problems
 from schemas.actes.documents import examine_envelope, examine_message
 from schemas.budget.reader import ROOTS
 from schemas.budget.rules import examine as examine_budget
@@ -51,6 +53,11 @@ class Rules:
     at: datetime | None
     limit: int
     installed: Path | None = None
+
+    @property
+    def day(self) -> date:
+        """The day of the check, in metropolitan France."""
+        return clock.in_paris(self.at or clock.now()).date()
 
 
 def examine(path: Path, rules: Rules, kind: str | None = None) -> Report:
@@ -93,10 +100,16 @@ def _pes(path: Path, rules: Rules) -> Report:
     return examine_pes(path, schemas=rules.schemas, trust=rules.trust, at=rules.at, limit=limit)[1]
 
 
+def _message(path: Path, rules: Rules) -> Report:
+    message, report = examine_message(path)
+    report.problems += future_problems(message, rules.day)
+    return report
+
+
 _EXAMINED: dict[str, Callable[[Path, Rules], Report]] = {
-    MESSAGE: lambda path, _: examine_message(path)[1],
+    MESSAGE: _message,
     ENVELOPE: lambda path, _: examine_envelope(path)[1],
-    ARCHIVE: lambda path, rules: examine_archive(path, trust=rules.trust),
+    ARCHIVE: lambda path, rules: examine_archive(path, trust=rules.trust, today=rules.day),
     BUDGET: lambda path, rules: examine_budget(path, limit=rules.limit)[1],
     INVOICE: lambda path, rules: examine_invoice(path, limit=rules.limit, installed=rules.installed)[1],
     PIVOT: lambda path, rules: examine_pivot(path, limit=rules.limit)[1],

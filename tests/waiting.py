@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import faulthandler
+import tempfile
 import time
 from collections.abc import Callable
 
@@ -10,8 +12,15 @@ PATIENCE = 120.0
 
 
 def wait_until(holds: Callable[[], bool], seconds: float = PATIENCE, seen: Callable[[], str] = lambda: "") -> None:
-    """Wait until something holds; fail, and say what was seen, when it does not within the time."""
+    """Wait until something holds; fail, say what was seen, and where every thread stands, when it does not within the time."""
     deadline = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < deadline, f"what was awaited did not happen: {seen()}"
+        assert time.monotonic() < deadline, f"what was awaited did not happen: {seen()}\n{_threads()}"
         time.sleep(0.02)
+
+
+def _threads() -> str:
+    with tempfile.TemporaryFile("w+") as stream:
+        faulthandler.dump_traceback(stream, all_threads=True)
+        stream.seek(0)
+        return stream.read()

@@ -1,13 +1,15 @@
 """The rules that the content of one message to the State can break, whatever its file is called and whatever travels with it.
 
-R20, R24, R25, R26, R30, R33, R35 and the half of R23 that looks at names. The writer applies them before anything is written,
-``rules.py`` to what others wrote. Places are told as ``/Acte/Objet``; who has the document finds the line.
+R20, R24, R25, R26, R30, R33, R35, the half of R23 that looks at names, and of R31 that looks at the calendar. The writer
+applies them before anything is written, ``rules.py`` to what others wrote. Places are told as ``/Acte/Objet``; who has the
+document finds the line.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import date
 
 from core.problems import Problem
 from schemas.actes.codes import BUDGET_MATIERE, BUDGET_NATURE, Direction
@@ -37,6 +39,12 @@ def content_problems(message: Message) -> Iterator[Problem]:
         yield from _r30_number(message)
         yield from _r33_subject(message)
         yield from _r35_paper(message)
+
+
+def future_problems(message: Message | None, today: date) -> Iterator[Problem]:
+    """R31, as far as the message alone tells: what is not decided yet is not transmitted."""
+    if isinstance(message, Acte) and message.decision_date is not None and message.decision_date > today:
+        yield problem("R31", "future", path="/*/@actes:Date", found=message.decision_date.isoformat())
 
 
 def extension(name: str) -> str:

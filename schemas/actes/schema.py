@@ -9,6 +9,7 @@ from threading import local
 
 from lxml import etree
 
+from schemas.compilation import compiled_schema
 from schemas.flood import Finding, flood
 
 MOST_FINDINGS = 50
@@ -36,5 +37,5 @@ def findings(tree: etree._ElementTree, content: bytes) -> list[Finding]:
 def _schema() -> etree.XMLSchema:
     if not hasattr(_compiled, "schema"):
         parser = etree.XMLParser(no_network=True, load_dtd=False, resolve_entities=False)
-        _compiled.schema = etree.XMLSchema(etree.parse(str(Path(__file__).parent / "actes.xsd"), parser))
+        _compiled.schema = compiled_schema(etree.parse(str(Path(__file__).parent / "actes.xsd"), parser))
     return _compiled.schema

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lxml import etree
 
+from schemas.compilation import compiled_schema
 from schemas.invoices.source import path_of
 
 SHOWN = 200
@@ -37,7 +38,7 @@ class Schema:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()  # a compiled schema has one error log, whatever the number of threads
-        self._compiled = etree.XMLSchema(etree.parse(str(path), etree.XMLParser(no_network=True)))
+        self._compiled = compiled_schema(etree.parse(str(path), etree.XMLParser(no_network=True)))
 
     def violations(self, tree: etree._ElementTree) -> tuple[list[Violation], int]:
         """Return what is wrong with a tree, at most SHOWN findings, and how many there are."""

@@ -10,6 +10,7 @@ from lxml import etree
 
 from core.errors import Misconfigured
 from core.messages import Catalogue
+from schemas.compilation import compiled_schema
 
 messages = Catalogue("schemas.pes")
 
@@ -23,7 +24,7 @@ def compile_schema(path: Path, inside: Path) -> etree.XMLSchema:
     parser = etree.XMLParser(no_network=True, load_dtd=False, resolve_entities=False)
     parser.resolvers.add(_Inside(inside))
     try:
-        return etree.XMLSchema(etree.parse(str(path), parser))
+        return compiled_schema(etree.parse(str(path), parser))
     except (etree.XMLSchemaParseError, etree.XMLSyntaxError, OSError) as error:
         raise Misconfigured(messages("versions.broken", name=path.name, reason=str(error)[:300])) from error
 

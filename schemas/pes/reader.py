@@ -11,11 +11,11 @@ from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from xml.parsers import expat
 
 from lxml import etree
 
 from schemas import xml
+from schemas.pes.enclosed import EnclosedText, texts_of
 from schemas.pes.encoding import Declaration, read_declaration
 from schemas.pes.header import Header, header_of, read_header
 from schemas.pes.roots import DS
@@ -98,6 +98,8 @@ class Attachment:
         kind: TypePJ.
         mime_type: as declared.
         length: characters of the base64 text, line breaks included; None when they could not be counted.
+        head: the first of them; None likewise.
+        packing: see `schemas.pes.enclosed`; None likewise.
         element: its place in the tree.
     """
 
@@ -106,6 +108,8 @@ class Attachment:
     kind: str | None
     mime_type: str | None
     length: int | None
+    head: str | None = field(repr=False)
+    packing: str | None
     element: etree._Element = field(repr=False, compare=False)
 
     def as_json(self) -> dict[str, Any]:
@@ -164,9 +168,9 @@ class PesDocument:
     def attachments(self) -> tuple[Attachment, ...]:
         """All supporting documents, in the order of the file."""
         elements = self.root.findall("PES_PJ/PJ")
-        lengths = _lengths(self.path) if elements else []
-        known = len(lengths) == len(elements)
-        return tuple(_attachment(element, lengths[rank] if known else None) for rank, element in enumerate(elements))
+        texts = texts_of(self.path) if elements else []
+        known = len(texts) == len(elements)
+        return tuple(_attachment(element, texts[rank] if known else None) for rank, element in enumerate(elements))
 
     def facts(self) -> dict[str, Any]:
         """Return what was read, JSON values only: the facts of ``check --json``."""
@@ -261,45 +265,15 @@ def _bordereau(element: etree._Element, domain: str, amount_tag: str) -> Bordere
     )
 
 
-def _attachment(element: etree._Element, length: int | None) -> Attachment:
+def _attachment(element: etree._Element, text: EnclosedText | None) -> Attachment:
     content = element.find("Contenu/Fichier")
     return Attachment(
         id_unique=value(element, "IdUnique"),
         name=value(element, "NomPJ"),
         kind=value(element, "TypePJ"),
         mime_type=None if content is None else content.get("MIMEType"),
-        length=length,
+        length=None if text is None else text.length,
+        head=None if text is None else text.head,
+        packing=None if text is None else text.packing,
         element=element,
     )
-
-
-def _lengths(path: Path) -> list[int]:
-    """Return the length of the text of each PES_PJ/PJ, in order, streaming: asking the tree would copy the text."""
-    lengths: list[int] = []
-    stack: list[str] = []
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-    parser.buffer_size = 1 << 16
-
-    def count(text: str) -> None:
-        lengths[-1] += len(text)
-
-    def start(name: str, _attributes: dict[str, str]) -> None:
-        stack.append(name)
-        if stack[1:] == ["PES_PJ", "PJ"]:
-            lengths.append(0)
-        elif stack[1:] == ["PES_PJ", "PJ", "Contenu", "Fichier"]:
-            parser.CharacterDataHandler = count
-
-    def end(_name: str) -> None:
-        parser.CharacterDataHandler = None
-        stack.pop()
-
-    parser.StartElementHandler = start
-    parser.EndElementHandler = end
-    with path.open("rb") as stream:
-        try:
-            parser.ParseFile(stream)
-        except (expat.ExpatError, LookupError, ValueError):  # an encoding that only the other parser knows
-            return []
-    return lengths

@@ -1,7 +1,8 @@
 """The numbered rules that a PES alone can break: the R series, on the file and its header (domain rules R01 to R17).
 
-R09, R10, R14, R15 and the ownership half of R13 need what the platform knows and live with the flow; signatures (S) with the
-signatures. What Hélios itself sends is never refused for its form: there every flaw but an unreadable file is a warning.
+Those on bordereaux (B) and supporting documents (P) are in `schemas.pes.bordereaux` and `schemas.pes.supporting`. R09, R10, R14,
+R15 and the ownership half of R13 need what the platform knows and live with the flow; signatures (S) with the signatures. What
+Hélios itself sends is never refused for its form: there every flaw but an unreadable file is a warning.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from core.identifiers import Siret
 from core.messages import Catalogue
 from core.problems import Problem, Report, Severity, mebibytes, problem_in_words
 from schemas.pes.acquit import acquit_of
+from schemas.pes.bordereaux import check_bordereaux
 from schemas.pes.encoding import Bytes, Declaration, read_bytes, read_declaration
 from schemas.pes.header import Header
 from schemas.pes.reader import PesDocument, read, value, whole
 from schemas.pes.roots import FROM_THE_STATE, ROOTS, UNKNOWN, kind_of, root_of
+from schemas.pes.supporting import check_supporting
 from schemas.pes.versions import SchemaSets
 from schemas.xml import DoctypeRefused, Malformed
 
@@ -121,6 +124,7 @@ def _of_the_document(document: PesDocument, schemas: SchemaSets) -> list[Problem
         problems += _r13_siret(document.root)
         problems += _r16_versions(document.root)
         problems += _r17_hospital(document)
+        problems += [*check_bordereaux(document), *check_supporting(document)]
     if document.kind in ("pes-aller", "pes-acquit-retour"):
         problems += _r12_routing(document.header, document.root)
     return problems

@@ -1,6 +1,7 @@
 """Where the indexes of PES are kept: made when first asked for, in a process of its own, thrown away when others need the room.
 
-One folder for all processes of a machine. Nothing here is needed: whoever empties it, at any time, loses time only. The document
+One folder for all processes of a machine. Nothing here is needed: whoever empties it, at any time, loses time only; what nobody
+has read for a day goes when the next one is made, since the document may have been destroyed. The document
 goes from the store through a pipe to the sandbox, so that a page shows its beginning before its end has arrived.
 
     <state>/cache/pes/<sha256>/<version>-<build>/index.sqlite    with ``whole`` beside it once it is
@@ -33,6 +34,7 @@ messages = Catalogue("schemas.pes")
 _log = structlog.get_logger()
 _LIMIT = 2 << 30
 _KEPT = 0.8  # of the limit, once what was too much is gone
+_UNREAD = 24 * 3600  # seconds
 _MEMORY = 256 << 20
 _SECONDS = 300.0
 _PATIENCE = 1.5  # seconds that a first page is waited for
@@ -83,6 +85,11 @@ def shelved(platform: Platform, sha256: str, patience: float = _PATIENCE) -> She
             # Most documents are small: once there is something to show, the rest is only a moment away.
             deadline = min(deadline, time.monotonic() + _MOMENT)
     return found
+
+
+def forget(platform: Platform, sha256: str) -> None:
+    """Throw the index of a document away: the document is destroyed."""
+    shutil.rmtree(platform.settings.state_dir / "cache" / "pes" / sha256, ignore_errors=True)
 
 
 def _found(folder: Path) -> Shelved:
@@ -178,13 +185,12 @@ def _locked(opened: int) -> bool:
 
 
 def _make_room(root: Path, limit: int = _LIMIT) -> None:
-    """Delete the indexes that were least read, until there is less than the limit; one that is open stays readable."""
+    """Delete the indexes that nobody reads, then the least read if there is too much; one that is open stays readable."""
     found = sorted((_used(folder), _size(folder), folder) for folder in root.iterdir())
     size = sum(bytes_ for _, bytes_, _ in found)
-    if size <= limit:
-        return
-    for _, bytes_, folder in found:
-        if size <= limit * _KEPT:
+    wanted, unread = (size if size <= limit else limit * _KEPT), time.time_ns() - _UNREAD * 10**9
+    for used, bytes_, folder in found:
+        if size <= wanted and used > unread:
             break
         with contextlib.suppress(OSError), _alone(folder) as alone:
             if alone:

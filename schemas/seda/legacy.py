@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 from lxml import etree
 
-from schemas.seda.elements import child, name_of, text_of
+from schemas.seda.elements import child, name_of, octets_of, text_of, value_of
 from schemas.seda.nouns import ManifestObject, ManifestUnit
 
 LEGACY = frozenset({"0.2", "1.0"})
@@ -42,7 +42,7 @@ def legacy_objects(root: etree._Element) -> Iterator[ManifestObject]:
         if attachment is None:
             continue
         filename = attachment.get("filename")
-        inline = bool((attachment.text or "").strip())
+        inline = bool(value_of(attachment))
         integrity = child(document, "Integrity")
         integrity = beside.get(filename) if integrity is None else integrity
         algorithm, digest = _digest(integrity)
@@ -57,6 +57,7 @@ def legacy_objects(root: etree._Element) -> Iterator[ManifestObject]:
             filename=filename,
             media_type=attachment.get("mimeCode"),
             puid=attachment.get("format"),
+            content=octets_of(attachment) if inline else None,
         )
 
 
@@ -98,7 +99,7 @@ def _digest(element: etree._Element | None) -> tuple[str | None, str | None]:
         return None, None
     named = (element.get("algorithme") or "").strip()
     algorithm = _ALGORITHMS.get(named) or next((one for one in _LENGTHS if _bare(one) == _bare(named)), named or None)
-    value = "".join((element.text or "").split())
+    value = "".join(value_of(element).split())
     if re.fullmatch(r"[0-9A-Fa-f]+", value) and len(value) == 2 * _LENGTHS.get(algorithm or "", 0):
         return algorithm, value.lower()
     try:

@@ -192,6 +192,7 @@ class ArchiveUnit:
     Attributes:
         identifier: XML identifier, unique in the transfer.
         groups: identifiers of the groups that the unit describes.
+        archival_identifier: what the archives call it, once they hold it (*cote*).
         originating_identifier: what the producer calls it (``NomFic`` of a PES).
         transferring_identifier: what the sender calls it (our record).
     """
@@ -200,6 +201,7 @@ class ArchiveUnit:
     level: Level
     title: str
     description: str | None = None
+    archival_identifier: str | None = None
     originating_identifier: str | None = None
     transferring_identifier: str | None = None
     document_type: str | None = None

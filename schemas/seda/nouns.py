@@ -6,6 +6,15 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+FAMILY = "fr:gouv:culture:archivesdefrance:seda:v"
+"""What the namespace of every version but the first begins with."""
+_NAMESPACES = {"0.2": "fr:gouv:ae:archive:draft:standard_echange_v0.2"}
+
+
+def namespace_of(version: str) -> str:
+    """Return the XML namespace of a version (``2.2``)."""
+    return _NAMESPACES.get(version, f"{FAMILY}{version}")
+
 
 @dataclass(frozen=True, slots=True)
 class ManifestObject:
@@ -14,6 +23,7 @@ class ManifestObject:
     Attributes:
         digest: lower case when it is hexadecimal.
         size: as written, in bytes.
+        content: the octets, where they stand in the manifest itself.
         line: of the element, from 1.
     """
 
@@ -26,6 +36,7 @@ class ManifestObject:
     filename: str | None
     media_type: str | None
     puid: str | None
+    content: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from lxml import etree
 from core.errors import UnreadableInput
 from core.messages import Catalogue
 from core.problems import Problem, Severity
+from schemas.compilation import compiled_relax_ng, compiled_schema
 from schemas.flood import Finding
 from schemas.seda.reader import Manifest
 from schemas.seda.violations import problems_of
@@ -68,7 +69,7 @@ def _compiled(profile: Path) -> etree.RelaxNG | etree.XMLSchema:
         raise ProfileRefused(_messages("profile.unknown", name=profile.name))
     _keep_here(tree, family, profile.name)
     try:
-        return etree.RelaxNG(tree) if family == _RNG else etree.XMLSchema(tree)
+        return compiled_relax_ng(tree) if family == _RNG else compiled_schema(tree)
     except (etree.RelaxNGParseError, etree.XMLSchemaParseError) as error:
         raise ProfileRefused(_messages("profile.unreadable", name=profile.name, detail=error)) from error
 

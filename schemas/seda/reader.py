@@ -17,17 +17,20 @@ from pathlib import Path
 from lxml import etree
 
 from core.errors import UnreadableInput
-from schemas.seda.elements import child, name_of, text_of
+from schemas.seda.elements import child, name_of, octets_of, text_of, value_of
 from schemas.seda.legacy import LEGACY, legacy_archive, legacy_objects, legacy_units
-from schemas.seda.nouns import Manifest, ManifestObject, ManifestUnit
+from schemas.seda.nouns import FAMILY, Manifest, ManifestObject, ManifestUnit, namespace_of
 from schemas.xml import parse
 
 __all__ = ["Manifest", "ManifestObject", "ManifestUnit", "UnsupportedVersion", "is_seda", "read_manifest", "version_of"]
 
-_FAMILY = "fr:gouv:culture:archivesdefrance:seda:v"
-_NAMESPACE_0_2 = "fr:gouv:ae:archive:draft:standard_echange_v0.2"
-_VERSIONS = frozenset({"1.0", "2.0", "2.1", "2.2", "2.3"})
-_REFERENCES = frozenset({"ArchiveUnitRefId", "DataObjectGroupReferenceId", "DataObjectReferenceId"})
+_VERSIONS = {namespace_of(version): version for version in ("0.2", "1.0", "2.0", "2.1", "2.2", "2.3")}
+_REFERENCES = frozenset(
+    {
+        *("ArchiveUnitRefId", "DataObjectGroupReferenceId", "DataObjectReferenceId"),
+        *("SignedObjectId", "SignedDocumentReferenceId"),  # until 2.2, since 2.3
+    }
+)
 _XML_ID = "{http://www.w3.org/XML/1998/namespace}id"
 
 
@@ -45,13 +48,12 @@ class UnsupportedVersion(UnreadableInput):
 
 def is_seda(namespace: str) -> bool:
     """Tell whether a namespace is one of SEDA, of a version that exists or not."""
-    return namespace == _NAMESPACE_0_2 or namespace.startswith(_FAMILY)
+    return namespace in _VERSIONS or namespace.startswith(FAMILY)
 
 
 def version_of(namespace: str) -> str | None:
     """Return the version that a namespace belongs to; None when there is no such version."""
-    version = "0.2" if namespace == _NAMESPACE_0_2 else namespace.removeprefix(_FAMILY)
-    return version if version in _VERSIONS or version == "0.2" else None
+    return _VERSIONS.get(namespace)
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -113,18 +115,19 @@ def _legacy(version: str, tree: etree._ElementTree, elements: list[etree._Elemen
 
 
 def _object(element: etree._Element) -> ManifestObject:
-    digest = child(element, "MessageDigest")
-    value = None if digest is None else (digest.text or "").strip()
+    digest, attachment = child(element, "MessageDigest"), child(element, "Attachment")
+    value = None if digest is None else value_of(digest)
     return ManifestObject(
         identifier=element.get("id", ""),
         line=element.sourceline,
         uri=text_of(element, "Uri"),
-        algorithm=None if digest is None else digest.get("algorithm"),
+        algorithm=None if digest is None else digest.get("algorithm", "").strip() or None,
         digest=value.lower() if value and re.fullmatch(r"[0-9A-Fa-f]+", value) else value,
         size=text_of(element, "Size"),
         filename=text_of(element, "FileInfo", "Filename"),
         media_type=text_of(element, "FormatIdentification", "MimeType"),
         puid=text_of(element, "FormatIdentification", "FormatId"),
+        content=None if attachment is None else octets_of(attachment),
     )
 
 
@@ -151,13 +154,13 @@ def _identifiers(elements: list[etree._Element]) -> Iterator[tuple[str, int]]:
         identifier = element.get("id") or element.get(_XML_ID)
         if identifier:
             yield identifier, element.sourceline
-        if name_of(element) == "DataObjectGroupId" and (element.text or "").strip():  # 2.1: an identifier held as text
-            yield (element.text or "").strip(), element.sourceline
+        if name_of(element) == "DataObjectGroupId" and (identifier := value_of(element)):  # 2.1: an identifier held as text
+            yield identifier, element.sourceline
 
 
 def _references(elements: list[etree._Element]) -> Iterator[tuple[str, int]]:
     for element in elements:
-        if isinstance(element.tag, str) and name_of(element) in _REFERENCES and (element.text or "").strip():
-            yield (element.text or "").strip(), element.sourceline
+        if isinstance(element.tag, str) and name_of(element) in _REFERENCES and (reference := value_of(element)):
+            yield reference, element.sourceline
         if isinstance(element.tag, str) and name_of(element) == "Relationship" and element.get("target"):
             yield element.get("target", ""), element.sourceline

@@ -1,8 +1,9 @@
 """Holding a manifest against the XSD of its version: the official one that an operator installed, else the one of this folder.
 
-What lives here: making our schema of a version out of its one description (``messages.xsd`` and its parts), finding and compiling
-the official ones (they are published by the SIAF and not part of this project). What does not: the words of a finding
-(`schemas.seda.violations`), what the schema does not see (`schemas.seda.rules`).
+What lives here: making our schema of a version out of the description of its family (``messages.xsd`` and its parts for 2.x,
+``legacy.xsd`` for the versions before), finding and compiling the official ones (they are published by the SIAF and not part of
+this project). What does not: the words of a finding (`schemas.seda.violations`), what the schema does not see
+(`schemas.seda.rules`).
 """
 
 from __future__ import annotations
@@ -17,19 +18,22 @@ from lxml import etree
 
 from core.errors import Misconfigured
 from core.messages import Catalogue
+from schemas.compilation import compiled_schema
 from schemas.flood import Finding, flood
+from schemas.seda.legacy import LEGACY
+from schemas.seda.nouns import namespace_of
 
-OWN_VERSIONS = ("2.1", "2.2", "2.3")
-"""The versions that this folder describes."""
+OWN_VERSIONS = ("0.2", "1.0", "2.1", "2.2", "2.3")
+"""The versions that this folder describes; of 0.2 and 1.0 the transfer only."""
 MOST_FINDINGS = 50
 """Findings told at most: the others follow from them, or nobody reads them."""
 
 _messages = Catalogue("schemas.seda")
 _HERE = Path(__file__).parent
 _PARTS = ("messages.xsd", "objects.xsd", "management.xsd", "description.xsd", "agents.xsd")
+_LEGACY_PARTS = ("legacy.xsd",)
 _MARK = "{urn:tabellion:versions}"
 _PLACEHOLDER = "urn:seda"
-_NAMESPACE = "fr:gouv:culture:archivesdefrance:seda:v"
 _W3C = {
     "http://www.w3.org/2001/xml.xsd": "w3c/2001/xml.xsd",
     "http://www.w3.org/1999/xlink.xsd": "w3c/1999/xlink.xsd",
@@ -75,12 +79,12 @@ def findings(tree: etree._ElementTree, source: Path, version: str, folder: Path 
 @cache
 def own(version: str) -> etree.XMLSchema:
     """Return our schema of a version, one of ``OWN_VERSIONS``, compiled."""
-    return etree.XMLSchema(described(version))
+    return compiled_schema(described(version))
 
 
 def described(version: str) -> etree._ElementTree:
     """Return our schema of a version as a document: the parts put together, without what belongs to other versions."""
-    main, *others = (_part(name, version) for name in _PARTS)
+    main, *others = (_part(name, version) for name in (_LEGACY_PARTS if version in LEGACY else _PARTS))
     for other in others:
         main.extend(other)
     return main.getroottree()
@@ -88,7 +92,7 @@ def described(version: str) -> etree._ElementTree:
 
 def _part(name: str, version: str) -> etree._Element:
     path = _HERE / name
-    text = path.read_text(encoding="utf-8").replace(f'"{_PLACEHOLDER}"', f'"{_NAMESPACE}{version}"')
+    text = path.read_text(encoding="utf-8").replace(f'"{_PLACEHOLDER}"', f'"{namespace_of(version)}"')
     parser = etree.XMLParser(no_network=True, resolve_entities=False, remove_comments=True)
     root = etree.fromstring(text.encode(), parser, base_url=str(path))
     for element in list(root.iter(etree.Element)):
@@ -111,7 +115,7 @@ def load(folder: Path, version: str) -> etree.XMLSchema:
     parser = etree.XMLParser(no_network=True, resolve_entities=False)
     parser.resolvers.add(_Local(folder))
     try:
-        return etree.XMLSchema(etree.parse(str(path), parser))
+        return compiled_schema(etree.parse(str(path), parser))
     except (etree.XMLSchemaParseError, etree.XMLSyntaxError) as error:
         raise Misconfigured(_messages("schema.broken", version=version, detail=error)) from error
 

@@ -57,22 +57,22 @@ def write_transfer(transfer: Transfer, target: Path, version: Version = Version.
             not plain, a text empty, too long or not representable in XML 1.0, a hold in 2.1; nothing usable is left at the
             target.
     """
-    check(transfer)
+    check(transfer.units, transfer.groups)
     if version is Version.V2_1 and any(management.hold is not None for management in managements(transfer)):
         raise UnwritableTransfer(_messages("write.hold"))
     with written(target, version.namespace) as document:
         _Manifest(document).transfer(transfer)
 
 
-def check(transfer: Transfer) -> None:
+def check(trees: tuple[ArchiveUnit, ...], described: tuple[DataObjectGroup, ...]) -> None:
     """Refuse what the schema cannot express and libxml2 does not verify: identifiers, references, paths, digests.
 
     Raises:
         UnwritableTransfer: one of them is wrong.
     """
-    objects = [item for group in transfer.groups for item in group.objects]
-    units = list(walk(transfer.units))
-    identifiers = [group.identifier for group in transfer.groups]
+    objects = [item for group in described for item in group.objects]
+    units = list(walk(trees))
+    identifiers = [group.identifier for group in described]
     identifiers += [item.identifier for item in objects]
     identifiers += [unit.identifier for unit in units]
     seen: set[str] = set()
@@ -82,12 +82,12 @@ def check(transfer: Transfer) -> None:
         if identifier in seen:
             raise UnwritableTransfer(_messages("write.repeated", found=identifier))
         seen.add(identifier)
-    groups = {group.identifier for group in transfer.groups}
+    groups = {group.identifier for group in described}
     for unit in units:
         for reference in unit.groups:
             if reference not in groups:
                 raise UnwritableTransfer(_messages("write.dangling", unit=unit.identifier, found=reference))
-    for group in transfer.groups:
+    for group in described:
         if not group.objects:
             raise UnwritableTransfer(_messages("write.empty_group", found=group.identifier))
     _check_objects(objects)
@@ -118,10 +118,24 @@ def managements(transfer: Transfer) -> Iterator[Management]:
     yield from (unit.management for unit in walk(transfer.units) if unit.management is not None)
 
 
+def write_code_lists(document: Document, rules_version: str = "1") -> None:
+    """Write which lists the codes of a message come from."""
+    with document.inside("CodeListVersions"):
+        for name in _CODE_LISTS:
+            version = rules_version if name in _RULE_LISTS else "1"
+            document.text(f"{name}CodeListVersion", f"{name}CodeListVersion{version}")
+
+
+def write_described(document: Document, units: tuple[ArchiveUnit, ...], groups: tuple[DataObjectGroup, ...]) -> None:
+    """Write objects, in their groups, and the units that describe them: the beginning of a ``DataObjectPackage``."""
+    _Manifest(document).described(units, groups)
+
+
 class _Manifest:
     """The transfer, as it is written to a document."""
 
     def __init__(self, document: Document) -> None:
+        self._document = document
         self._inside = document.inside
         self._text = document.text
         self._date = document.date
@@ -134,21 +148,21 @@ class _Manifest:
             self._date("Date", transfer.at)
             self._text("MessageIdentifier", transfer.identifier)
             self._text("ArchivalAgreement", transfer.agreement)
-            with self._inside("CodeListVersions"):
-                for name in _CODE_LISTS:
-                    version = transfer.rules_version if name in _RULE_LISTS else "1"
-                    self._text(f"{name}CodeListVersion", f"{name}CodeListVersion{version}")
+            write_code_lists(self._document, transfer.rules_version)
             with self._inside("DataObjectPackage"):
                 self._package(transfer)
             self._agency("ArchivalAgency", transfer.archival_agency)
             self._agency("TransferringAgency", transfer.transferring_agency)
 
-    def _package(self, transfer: Transfer) -> None:
-        for group in transfer.groups:
+    def described(self, units: tuple[ArchiveUnit, ...], groups: tuple[DataObjectGroup, ...]) -> None:
+        for group in groups:
             self._group(group)
         with self._inside("DescriptiveMetadata"):
-            for unit in transfer.units:
+            for unit in units:
                 self._unit(unit)
+
+    def _package(self, transfer: Transfer) -> None:
+        self.described(transfer.units, transfer.groups)
         with self._inside("ManagementMetadata"):
             self._text("ArchivalProfile", transfer.profile)
             self._text("LegalStatus", "Public Archive")
@@ -191,6 +205,7 @@ class _Manifest:
     def _content(self, unit: ArchiveUnit) -> None:
         self._text("DescriptionLevel", unit.level.value)
         self._text("Title", unit.title)
+        self._text("ArchivalAgencyArchiveUnitIdentifier", unit.archival_identifier)
         self._text("OriginatingAgencyArchiveUnitIdentifier", unit.originating_identifier)
         self._text("TransferringAgencyArchiveUnitIdentifier", unit.transferring_identifier)
         self._text("Description", unit.description)

@@ -63,7 +63,7 @@ def write_transfer_1_0(transfer: Transfer, target: Path) -> None:
         UnwritableTransfer: as `schemas.seda.writer.write_transfer`; no unit, a hold, no access rule of the list AR038 to
             AR062 with its start, an appraisal rule without start or duration, a file that no unit names or that two do.
     """
-    check(transfer)
+    check(transfer.units, transfer.groups)
     _check(transfer)
     with written(target, NAMESPACE_1_0) as document:
         _Manifest(document, transfer).write()

@@ -6,11 +6,13 @@ import base64
 import binascii
 import tempfile
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 from core.problems import Problem, Report
 from schemas.actes.archived import ArchivedMessage, examine_archive
 from schemas.actes.codes import BUDGET_MATIERE, BUDGET_NATURE
+from schemas.actes.contents import future_problems
 from schemas.actes.messages import Acte, Message
 from signing.actes.pieces import piece_problems
 from signing.trust import TrustStore
@@ -18,18 +20,20 @@ from signing.trust import TrustStore
 _CONTRACTS, _PROCUREMENT = 4, (1, 1)
 
 
-def examine(path: Path, *, trust: TrustStore | None) -> Report:
+def examine(path: Path, *, trust: TrustStore | None, today: date) -> Report:
     """Examine an archive, the files in it included.
 
     Args:
         path: the archive.
         trust: who is believed; None means that authorities are not judged.
+        today: after which nothing was decided yet.
     """
     with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
         archive, report = examine_archive(path, folder=Path(folder))
         if archive is not None:
             misnamed = {problem.path for problem in report.problems if problem.rule == "R23"}
             for message in archive.messages:
+                report.problems += future_problems(message.message, today)
                 report.problems += _of_files(message, trust, misnamed)
     return report
 

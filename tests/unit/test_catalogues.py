@@ -65,7 +65,7 @@ def test_no_key_stands_twice_in_a_catalogue(room: str, locale: str) -> None:
     assert sorted(keys) == sorted(set(keys))
 
 
-@pytest.mark.parametrize("room", ["core", "flows.engine"])
+@pytest.mark.parametrize("room", ROOMS)
 def test_french_is_set_with_its_own_apostrophes_and_no_break_spaces(room: str) -> None:
     for key, text in Catalogue(room).texts("fr").items():
         prose = MARKUP.sub("", text)

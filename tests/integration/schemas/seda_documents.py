@@ -14,6 +14,7 @@ from xmlschema.validators import XsdElement, XsdGroup
 
 XML = "{http://www.w3.org/XML/1998/namespace}"
 VERSIONS = ("2.1", "2.2", "2.3")
+LEGACY_VERSIONS = ("0.2", "1.0")
 ROOTS = (
     "ArchiveTransfer",
     "ArchiveTransferReply",
@@ -23,6 +24,7 @@ ROOTS = (
     "ArchiveRestitutionRequestReply",
 )
 _DEEPEST = 2
+_NESTED = ("ArchiveUnit", "ArchiveObject", "Contains", "RelatedData")
 _DATES = """
     2024-03-15 2024-3-15 2024-02-30 2023-02-29 2024-02-29 15/03/2024 2024-03-15Z 2024-03-15+02:00 2024-03-15+15:00 0000-01-01
     -0001-01-01 12024-01-01 2024-03-15T10:00:00 2024-03-15T10:00:00Z 2024-03-15T10:00:00.123+01:00 2024-03-15T25:00:00 2024
@@ -41,7 +43,7 @@ BOUNDARIES = (*_BLANKS, "Public  Archive", "x" * 1_000, *" ".join((_DATES, _NUMB
 """Each type of SEDA takes at least one of these, and refuses at least one."""
 
 _NAME = "an identifier, or a reference to one: each is another"
-_ORDINARY = ("a", "1", "fr", "2024-03-15", "2024-03-15T10:00:00", "YWJj", *BOUNDARIES)
+_ORDINARY = ("a", "1", "P1Y", "fr", "2024-03-15", "2024-03-15T10:00:00", "YWJj", *BOUNDARIES)
 _VALUES: dict[int, str] = {}
 """What a type is filled with; the schemas that types belong to are never let go of."""
 
@@ -53,11 +55,15 @@ def official_walked(folder: Path, version: str) -> xmlschema.XMLSchema:
         "http://www.w3.org/2001/xml.xsd": folder / "w3c/2001/xml.xsd",
         "http://www.w3.org/1999/xlink.xsd": folder / "w3c/1999/xlink.xsd",
     }
-    path = folder / f"seda-{version}" / f"seda-{version}-main.xsd"
+    old = version.replace(".", "-")
+    legacy = folder / f"seda_v{old}" / f"seda_v{old}.xsd"
+    path = legacy if version in LEGACY_VERSIONS else folder / f"seda-{version}" / f"seda-{version}-main.xsd"
     return xmlschema.XMLSchema(str(path), uri_mapper=lambda uri: str(local.get(uri, uri)), allow="local")
 
 
-def fullest(schema: xmlschema.XMLSchema, name: str, *, seed: int, optional: bool = True) -> etree._Element:
+def fullest(
+    schema: xmlschema.XMLSchema, name: str, *, seed: int, optional: bool = True, left_out: frozenset[str] = frozenset()
+) -> etree._Element:
     """Return the fullest message of a root, its units two deep; only a transfer holds its package.
 
     Args:
@@ -65,10 +71,11 @@ def fullest(schema: xmlschema.XMLSchema, name: str, *, seed: int, optional: bool
         name: local name of the root.
         seed: decides which branch of each choice is taken.
         optional: whether optional elements and attributes are there.
+        left_out: names of elements that are not.
     """
     root = schema.elements[name]
     element = etree.Element(root.qualified_name, nsmap={"s": root.target_namespace})
-    left_out = set() if name == "ArchiveTransfer" else {"DataObjectPackage"}
+    left_out |= set() if name == "ArchiveTransfer" else {"DataObjectPackage"}
     _Filling(random.Random(seed), optional, left_out, _VALUES).fill(element, root)
     return element
 
@@ -77,7 +84,7 @@ def fullest(schema: xmlschema.XMLSchema, name: str, *, seed: int, optional: bool
 class _Filling:
     chance: random.Random
     optional: bool
-    left_out: set[str]
+    left_out: frozenset[str]
     values: dict[int, str]
     ids: int = 0
 
@@ -86,8 +93,8 @@ class _Filling:
             element.text = self._value(declared.type)
             return
         for name, attribute in declared.type.attributes.items():
-            if name is not None and (self.optional or attribute.use == "required"):
-                element.set(name, self._value(attribute.type))
+            if name is not None and attribute.use != "prohibited" and (self.optional or attribute.use == "required"):
+                element.set(name, attribute.fixed or self._value(attribute.type))
         if declared.type.has_simple_content():
             element.text = self._value(declared.type.content)
         elif isinstance(declared.type.content, XsdGroup):
@@ -109,12 +116,12 @@ class _Filling:
         if declared.abstract or declared.type.abstract or declared.local_name in self.left_out:
             return False
         above = sum(ancestor.tag == declared.name for ancestor in (parent, *parent.iterancestors()))
-        return declared.local_name != "ArchiveUnit" or above < _DEEPEST
+        return declared.local_name not in _NESTED or above < _DEEPEST
 
     def _value(self, simple: xmlschema.XsdType) -> str:
         if id(simple) not in self.values:
             values = (*(simple.enumeration or ()), *_ORDINARY)
-            named = simple.is_valid("A1") and not simple.is_valid("1A") and not simple.is_valid("a b")
+            named = not simple.enumeration and simple.is_valid("A1") and not simple.is_valid("1A") and not simple.is_valid("a b")
             self.values[id(simple)] = _NAME if named else next(value for value in values if simple.is_valid(value))
         if self.values[id(simple)] != _NAME:
             return self.values[id(simple)]
@@ -133,7 +140,7 @@ def with_boundaries(root: etree._Element, seen: set[tuple[str, str]]) -> Iterato
         if len(element) == 0 and element.text is not None and _is_new(seen, parent.tag, element.tag):
             leaves.append((element, element.text))
         for name, value in element.items():
-            if name not in ("id", f"{XML}id") and _is_new(seen, element.tag, f"@{name}"):
+            if name not in ("id", "Id", f"{XML}id") and _is_new(seen, element.tag, f"@{name}"):
                 attributes.append((element, name, value))
     for value in BOUNDARIES if leaves or attributes else ():
         for leaf, _ in leaves:

@@ -62,8 +62,8 @@ SHAPES = {
 def test_a_transfer_is_valid_against_the_official_schema_of_1_0(shape: str, shared: Path, tmp_path: Path) -> None:
     target = tmp_path / "bordereau.xml"
     write_transfer_1_0(SHAPES[shape], target)
-    validator = schema.load(shared / "official/seda", "1.0")
-    assert validator.validate(etree.parse(target)), validator.error_log
+    for validator in (schema.load(shared / "official/seda", "1.0"), schema.own("1.0")):
+        assert validator.validate(etree.parse(target)), validator.error_log
     assert check_manifest(read_manifest(target)) == []
 
 
@@ -168,15 +168,41 @@ def test_what_a_document_says_is_read_and_units_know_their_place(tmp_path: Path)
     assert (manifest.version, manifest.identifier) == ("0.2", "T")
     assert [(unit.title, unit.parent) for unit in manifest.units] == [("a", None), ("b", "Contains 1")]
     assert [(item.uri, item.digest) for item in manifest.objects] == [("a.xml", DIGEST.hex()), ("b.xml", None)]
-    assert [problem.rule for problem in check_manifest_file(path)[1]] == ["SEDA-207"]
+    assert [problem.rule for problem in check_manifest(manifest)] == ["SEDA-207"]
 
 
 def test_a_document_held_in_the_manifest_itself_has_no_path(tmp_path: Path) -> None:
     path = tmp_path / "bordereau.xml"
     path.write_text(V1_0.format(document=DOCUMENT.format(attachment='filename="a.xml">YWJj', integrity="")))
     (item,) = read_manifest(path).objects
-    assert (item.uri, item.filename) == (None, "a.xml")
-    assert check_manifest_file(path)[1] == []
+    assert (item.uri, item.filename, item.content) == (None, "a.xml", b"abc")
+    assert check_manifest(read_manifest(path)) == []
+    said = f'<Integrity algorithme="SHA256">{DIGEST.hex()}</Integrity><Size unitCode="AD">4</Size>'
+    path.write_text(V1_0.format(document=DOCUMENT.format(attachment='filename="a.xml">YWJj', integrity=said)))
+    assert [problem.rule for problem in check_manifest(read_manifest(path))] == ["SEDA-207", "SEDA-207"]
+
+
+@pytest.mark.parametrize(
+    ("found", "written"),
+    [
+        (">AR048<", ">AR037<"),
+        (">detruire<", ">trier<"),
+        (">P10Y<", ">10 ans<"),
+        (">fra<", ">fr<"),
+        ("2026-03-02T09:15:00Z", "2026-03-02"),
+        ('format="fmt/101"', 'format="fmt/1010"'),
+        ('mimeCode="application/xml"', 'mimeCode=""'),
+        ("<Type>CDO</Type>", ""),
+    ],
+)
+def test_what_the_schema_of_1_0_refuses_is_refused_without_the_official_one(found: str, written: str, tmp_path: Path) -> None:
+    target = tmp_path / "bordereau.xml"
+    write_transfer_1_0(SHAPES["with every element"], target)
+    assert check_manifest_file(target)[1] == []
+    text = target.read_text()
+    assert found in text
+    target.write_text(text.replace(found, written))
+    assert {problem.rule for problem in check_manifest_file(target)[1]} == {"XSD"}
 
 
 def test_a_size_in_another_unit_than_bytes_is_not_compared(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from lxml import etree
 from core.messages import LOCALES, speaking
 from schemas.seda import schema
 from schemas.seda.codes import REPLY_CODES, code_of, in_words, is_acceptance
-from schemas.seda.model import Agency, Version
+from schemas.seda.delivery import DeliveryReply, write_delivery
+from schemas.seda.model import Agency, ArchiveUnit, DataObject, DataObjectGroup, Level, Version
 from schemas.seda.replies import (
     Acknowledgement,
     DestructionNotice,
@@ -56,11 +57,36 @@ REFUSED = TransferReply(
     ),
 )
 DESTROYED = DestructionNotice("ADN-1", AT, "VISA-1", ("01JA", "01JB"), ARCHIVES, PRODUCER, ("Bordereau n° 3",))
+DELIVERED = DeliveryReply(
+    identifier="ADRR-1",
+    at=AT,
+    request="ADR-1",
+    code="000",
+    delivered=("01JA",),
+    units=(
+        ArchiveUnit(
+            "AU1",
+            Level.FILE,
+            "Budget",
+            archival_identifier="01JA",
+            originating_identifier="B-1",
+            units=(ArchiveUnit("AU2", Level.ITEM, "Délibération", groups=("GO1",)), ArchiveUnit("AU3", Level.ITEM, "Vide")),
+        ),
+    ),
+    groups=(
+        DataObjectGroup("GO1", (DataObject("BDO1", "documents/a.pdf", "ab" * 32, 4, "à.pdf", "application/pdf", "fmt/276"),)),
+    ),
+    archival_agency=ARCHIVES,
+    requester=Agency("LECTEUR-1"),
+    originating_agency=PRODUCER,
+    comments=("Voici.",),
+)
 WRITTEN = {
     "acknowledgement": lambda target, version: write_acknowledgement(target, RECEIVED, version),
     "acceptance": lambda target, version: write_reply(target, ACCEPTED, version),
     "refusal": lambda target, version: write_reply(target, REFUSED, version),
     "bare reply": lambda target, version: write_reply(target, replace(REFUSED, results=()), version),
+    "delivery": lambda target, version: write_delivery(target, DELIVERED, version),
     "destruction": lambda target, version: write_destruction(target, DESTROYED, version),
 }
 
@@ -107,6 +133,11 @@ def test_an_acknowledgement_that_bears_a_code_is_no_acceptance_either(tmp_path: 
 def test_a_comment_that_no_receiver_takes_is_not_written(text: str, tmp_path: Path) -> None:
     with pytest.raises(UnwritableTransfer):
         write_reply(tmp_path / "reply.xml", replace(REFUSED, comments=(text,)), Version.V2_2)
+
+
+def test_a_delivery_whose_units_name_what_is_not_handed_out_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(UnwritableTransfer, match="GO1"):
+        write_delivery(tmp_path / "reply.xml", replace(DELIVERED, groups=()), Version.V2_2)
 
 
 ACCEPTANCE_1_0 = """<ArchiveTransferReply xmlns="fr:gouv:culture:archivesdefrance:seda:v1.0">

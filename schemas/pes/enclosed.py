@@ -1,0 +1,106 @@
+"""The text of the supporting documents of a flow, looked at as it streams by: a tree would copy it whenever it is asked.
+
+Each is inflated to its end, within bounds, and nothing of it is kept but its beginning.
+"""
+
+from __future__ import annotations
+
+import binascii
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from xml.parsers import expat
+
+from schemas.pes.attachments import HEAD
+
+LARGEST = 1 << 30
+"""Bytes that a document may have, inflated."""
+RATIO, RATIO_FROM = 500, 10 << 20
+"""How many times smaller than itself a document may come packed, beyond 10 MiB."""
+
+_MAGIC = b"\x1f\x8b"
+_GZIP = 31
+_PIECE = 1 << 16
+
+
+@dataclass(slots=True)
+class EnclosedText:
+    """The base64 of a document.
+
+    Attributes:
+        length: in characters, line breaks included.
+        head: the first of them.
+        packing: ``gzip`` as the protocol wants, ``bare`` (base64 of the document itself), ``empty``, ``broken``, or ``bomb``:
+            more than the bounds allow.
+    """
+
+    length: int = 0
+    head: str = ""
+    packing: str = "empty"
+    _pending: str = ""
+    _packed: int = 0
+    _size: int = 0
+    _unpacker: Any = field(default_factory=lambda: zlib.decompressobj(_GZIP))
+
+    def take(self, piece: str) -> None:
+        """Take the next characters."""
+        self.length += len(piece)
+        self.head += piece[: HEAD - len(self.head)]
+        if self.packing in ("empty", "gzip"):
+            self._pending += "".join(piece.split())
+            whole = len(self._pending) // 4 * 4
+            try:
+                self._feed(binascii.a2b_base64(self._pending[:whole], strict_mode=True))
+            except (ValueError, zlib.error):  # binascii's own error is a ValueError
+                self.packing = "broken"
+            self._pending = self._pending[whole:]
+
+    def close(self) -> None:
+        """Judge what was taken: all of it came."""
+        if self._pending or (self.packing == "gzip" and not self._unpacker.eof):
+            self.packing = "broken"
+
+    def _feed(self, octets: bytes) -> None:
+        if self.packing == "empty" and octets:
+            self.packing = "gzip" if octets.startswith(_MAGIC) else "bare"
+        self._packed += len(octets)
+        while octets and self.packing == "gzip" and not self._unpacker.eof:
+            self._size += len(self._unpacker.decompress(octets, _PIECE))
+            octets = self._unpacker.unconsumed_tail
+            if self._size > LARGEST or (self._size > RATIO_FROM and self._size > RATIO * self._packed):
+                self.packing = "bomb"
+
+
+def texts_of(path: Path) -> list[EnclosedText]:
+    """Return what is known of the text of each PES_PJ/PJ, in order; nothing when the file cannot be streamed."""
+    texts: list[EnclosedText] = []
+    stack: list[str] = []
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.buffer_size = _PIECE
+
+    def count(text: str) -> None:
+        texts[-1].take(text)
+
+    def start(name: str, _attributes: dict[str, str]) -> None:
+        stack.append(name)
+        if stack[1:] == ["PES_PJ", "PJ"]:
+            texts.append(EnclosedText())
+        elif stack[1:] == ["PES_PJ", "PJ", "Contenu", "Fichier"]:
+            parser.CharacterDataHandler = count
+
+    def end(_name: str) -> None:
+        if parser.CharacterDataHandler is not None:
+            parser.CharacterDataHandler = None
+            texts[-1].close()
+        stack.pop()
+
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    with path.open("rb") as stream:
+        try:
+            parser.ParseFile(stream)
+        except (expat.ExpatError, LookupError, ValueError):  # an encoding that only the other parser knows
+            return []
+    return texts
