@@ -6,6 +6,7 @@ does not: whether the package is what it should be (`archive.ingest`).
 
 from __future__ import annotations
 
+import re
 import tempfile
 from dataclasses import dataclass
 from datetime import date
@@ -33,6 +34,7 @@ _WORDS = frozenset(
 )
 _LONGEST = 255
 _LONGEST_TYPE, _LONGEST_PUID = 100, 20
+_MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ def described(manifest: Manifest, sizes: dict[str, int]) -> Description:
                 uri=item.uri,
                 sha256=item.digest if item.algorithm == "SHA-256" else None,
                 size=sizes.get(item.uri, 0),
-                media_type=(item.media_type or "")[:_LONGEST_TYPE] or None,
+                media_type=_media_type(item.media_type),
                 puid=(item.puid or "")[:_LONGEST_PUID] or None,
             )
             for item in manifest.objects
@@ -126,6 +128,11 @@ def described(manifest: Manifest, sizes: dict[str, int]) -> Description:
         final_action=FinalAction(action) if action in list(FinalAction) else FinalAction.KEEP,
         access=_rule(root, "AccessRule"),
     )
+
+
+def _media_type(told: str | None) -> str | None:
+    """Return a media type that can be told to a browser again; None for what is none (RFC 6838, 4.2)."""
+    return told if told and len(told) <= _LONGEST_TYPE and _MEDIA_TYPE.fullmatch(told) else None
 
 
 def _rule(root: etree._Element, name: str) -> DescribedRule | None:

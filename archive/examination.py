@@ -1,22 +1,29 @@
 """Everything that a transfer is checked for, on a file, without a platform: a SEDA manifest alone, or a package with its files.
 
 What lives here: recognising one by its octets, and the report on it. What does not: what an archive service alone knows
-(agreements, rules, viruses, formats: `archive.ingest`), other kinds of document (`signing.examination`).
+(agreements, its rules, viruses, formats: `archive.ingest`), other kinds of document (`signing.examination`).
 """
 
 from __future__ import annotations
 
 import gzip
 import zlib
+from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from archive.ingest.business import Business
 from archive.ingest.containers import LIMITS, Limits
-from archive.ingest.inspection import examine_package
+from archive.ingest.inspection import examine_package, open_package
+from archive.ingest.sense import check_sense
+from core import clock
+from core.errors import UnreadableInput
 from core.messages import Catalogue
 from core.problems import Problem, Report, Severity
 from schemas.actes.tar import BrokenTar, Read, entries
 from schemas.seda import schema
+from schemas.seda.nouns import FAMILY, namespace_of
 from schemas.seda.reader import Manifest, is_seda
 from schemas.seda.rules import check_manifest_file
 from schemas.xml import DoctypeRefused, root_of_file
@@ -27,6 +34,8 @@ SIP = "sip"
 _ZIPS, _GZIP, _BZIP2 = (b"PK\x03\x04", b"PK\x05\x06"), b"\x1f\x8b", b"BZh"
 _TAR, _TAR_AT = b"ustar", 257
 _LOOKED_AT = 64 << 20
+_HEAD = 1 << 16
+_NAMESPACES = (FAMILY.encode(), namespace_of("0.2").encode())
 _messages = Catalogue("schemas.seda")
 
 
@@ -43,16 +52,19 @@ def is_transfer(path: Path) -> bool:
         return True
     try:
         root = root_of_file(path)
-    except DoctypeRefused:  # whoever examines it says so
-        return False
+    except DoctypeRefused:  # whoever examines it says so; what it would have been, its first octets tell
+        with path.open("rb") as stream:
+            head = stream.read(_HEAD)
+        return any(namespace in head for namespace in _NAMESPACES)
     return is_seda((root or "").lstrip("{").rpartition("}")[0])
 
 
-def examine(path: Path, *, schemas: Path | None = None, limits: Limits = LIMITS) -> Report:
+def examine(path: Path, *, schemas: Path | None = None, limits: Limits = LIMITS, day: date | None = None) -> Report:
     """Examine a manifest or a package.
 
     Args:
         path: the file; what it is is told by its content.
+        day: on which it would be handed over; today by default.
         schemas: folder of official schemas; ours are applied for the versions that it does not hold.
         limits: what it may cost to read.
 
@@ -63,12 +75,41 @@ def examine(path: Path, *, schemas: Path | None = None, limits: Limits = LIMITS)
         head = stream.read(_TAR_AT + len(_TAR))
     if head.startswith(_GZIP) or _is_container(head):
         found = examine_package(path, schemas=schemas, limits=limits)
+        if found.manifest is not None:
+            found.problems += [*_sense(found.manifest, found.problems, day), *_business(path, found.manifest, limits)]
         contents = sum(size for name, size in found.sizes.items() if name != found.manifest_name)
         return Report(SIP, found.problems, {} if found.manifest is None else _facts(found.manifest, contents, schemas))
     if path.stat().st_size > limits.manifest:
         return Report(SIP, [_too_large(limits)])
     manifest, problems = check_manifest_file(path, schemas=schemas)
-    return Report(SIP, problems, {} if manifest is None else _facts(manifest, _declared(manifest), schemas))
+    if manifest is None:
+        return Report(SIP, problems)
+    return Report(SIP, [*problems, *_sense(manifest, problems, day)], _facts(manifest, _declared(manifest), schemas))
+
+
+def _sense(manifest: Manifest, problems: list[Problem], day: date | None) -> list[Problem]:
+    """Judge the rules that a manifest names; a value that the schema refused is not told again."""
+    told = {problem.found for problem in problems if problem.found}
+    return [one for one in check_sense(manifest, day or clock.in_paris(clock.now()).date()) if one.found not in told]
+
+
+def _business(path: Path, manifest: Manifest, limits: Limits) -> list[Problem]:
+    """Judge what the files have to do with each other; only those that are XML are read for it."""
+    business = Business()
+    try:
+        with open_package(path, limits) as package, TemporaryDirectory(prefix="tabellion-") as folder:
+            target = Path(folder) / "file"
+            for item in manifest.objects:
+                if item.uri is not None and item.uri in package.sizes:
+                    head = next(package.chunks(item.uri), b"")[:64]
+                    if business.concerns(head):
+                        package.extract(item.uri, target)
+                    else:
+                        target.write_bytes(head)
+                    business.look(item.uri, item.filename or item.uri, target)
+    except UnreadableInput:  # told by the inspection; such a package is not read any further
+        return []
+    return business.problems(manifest)
 
 
 def _is_container(head: bytes) -> bool:

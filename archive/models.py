@@ -70,6 +70,7 @@ class RecordCopy(Owned, table=True):
         version_id: which version of the key is meant; S3 lets anyone add another on top.
         locked_until: until when the place refuses to delete it, as it was last set or read.
         checked: when it was last read back whole, and found to be what was sealed.
+        extension_id: the journal entry of the last extension of its lock, which names records by a digest only.
     """
 
     __tablename__ = "record_copy"
@@ -81,6 +82,7 @@ class RecordCopy(Owned, table=True):
     version_id: str = Field(max_length=100)
     locked_until: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
     checked: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
+    extension_id: str | None = Field(default=None, max_length=26)
 
 
 class RecordFile(Owned, table=True):

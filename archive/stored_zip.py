@@ -90,6 +90,7 @@ class StoredZip:
     def __init__(self, stream: IO[bytes], at: datetime) -> None:
         self._stream = stream
         self._entries: list[Entry] = []
+        self._names: set[str] = set()
         self._date, self._time = _dos(at)
 
     def add(self, name: str, content: Path | bytes) -> Stored:
@@ -98,7 +99,7 @@ class StoredZip:
         Raises:
             UsageError: a name that is not plain ASCII or is there already, or a file beyond what ZIP holds without ZIP64.
         """
-        if not is_plain_name(name) or name.casefold() in {entry.name.casefold() for entry in self._entries}:
+        if not is_plain_name(name) or name.casefold() in self._names:
             raise UsageError(_messages("zip.name", name=name[:200]))
         offset = self._stream.tell()
         draft = Entry(name, 0, 0, offset, self._time, self._date)
@@ -117,6 +118,7 @@ class StoredZip:
         self._stream.write(entry.local)
         self._stream.seek(entry.start + size)
         self._entries.append(entry)
+        self._names.add(name.casefold())
         return Stored(name, digest.hexdigest(), size)
 
     def finish(self) -> None:

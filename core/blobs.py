@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
@@ -99,9 +99,7 @@ class ObjectStore(LockedObjects):
 
     def put_file(self, path: Path) -> Blob:
         """Keep a file of this machine."""
-        with path.open("rb") as stream:
-            blob = Blob(hashlib.file_digest(stream, "sha256").hexdigest(), path.stat().st_size)
-            stream.seek(0)
+        with _hashed(path) as (stream, blob):
             self._write(_key(blob.sha256), stream, blob.size)
         return blob
 
@@ -127,6 +125,25 @@ class ObjectStore(LockedObjects):
                 response.close()
                 response.release_conn()
 
+    def destroy(self, sha256: str, settled: datetime) -> bool:
+        """Remove a document that nothing names any more; tell whether it is gone, which it may have been before.
+
+        One that was put, or put again, after ``settled`` stays: whoever did so may be about to name it.
+
+        Raises:
+            Unavailable, Misconfigured: the store does not answer, or does not let us.
+        """
+        key = _key(sha256)
+        try:
+            with classified("s3.doing.destroy"):
+                written = self._client.stat_object(self.documents, key).last_modified
+                if written is None or written > settled:
+                    return False
+                self._client.remove_object(self.documents, key)
+        except ObjectMissing:
+            return True
+        return True
+
     def hold(self, key: str, source: Readable, limit: int) -> Blob:
         """Keep what is not a document yet under a provisional name, read to its end and hashed on the way.
 
@@ -141,6 +158,16 @@ class ObjectStore(LockedObjects):
         """
         with _spooled(source, limit) as (whole, blob):
             self._write(_held(key), whole, blob.size)
+        return blob
+
+    def hold_file(self, key: str, path: Path) -> Blob:
+        """Keep a file of this machine under a provisional name; what stood under it is replaced.
+
+        Raises:
+            Unavailable: the store does not answer.
+        """
+        with _hashed(path) as (stream, blob):
+            self._write(_held(key), stream, blob.size)
         return blob
 
     @contextmanager
@@ -199,6 +226,15 @@ def _spooled(source: Readable, limit: int | None) -> Iterator[tuple[BinaryIO, Bl
             whole.write(piece)
         whole.seek(0)
         yield cast("BinaryIO", whole), Blob(digest.hexdigest(), size)
+
+
+@contextmanager
+def _hashed(path: Path) -> Iterator[tuple[BinaryIO, Blob]]:
+    """Open a file from its beginning, once it is known by which digest."""
+    with path.open("rb") as stream:
+        blob = Blob(hashlib.file_digest(stream, "sha256").hexdigest(), path.stat().st_size)
+        stream.seek(0)
+        yield stream, blob
 
 
 def _held(key: str) -> str:

@@ -26,19 +26,21 @@ from typing import IO, Any
 
 _RESERVED = 1 << 30  # addresses that code and allocators claim without using the memory behind them
 _LARGEST_FILE = 512 << 20
-_OPEN_FILES = 64
+_OPEN_FILES, _OPEN_FILES_OF_PROGRAM = 64, 512
 _NO_NEW_PRIVILEGES, _DIE_WITH_PARENT = 38, 1  # prctl(2)
 _NEW_USER, _NEW_NETWORK = 0x1000_0000, 0x4000_0000  # unshare(2)
 # landlock(7): system calls, and the rights that each version of it knows, by bit.
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
 _BENEATH = 1
-_READ_FILE, _READ_FOLDER, _WRITE_FILE = 1 << 2, 1 << 3, 1 << 1
-_FILE_RIGHTS = 0b11  # execute and write; reading is bit 2
+_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_FOLDER = 1 << 0, 1 << 1, 1 << 2, 1 << 3
+_FILE_RIGHTS = _EXECUTE | _WRITE_FILE
 _KNOWN_SINCE = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
 _CONNECT_AND_BIND, _SCOPES = 0b11, 0b11
 _NETWORK_SINCE, _SCOPES_SINCE = 4, 6
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share", "/etc/ld.so.cache", "/etc/fonts")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom")
+_PROGRAMS = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/opt")
+_OF_PROGRAMS = ("/etc/alternatives", "/etc/ld.so.cache", "/etc/fonts", "/etc/ssl/certs", "/etc/localtime", "/proc/self")
 _FRAMES = 4
 _NUMBER = struct.Struct("i")
 _IDLE = 300.0  # seconds after which a server that is asked nothing ends
@@ -54,13 +56,14 @@ class _Rule(ctypes.Structure):
     _fields_ = (("rights", ctypes.c_uint64), ("folder", ctypes.c_int32))
 
 
-def confine(folder: Path, memory: int, seconds: float) -> list[str]:
+def confine(folder: Path, memory: int, seconds: float, program: Path | None = None) -> list[str]:
     """Give up, for the rest of this process and of its children, what a function in the sandbox does not need.
 
     Args:
         folder: the only place that may be written to.
         memory: bytes.
         seconds: of processor.
+        program: what the process is going to become, when it is not Python that goes on: it and those of the system may be run.
 
     Returns:
         What the kernel did not let us give up: ``network``, ``files``.
@@ -70,10 +73,11 @@ def confine(folder: Path, memory: int, seconds: float) -> list[str]:
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_CPU, processor),
         (resource.RLIMIT_FSIZE, _LARGEST_FILE),
-        (resource.RLIMIT_NOFILE, _OPEN_FILES),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES_OF_PROGRAM if program else _OPEN_FILES),
         # Data counts what may be written and is the process's own; addresses count everything, shared memory too.
         (resource.RLIMIT_DATA, memory),
-        (resource.RLIMIT_AS, memory + _RESERVED),
+        # A virtual machine reserves far more addresses than it uses.
+        *(() if program else ((resource.RLIMIT_AS, memory + _RESERVED),)),
     ):
         hard = resource.getrlimit(limit)[1]
         bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
@@ -81,7 +85,7 @@ def confine(folder: Path, memory: int, seconds: float) -> list[str]:
     library = ctypes.CDLL(None)
     library.prctl(_DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
     library.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
-    kept = {"network": _without_network(library), "files": _without_files(library, folder)}
+    kept = {"network": _without_network(library), "files": _without_files(library, folder, program)}
     return [name for name, given_up in kept.items() if not given_up]
 
 
@@ -90,8 +94,8 @@ def _without_network(library: Any) -> bool:
     return any(library.unshare(flags) == 0 for flags in (_NEW_NETWORK, _NEW_NETWORK | _NEW_USER))
 
 
-def _without_files(library: Any, folder: Path) -> bool:
-    """Forbid every file but those of the interpreter, of the libraries and of the folder (Landlock)."""
+def _without_files(library: Any, folder: Path, program: Path | None) -> bool:
+    """Forbid every file but those of the interpreter, or of a program, of the libraries and of the folder (Landlock)."""
     if platform.machine() not in {"x86_64", "aarch64"}:  # elsewhere the numbers of the system calls are not looked up
         return False
     version = library.syscall(_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
@@ -103,7 +107,7 @@ def _without_files(library: Any, folder: Path) -> bool:
     opened = library.syscall(_CREATE, ctypes.byref(ruleset), ctypes.c_size_t(size), ctypes.c_uint32(0))
     if opened < 0:
         return False
-    for place, allowed in _allowed(folder, rights):
+    for place, allowed in _allowed_to(program, folder, rights) if program else _allowed(folder, rights):
         _allow(library, opened, place, allowed & rights)
     restricted: bool = library.syscall(_RESTRICT, ctypes.c_int(opened), ctypes.c_uint32(0)) == 0
     os.close(opened)
@@ -122,7 +126,7 @@ def _allow(library: Any, ruleset: int, place: Path, rights: int) -> None:
 
 def _allowed(folder: Path, everything: int) -> Iterator[tuple[Path, int]]:
     reading = _READ_FILE | _READ_FOLDER
-    yield folder, everything & ~1  # all but executing
+    yield folder, everything & ~_EXECUTE
     for device in _DEVICES:
         yield Path(device), _READ_FILE | _WRITE_FILE
     roots = [Path(place) for place in (sys.prefix, sys.base_prefix, *_LIBRARIES)]
@@ -134,6 +138,18 @@ def _allowed(folder: Path, everything: int) -> Iterator[tuple[Path, int]]:
         # The root of a checkout may hold the state of a platform beside the packages: names only, but for the packages.
         yield entry, _READ_FOLDER
         yield from ((package.parent, reading) for package in entry.glob("*/__init__.py"))
+
+
+def _allowed_to(program: Path, folder: Path, everything: int) -> Iterator[tuple[Path, int]]:
+    """Yield what a program may do: run what the system has and what lies beside it, and write to the folder only."""
+    reading = _READ_FILE | _READ_FOLDER
+    yield folder, everything & ~_EXECUTE
+    for device in _DEVICES:
+        yield Path(device), _READ_FILE | _WRITE_FILE
+    for place in (program.resolve().parent, *map(Path, _PROGRAMS)):
+        yield place, reading | _EXECUTE
+    for place in (*map(Path, _OF_PROGRAMS), *Path("/etc").glob("java*")):
+        yield place, reading
 
 
 def _answered(request: dict[str, Any]) -> str:

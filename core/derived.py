@@ -1,7 +1,8 @@
 """Files that can always be made again, kept on the disk of this machine so that they are not: pages as images, texts.
 
-One folder for all processes of a machine. What is least read goes first when there is too much. Nothing here is needed: whoever
-empties the folder, at any time, loses time only.
+One folder for all processes of a machine. What is least read goes first when there is too much, and what nobody has read for a
+day goes anyhow: what was made of a document that was destroyed cannot be read any more, on whatever machine it lies. Nothing here
+is needed: whoever empties the folder, at any time, loses time only.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import os
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +25,8 @@ _log = structlog.get_logger()
 _LIMIT = 2 << 30
 _KEPT = 0.8  # of the limit, once what was too much is gone
 _LOOKED_EVERY = 50  # of the limit: how much is written between two looks at the whole
+_UNREAD = 24 * 3600.0  # seconds
+_SWEPT_EVERY = 3600.0  # seconds
 
 
 class DerivedFiles:
@@ -37,9 +41,11 @@ class DerivedFiles:
         self._folder, self._limit = folder, limit
         self._unseen = limit  # bytes written since the last look at the whole; the first write looks
         self._counting = threading.Lock()
+        self._swept = float("-inf")  # on the monotonic clock; the first use sweeps
 
     def get(self, key: str) -> bytes | None:
         """Return what is kept under a key, or None."""
+        self._sweep()
         path = self._path(key)
         with suppress(OSError):
             content = path.read_bytes()
@@ -67,6 +73,22 @@ class DerivedFiles:
             for name, content in made.items():
                 self._put(name, content)
             return made[key]
+
+    def forget(self, unread: float = 0.0) -> None:
+        """Delete what nobody has read for so many seconds; by default all there is."""
+        before = time.time_ns() - int(unread * 1e9)
+        for used, _, path in self._files():
+            if used <= before:
+                with suppress(OSError):
+                    path.unlink()
+
+    def _sweep(self) -> None:
+        with self._counting:
+            now = time.monotonic()
+            due = now - self._swept >= _SWEPT_EVERY
+            self._swept = now if due else self._swept
+        if due:
+            self.forget(_UNREAD)
 
     def _put(self, key: str, content: bytes) -> None:
         path = self._path(key)

@@ -6,6 +6,7 @@
     ├── Unauthenticated         nobody is known behind the request
     ├── Forbidden               somebody is, who may not
     ├── NotFound                nothing there, or nothing that this principal may see
+    │   └── Gone                what was there was taken away, which may be told
     ├── Conflict                it exists already, or somebody acted in between
     ├── Refused                 a document breaks rules: definitive, carries its problems
     ├── Unavailable             a part outside this process does not answer: worth trying again
@@ -47,6 +48,10 @@ class Forbidden(TabellionError):
 
 class NotFound(TabellionError):
     """Nothing there, or nothing that this principal may see."""
+
+
+class Gone(NotFound):
+    """What was here was taken away, which may be told."""
 
 
 class Conflict(TabellionError):

@@ -10,7 +10,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, Integer, insert
+from sqlalchemy import BigInteger, Column, ColumnElement, Index, Integer, Text, insert
+from sqlalchemy.ext.compiler import compiles
 from sqlmodel import Field, Session
 
 from core import clock
@@ -20,6 +21,28 @@ from core.database import JsonValue, Owned, UtcDateTime
 from core.identifiers import new_id
 
 LEAF_VERSION = 1
+_ABOUT = "coalesce(facts ->> 'record', facts ->> 'hold', facts ->> 'elimination', facts ->> 'incident')"
+
+
+class _About(ColumnElement[str]):
+    """What an entry of the archive is about, as the database computes it of the facts: only an index has it, none can differ."""
+
+    inherit_cache = True
+    type = Text()
+
+
+@compiles(_About)
+def _computed(_about: _About, _compiler: object, **_options: object) -> str:
+    return _ABOUT
+
+
+@compiles(_About, "sqlite")
+def _computed_in_sqlite(_about: _About, _compiler: object, **_options: object) -> str:
+    # Facts that were tampered with until they are no JSON are told by those who check the journal, not by the index.
+    return f"CASE WHEN json_valid(facts) THEN {_ABOUT} END"
+
+
+_SAYS_IT = _About().is_not(None)
 
 
 class JournalEntry(Owned, table=True):
@@ -34,7 +57,10 @@ class JournalEntry(Owned, table=True):
     """
 
     __tablename__ = "journal_entry"
-    __table_args__ = (Index("journal_entry_of_dossier", "dossier_id", "number"),)
+    __table_args__ = (
+        Index("journal_entry_of_dossier", "dossier_id", "number"),
+        Index("journal_entry_about", _About(), "number", sqlite_where=_SAYS_IT, postgresql_where=_SAYS_IT),
+    )
 
     number: int | None = Field(
         default=None,
@@ -62,6 +88,11 @@ class JournalEntry(Owned, table=True):
                 "facts": self.facts,
             }
         )
+
+
+def about(identifier: str) -> ColumnElement[bool]:
+    """Return the condition that an entry is about a record, a hold, an elimination or an incident; answered from an index."""
+    return _About() == identifier
 
 
 def write(

@@ -6,7 +6,7 @@ S3 lets anyone who may write add a version or a delete marker on top of what is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -97,6 +97,17 @@ class Version:
     is_marker: bool
     written: datetime
     on_top: bool
+
+
+def first_version(versions: Sequence[Version]) -> Version | None:
+    """Return the version of a key that was written first, whatever came on top of it; None when there is none but markers.
+
+    Args:
+        versions: of one key, as they are listed: the newest first.
+    """
+    # Times may come in whole seconds; within one, S3 lists the newest version first (ListObjectVersions).
+    written = (version for version in reversed(versions) if not version.is_marker)
+    return min(written, key=lambda version: version.written, default=None)
 
 
 class LockedBucket(Connection):

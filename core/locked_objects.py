@@ -21,9 +21,9 @@ from minio.error import S3Error
 
 from core import clock
 from core.errors import Misconfigured, Unavailable
-from core.locked_bucket import LOCK_DAYS, MODE, NOTED, UNTIL, Lock, LockedBucket, Standing, Version, lock_in
+from core.locked_bucket import LOCK_DAYS, MODE, NOTED, UNTIL, Lock, LockedBucket, Standing, Version, first_version, lock_in
 from core.messages import Catalogue
-from core.s3 import ObjectAltered, ObjectMissing, classified, content_md5, copy_checked, digests_of, read_back
+from core.s3 import ObjectAltered, ObjectMissing, classified, content_md5, copy_checked, copy_unchecked, digests_of, read_back
 
 __all__ = ["LOCK_DAYS", "PROBES", "Lock", "LockedObject", "LockedObjects", "SealedObject", "Standing", "Version"]
 
@@ -55,7 +55,7 @@ class LockedObject(SealedObject):
 class LockedObjects(LockedBucket):
     """The packages under lock in a bucket."""
 
-    def seal(self, key: str, path: Path, sha256: str) -> LockedObject:
+    def seal(self, key: str, path: Path, sha256: str, until: datetime | None = None) -> LockedObject:
         """Put a package in the archive once, locked by the bucket as it is written, and read it back.
 
         The write is conditional (``If-None-Match: *``): of two workers that seal the same key, or of two tries of one, a single
@@ -66,6 +66,7 @@ class LockedObjects(LockedBucket):
             key: name of the object, never used for another content.
             path: the package.
             sha256: hexadecimal digest of the package.
+            until: end of its lock, which has not come yet; as the bucket locks by itself when not given.
 
         Raises:
             ObjectAltered: the package does not have the digest, or the key is taken by other bytes.
@@ -73,15 +74,22 @@ class LockedObjects(LockedBucket):
             Unavailable: the store does not answer, or refuses the bytes.
         """
         with classified("s3.doing.seal"):
-            written = self._written(key, path, sha256, {"If-None-Match": "*"})
+            written = self._written(key, path, sha256, {"If-None-Match": "*"} | self._lock_to(until))
             if written:
                 return self._locked(key, written, sha256, path.stat().st_size)
         return self.seal_again(key, sha256, path.stat().st_size)
 
-    def seal_over(self, key: str, path: Path, sha256: str) -> LockedObject:
+    def seal_over(self, key: str, path: Path, sha256: str, instead: str, until: datetime | None = None) -> LockedObject:
         """Put a package under its key once more, on top of whatever stands there, locked and read back as any.
 
-        For a version that was altered or is gone: what is locked stays below.
+        For a version that was altered, covered or is gone: what is locked stays below. What an earlier try put on top is taken.
+
+        Args:
+            key: of the object.
+            path: the package.
+            sha256: hexadecimal digest of the package.
+            instead: the version that it takes the place of.
+            until: end of its lock, which has not come yet; as the bucket locks by itself when not given.
 
         Raises:
             ObjectAltered: it was altered on the way.
@@ -89,7 +97,11 @@ class LockedObjects(LockedBucket):
             Unavailable: the store does not answer, or refuses the bytes.
         """
         with classified("s3.doing.seal"):
-            written = self._written(key, path, sha256, {})
+            top = next((one.version_id for one in self.versions(key) if one.on_top and not one.is_marker), instead)
+            if top != instead:
+                with suppress(ObjectAltered):  # somebody wrote something else there
+                    return self._locked(key, top, sha256, path.stat().st_size)
+            written = self._written(key, path, sha256, self._lock_to(until))
             if written is None:
                 raise Misconfigured(_messages("s3.not_locked", bucket=self.archive))
             return self._locked(key, written, sha256, path.stat().st_size)
@@ -118,6 +130,9 @@ class LockedObjects(LockedBucket):
             raise Unavailable(_messages("s3.seal_status", status=answer.status))
         return answer.headers.get("x-amz-version-id") if answer.status == HTTPStatus.OK else None
 
+    def _lock_to(self, until: datetime | None) -> dict[str, str]:
+        return {} if until is None else {MODE: self._lock_mode, UNTIL: until.strftime("%Y-%m-%dT%H:%M:%SZ")}
+
     def seal_again(self, key: str, sha256: str, size: int) -> LockedObject:
         """Find what stands under an archive key, read it back, and see to it that it is locked.
 
@@ -131,11 +146,10 @@ class LockedObjects(LockedBucket):
             return self._locked(key, self._first_version(key), sha256, size)
 
     def _first_version(self, key: str) -> str:
-        versions = [version for version in self.versions(key) if not version.is_marker]
-        if not versions:
+        first = first_version(self.versions(key))
+        if first is None:
             raise ObjectMissing(_messages("s3.not_sealed"))
-        # Times may come in whole seconds; within one, S3 lists the newest version first (ListObjectVersions).
-        return min(reversed(versions), key=lambda version: version.written).version_id
+        return first.version_id
 
     def _locked(self, key: str, version: str, sha256: str, size: int) -> LockedObject:
         response = self._open(self.archive, key, version)
@@ -162,6 +176,23 @@ class LockedObjects(LockedBucket):
             response = self._open(sealed.bucket, sealed.key, sealed.version_id)
             try:
                 copy_checked(response, target, sealed.sha256)
+            finally:
+                response.close()
+                response.release_conn()
+
+    def fetch_first(self, key: str, target: Path) -> tuple[SealedObject, Lock]:
+        """Write what was first written under a key to a file, whatever it is; return what it was found to be, and its lock.
+
+        Raises:
+            ObjectMissing: nothing stands there.
+            Unavailable: the store does not answer.
+        """
+        with classified("s3.doing.read_sealed"):
+            version = self._first_version(key)
+            response = self._open(self.archive, key, version)
+            try:
+                sha256, size = copy_unchecked(response, target)
+                return SealedObject(self.archive, key, version, sha256, size), lock_in(response.headers)
             finally:
                 response.close()
                 response.release_conn()
@@ -198,11 +229,8 @@ class LockedObjects(LockedBucket):
         """
         self._remove_old_probes()
         key, data = f"{PROBES}{secrets.token_hex(8)}", b"probe"
-        until = clock.now() + _PROBE_LOCK
-        headers = {
-            # For two minutes, where the bucket by itself would keep it for a year.
-            MODE: self._lock_mode,
-            UNTIL: until.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        # For two minutes, where the bucket by itself would keep it for a year.
+        headers = self._lock_to(clock.now() + _PROBE_LOCK) | {
             "Content-MD5": content_md5(hashlib.md5(data, usedforsecurity=False).digest()),
         }
         with classified("s3.doing.prove"):

@@ -75,10 +75,11 @@ def require_over(principal: Principal, organisation: Organisation, rights: Colle
     """Go on only if the principal administers the organisation: to administer is to say who may do what there.
 
     Raises:
-        Forbidden: they do not; or exploitation is to be given or taken over, which is for those who exploit there.
+        Forbidden: they do not; or exploitation, or the control of the State over the archives, is to be given or taken over,
+            which is for those who exploit there: whoever is controlled does not choose who controls.
     """
     principal.require(Right.ADMINISTER, organisation.id)
-    if Right.OPERATE in rights and not principal.may(Right.OPERATE, organisation.id):
+    if not {Right.OPERATE, Right.CONTROL}.isdisjoint(rights) and not principal.may(Right.OPERATE, organisation.id):
         raise Forbidden(_messages("role.beyond", name=organisation.name))
 
 

@@ -207,14 +207,19 @@ def copy_checked(stream: Any, target: Path, sha256: str) -> None:
     Raises:
         ObjectAltered: it does not.
     """
-    digest = hashlib.sha256()
+    if copy_unchecked(stream, target)[0] != sha256:
+        target.unlink()
+        raise ObjectAltered(_messages("s3.altered", sha256=sha256))
+
+
+def copy_unchecked(stream: Any, target: Path) -> tuple[str, int]:
+    """Write an object to a file, whatever it is, and return its SHA-256, hexadecimal, and its size in bytes."""
+    digest, size = hashlib.sha256(), 0
     with target.open("wb") as file:
         for chunk in stream.stream(_CHUNK):
             digest.update(chunk)
-            file.write(chunk)
-    if digest.hexdigest() != sha256:
-        target.unlink()
-        raise ObjectAltered(_messages("s3.altered", sha256=sha256))
+            size += file.write(chunk)
+    return digest.hexdigest(), size
 
 
 def moment(header: str | None) -> datetime | None:

@@ -17,6 +17,8 @@ What the kernel does not give is written to the log once (``sandbox.lacking``), 
 which processes and files exist, forbid system calls that a faulty kernel answers badly, keep a child that was taken over from
 connecting to a socket that has a name in the file system, nor make its answer true: callers treat that as they treat the
 document. Of the memory, each process of the child's group has the bound for itself.
+
+``run`` does the same with a program of the operator's, which may start what the system has: a script, its virtual machine.
 """
 
 from __future__ import annotations
@@ -25,14 +27,20 @@ import json
 import os
 import select
 import signal
+import subprocess
+import sys
 import tempfile
 import threading
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TypeAlias
 
 import structlog
 
-from core.errors import TabellionError, Unavailable
+from core.confined_program import NOT_STARTED
+from core.errors import Misconfigured, TabellionError, Unavailable
 from core.forkserver import Gone, forked
 from core.messages import Catalogue, current_locale
 
@@ -112,6 +120,98 @@ def call(function: str, argument: JsonValue, *, folder: Path, memory: int, secon
         _turns.release()
 
 
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A program that ended by itself: its exit status, and what it wrote to its standard output."""
+
+    status: int
+    output: bytes
+
+
+def run(
+    program: Path,
+    arguments: Sequence[str],
+    *,
+    folder: Path,
+    memory: int,
+    seconds: float,
+    environment: Mapping[str, str] | None = None,
+) -> Ran:
+    """Run a program of the operator's on what a folder holds; bounded as ``call`` is, with turns of the same.
+
+    Args:
+        program: its absolute path; what lies beside it may be read and run too.
+        arguments: given to it.
+        folder: where it starts, and all it may write to.
+        memory: bytes that it may write to.
+        seconds: until it is killed; of its processors together it may use twice as many.
+        environment: variables beside ``PATH``, ``HOME``, ``TMPDIR`` and ``LANG``, of which nothing else is inherited.
+
+    Raises:
+        Misconfigured: it cannot be started.
+        Exhausted: time, or room for its files and its output.
+        Died: a signal ended it.
+        Unavailable: too many wait for their turn.
+    """
+    if not os.access(program, os.X_OK) or not program.is_file():
+        raise Misconfigured(_messages("sandbox.program", program=program))
+    if not _turns.acquire(timeout=_PATIENCE):
+        raise Unavailable(_messages("sandbox.busy"))
+    try:
+        with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as told:
+            asked: dict[str, str | int | float] = {"program": str(program), "folder": str(folder), "told": told.fileno()}
+            asked |= {"memory": memory, "seconds": 2 * seconds}
+            status = _started(asked, arguments, output, seconds, environment or {})
+            told.seek(0)
+            _note_lacking(json.loads(told.read() or b"[]"))
+            return _ran(program, status, output)
+    finally:
+        _turns.release()
+
+
+def _started(
+    asked: dict[str, str | int | float],
+    arguments: Sequence[str],
+    output: IO[bytes],
+    seconds: float,
+    environment: Mapping[str, str],
+) -> int | None:
+    """Run the program and return its exit status, that of a signal negative, or None when its time was over."""
+    folder = str(asked["folder"])
+    process = subprocess.Popen(  # noqa: S603 - a module of ours, by this very interpreter
+        [sys.executable, "-I", "-B", "-m", "core.confined_program", json.dumps(asked), *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": folder, "TMPDIR": folder, **environment},
+        pass_fds=[int(asked["told"])],
+        start_new_session=True,
+    )
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        with suppress(ProcessLookupError):  # what it may have started besides
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _ran(program: Path, status: int | None, output: IO[bytes]) -> Ran:
+    name = program.name
+    if status is None or status == -signal.SIGXCPU:
+        raise _noted(Exhausted("time"), name, status)
+    if status == -signal.SIGXFSZ or output.seek(0, os.SEEK_END) > _LARGEST_ANSWER:
+        raise _noted(Exhausted("room"), name, status)
+    if status == NOT_STARTED:
+        raise Misconfigured(_messages("sandbox.program", program=program))
+    if status < 0:
+        raise _noted(Died(), name, status)
+    output.seek(0)
+    return Ran(status, output.read())
+
+
 def _run(module: str, asked: IO[bytes], answered: IO[bytes], folder: Path, seconds: float) -> int | None:
     """Run the child and return its exit status, or None when its time was over."""
     with forked(module, asked, answered, folder) as (child, server):
@@ -143,9 +243,7 @@ def _value(function: str, status: int | None, answered: IO[bytes]) -> JsonValue:
         ((kind, found),) = json.load(answered).items()
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise _noted(Died(), function, status) from error
-    if lacking - _told:
-        _told.update(lacking)
-        _log.warning("sandbox.lacking", lacking=sorted(lacking))
+    _note_lacking(lacking)
     match kind:
         case "value":
             return found  # type: ignore[no-any-return]
@@ -155,6 +253,12 @@ def _value(function: str, status: int | None, answered: IO[bytes]) -> JsonValue:
             raise _noted(Exhausted("room" if found == "room" else "memory"), function, status)
         case _:
             raise _noted(Died(), function, status, str(found))
+
+
+def _note_lacking(lacking: Iterable[str]) -> None:
+    if new := set(lacking) - _told:
+        _told.update(new)
+        _log.warning("sandbox.lacking", lacking=sorted(new))
 
 
 def _noted(error: SandboxError, function: str, status: int | None, fault: str = "") -> SandboxError:

@@ -51,10 +51,12 @@ class Settings(BaseSettings):
     dkim_key_file: Path | None = None
     recipients_url: str = ""
     antivirus: str = ""
+    pdfa_checker: Path | None = None
     handover_dir: Path | None = None
     handover_networks: str = ""
     mail_limit: int = Field(20 * 1024 * 1024, gt=0)
     upload_limit: int = Field(150 * 1024 * 1024, gt=0)
+    transfer_limit: int = Field(2 << 30, gt=0, le=5 << 30)
     worker_threads: int = Field(8, ge=1, le=64)
     lease_seconds: float = Field(60.0, gt=0)
     redelivery_seconds: float = Field(60.0, gt=0)
@@ -76,6 +78,7 @@ class Settings(BaseSettings):
         "mail_returns_authority",
         "archive_places_file",
         "formats_dir",
+        "pdfa_checker",
         "heads_dir",
         mode="before",
     )

@@ -31,6 +31,8 @@ PIECE = 4 * 1024 * 1024
 MOST = 100
 LASTS = timedelta(hours=24)
 LONGEST_PLACE = 60
+TRANSFERS = "transfers"
+"""The place of packages for the archive, which may be larger than any other document, and serve for nothing else."""
 _SWEPT_AT_ONCE = 200
 
 
@@ -85,8 +87,9 @@ def begin(platform: Platform, principal: Principal, organisation_id: str, name: 
     principal.require(Right.DEPOSIT, organisation_id)
     if size < 1:
         raise UsageError(_messages("upload.empty"))
-    if size > platform.settings.upload_limit:
-        raise TooLarge(platform.settings.upload_limit)
+    limit = platform.settings.transfer_limit if place == TRANSFERS else platform.settings.upload_limit
+    if size > limit:
+        raise TooLarge(limit)
     begun = Upload(
         organisation_id=organisation_id, actor=principal.actor, place=place[:LONGEST_PLACE], name=_shown(name), size=size
     )
@@ -243,7 +246,9 @@ def cancel(platform: Platform, principal: Principal, upload_id: str) -> None:
 
 
 @contextmanager
-def using(platform: Platform, principal: Principal, organisation_id: str, upload_ids: Sequence[str]) -> Iterator[list[Upload]]:
+def using(
+    platform: Platform, principal: Principal, organisation_id: str, upload_ids: Sequence[str], place: str | None = None
+) -> Iterator[list[Upload]]:
     """Make documents of finished uploads, for the block; when it raises, they can be used again.
 
     Args:
@@ -251,13 +256,14 @@ def using(platform: Platform, principal: Principal, organisation_id: str, upload
         principal: whose they are.
         organisation_id: for whom they were sent.
         upload_ids: which ones; they are given in this order, as documents under their digests.
+        place: what they are used for; matters for ``TRANSFERS`` only.
 
     Raises:
-        NotFound: see ``standing``; or one was sent for another organisation.
+        NotFound: see ``standing``; or one was sent for another organisation, or for transfers and is used for something else.
         Conflict: one is not finished, or was used already.
     """
     chosen = list(dict.fromkeys(upload_ids))
-    _mark(platform, principal, organisation_id, chosen, clock.now())
+    _mark(platform, principal, organisation_id, chosen, clock.now(), place)
     try:
         with platform.database.reading(principal) as session:
             uploads = [_own(session, principal, upload_id) for upload_id in chosen]
@@ -265,19 +271,24 @@ def using(platform: Platform, principal: Principal, organisation_id: str, upload
             platform.objects.adopt(_whole(upload.id), upload.sha256 or "")
         yield uploads
     except BaseException:
-        _mark(platform, principal, organisation_id, chosen, None)
+        _mark(platform, principal, organisation_id, chosen, None, place)
         raise
     for upload in uploads:
         platform.objects.let_go(upload.id)
 
 
 def _mark(
-    platform: Platform, principal: Principal, organisation_id: str, upload_ids: Sequence[str], moment: datetime | None
+    platform: Platform,
+    principal: Principal,
+    organisation_id: str,
+    upload_ids: Sequence[str],
+    moment: datetime | None,
+    place: str | None,
 ) -> None:
     with platform.database.writing(principal) as session:
         for upload_id in sorted(upload_ids):
             upload = _own(session, principal, upload_id, locked=True)
-            if upload.organisation_id != organisation_id:
+            if upload.organisation_id != organisation_id or (upload.place == TRANSFERS and place != TRANSFERS):
                 raise NotFound(_messages("upload.unknown"))
             if moment is not None and (upload.sha256 is None or upload.used is not None):
                 raise Conflict(_messages("upload.used" if upload.used else "upload.unfinished", name=upload.name))

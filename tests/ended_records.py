@@ -29,6 +29,7 @@ from core.organisations import Organisation
 from core.people import add_person, grant_role, principal_of
 from core.platform import Platform
 from core.principal import PLATFORM, Principal, Right
+from flows.emptying import running as emptying
 from tests.archive_samples import RECORD
 from tests.waiting import wait_until
 
@@ -69,11 +70,16 @@ def ended(
     seconds: float = 1,
     kind: str = "helios",
     title: str = "Mandats de Mme Secrète",
+    dossier: str = "",
+    pes: bytes = b"",
 ) -> Record:
-    """Seal a PES of a day, its copies locked in every place for some seconds only, as if that day were long ago."""
-    dossier = new_id()
+    """Seal a PES of a day, its copies locked in every place for some seconds only, as if that day were long ago.
+
+    Its dossier is one that is lost, unless it is named; so is its flow, unless it is given.
+    """
+    dossier = dossier or new_id()
     contents = {
-        PesRole.PES: ("flux.xml", "application/xml", f"<PES>{dossier}</PES>".encode()),
+        PesRole.PES: ("flux.xml", "application/xml", pes or f"<PES>{dossier}</PES>".encode()),
         PesRole.ACQUIT: ("acquit.xml", "application/xml", b"<ACQUIT/>"),
         PesRole.JOURNAL: ("journal.jsonl", "application/x-ndjson", b"{}\n"),
     }
@@ -123,8 +129,9 @@ def today() -> date:
 
 
 def run(platform: Platform) -> None:
-    """Let the scheduled run take a turn."""
+    """Let the scheduled runs take a turn: that of the records, that of their dossiers."""
     executing.run(platform)
+    emptying.run(platform)
 
 
 def run_until(platform: Platform, elimination_id: str, state: str = "done") -> None:

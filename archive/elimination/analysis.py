@@ -43,6 +43,7 @@ class Reason(StrEnum):
     ALREADY_ELIMINATED = "ALREADY_ELIMINATED"
     ALREADY_LISTED = "ALREADY_LISTED"
     PLACE_UNKNOWN = "PLACE_UNKNOWN"
+    PACKAGE_UNREADABLE = "PACKAGE_UNREADABLE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class Analysis:
 
 
 def analyse(session: Session, organisation_id: str, as_of: date, criteria: Criteria, listed: SelectOfScalar[str]) -> Analysis:
-    """Look at every record of an organisation and of those below it.
+    """Look at every record of an organisation and of its services: what has a SIREN of its own is another producer.
 
     Args:
         session: the platform's own.
@@ -118,8 +119,8 @@ def analyse(session: Session, organisation_id: str, as_of: date, criteria: Crite
 
 
 def _scope(session: Session, organisation_id: str, criteria: Criteria) -> list[Any]:
-    below = subtree(session, session.get_one(Organisation, organisation_id).path)
-    wanted: list[Any] = [col(Record.organisation_id).in_(below), col(Record.eliminated).is_(None)]
+    producer = session.get_one(Organisation, organisation_id)
+    wanted: list[Any] = [col(Record.organisation_id).in_(_of_producer(session, producer)), col(Record.eliminated).is_(None)]
     if criteria.kinds:
         wanted.append(col(Record.kind).in_(criteria.kinds))
     if criteria.producers:
@@ -129,6 +130,13 @@ def _scope(session: Session, organisation_id: str, criteria: Criteria) -> list[A
     if criteria.last:
         wanted.append(col(Record.dated) <= criteria.last)
     return wanted
+
+
+def _of_producer(session: Session, producer: Organisation) -> list[str]:
+    """Return the organisation with those below it, without other legal persons and what stands below them."""
+    below = session.exec(select(Organisation).where(col(Organisation.id).in_(subtree(session, producer.path)))).all()
+    others = tuple(one.path for one in below if one.siren and one.siren != producer.siren)
+    return [one.id for one in below if not one.path.startswith(others)]
 
 
 def _batches(session: Session, query: Any) -> Iterator[Sequence[Record]]:

@@ -20,6 +20,7 @@ from archive.elimination.lists import Line, lines
 from archive.elimination.models import Elimination
 from archive.models import Record
 from archive.retention.defaults import KINDS
+from core import clock
 from core.messages import Catalogue, speaking
 from core.organisations import Organisation
 from signing.report.content import Line as Cells
@@ -107,7 +108,7 @@ def _row(one: Line) -> list[str]:
         _day(record.dated),
         record.rule,
         _day(record.keep_until) if record.keep_until else "",
-        _day(record.sealed),
+        _day(clock.in_paris(record.sealed)),
         str(record.size),
         record.sha256,
         line.status,

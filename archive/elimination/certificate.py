@@ -6,16 +6,17 @@ For people (a printed page) and for machines (JSON). Neither has the title of a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 from babel.numbers import format_decimal
-from sqlmodel import Session
+from sqlalchemy import func
+from sqlmodel import Session, select
 
 from archive.elimination.bordereau import every_line, kind_in_words
 from archive.elimination.lists import Line, counts
-from archive.elimination.models import Elimination
+from archive.elimination.models import Elimination, EliminationLine
 from archive.elimination.states import Outcome
 from core import clock
 from core.messages import Catalogue
@@ -75,6 +76,7 @@ def _line(one: Line) -> dict[str, Any]:
         "reasons": line.reasons,
         "settled": clock.iso(line.settled) if line.settled else None,
         "result": line.result,
+        "working_copies_destroyed": clock.iso(line.emptied) if line.emptied else None,
     }
 
 
@@ -93,7 +95,7 @@ def page_of(session: Session, elimination: Elimination) -> Page:
         reasons=(),
         sections=(
             Section(_messages("certificate.decisions"), tuple(_decisions(session, elimination))),
-            Section(_messages("certificate.results"), tuple(_totals(total)), (_destroyed(session, elimination),)),
+            Section(_messages("certificate.results"), tuple(_results(session, elimination)), (_destroyed(session, elimination),)),
         ),
         notes=(_messages("certificate.note"),),
     )
@@ -128,9 +130,13 @@ def _name(session: Session, actor: str | None) -> str:
     return plain(person.name) if person else actor or "–"
 
 
-def _totals(total: Mapping[str, int]) -> Iterator[Row]:
+def _results(session: Session, elimination: Elimination) -> Iterator[Row]:
+    total = counts(session, elimination.id)
     for key in (Outcome.DESTROYED.value, Outcome.SKIPPED.value, "refused"):
         yield Row(_messages(f"certificate.total.{key}"), (_number(total[key]),))
+    own = select(func.max(EliminationLine.emptied)).where(EliminationLine.elimination_id == elimination.id)
+    if emptied := session.exec(own).one():
+        yield Row(_messages("certificate.working_copies"), (f"{clock.in_paris(emptied):%d/%m/%Y %H:%M}",))
 
 
 def _destroyed(session: Session, elimination: Elimination) -> Table:

@@ -2,7 +2,7 @@
 
 No destruction of public archives without the visa of the director of the departmental archives (Code du patrimoine, L. 212-2 and
 R. 212-14). At least two persons decide: whoever gives the visa, or records one that was signed on paper, did not agree for the
-producer; and the control of the State did not make the list either. Software decides nothing.
+producer; and the control of the State neither made the list nor proposed it. Software decides nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, col, select
 
-from archive.elimination import bordereau, inside
+from archive.elimination import bordereau
 from archive.elimination.analysis import MOST_DESTROYED, Verdict, verdicts
 from archive.elimination.lists import counts, locked, visible, write
 from archive.elimination.models import Elimination, EliminationLine
@@ -70,6 +70,7 @@ def propose(platform: Platform, principal: Principal, elimination_id: str) -> in
         if bordereau.listing(session, elimination) != listed:
             raise Conflict(_messages("list.moved"))
         elimination.state, elimination.proposed = State.PROPOSED.value, clock.now()
+        elimination.proposed_by = principal.actor
         elimination.listing, elimination.bordereau = table, page
         write(session, elimination, PROPOSED, principal.actor, count=count, list=table, bordereau=page)
     return off
@@ -87,7 +88,7 @@ def _looked_again(platform: Platform, principal: Principal, elimination_id: str)
         for lines in _chosen(session, elimination_id):
             records = session.exec(select(Record).where(col(Record.id).in_([line.record_id for line in lines]))).all()
             found += verdicts(session, records, elimination.as_of)
-    changed = [one for one in inside.examined(platform, found, elimination.as_of) if one.status is not Status.DESTROY]
+    changed = [one for one in found if one.status is not Status.DESTROY]
     with platform.database.writing(PLATFORM) as session:
         locked(session, principal, elimination_id, Right.ARCHIVE, State.DRAFT)
         for verdict in changed:
@@ -171,7 +172,7 @@ def record_visa(platform: Platform, principal: Principal, elimination_id: str, v
 
 def _decide(platform: Platform, principal: Principal, elimination_id: str, visa: Visa, right: Right) -> None:
     _require_person(principal)
-    if len(visa.reference) > LONGEST_REFERENCE:
+    if len(visa.reference) > LONGEST_REFERENCE or not visa.reference.isprintable():
         raise UsageError(_messages("visa.reference", most=LONGEST_REFERENCE))
     with platform.database.writing(PLATFORM) as session:
         elimination = locked(session, principal, elimination_id, right, State.AGREED)
@@ -192,8 +193,22 @@ def _decide(platform: Platform, principal: Principal, elimination_id: str, visa:
         write(session, elimination, DECIDED, principal.actor, **named, **decided)
 
 
+def awaited(session: Session, principal: Principal, most: int) -> int:
+    """Return how many eliminations wait for a visa that a principal may give, or record from paper; counted up to a bound."""
+    controls, manages = (
+        col(Elimination.organisation_id).in_([one for one in principal.organisations if principal.may(right, one)])
+        for right in (Right.CONTROL, Right.ARCHIVE)
+    )
+    another = col(Elimination.agreed_by) != principal.actor
+    no_part = (col(Elimination.made_by) != principal.actor) & col(Elimination.proposed_by).is_distinct_from(principal.actor)
+    asked = select(Elimination.id).where(Elimination.state == State.AGREED.value, another, (controls & no_part) | manages)
+    return len(session.exec(asked.limit(most)).all())
+
+
 def _require_another(principal: Principal, elimination: Elimination, right: Right) -> None:
-    others = {elimination.agreed_by, elimination.made_by} if right is Right.CONTROL else {elimination.agreed_by}
+    others = {elimination.agreed_by}
+    if right is Right.CONTROL:
+        others |= {elimination.made_by, elimination.proposed_by}
     if principal.actor in others:
         raise Forbidden(_messages("decision.another"))
 

@@ -8,8 +8,8 @@ goes on at the next turn. Each line takes these steps, each in a transaction of 
 3. its copies are removed from every place, and their absence is verified; a place that does not answer is tried again;
 4. it is ``destroyed``: the words of the record are blanked, its digests and its leaf stay, the journal tells it.
 
-What does not live here: the working copies of dossiers, among the documents. These are kept by their content, which another
-dossier may have in common at any moment; they are left, and the certificate says that it does not speak of them.
+What does not live here: the working copies of dossiers, which the floor above destroys in its turn (``flows.emptying``) of every
+line that is destroyed. The certificate waits for that.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from archive.elimination import concluding, inside
 from archive.elimination.analysis import Reason, Verdict, verdicts
 from archive.elimination.models import Elimination, EliminationLine
-from archive.elimination.states import Outcome, State, Status
+from archive.elimination.states import ELIMINATED, Outcome, State, Status
 from archive.finding import index
 from archive.models import Record, RecordCopy, RecordFile
 from archive.places import locks
@@ -33,13 +33,11 @@ from archive.places.locks import Removal
 from archive.places.places import copies_of, places_of
 from archive.proof.evidence import LEAF_DIGEST
 from core import clock, journal
-from core.errors import Conflict, Misconfigured, Unavailable
+from core.errors import Conflict, TabellionError
 from core.platform import Platform
 from core.principal import PLATFORM
 
 ACTOR, QUEUE, EVERY = "archive.eliminate", "archive", timedelta(minutes=1)
-ELIMINATED = "record.eliminated"
-"""The journal entry of a record that was destroyed."""
 _log = structlog.get_logger()
 _AT_ONCE = 500
 _LATER = timedelta(hours=1)
@@ -54,7 +52,7 @@ def run(platform: Platform, _key: str = "") -> None:
     for elimination_id in under_way:
         try:
             _go_on(platform, elimination_id)
-        except (Unavailable, Misconfigured) as error:
+        except TabellionError as error:  # one list that stands still holds up no other
             _log.warning("elimination.troubled", elimination=elimination_id, reason=type(error).__name__)
 
 
@@ -64,7 +62,7 @@ def _go_on(platform: Platform, elimination_id: str) -> None:
     for record_id in due:
         _destroy(platform, elimination_id, record_id)
     with platform.database.reading(PLATFORM) as session:
-        left = session.exec(_open(elimination_id).limit(1)).first()
+        left = session.exec(_open(elimination_id).limit(1)).first() or session.exec(_full(elimination_id).limit(1)).first()
     if left is None:
         concluding.conclude(platform, elimination_id)
 
@@ -75,6 +73,15 @@ def _open(elimination_id: str) -> SelectOfScalar[str]:
         EliminationLine.elimination_id == elimination_id,
         col(EliminationLine.accepted).is_(True),
         col(EliminationLine.outcome).in_(unsettled),
+    )
+
+
+def _full(elimination_id: str) -> SelectOfScalar[str]:
+    """Return what chooses the lines whose working copies are still there."""
+    return select(EliminationLine.record_id).where(
+        EliminationLine.elimination_id == elimination_id,
+        EliminationLine.outcome == Outcome.DESTROYED.value,
+        col(EliminationLine.emptied).is_(None),
     )
 
 
@@ -164,12 +171,14 @@ def _write_down(platform: Platform, elimination_id: str, record_id: str, removed
         record.eliminated, record.title = at, ""
         session.flush()
         connection = session.connection()
+        named = session.exec(select(RecordFile.sha256).where(RecordFile.record_id == record_id)).all()
         for table in (RecordFile, RecordCopy):
             connection.execute(delete(table).where(col(table.record_id) == record_id))
         index.remove(session, record_id)
         line = session.get_one(EliminationLine, (elimination_id, record_id))
         line.outcome, line.settled = Outcome.DESTROYED.value, at
         line.result = {"places": places}
+        line.contents = sorted({digest for digest in named if digest} | {record.sha256})
         facts = {"record": record_id, LEAF_DIGEST: record.sha256, "elimination": elimination_id, "places": places}
         journal.write(
             session,

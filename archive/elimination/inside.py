@@ -18,11 +18,13 @@ from sqlmodel import Session, col, select
 from archive.elimination.analysis import Reason, Verdict
 from archive.elimination.states import Status
 from archive.ingest.inspection import open_package
+from archive.ingest.sense import lacks_an_appraisal
 from archive.models import Record
 from archive.places.places import fetch
 from archive.retention.referential import rule_named
 from archive.retention.rules import Category
-from core.errors import NotFound
+from core.blobs import ObjectAltered, ObjectMissing
+from core.errors import NotFound, UnreadableInput
 from core.platform import Platform
 from core.principal import PLATFORM
 from schemas.seda.model import FinalAction
@@ -37,7 +39,6 @@ def examined(platform: Platform, found: Sequence[Verdict], as_of: date) -> list[
     """Return the verdicts, those put in conflict that a part of the package contradicts.
 
     Raises:
-        ObjectMissing, ObjectAltered: no place holds a package whole; it is an incident, not a candidate.
         Unavailable: the places do not answer.
     """
     outside: set[str] = set()
@@ -52,15 +53,23 @@ def examined(platform: Platform, found: Sequence[Verdict], as_of: date) -> list[
 def _examined(platform: Platform, verdict: Verdict, as_of: date) -> Verdict:
     with platform.database.reading(PLATFORM) as session:
         record = session.get_one(Record, verdict.record_id)
+    try:
+        root = _manifest_of(platform, record)
+    except (ObjectMissing, ObjectAltered, UnreadableInput):
+        # The audit makes an incident of it; what cannot be read is not known to be destroyable.
+        return replace(verdict, status=Status.CONFLICT, reasons=(*verdict.reasons, Reason.PACKAGE_UNREADABLE))
+    with platform.database.reading(PLATFORM) as session:
+        reasons = contradictions(session, record.organisation_id, root, as_of)
+    return replace(verdict, status=Status.CONFLICT, reasons=(*verdict.reasons, *reasons)) if reasons else verdict
+
+
+def _manifest_of(platform: Platform, record: Record) -> etree._Element:
     with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
         package, manifest = Path(folder) / "package", Path(folder) / "manifest.xml"
         fetch(platform, record, package)
         with open_package(package) as opened, manifest.open("wb") as stream:
             stream.writelines(opened.chunks(opened.manifest_name()))
-        root = read_manifest(manifest).tree.getroot()
-    with platform.database.reading(PLATFORM) as session:
-        reasons = contradictions(session, record.organisation_id, root, as_of)
-    return replace(verdict, status=Status.CONFLICT, reasons=(*verdict.reasons, *reasons)) if reasons else verdict
+        return read_manifest(manifest).tree.getroot()
 
 
 def contradictions(session: Session, organisation_id: str, root: etree._Element, as_of: date) -> tuple[Reason, ...]:
@@ -71,6 +80,8 @@ def contradictions(session: Session, organisation_id: str, root: etree._Element,
             found[Reason.FINAL_ACTION_INCONSISTENCY] = None
         elif not _over(session, organisation_id, appraisal, as_of):
             found[Reason.NON_DESTROYABLE_HAS_CHILD_UNITS] = None
+    if lacks_an_appraisal(root):
+        found[Reason.FINAL_ACTION_INCONSISTENCY] = None
     if next(root.iter("{*}HoldRule"), None) is not None:
         found[Reason.BLOCKED_BY_HOLD_RULE] = None
     return tuple(found)

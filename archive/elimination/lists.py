@@ -16,7 +16,6 @@ from sqlalchemy import select as _select
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from archive.elimination import inside
 from archive.elimination.analysis import Analysis, Criteria, Verdict, analyse
 from archive.elimination.models import Elimination, EliminationLine
 from archive.elimination.states import Outcome, State, Status
@@ -53,7 +52,6 @@ def make(platform: Platform, principal: Principal, organisation_id: str, as_of: 
         analysis = analyse(session, organisation_id, as_of, criteria, _listed())
     if not analysis.found:
         raise UsageError(_messages("list.empty", day=f"{as_of:%d/%m/%Y}", kept=analysis.kept))
-    found = inside.examined(platform, analysis.found, as_of)
     elimination = Elimination(
         id=new_id(),
         organisation_id=organisation_id,
@@ -64,7 +62,7 @@ def make(platform: Platform, principal: Principal, organisation_id: str, as_of: 
         made_by=principal.actor,
     )
     with platform.database.writing(PLATFORM) as session:
-        _keep(session, elimination, Analysis(found, analysis.kept))
+        _keep(session, elimination, analysis)
     return elimination.id
 
 

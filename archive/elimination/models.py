@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Column, Date, Index
+from sqlalchemy import Column, Date, Index, text
 from sqlmodel import Field
 
 from core import clock
 from core.database import JsonValue, Owned, UtcDateTime
 from core.identifiers import new_id
+
+_FULL = text("outcome = 'destroyed' AND emptied IS NULL")
 
 
 class Elimination(Owned, table=True):
@@ -24,6 +26,7 @@ class Elimination(Owned, table=True):
         kept: how many records of the criteria the analysis keeps; they are no lines.
         listing: SHA-256 of the list as a table, among the documents, from the proposal on.
         bordereau: SHA-256 of the printed *bordereau*, among the documents, from the proposal on; it names the list by its digest.
+        proposed_by: who proposed the list as it stands.
         agreed_by: who agreed for the producer.
         visa_by: who gave the visa of the State, or recorded the one that was signed on paper.
         visa_reference: as the State numbers it; for one that was signed on paper.
@@ -47,6 +50,7 @@ class Elimination(Owned, table=True):
     made_by: str = Field(max_length=40)
     proposed: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     agreed: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    proposed_by: str | None = Field(default=None, max_length=40)
     agreed_by: str | None = Field(default=None, max_length=40)
     visa: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     visa_by: str | None = Field(default=None, max_length=40)
@@ -72,12 +76,15 @@ class EliminationLine(Owned, table=True):
         waits_until: the end of the lock that is waited for.
         result: what each place answered, by its name.
         settled: when the outcome was known.
+        contents: SHA-256 of what the store of documents may hold of a destroyed record, until none of it is left there.
+        emptied: when the working copies of a destroyed record were destroyed as well, by the floor above (``flows.emptying``).
     """
 
     __tablename__ = "elimination_line"
     __table_args__ = (
         Index("elimination_line_record", "record_id"),
         Index("elimination_line_outcome", "elimination_id", "outcome"),
+        Index("elimination_line_full", "record_id", sqlite_where=_FULL, postgresql_where=_FULL),
     )
 
     elimination_id: str = Field(foreign_key="elimination.id", primary_key=True, max_length=26)
@@ -91,3 +98,5 @@ class EliminationLine(Owned, table=True):
     waits_until: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     result: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JsonValue, nullable=False))
     settled: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    contents: list[str] = Field(default_factory=list, sa_column=Column(JsonValue, nullable=False, server_default="[]"))
+    emptied: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))

@@ -23,6 +23,12 @@ class State(StrEnum):
     ABANDONED = "abandoned"
 
 
+ELIMINATED = "record.eliminated"
+"""The journal entry of a record that was destroyed; its facts name the elimination."""
+EMPTIED = "dossier.emptied"
+"""The journal entry of a dossier whose documents were destroyed after its record."""
+
+
 class Status(StrEnum):
     """What an analysis finds of a record, in the words of Vitam."""
 

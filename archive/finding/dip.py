@@ -1,17 +1,19 @@
 """What is handed out of a record (DIP): the files asked for, what the record says of them, and what proves it, in one ZIP.
 
 A reader needs nothing but what is in it: a text in French says what each member is, and how to check it. The same record and the
-same files give the same bytes as long as its proof stays the same.
+same files give the same bytes as long as its proof stays the same, but for the moment of the delivery in ``manifest.xml``.
 
-Members: ``LISEZ-MOI.txt``, ``documents/…``, ``index.csv``, ``manifest.xml`` (as sealed), ``preuve.zip`` (only with all files: it
-holds the whole package, and only once a head covers the record), ``SHA256SUMS``.
+Members: ``LISEZ-MOI.txt``, ``documents/…``, ``index.csv``, ``manifest.xml`` (the ``ArchiveDeliveryRequestReply`` of SEDA, which
+names the documents that are here), ``bordereau.xml`` (the manifest of the record as it was sealed), ``preuve.zip`` (only with all
+files: it holds the whole package, and only once a head covers the record), ``SHA256SUMS``.
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from importlib.resources import files as resources
 from pathlib import Path
 
@@ -20,22 +22,28 @@ from sqlmodel import select
 from archive import spreadsheet
 from archive.finding.files import TakenPackage, files_of, taken
 from archive.models import Record, RecordFile
-from archive.package import plain_name
+from archive.package import MANIFEST, plain_name
 from archive.proof.evidence import sums
 from archive.proof.proving import write_evidence_of_entry
-from archive.stored_zip import stored_zip
+from archive.stored_zip import Stored, stored_zip
 from core import clock
 from core.errors import NotFound, Unavailable
+from core.identifiers import new_id
 from core.messages import Catalogue, speaking
+from core.organisations import Organisation
 from core.platform import Platform
 from core.principal import PLATFORM
+from schemas.seda.delivery import DeliveryReply, write_delivery
+from schemas.seda.model import Agency, ArchiveUnit, DataObject, DataObjectGroup, Level, Version
 
-README, INDEX, MANIFEST, EVIDENCE, SUMS = "LISEZ-MOI.txt", "index.csv", "manifest.xml", "preuve.zip", "SHA256SUMS"
+README, INDEX, SEALED, EVIDENCE, SUMS = "LISEZ-MOI.txt", "index.csv", "bordereau.xml", "preuve.zip", "SHA256SUMS"
 _messages = Catalogue("archive.finding")
 _COLUMNS = ("fichier", "nom d’origine", "rang", "octets", "sha256", "type", "format (PRONOM)")
 
 
-def write_dip(platform: Platform, record_id: str, target: Path, ranks: Collection[int] | None = None) -> None:
+def write_dip(
+    platform: Platform, record_id: str, target: Path, ranks: Collection[int] | None = None, *, request: str | None = None
+) -> None:
     """Write what is handed out of a record; whoever asks was found to be allowed to.
 
     Args:
@@ -43,6 +51,7 @@ def write_dip(platform: Platform, record_id: str, target: Path, ranks: Collectio
         record_id: the record.
         target: the ZIP.
         ranks: of the files wanted; None for all.
+        request: of a reader, which this answers; None for who takes the files from the platform.
 
     Raises:
         NotFound: no such record, it was destroyed, or it has no such file.
@@ -54,6 +63,7 @@ def write_dip(platform: Platform, record_id: str, target: Path, ranks: Collectio
         if record is None:
             raise NotFound(_messages("record.unknown"))
         files = files_of(session, record_id)
+        archives = session.get_one(Organisation, record.organisation_id)
     wanted = [file for file in files if ranks is None or file.rank in ranks]
     if ranks is not None and len(wanted) != len(set(ranks)):
         raise NotFound(_messages("file.unknown"))
@@ -61,23 +71,66 @@ def write_dip(platform: Platform, record_id: str, target: Path, ranks: Collectio
         evidence = Path(folder) / EVIDENCE
         whole = ranks is None or len(wanted) == len(files)
         proved = whole and _prove(platform, record, package.path, evidence)
-        _write(record, wanted, package, evidence if proved else None, Path(folder), target)
+        told = partial(_announcement, record, _agency(archives), request)
+        _write(record, wanted, package, told, evidence if proved else None, Path(folder), target)
+
+
+def _announcement(
+    record: Record, archives: Agency, request: str | None, handed: Sequence[tuple[RecordFile, Stored]]
+) -> DeliveryReply:
+    """Return what announces files of a record; the ranks of the files in the record are those of their identifiers."""
+    title = " ".join(record.title.split()) or record.id
+    items = [ArchiveUnit(f"AU{file.rank}", Level.ITEM, file.name, groups=(f"GO{file.rank}",)) for file, _ in handed]
+    with speaking("fr"):
+        comments = (_messages("dip.sealed", name=SEALED), *(() if request else (_messages("dip.no_request"),)))
+    return DeliveryReply(
+        identifier=f"tabellion-{new_id()}-communication",
+        at=clock.now(),
+        request=request or f"tabellion-{record.id}-consultation",
+        code="000",
+        delivered=(record.id,),
+        units=(ArchiveUnit("AU0", Level.FILE, title, archival_identifier=record.id, units=tuple(items)),),
+        groups=tuple(DataObjectGroup(f"GO{file.rank}", (_object(file, stored),)) for file, stored in handed),
+        archival_agency=archives,
+        requester=Agency(request, "Tabellion") if request else archives,
+        originating_agency=Agency(record.producer) if record.producer else None,
+        comments=comments,
+    )
+
+
+def _object(file: RecordFile, stored: Stored) -> DataObject:
+    return DataObject(f"BDO{file.rank}", stored.name, stored.sha256, stored.size, file.name, file.media_type, file.puid)
+
+
+def _agency(organisation: Organisation) -> Agency:
+    if organisation.siret:
+        return Agency(organisation.siret, "SIRET")
+    return Agency(organisation.siren, "SIREN") if organisation.siren else Agency(organisation.id)
 
 
 def _write(
-    record: Record, files: Sequence[RecordFile], package: TakenPackage, evidence: Path | None, folder: Path, target: Path
+    record: Record,
+    files: Sequence[RecordFile],
+    package: TakenPackage,
+    told: Callable[[Sequence[tuple[RecordFile, Stored]]], DeliveryReply],
+    evidence: Path | None,
+    folder: Path,
+    target: Path,
 ) -> None:
-    manifest = folder / MANIFEST
-    package.opened.extract(package.opened.manifest_name(), manifest)
+    manifest, sealed = folder / MANIFEST, folder / SEALED
+    package.opened.extract(package.opened.manifest_name(), sealed)
     names = _names_of(files)
     with stored_zip(target, record.sealed) as zipped:
         stored = [zipped.add(README, _readme(record, len(files), proved=evidence is not None).encode())]
+        handed = []
         for file, name in zip(files, names, strict=True):
             piece = folder / "piece"
             package.take(file, piece)
-            stored.append(zipped.add(name, piece))
+            handed.append((file, zipped.add(name, piece)))
+        stored += [one for _, one in handed]
         stored.append(zipped.add(INDEX, _index_of(zip(files, names, strict=True))))
-        stored.append(zipped.add(MANIFEST, manifest))
+        write_delivery(manifest, told(handed), Version.V2_2)
+        stored += [zipped.add(MANIFEST, manifest), zipped.add(SEALED, sealed)]
         if evidence is not None:
             stored.append(zipped.add(EVIDENCE, evidence))
         zipped.add(SUMS, sums(stored))

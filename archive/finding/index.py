@@ -7,12 +7,14 @@ database keeps tokens (`archive.finding.matching`). The index holds nothing that
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, delete, func, insert, update
+from sqlalchemy import ColumnElement, Connection, delete, func, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from archive.describing import Description, describe
 from archive.finding import matching
@@ -21,6 +23,7 @@ from archive.finding.models import IndexedRecord, RecordState
 from archive.finding.words import day_tokens, facet, tokens_of
 from archive.models import Record
 from archive.places.places import fetch
+from archive.retention.models import RecordHeld, RecordHold
 from core.organisations import Organisation
 from core.platform import Platform
 from core.principal import PLATFORM
@@ -39,10 +42,8 @@ def add(session: Session, record: Record, description: Description) -> None:
         record: it.
         description: what its package says.
     """
-    number = _number_of(session, record)
     words = tokens_of((record.title, *description.words, *(file.name for file in description.files), *_identifiers(record)))
-    facets = _facets(session, record, RecordState.ELIMINATED if record.eliminated else RecordState.KEPT)
-    matching.put(session.connection(), Entry(number, record.organisation_id, [*facets, *words]))
+    _put(session, record, RecordState.ELIMINATED if record.eliminated else RecordState.KEPT, words)
 
 
 def mark(session: Session, record_id: str, state: RecordState) -> None:
@@ -60,9 +61,7 @@ def mark(session: Session, record_id: str, state: RecordState) -> None:
 def remove(session: Session, record_id: str) -> None:
     """Take the words of an eliminated record out of the index: only its facts of management find it from now on."""
     record = session.get_one(Record, record_id)
-    number = _number_of(session, record)
-    facets = _facets(session, record, RecordState.ELIMINATED)
-    matching.put(session.connection(), Entry(number, record.organisation_id, facets))
+    _put(session, record, RecordState.ELIMINATED, ())
     _write(session, record_id, RecordState.ELIMINATED)
 
 
@@ -109,6 +108,13 @@ def _index(platform: Platform, record: Record) -> None:
         description = describe(package)
     with platform.database.writing(PLATFORM) as session:
         add(session, record, description)
+        if session.exec(_holds_on(record.id)).first() is not None:
+            mark(session, record.id, RecordState.HELD)
+
+
+def _holds_on(record_id: str) -> SelectOfScalar[str]:
+    holds = select(RecordHold.id).join(RecordHeld, col(RecordHeld.hold_id) == col(RecordHold.id))
+    return holds.where(RecordHeld.record_id == record_id, col(RecordHold.lifted).is_(None)).limit(1)
 
 
 def _batch(platform: Platform) -> list[Record]:
@@ -121,22 +127,31 @@ def _not_indexed() -> ColumnElement[bool]:
     return ~select(IndexedRecord.number).where(IndexedRecord.record_id == Record.id).exists()
 
 
-def _number_of(session: Session, record: Record) -> int:
-    """Return the number of a record in the index, given now when it has none."""
-    own = select(IndexedRecord.number).where(IndexedRecord.record_id == record.id)
-    number = session.connection().execute(own).scalar()
+def _put(session: Session, record: Record, state: RecordState, words: Iterable[str]) -> None:
+    """Write the words of a record with its facts of management, in place of those that it had."""
+    connection = session.connection()
+    number = _number_given(connection, record, state)
     if number is None:
-        values = {
-            "record_id": record.id,
-            "organisation_id": record.organisation_id,
-            "kind": record.kind,
-            "producer": record.producer,
-            "year": record.dated.year,
-            "state": RecordState.ELIMINATED if record.eliminated else RecordState.KEPT,
-        }
-        session.connection().execute(insert(IndexedRecord).values(values))
-        number = session.connection().execute(own).scalar_one()
-    return int(number)
+        number = connection.execute(select(IndexedRecord.number).where(IndexedRecord.record_id == record.id)).scalar_one()
+        matching.take(connection, number)
+    path = connection.execute(select(Organisation.path).where(Organisation.id == record.organisation_id)).scalar_one()
+    matching.put(connection, [Entry(number, record.organisation_id, [*facets_of(record, path, state), *words])])
+
+
+def _number_given(connection: Connection, record: Record, state: RecordState) -> int | None:
+    """Return the number that a record is given in the index; None when it has one already."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    values = {
+        "record_id": record.id,
+        "organisation_id": record.organisation_id,
+        "kind": record.kind,
+        "producer": record.producer,
+        "year": record.dated.year,
+        "state": state,
+    }
+    known = insert(IndexedRecord).values(values).on_conflict_do_nothing(index_elements=["record_id"])
+    number = connection.execute(known.returning(col(IndexedRecord.number))).scalar()
+    return None if number is None else int(number)
 
 
 def _write(session: Session, record_id: str, state: RecordState) -> None:
@@ -145,11 +160,6 @@ def _write(session: Session, record_id: str, state: RecordState) -> None:
 
 def _identifiers(record: Record) -> tuple[str, ...]:
     return tuple(name for name in (record.id, record.dossier_id, record.producer) if name)
-
-
-def _facets(session: Session, record: Record, state: RecordState) -> list[str]:
-    path = session.connection().execute(select(Organisation.path).where(Organisation.id == record.organisation_id)).scalar_one()
-    return facets_of(record, path, state)
 
 
 def facets_of(record: Record, path: str, state: RecordState) -> list[str]:

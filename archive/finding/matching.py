@@ -56,13 +56,7 @@ class Entry:
     tokens: Collection[str]
 
 
-def put(connection: Connection, entry: Entry) -> None:
-    """Write the words of a record, in place of those that it had."""
-    take(connection, entry.number)
-    put_new(connection, [entry])
-
-
-def put_new(connection: Connection, entries: Iterable[Entry]) -> None:
+def put(connection: Connection, entries: Iterable[Entry]) -> None:
     """Write the words of records that have none yet."""
     if _is_sqlite(connection):
         rows = [{"number": entry.number, "words": f" {' '.join(entry.tokens)} "} for entry in entries]

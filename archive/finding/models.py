@@ -30,6 +30,15 @@ class RequestState(StrEnum):
     GIVEN = "given"
 
 
+class RestitutionState(StrEnum):
+    """Where a restitution stands: not begun, under way, there to be taken, taken away again."""
+
+    ASKED = "asked"
+    WRITING = "writing"
+    READY = "ready"
+    ENDED = "ended"
+
+
 class IndexedRecord(Owned, table=True):
     """A record as the search knows it; its words stand under the same number in ``record_words``, each database in its way.
 
@@ -60,10 +69,12 @@ class Restitution(Owned, table=True):
         organisation_id: whose fonds; that of all below it comes along.
         tried: when a worker last worked at it.
         total: records to be given back, as they were last counted.
-        done: records that stand in the folder.
+        done: records that stand in the volumes.
         size: bytes of their packages.
+        last_id: the record that the volumes have come to; None before the first, and when it is finished.
         waiting: records whose proof waited for a timestamp.
         trouble: why the last try stopped, in words; empty when it did not.
+        expires: when the volumes are taken away; None until it is finished.
     """
 
     id: str = Field(default_factory=new_id, primary_key=True, max_length=26)
@@ -74,9 +85,40 @@ class Restitution(Owned, table=True):
     total: int = 0
     done: int = 0
     size: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    last_id: str | None = Field(default=None, max_length=26)
     waiting: int = 0
     trouble: str = Field(default="", max_length=500)
     finished: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    expires: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+
+    @property
+    def state(self) -> RestitutionState:
+        """Where it stands now."""
+        if self.expires is not None:
+            return RestitutionState.READY if clock.now() < self.expires else RestitutionState.ENDED
+        return RestitutionState.WRITING if self.tried or self.done else RestitutionState.ASKED
+
+
+class RestitutionVolume(Owned, table=True):
+    """A ZIP file of a restitution, held in the object store until the restitution expires.
+
+    Attributes:
+        rank: from one.
+        held: its name in the store, below that of the restitution: two writers never share one.
+        sha256: hexadecimal, of the volume.
+        size: of the volume, in bytes.
+        sums_sha256: hexadecimal, of the digests of its files that stand beside it.
+    """
+
+    __tablename__ = "restitution_volume"
+
+    restitution_id: str = Field(foreign_key="restitution.id", primary_key=True, max_length=26)
+    rank: int = Field(primary_key=True)
+    organisation_id: str = Field(foreign_key="organisation.id", max_length=26)
+    held: str = Field(max_length=26)
+    sha256: str = Field(max_length=64)
+    size: int = Field(sa_column=Column(BigInteger, nullable=False))
+    sums_sha256: str = Field(max_length=64)
 
 
 class ReadingRequest(Owned, table=True):

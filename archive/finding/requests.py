@@ -31,7 +31,7 @@ from core.principal import PLATFORM, Principal, Right
 from core.settings import Settings
 
 _messages = Catalogue("archive.finding")
-ASKED, AGREED, REFUSED, GIVEN = (f"archive.reading_{what}" for what in ("asked", "agreed", "refused", "given"))
+ASKED, AGREED, REFUSED, LINKED, GIVEN = (f"archive.reading_{what}" for what in ("asked", "agreed", "refused", "linked", "given"))
 """The journal entries of a request."""
 MOST_RECORDS, LONGEST, LONGEST_NAME = 50, 2000, 200
 PREFIX = "/lecture"
@@ -109,6 +109,19 @@ def decides(principal: Principal, request: ReadingRequest) -> bool:
     return principal.may(Right.ARCHIVE, request.organisation_id)
 
 
+def awaited(session: ScopedSession, most: int) -> int:
+    """Return how many requests wait for an answer of the session's principal (``decides``); counted up to a bound."""
+    principal = session.principal
+    controls, manages = (
+        col(ReadingRequest.organisation_id).in_([one for one in principal.organisations if principal.may(right, one)])
+        for right in (Right.CONTROL, Right.ARCHIVE)
+    )
+    derogation = col(ReadingRequest.derogation)
+    mine = (derogation & controls & (col(ReadingRequest.made_by) != principal.actor)) | (~derogation & manages)
+    asked = select(ReadingRequest.id).where(ReadingRequest.state == RequestState.ASKED.value, mine)
+    return len(session.exec(asked.limit(most)).all())
+
+
 def decide(platform: Platform, principal: Principal, request_id: str, answer: str, *, agreed: bool) -> None:
     """Agree to a request, or refuse it.
 
@@ -141,16 +154,18 @@ def new_link(platform: Platform, principal: Principal, request_id: str) -> str:
     Raises:
         NotFound: no such request for this principal.
         Forbidden: the principal manages no archives there.
-        Conflict: it is not agreed, or was given already.
+        Conflict: it is not agreed.
     """
     with platform.database.reading(principal) as session:
         request = seen(session, request_id).request
     principal.require(Right.ARCHIVE, request.organisation_id)
     secret = secrets.token_urlsafe(32)
-    values = {"link": digest_of(secret), "link_ends": clock.now() + _LINK_LASTS}
+    values = {"link": digest_of(secret), "link_ends": clock.now() + _LINK_LASTS, "state": RequestState.AGREED.value}
     with platform.database.writing(PLATFORM) as session:
-        if not _changed(session, request_id, RequestState.AGREED, values):
+        # What was given is given again to a reader whose download broke off: the journal tells both.
+        if not any(_changed(session, request_id, state, values) for state in (RequestState.AGREED, RequestState.GIVEN)):
             raise Conflict(_messages("request.not_agreed"))
+        _tell(session, request, LINKED, principal.actor, _asked_for(session, request_id))
     return secret
 
 
@@ -185,7 +200,7 @@ def take(platform: Platform, secret: str, target: Path) -> None:
         copies = []
         for record in opened.records:
             copy = Path(folder) / f"archive-{record.id}.zip"
-            write_dip(platform, record.id, copy)
+            write_dip(platform, record.id, copy, request=opened.request.id)
             copies.append(copy)
         if len(copies) == 1:
             copies[0].replace(target)

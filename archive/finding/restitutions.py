@@ -1,23 +1,22 @@
-"""Restitutions that were asked for on a page: written by a worker, a while at a time, into a folder of its own.
+"""Restitutions that were asked for on a page: written by workers, a while at a time, into volumes that are taken from the page.
 
-The folder stands on the worker's disk, below ``state_dir``: a whole fonds is carried by whoever runs the platform, on a medium or
-over a line of its own, not by a browser.
+They stand in the object store, which every process reaches, and are taken away when their time is over.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from collections import defaultdict
 from datetime import timedelta
-from pathlib import Path
 
 import structlog
 from sqlmodel import Session, col, select
 
-from archive.finding.models import Restitution
-from archive.finding.restitution import Progress, restitute
+from archive.finding import volumes
+from archive.finding.fonds import Progress
+from archive.finding.models import Restitution, RestitutionState, RestitutionVolume
 from core import clock, journal
-from core.errors import Conflict, TabellionError
+from core.errors import Conflict, NotFound, TabellionError
 from core.messages import Catalogue
 from core.organisations import Organisation
 from core.platform import Platform
@@ -28,6 +27,8 @@ ASKED = "archive.restitution_asked"
 ACTOR, QUEUE, EVERY = "archive.restitute", "archive", timedelta(minutes=1)
 _log = structlog.get_logger()
 _messages = Catalogue("archive.finding")
+KEPT = timedelta(days=30)
+"""How long the volumes stay once a restitution is finished."""
 _A_TURN = 60.0  # seconds: other runs of the queue wait meanwhile
 _MOST = 100
 
@@ -60,12 +61,59 @@ def listed(session: Session) -> list[Restitution]:
     return list(session.exec(select(Restitution).order_by(col(Restitution.id).desc()).limit(_MOST)))
 
 
-def folder_of(platform: Platform, restitution_id: str) -> Path:
-    """Return the folder that a restitution is written to, on the worker's disk."""
-    return platform.settings.state_dir / "restitutions" / restitution_id
+def volumes_of(session: Session, restitutions: list[Restitution]) -> dict[str, list[RestitutionVolume]]:
+    """Return the volumes of those that are ready to be taken, in order, by restitution."""
+    ready = [one.id for one in restitutions if one.state is RestitutionState.READY]
+    wanted = select(RestitutionVolume).where(col(RestitutionVolume.restitution_id).in_(ready))
+    found: dict[str, list[RestitutionVolume]] = defaultdict(list)
+    for volume in session.exec(wanted.order_by(col(RestitutionVolume.rank))):
+        found[volume.restitution_id].append(volume)
+    return found
 
 
-def go_on(platform: Platform, _key: str) -> None:
+def volume_of(platform: Platform, principal: Principal, restitution_id: str, rank: int) -> RestitutionVolume:
+    """Return a volume of a restitution that is ready, for whoever manages the archives there and may read them.
+
+    Raises:
+        NotFound: there is none, it is not ready or was taken away, or the principal does not see it.
+        Forbidden: the principal lacks a right.
+    """
+    with platform.database.reading(principal) as session:
+        restitution = session.exec(select(Restitution).where(Restitution.id == restitution_id)).first()
+        found = [] if restitution is None else volumes_of(session, [restitution])[restitution.id]
+    volume = next((one for one in found if one.rank == rank), None)
+    if volume is None:
+        raise NotFound(_messages("restitution.unknown"))
+    for right in (Right.ARCHIVE, Right.READ):
+        principal.require(right, volume.organisation_id)
+    return volume
+
+
+def run(platform: Platform, _key: str) -> None:
+    """Take away what is over, and go on with what is not finished."""
+    sweep(platform)
+    go_on(platform)
+
+
+def sweep(platform: Platform) -> None:
+    """Take the volumes of a restitution whose time is over out of the store; of several the one that was over first."""
+    over = (
+        select(Restitution)
+        .join(RestitutionVolume, col(RestitutionVolume.restitution_id) == Restitution.id)
+        .where(col(Restitution.expires) <= clock.now())
+        .order_by(col(Restitution.expires))
+    )
+    with platform.database.reading(PLATFORM) as session:
+        restitution = session.exec(over.limit(1)).first()
+    if restitution is None:
+        return
+    platform.objects.let_go(volumes.folder_of(restitution.id))
+    with platform.database.writing(PLATFORM) as session:
+        for volume in volumes.volumes_of(session, restitution.id):
+            session.delete(volume)
+
+
+def go_on(platform: Platform) -> None:
     """Write the oldest restitution that is not finished for a while; what stops it is told on its page, and tried again."""
     with platform.database.reading(PLATFORM) as session:
         oldest = (
@@ -75,31 +123,25 @@ def go_on(platform: Platform, _key: str) -> None:
         if restitution is None:
             return
         organisation = session.get_one(Organisation, restitution.organisation_id)
-    until, latest = time.monotonic() + _A_TURN, Progress()
-
-    def told(progress: Progress) -> bool:
-        nonlocal latest
-        latest = replace(progress)
-        return time.monotonic() < until
-
-    trouble = ""
-    folder = folder_of(platform, restitution.id)
+    until, progress, trouble = time.monotonic() + _A_TURN, None, ""
     try:
-        latest = restitute(platform, organisation, folder, actor=restitution.asked_by, told=told)
+        progress = volumes.write_on(platform, restitution, organisation, enough=lambda: time.monotonic() >= until, ending=_end)
     except (TabellionError, OSError) as error:
         _log.warning("restitution.stopped", restitution=restitution.id, error=type(error).__name__)
-        trouble = str(error) if isinstance(error, TabellionError) else _messages("restitution.folder", folder=folder.parent)
-    _note(platform, restitution.id, latest, trouble)
+        trouble = str(error) if isinstance(error, TabellionError) else _messages("restitution.folder")
+    _note(platform, restitution.id, progress, trouble)
 
 
-def _note(platform: Platform, restitution_id: str, progress: Progress, trouble: str) -> None:
+def _end(restitution: Restitution) -> None:
+    restitution.finished = clock.now()
+    restitution.expires = restitution.finished + KEPT
+
+
+def _note(platform: Platform, restitution_id: str, progress: Progress | None, trouble: str) -> None:
     with platform.database.writing(PLATFORM) as session:
         restitution = session.get_one(Restitution, restitution_id)
         restitution.tried = clock.now()
         restitution.trouble = trouble[:500]
-        if progress.total:
-            restitution.total, restitution.done, restitution.size = progress.total, progress.done, progress.size
-            restitution.waiting = progress.waiting
-        if progress.finished:
-            restitution.finished = clock.now()
+        if progress is not None:
+            restitution.total, restitution.waiting = progress.total, progress.waiting
         session.add(restitution)

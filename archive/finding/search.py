@@ -20,7 +20,7 @@ from archive.finding.expression import Every, Expression, Term, Without, some_of
 from archive.finding.index import ALL, CONFIDENTIAL
 from archive.finding.models import IndexedRecord, RecordState
 from archive.finding.scope import scope_of
-from archive.finding.seeing import operated_by, sees_confidential_everywhere
+from archive.finding.seeing import cleared_in, sees_confidential_everywhere
 from archive.finding.words import facet, up_to, wanted_of
 from archive.models import Record, RecordDigest, RecordFile
 from core import clock
@@ -203,13 +203,13 @@ def _of_facts(wanted: Wanted) -> list[Expression]:
 
 
 def _hidden(session: ScopedSession, principal: Principal) -> Expression | None:
-    """Return what a person does not see: confidential records, unless they operate the organisation; software sees them."""
+    """Return what a person does not see: confidential records, unless they answer for what is kept there; software sees them."""
     if sees_confidential_everywhere(principal):
         return None
-    operated = scope_of(session, operated_by(principal))
-    if operated is None:
+    cleared = scope_of(session, cleared_in(principal))
+    if cleared is None:
         return None
-    return Without(Term(CONFIDENTIAL), some_of(operated.tokens)) if operated.tokens else Term(CONFIDENTIAL)
+    return Without(Term(CONFIDENTIAL), some_of(cleared.tokens)) if cleared.tokens else Term(CONFIDENTIAL)
 
 
 def _lines(session: ScopedSession, reader: Principal, numbers: Sequence[int]) -> tuple[Line, ...]:

@@ -1,7 +1,7 @@
 """Who sees which records: as who sees which dossiers (`flows.engine.reading`), since a record is what is left of one.
 
 The session narrows to organisations; what it does not know is that a confidential record is seen by software, which sent the
-dossier, and by those who operate its organisation, not by everyone who reads there.
+dossier, and by those who operate its organisation or keep its archives, not by everyone who reads there.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def open_to(principal: Principal) -> Any:
     """Return the condition under which a record is seen by whoever may read the records of its organisation."""
     if sees_confidential_everywhere(principal):
         return true()
-    return or_(col(Record.confidential).is_(False), col(Record.organisation_id).in_(operated_by(principal)))
+    return or_(col(Record.confidential).is_(False), col(Record.organisation_id).in_(cleared_in(principal)))
 
 
 def sees_confidential_everywhere(principal: Principal) -> bool:
@@ -32,9 +32,10 @@ def sees_confidential_everywhere(principal: Principal) -> bool:
     return principal.everywhere or not principal.actor.startswith("person:")
 
 
-def operated_by(principal: Principal) -> list[str]:
-    """Return the organisations that a principal operates."""
-    return [organisation for organisation in principal.organisations if principal.may(Right.OPERATE, organisation)]
+def cleared_in(principal: Principal) -> list[str]:
+    """Return the organisations whose confidential records a principal sees: they answer for all that is kept there."""
+    cleared = (Right.OPERATE, Right.ARCHIVE)
+    return [one for one in principal.organisations if any(principal.may(right, one) for right in cleared)]
 
 
 def record_of(session: ScopedSession, record_id: str) -> Record:

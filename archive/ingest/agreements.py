@@ -7,15 +7,17 @@ another one: what was taken under it stays explainable. Codes 300 to 312: the li
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from sqlmodel import Session, col, select
 
 from archive.ingest.models import ArchiveAgreement
+from archive.ingest.profiles import Profile
 from archive.ingest.wording import messages, problem
 from core import clock, journal
 from core.database import ScopedSession
@@ -23,7 +25,8 @@ from core.errors import Conflict, NotFound
 from core.organisations import Organisation
 from core.principal import Principal, Right
 from core.problems import Problem, Severity
-from schemas.seda.reader import Manifest
+from schemas.seda.reader import Manifest, ManifestObject
+from schemas.seda.rules import STRONG_DIGESTS
 
 _PUID = re.compile(r"(x-)?fmt/[0-9]{1,5}")
 _MOST = 500
@@ -35,6 +38,20 @@ def _puid(text: str) -> str:
     return text
 
 
+def _algorithm(text: str) -> str:
+    if text not in STRONG_DIGESTS:
+        raise ValueError(messages("agreement.algorithm", found=text[:40], known=", ".join(STRONG_DIGESTS)))
+    return text
+
+
+class Pdfa(StrEnum):
+    """What an agreement asks of every PDF."""
+
+    ANY = ""
+    DECLARED = "declared"
+    VERIFIED = "verified"
+
+
 _Name = Annotated[str, Field(min_length=1, max_length=60)]
 
 
@@ -43,21 +60,33 @@ class Terms(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    identifier: _Name
+    identifier: _Name = Field(description="As `ArchivalAgreement` of a transfer names it; once for an organisation.")
     label: str = Field(min_length=1, max_length=200)
-    transferring_agency: _Name
-    archival_agency: str = Field("", max_length=60)
-    originating_agencies: list[_Name] = Field(default_factory=list, max_length=_MOST)
-    formats: list[Annotated[str, AfterValidator(_puid)]] = Field(default_factory=list, max_length=_MOST)
-    declared_formats: bool = False
-    signatures: bool = False
-    automatic: bool = False
-    largest: int | None = Field(None, ge=1, le=1 << 50)
-    most: int | None = Field(None, ge=1, le=10_000_000)
-    starts: date
-    ends: date | None = None
-    profile: str | None = Field(None, pattern="^[0-9a-f]{64}$")
-    profile_name: str = Field("", max_length=255)
+    transferring_agency: _Name = Field(description="Who hands over, as `TransferringAgency` names it.")
+    archival_agency: str = Field("", max_length=60, description="Who keeps; empty: whoever the transfer names.")
+    originating_agencies: list[_Name] = Field([], max_length=_MOST, description="Who made the records; empty: anyone (302).")
+    formats: list[Annotated[str, AfterValidator(_puid)]] = Field(
+        [], max_length=_MOST, description="PRONOM identifiers that are taken; empty: all (204, 307)."
+    )
+    declared_formats: bool = Field(False, description="A format that is not the declared one refuses the transfer (205).")
+    pdfa: Pdfa = Field(
+        Pdfa.ANY, description="Asked of every PDF: nothing, that it declares PDF/A (307), that a checker finds so too (205)."
+    )
+    digests: list[Annotated[str, AfterValidator(_algorithm)]] = Field(
+        [], max_length=len(STRONG_DIGESTS), description="Algorithms of `MessageDigest` taken; empty: all strong ones (308)."
+    )
+    signed_manifest: bool = Field(False, description="The manifest bears a valid signature over the whole of it (309, 206, 311).")
+    signatures: bool = Field(False, description="There are signed documents, and their signatures are valid (305, 310, 311).")
+    unverified_signatures: bool = Field(
+        False, description="Signatures of documents that cannot be verified entirely are told, and refuse nothing."
+    )
+    automatic: bool = Field(False, description="What passes every check without a remark is sealed without asking anybody.")
+    largest: int | None = Field(None, ge=1, le=1 << 50, description="Bytes of a package (306).")
+    largest_file: int | None = Field(None, ge=1, le=1 << 50, description="Bytes of a file in it (306).")
+    most: int | None = Field(None, ge=1, le=10_000_000, description="Transfers a year (301).")
+    volume: int | None = Field(None, ge=1, le=1 << 50, description="Bytes of packages a year (301).")
+    starts: date = Field(description="The first day on which it holds (312).")
+    ends: date | None = Field(None, description="The last one; null: no end.")
 
     @model_validator(mode="after")
     def _ends_after_it_starts(self) -> Terms:
@@ -73,16 +102,22 @@ class Presented:
     Attributes:
         size: of the package, in bytes.
         before: how many transfers were taken under the agreement this year.
+        before_size: their size together, in bytes.
+        files: bytes of each file, by its path in the package.
         day: on which it came, in metropolitan France.
     """
 
     size: int
     before: int
+    before_size: int
+    files: Mapping[str, int]
     day: date
 
 
-def create(session: ScopedSession, principal: Principal, organisation_id: str, terms: Terms) -> ArchiveAgreement:
-    """Make an agreement.
+def create(
+    session: ScopedSession, principal: Principal, organisation_id: str, terms: Terms, profile: Profile | None = None
+) -> ArchiveAgreement:
+    """Make an agreement; transfers must satisfy its profile, when there is one.
 
     Raises:
         Forbidden: the principal does not manage the archives of the organisation.
@@ -94,7 +129,13 @@ def create(session: ScopedSession, principal: Principal, organisation_id: str, t
     )
     if session.exec(named).first() is not None:
         raise Conflict(messages("agreement.taken", identifier=terms.identifier))
-    agreement = ArchiveAgreement(organisation_id=organisation_id, created_by=principal.actor, **terms.model_dump())
+    agreement = ArchiveAgreement(
+        organisation_id=organisation_id,
+        created_by=principal.actor,
+        profile=profile.sha256 if profile else None,
+        profile_name=profile.name if profile else "",
+        **terms.model_dump(include=set(Terms.model_fields)) | {"pdfa": terms.pdfa.value},
+    )
     session.add(agreement)
     session.flush()
     _tell(session, principal, agreement, "created")
@@ -169,7 +210,7 @@ def check_naming(agreements: list[ArchiveAgreement], manifest: Manifest) -> list
 
 
 def check_terms(agreement: ArchiveAgreement, manifest: Manifest, presented: Presented) -> Iterator[Problem]:
-    """Yield what in a transfer is not within its agreement; formats and signatures are judged where files are read."""
+    """Yield what in a transfer is not within its agreement; its files are judged where they are read."""
     if agreement.closed is not None:
         yield problem("300", "agreement.over", found=agreement.identifier)
     if presented.day < agreement.starts or (agreement.ends is not None and presented.day > agreement.ends):
@@ -190,8 +231,23 @@ def check_terms(agreement: ArchiveAgreement, manifest: Manifest, presented: Pres
         yield problem("304", "agreement.archives", found=manifest.archival_agency, expected=agreement.archival_agency)
     if agreement.most is not None and presented.before >= agreement.most:
         yield problem("301", "agreement.quota", found=str(presented.before + 1), expected=f"≤ {agreement.most}")
+    whole = presented.before_size + presented.size
+    if agreement.volume is not None and whole > agreement.volume:
+        yield problem("301", "agreement.year", found=str(whole), expected=f"≤ {agreement.volume}")
     if agreement.largest is not None and presented.size > agreement.largest:
         yield problem("306", "agreement.volume", found=str(presented.size), expected=f"≤ {agreement.largest}")
+    for item in manifest.objects:
+        yield from _of_object(agreement, item, presented.files.get(item.uri or "", 0))
+
+
+def _of_object(agreement: ArchiveAgreement, item: ManifestObject, size: int) -> Iterator[Problem]:
+    place = item.uri or item.identifier
+    if agreement.largest_file is not None and size > agreement.largest_file:
+        expected = f"≤ {agreement.largest_file}"
+        yield problem("306", "agreement.file", line=item.line, path=place, found=str(size), expected=expected)
+    if agreement.digests and item.algorithm not in agreement.digests:
+        expected = ", ".join(agreement.digests)
+        yield problem("308", "agreement.digest", line=item.line, path=place, found=item.algorithm, expected=expected)
 
 
 def _producers(manifest: Manifest) -> set[str]:

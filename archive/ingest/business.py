@@ -39,6 +39,11 @@ class Business:
     _flows: dict[str, str] = field(default_factory=dict)
     _acquits: dict[str, tuple[str, Answer | None]] = field(default_factory=dict)
 
+    @staticmethod
+    def concerns(head: bytes) -> bool:
+        """Tell whether the first 64 octets of a file are of one whose content matters here; of others the name does."""
+        return head[:64].lstrip().startswith(_MARKUP)
+
     def look(self, uri: str, name: str, path: Path) -> None:
         """Look at a file.
 
@@ -50,7 +55,7 @@ class Business:
         if key := _named(name):
             self._acts.setdefault(key, uri)
         with path.open("rb") as stream:
-            if not stream.read(64).lstrip().startswith(_MARKUP):
+            if not self.concerns(stream.read(64)):
                 return
         try:
             self._read(uri, path)
@@ -97,14 +102,15 @@ class Business:
 
     def _of_flows(self) -> Iterator[Problem]:
         for name, (uri, answer) in self._acquits.items():
-            if self._flows and name not in self._flows:
+            told = name or len(self._flows) > 1  # one that names nothing answers the only flow there is
+            if self._flows and told and name not in self._flows:
                 yield problem("203", "pes.other_acquit", path=uri, found=name, expected=", ".join(self._flows)[:200])
             if answer is None:
                 yield problem("203", "pes.silent_acquit", path=uri)
             elif answer is Answer.REFUSED:
                 yield problem("203", "pes.refused", path=uri)
         for name, uri in self._flows.items():
-            if not self._acquits:
+            if name not in self._acquits and (len(self._flows) > 1 or not self._acquits):
                 yield problem("211", "pes.no_acquit", path=uri, found=name)
 
 

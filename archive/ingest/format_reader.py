@@ -1,10 +1,12 @@
 """Looking into files for their format: PRONOM signatures by fido, what a PDF claims of itself. Runs in the sandbox only.
 
-fido's answer counts when it comes of a signature or of what stands in a container: by the end of a name it guesses.
+fido's answer counts when it comes of a signature or of what stands in a container: by the end of a name it guesses. Of a file
+that the disk does not give it says nothing, and the reader of PDF blames the document: each is read through first.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,20 +16,38 @@ import pikepdf
 from fido import CONFIG_DIR
 from fido.fido import Fido
 
+from archive.ingest.containers import PIECE
+from archive.ingest.disk import ours
+
 _SURE = frozenset({"signature", "container"})
 _PDF = b"%PDF-"
 _HEAD = 1024
 _MOST = 20
+_NO_SIGNATURES = (OSError, ET.ParseError, SystemExit)  # the last one is how fido ends over a file that it cannot parse
 
 
-def look(asked: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the fields of a ``formats.Found`` for each file.
+def look(asked: dict[str, Any]) -> list[dict[str, Any]] | str:
+    """Return the fields of a ``formats.Found`` for each file; or why there are no signatures to know them by.
 
     Args:
         asked: ``names`` of files of the folder; ``signatures``, the folder in it that holds the operator's, or nothing.
+
+    Raises:
+        Unavailable: our disk does not give a file.
     """
-    fido = _loaded(asked["signatures"])
-    return [{"puids": _puids(fido, name), **_pdf(Path(name))} for name in asked["names"]]
+    try:
+        fido = _loaded(asked["signatures"])
+    except _NO_SIGNATURES as error:
+        return str(error) or type(error).__name__
+    return [_found(fido, Path(name)) for name in asked["names"]]
+
+
+@ours()
+def _found(fido: Fido, path: Path) -> dict[str, Any]:
+    with path.open("rb") as stream:
+        while stream.read(PIECE):
+            pass
+    return {"puids": _puids(fido, path.name), **_pdf(path)}
 
 
 @cache
@@ -59,11 +79,12 @@ def _pdf(path: Path) -> dict[str, Any]:
             return {}
     try:
         with pikepdf.open(path, suppress_warnings=True) as pdf:
-            return {"pdfa": str(pdf.open_metadata().pdfa_status)[:10], "encrypted": pdf.is_encrypted}
+            return {"pdf": True, "pdfa": str(pdf.open_metadata().pdfa_status)[:10], "encrypted": pdf.is_encrypted}
     except pikepdf.PasswordError:
-        return {"encrypted": True}
+        return {"pdf": True, "encrypted": True}
     except Exception:  # noqa: BLE001  (whatever qpdf or its reader of XMP cannot take, people cannot either)
-        return {"broken": True}
+        return {"pdf": True, "broken": True}
 
 
-_loaded("")  # once for all: the child of each call has them
+with suppress(*_NO_SIGNATURES):  # told by the call
+    _loaded("")  # once for all: the child of each call has them

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from archive.ingest.pdfa import Checked
 from core import sandbox
-from core.errors import Misconfigured, UnreadableInput
+from core.errors import Misconfigured, Unavailable, UnreadableInput
 from core.messages import Catalogue
 from schemas.xml import parse
 
@@ -30,6 +31,7 @@ class Found(BaseModel):
 
     Attributes:
         puids: its format by PRONOM's identifier (``fmt/18``); several when its signatures do not tell which; none when unknown.
+        pdf: it begins as a PDF does.
         pdfa: the PDF/A that it claims to be (``2B``); empty when it claims nothing.
         encrypted: a PDF that is.
         broken: a PDF that cannot be opened; or a file that broke or outlasted its reader.
@@ -38,6 +40,7 @@ class Found(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     puids: tuple[str, ...] = Field((), max_length=20)
+    pdf: bool = False
     pdfa: str = Field("", max_length=10)
     encrypted: bool = False
     broken: bool = False
@@ -49,10 +52,18 @@ class Found(BaseModel):
 
     @property
     def claim(self) -> str:
-        """What a PDF says of itself, for people; empty when it says nothing."""
-        return _messages("format.claim", level=f"{self.pdfa[:1]}{self.pdfa[1:].lower()}") if self.pdfa else ""
+        """What a PDF says of itself: ``PDF/A-2b``; empty when it says nothing."""
+        return f"PDF/A-{self.pdfa[:1]}{self.pdfa[1:].lower()}" if self.pdfa else ""
+
+    def claimed(self, checked: Checked | None) -> str:
+        """What a PDF says of itself, for people, and what a checker found; empty when it says nothing."""
+        if not self.claim:
+            return ""
+        key = _CHECKED[checked.conforms] if checked else "unchecked"
+        return _messages(f"format.claim.{key}", level=self.claim, by=checked.by if checked else "")
 
 
+_CHECKED = {True: "conforms", False: "broken", None: "unknown"}
 _FOUND = TypeAdapter(list[Found])
 
 
@@ -65,8 +76,8 @@ def identify(folder: Path, names: Sequence[str], signatures: Path | None = None)
         signatures: folder of PRONOM's signatures that an operator installed; None for those of the software.
 
     Raises:
-        Misconfigured: the folder of signatures lacks a file.
-        Unavailable: too many wait for the sandbox.
+        Misconfigured: the folder of signatures lacks a file, or the software its own.
+        Unavailable: too many wait for the sandbox, or our disk fails.
     """
     told = _brought(signatures, folder) if signatures else ""
     return _looked(folder, names, told)
@@ -79,7 +90,11 @@ def _looked(folder: Path, names: Sequence[str], signatures: str) -> dict[str, Fo
     seconds = _SECONDS + _SECONDS_EACH * len(names)
     try:
         answer = sandbox.call("archive.ingest.format_reader:look", asked, folder=folder, memory=_MEMORY, seconds=seconds)
+        if isinstance(answer, str):
+            raise Misconfigured(_messages("format.registry", reason=answer[:200]))
         return dict(zip(names, _FOUND.validate_python(answer), strict=True))
+    except sandbox.Declined as error:  # its only reason is our disk
+        raise Unavailable(str(error)) from error
     except (sandbox.SandboxError, ValidationError, ValueError):
         if len(names) == 1:
             return {names[0]: Found(broken=True)}

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from archive.ingest.containers import LIMITS, Container, Limits, UnsafePackage, folded
+from archive.ingest.disk import ours
 from archive.ingest.tars import Tarred
 from archive.ingest.zips import Zipped
 from core.errors import UnreadableInput
@@ -69,8 +70,9 @@ class OpenPackage:
 
         Raises:
             UnsafePackage: see ``chunks``.
+            Unavailable: our disk does not take it.
         """
-        with target.open("wb") as stream:
+        with ours(), target.open("wb") as stream:
             stream.writelines(self.chunks(name))
 
     def manifest_name(self) -> str:
@@ -113,6 +115,7 @@ def open_package(path: Path, limits: Limits = LIMITS) -> Iterator[OpenPackage]:
     Raises:
         UnsafePackage: neither ZIP nor TAR, a damaged one, an entry with a dangerous name, a link, an encrypted entry, a name
             twice, or more entries, bytes or compression than the limits allow.
+        Unavailable: our disk fails.
     """
     with _contained(path, limits) as container:
         if container.faults:
@@ -127,10 +130,15 @@ def check_package(path: Path, *, schemas: Path | None = None, limits: Limits = L
         path: the package; read in streams, nothing is unpacked but the manifest.
         schemas: folder of the official schemas; without it the manifest is checked as well as can be done without them.
         limits: what the package may cost to read.
+
+    Raises:
+        Unavailable: our disk fails: nothing is said of the package then.
+        Misconfigured: an official schema does not compile.
     """
     return examine_package(path, schemas=schemas, limits=limits).problems
 
 
+@ours()
 def examine_package(path: Path, *, schemas: Path | None = None, limits: Limits = LIMITS) -> Examined:
     """Return what was found in a package, everything that is wrong with it included; see ``check_package``."""
     found = Examined()
@@ -154,8 +162,13 @@ def examine_package(path: Path, *, schemas: Path | None = None, limits: Limits =
     return found
 
 
+@ours()
 def manifest_of(path: Path, target: Path, limits: Limits = LIMITS) -> Manifest | None:
-    """Write the manifest of a package to a file and read it, whatever else is wrong; None when it cannot be."""
+    """Write the manifest of a package to a file and read it, whatever else is wrong; None when it cannot be.
+
+    Raises:
+        Unavailable: our disk fails.
+    """
     try:
         with _contained(path, limits) as container:
             package = OpenPackage(container, limits)
@@ -175,6 +188,7 @@ def _contained(path: Path, limits: Limits) -> Iterator[Container]:
         container.close()
 
 
+@ours()
 def _recognised(path: Path, limits: Limits) -> Container:
     with path.open("rb") as stream:
         head = stream.read(4)

@@ -40,6 +40,13 @@ class Verified:
         """The verdict; one that cannot be given is indeterminate."""
         return self.verdict.verdict if self.verdict else Belief.INDETERMINATE
 
+    @property
+    def said(self) -> str | None:
+        """Why the verdict is what it is, shortened; None when there is nothing to say."""
+        reasons = [*(self.verdict.reasons if self.verdict else ()), self.reason]
+        reasons += [reason for signature in (self.verdict.signatures if self.verdict else ()) for reason in signature.reasons]
+        return " ".join(reason for reason in reasons if reason)[:200] or None
+
     def as_json(self) -> dict[str, Any]:
         """Return the line of the report: that of ``verify --json``, with the path of the file."""
         told = (
@@ -82,19 +89,17 @@ def verified(uri: str, path: Path, data: tuple[str, Path] | None, trust: TrustSt
     return None if verdict.verdict is Belief.UNSIGNED else Verified(uri, data[0] if data else None, verdict)
 
 
-def problems_of(found: list[Verified], *, needed: bool) -> list[Problem]:
+def problems_of(found: list[Verified], *, needed: bool, unverified: bool = False) -> list[Problem]:
     """Return what is wrong with the signatures of a transfer; warnings only, unless its agreement asks for valid ones.
 
-    Codes 305, 310 and 311: document signature absent, not valid, not verified.
+    Codes 305, 310 and 311: document signature absent, not valid, not verified. ``unverified``: the last one is a warning at most.
     """
     severity = Severity.ERROR if needed else Severity.WARNING
     told = [problem("305", "signature.none", severity)] if needed and not found else []
     for one in found:
-        reasons = [*(one.verdict.reasons if one.verdict else ()), one.reason]
-        reasons += [reason for signature in (one.verdict.signatures if one.verdict else ()) for reason in signature.reasons]
-        said = " ".join(reason for reason in reasons if reason)[:200] or None
         if one.belief is Belief.INVALID:
-            told.append(problem("310", "signature.invalid", severity, path=one.uri, found=said))
+            told.append(problem("310", "signature.invalid", severity, path=one.uri, found=one.said))
         elif one.belief is Belief.INDETERMINATE:
-            told.append(problem("311", "signature.indeterminate", severity, path=one.uri, found=said))
+            grave = Severity.WARNING if unverified else severity
+            told.append(problem("311", "signature.indeterminate", grave, path=one.uri, found=one.said))
     return told

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import IO, cast
 
 from archive.ingest.containers import PIECE, Container, Limits, Names, UnsafePackage
+from archive.ingest.disk import opened, ours
 from schemas.actes.tar import BrokenTar, entries
 
 Inflating = Callable[[IO[bytes]], IO[bytes]]
 """Returns a reader of what a compressed file holds."""
 _FAULTS = {"link": "link", "device": "link"}
-_UNREADABLE = (EOFError, OSError, zlib.error, ValueError)
+_UNREADABLE = (EOFError, OSError, zlib.error, ValueError)  # what gzip and bz2 raise for contents; the disk’s is `Unavailable`
 
 
 class Tarred(Container):
@@ -33,7 +34,7 @@ class Tarred(Container):
     """
 
     def __init__(self, path: Path, limits: Limits, inflated: Inflating | None = None) -> None:
-        self._stream = _plain(path, inflated, limits) if inflated else path.open("rb")
+        self._stream = _plain(path, inflated, limits) if inflated else opened(path)
         try:
             self._places: dict[str, int] = {}
             names = Names()
@@ -47,8 +48,9 @@ class Tarred(Container):
         """See ``Container``."""
         at, end = self._places[name], self._places[name] + self.sizes[name]
         while at < end:
-            self._stream.seek(at)
-            piece = self._stream.read(min(PIECE, end - at))
+            with ours():
+                self._stream.seek(at)
+                piece = self._stream.read(min(PIECE, end - at))
             if not piece:
                 raise UnsafePackage("damaged", name)
             at += len(piece)
@@ -58,6 +60,7 @@ class Tarred(Container):
         """Give the file back."""
         self._stream.close()
 
+    @ours()
     def _index(self, names: Names, limits: Limits) -> None:
         count = total = 0
         try:
@@ -84,9 +87,10 @@ def _short(name: str) -> str:
     return name
 
 
+@ours()
 def _plain(path: Path, inflated: Inflating, limits: Limits) -> IO[bytes]:
     """Return what a compressed file holds, in a file that vanishes when it is closed."""
-    with path.open("rb") as packed:
+    with opened(path) as packed:
         plain = tempfile.SpooledTemporaryFile(max_size=PIECE, prefix="tabellion-")  # noqa: SIM115  (whoever opened the package closes it)
         source, size = inflated(packed), 0
         while piece := _piece(source):

@@ -7,12 +7,17 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from archive.ingest.containers import PIECE, Container, Fault, Limits, Names, UnsafePackage
+from archive.ingest.disk import opened
 
 _END, _ZIP64_END, _ZIP64_LOCATOR = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
 _END_LENGTH, _LONGEST_COMMENT, _LOCATOR_LENGTH, _ZIP64_LENGTH = 22, 0xFFFF, 20, 56
-_UNREADABLE = (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, OverflowError, EOFError, zlib.error)
+_UNREADABLE = (
+    *(zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, OverflowError, EOFError, zlib.error),
+    OSError,  # of a place that the directory names, and that no file has; the disk’s is `Unavailable`
+)
 
 
 class Zipped(Container):
@@ -24,14 +29,12 @@ class Zipped(Container):
 
     def __init__(self, path: Path, limits: Limits) -> None:
         _bound_directory(path, limits)
+        self._stream = opened(path)
         try:
-            self._zipped = zipfile.ZipFile(path)
-        except _UNREADABLE as error:
-            raise UnsafePackage("not_package") from error
-        try:
+            self._zipped = _directory(self._stream)
             self.sizes, self.faults = _judged(self._zipped.infolist(), path.stat().st_size, limits)
-        except UnsafePackage:
-            self._zipped.close()
+        except BaseException:
+            self._stream.close()
             raise
 
     def chunks(self, name: str) -> Iterator[bytes]:
@@ -46,6 +49,14 @@ class Zipped(Container):
     def close(self) -> None:
         """Give the file back."""
         self._zipped.close()
+        self._stream.close()
+
+
+def _directory(stream: BinaryIO) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(stream)
+    except _UNREADABLE as error:
+        raise UnsafePackage("not_package") from error
 
 
 def _bound_directory(path: Path, limits: Limits) -> None:

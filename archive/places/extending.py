@@ -78,7 +78,7 @@ def _extend_records(platform: Platform, place: Place) -> None:
 
 
 def _extend_batch(platform: Platform, place: Place, due: Sequence[_Due]) -> None:
-    extended, failed, silent = _each(due, lambda one: _extended(place, one))
+    extended, failed, silent = _each(due, lambda one: lengthened(place, one.record.key, one.copy.version_id, one.until))
     if extended:
         _write_down(platform, place, extended)
     _tell_failed(platform, place, failed)
@@ -106,7 +106,7 @@ def _extend_statements(platform: Platform, place: Place) -> None:
     due = statements.due(place, clock.now(), horizon)
     while batch := list(islice(due, _BATCH)):
         extended, failed, silent = _each(
-            batch, lambda one: place.store.extend(one[0].key, one[0].version_id, clock.now() + horizon)
+            batch, lambda one: lengthened(place, one[0].key, one[0].version_id, clock.now() + horizon)
         )
         with platform.database.writing(PLATFORM) as session:
             if extended:
@@ -118,28 +118,35 @@ def _extend_statements(platform: Platform, place: Place) -> None:
             raise silent
 
 
-def _extended(place: Place, one: _Due) -> datetime:
+def lengthened(place: Place, key: str, version_id: str, until: datetime) -> datetime:
+    """Lock a version until a moment at least, and return until when it is.
+
+    Raises:
+        ObjectMissing: that version is not there.
+        Misconfigured: the place does not lock it so long.
+        Unavailable: the place does not answer.
+    """
     try:
-        return place.store.extend(one.record.key, one.copy.version_id, one.until)
+        return place.store.extend(key, version_id, until)
     except Misconfigured:
         # A lock that reaches further already cannot be set to this: somebody, or a run that was stopped, was here before.
-        found = place.store.lock_of(one.record.key, one.copy.version_id).until
-        if found is None or found < one.until - _WHOLE:
+        found = place.store.lock_of(key, version_id).until
+        if found is None or found < until - _WHOLE:
             raise
         return found
 
 
 def _write_down(platform: Platform, place: Place, extended: Sequence[tuple[_Due, datetime]]) -> None:
     with platform.database.writing(PLATFORM) as session:
+        entry = _tell(session, place, "records", [(one.record.id, until) for one, until in extended])
         for one, until in extended:
             copy = session.get(RecordCopy, (one.record.id, place.name))
             if copy is not None and copy.version_id == one.copy.version_id:  # not mended by another version meanwhile
-                copy.locked_until = until
-        _tell(session, place, "records", [(one.record.id, until) for one, until in extended])
+                copy.locked_until, copy.extension_id = until, entry
 
 
-def _tell(session: ScopedSession, place: Place, what: str, extended: Sequence[tuple[str, datetime]]) -> None:
-    """Write a batch into the journal: how many, and the SHA-256 of their names, sorted, a line each."""
+def _tell(session: ScopedSession, place: Place, what: str, extended: Sequence[tuple[str, datetime]]) -> str:
+    """Write a batch into the journal: how many, and the SHA-256 of their names, sorted, a line each; return the entry."""
     names = "\n".join(sorted(name for name, _ in extended))
     moments = [until for _, until in extended]
     facts = {
@@ -150,7 +157,7 @@ def _tell(session: ScopedSession, place: Place, what: str, extended: Sequence[tu
         "latest": clock.iso(max(moments)),
     }
     root = select(Organisation.id).where(Organisation.kind == OrganisationKind.PLATFORM)
-    journal.write(session, organisation_id=session.exec(root).one(), kind=EXTENDED, actor="platform", facts=facts)
+    return journal.write(session, organisation_id=session.exec(root).one(), kind=EXTENDED, actor="platform", facts=facts)
 
 
 def _tell_failed(platform: Platform, place: Place, failed: Sequence[tuple[_Due, str]]) -> None:
@@ -171,8 +178,7 @@ def _tell_failed(platform: Platform, place: Place, failed: Sequence[tuple[_Due, 
 
 def _tell_silent(platform: Platform, place: Place, code: str) -> None:
     """Open an incident when a place that cannot be reached has a lock that ends soon: half of the time to renew is over."""
-    soon = literal(clock.now() + _half(platform) / 2, UtcDateTime())
-    asked = _asked(platform).where(RecordCopy.place == place.name, col(RecordCopy.locked_until) < soon)
+    asked = _overdue(platform).where(RecordCopy.place == place.name)
     with platform.database.reading(PLATFORM) as session:
         first = session.exec(asked.order_by(col(RecordCopy.locked_until)).limit(1)).first()
     if first is None:
@@ -207,6 +213,19 @@ def _asked(platform: Platform) -> Select[Record, RecordCopy]:
         .join(RecordCopy, col(RecordCopy.record_id) == col(Record.id))
         .where(col(Record.eliminated).is_(None), or_(to_its_end, and_(not_(ends), not_(reaches))))
     )
+
+
+def _overdue(platform: Platform) -> Select[Record, RecordCopy]:
+    """Return what chooses those of which half of the time to extend them is over."""
+    return _asked(platform).where(col(RecordCopy.locked_until) < literal(clock.now() + _half(platform) / 2, UtcDateTime()))
+
+
+def overdue(platform: Platform) -> dict[str, tuple[int, datetime]]:
+    """Return, by place that has any, how many locks end soon that should have been extended, and when the first ends."""
+    place, until = col(RecordCopy.place), col(RecordCopy.locked_until)
+    asked = _overdue(platform).with_only_columns(place, func.count(), func.min(until)).group_by(place)
+    with platform.database.reading(PLATFORM) as session:
+        return {name: (count, first) for name, count, first in session.execute(asked)}
 
 
 def _half(platform: Platform) -> timedelta:

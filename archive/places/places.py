@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -139,6 +140,23 @@ def fetch(platform: Platform, record: Record, target: Path) -> None:
     """
     with platform.database.reading(PLATFORM) as session:
         versions = {copy.place: copy.version_id for copy in copies_of(session, record.id)}
+    fetch_from(platform, record, versions, target)
+
+
+def fetch_from(platform: Platform, record: Record, versions: Mapping[str, str], target: Path) -> Place:
+    """Write the package of a record to a file from the first of some places that holds it whole, and return that place.
+
+    Args:
+        platform: whose places.
+        record: which one.
+        versions: which version is meant in each of the places, by its name.
+        target: the file.
+
+    Raises:
+        ObjectMissing: none of them holds it.
+        ObjectAltered: none of them holds it whole.
+        Unavailable, Misconfigured: none that answers holds it whole, and one does not answer, or refuses us.
+    """
     silent: Unavailable | Misconfigured | None = None
     problem: ObjectMissing | ObjectAltered = ObjectMissing(_messages("nowhere"))
     for place in places_of(platform):
@@ -154,7 +172,7 @@ def fetch(platform: Platform, record: Record, target: Path) -> None:
         except ObjectMissing as error:
             problem = problem if isinstance(problem, ObjectAltered) else error
         else:
-            return
+            return place
     raise silent or problem
 
 

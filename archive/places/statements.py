@@ -71,6 +71,11 @@ def key_of(kind: str, identifier: str) -> str:
     return f"{FOLDER}{kind}/{identifier}.json"
 
 
+def is_statement(key: str) -> bool:
+    """Tell whether a key is that of a statement."""
+    return _KEY.fullmatch(key) is not None
+
+
 def read(platform: Platform, kind: str, identifier: str, sha256: str) -> bytes:
     """Return a statement from the first place that holds it as the journal names it.
 
@@ -153,7 +158,7 @@ def due(place: Place, now: datetime, horizon: timedelta) -> Iterator[tuple[Versi
 def _keys(place: Place) -> Iterator[str]:
     previous = ""
     for version in place.store.all_versions(prefix=FOLDER):
-        if version.key != previous and _KEY.fullmatch(version.key):
+        if version.key != previous and is_statement(version.key):
             yield version.key
         previous = version.key
 

@@ -10,8 +10,10 @@ the head, under a new token, is found by the segments, which stand under a lock 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
+from sqlalchemy import func, true
 from sqlmodel import col, select
 
 from archive.models import TreeHash, TreeHead
@@ -19,7 +21,7 @@ from archive.proof.checking_entries import leaves_at
 from archive.proof.checking_segments import segment_faults
 from archive.proof.checking_tree import TreeCheck
 from archive.proof.fault import Fault
-from archive.proof.hashes import digest_of, plain_name
+from archive.proof.hashes import HASHES, digest_length, digest_of, plain_name
 from archive.proof.head import Head
 from archive.proof.heads import algorithms, leaf_count, tree_size
 from core.canonical import NotCanonical
@@ -34,16 +36,19 @@ _BATCH = 1000
 
 
 def places(platform: Platform) -> int:
-    """Return how many places there are to check: where an audit that goes on piece by piece ends."""
-    with platform.database.reading(PLATFORM) as session:
-        return leaf_count(session.connection())
+    """Return how many places there are to check: where an audit that goes on piece by piece ends.
+
+    As many as the leaves, a tree or a head reaches: what was cut off the end of one of them stands in another.
+    """
+    return _reached(platform)[0]
 
 
 def faults(platform: Platform, start: int | None = None, limit: int | None = None) -> Iterator[Fault]:
     """Check a range of the journal, and yield each fault once; memory holds a thousand entries, whatever the range.
 
     Checked are the entries from ``start`` on, every node that they complete, every head and segment that ends with one of them,
-    in the database and in the places. Ranges that follow one another check everything. Entries without a place yet are not.
+    in the database and in the places; with the last range, every head and segment that reaches beyond it. Ranges that follow
+    one another check everything. Entries without a place yet are not.
 
     Args:
         platform: database and places.
@@ -51,12 +56,13 @@ def faults(platform: Platform, start: int | None = None, limit: int | None = Non
         limit: how many leaves; to the end by default.
     """
     first = start or 0
-    end = places(platform)
+    end, trees = _reached(platform)
     last = end if limit is None else min(end, first + limit)
     told: set[tuple[str, str]] = set()
-    for low in range(first, last, _BATCH):
+    for low in range(first, max(last, first + 1), _BATCH):
         high = min(low + _BATCH, last)
-        for fault in (*_in_database(platform, low, high), *segment_faults(platform, low, high)):
+        until = None if high == end else high
+        for fault in (*_in_database(platform, trees, low, high, until), *segment_faults(platform, low, until)):
             if (fault.table, fault.key) not in told:
                 told.add((fault.table, fault.key))
                 yield fault
@@ -64,21 +70,40 @@ def faults(platform: Platform, start: int | None = None, limit: int | None = Non
         yield from _changes_of_hash(platform)
 
 
-def _in_database(platform: Platform, low: int, high: int) -> list[Fault]:
+def _reached(platform: Platform) -> tuple[int, dict[str, int]]:
+    """Return how many places there are to check, and how many leaves the tree of each hash has."""
+    with platform.database.reading(PLATFORM) as session:
+        known = (algorithm for algorithm in algorithms(session.connection()) if algorithm in HASHES)  # another one is a fault
+        trees = {algorithm: _tree_size(session, algorithm) for algorithm in known}
+        return max(leaf_count(session.connection()), *trees.values()), trees
+
+
+def _in_database(platform: Platform, trees: Mapping[str, int], low: int, high: int, until: int | None) -> list[Fault]:
     found: list[Fault] = []
     with platform.database.reading(PLATFORM) as session:
         connection = session.connection()
         leaves = leaves_at(connection, low, high)
         checks: dict[str, TreeCheck] = {}
-        for algorithm in algorithms(connection):
-            size = tree_size(connection, algorithm)
-            if size > low:
+        for algorithm, size in trees.items():
+            if leaves and size > low:
                 checks[algorithm] = TreeCheck(connection, algorithm, size)
                 found += checks[algorithm].faults(leaves[: size - low])
-        heads = select(TreeHead).where(TreeHead.size > low, TreeHead.size <= high).order_by(col(TreeHead.size))
-        for head in session.exec(heads):
+        heads = select(TreeHead).where(TreeHead.size > low, TreeHead.size <= until if until else true())
+        for head in session.exec(heads.order_by(col(TreeHead.size))):
             found += _of_head(head, checks)
     return found
+
+
+def _tree_size(session: ScopedSession, algorithm: str) -> int:
+    """Return how many leaves the tree of a hash has; when nodes were cut off its end, its newest head says how many it had."""
+    size, newest = col(TreeHead.size), select(func.max(TreeHead.size)).scalar_subquery()
+    own = func.length(TreeHead.root) == digest_length(algorithm)
+    said = [tree_size(session.connection(), algorithm)]
+    for head in session.exec(select(TreeHead.head).where(own | (size == newest)).order_by(size.desc()).limit(2)):
+        with suppress(NotCanonical):  # told with the head
+            read = Head.read(head)
+            said += [read.size] if read.hash == algorithm else []
+    return max(said)
 
 
 def _of_head(row: TreeHead, checks: dict[str, TreeCheck]) -> list[Fault]:

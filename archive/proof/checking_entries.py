@@ -123,7 +123,7 @@ class UnreadableRow(Exception):
 def _rows(connection: Connection, statement: Select[Any]) -> list[Row[Any]]:
     try:
         return list(connection.execute(statement))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise UnreadableRow from error
     except OperationalError as error:
         if "UTF-8" not in str(error):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+from sqlalchemy import true
 from sqlmodel import col, select
 
 from archive.models import TreeHead, TreeSegment
@@ -14,23 +17,27 @@ from archive.places.places import Place, places_of
 from archive.proof.checking_entries import leaves_at
 from archive.proof.fault import Fault
 from archive.proof.segment_file import Contents, SegmentAltered, read_segment
-from archive.proof.segments import fetch, key_of, last_copied
+from archive.proof.segment_keys import fetch, key_of, sizes_in
+from archive.proof.segments import last_copied
 from core.blobs import ObjectAltered, ObjectMissing
-from core.errors import Unavailable
+from core.errors import Misconfigured, Unavailable
 from core.platform import Platform
 from core.principal import PLATFORM
 
 _BATCH = 1000
 
 
-def segment_faults(platform: Platform, start: int, end: int) -> Iterator[Fault]:
+def segment_faults(platform: Platform, start: int, end: int | None = None) -> Iterator[Fault]:
     """Yield what is wrong with the segments that end after a place and up to another, and with what they are copies of."""
+    outside = _sizes_outside(platform, start, end)
     with platform.database.reading(PLATFORM) as session:
-        wanted = select(TreeSegment).where(TreeSegment.size > start, TreeSegment.size <= end).order_by(col(TreeSegment.size))
-        rows = list(session.exec(wanted))
-        sizes = select(TreeHead.size).where(TreeHead.size > start, TreeHead.size <= min(end, last_copied(session)))
-        due = set(session.exec(sizes)) - {row.size for row in rows}
-    for size in sorted(due):
+        last = last_copied(session)
+        sizes = select(TreeHead.size).where(TreeHead.size > start, TreeHead.size <= min(end or last, last))
+        due = outside | set(session.exec(sizes))
+        # Last: what is copied meanwhile is noted before it stands anywhere.
+        wanted = select(TreeSegment).where(TreeSegment.size > start, TreeSegment.size <= end if end else true())
+        rows = list(session.exec(wanted.order_by(col(TreeSegment.size))))
+    for size in sorted(due - {row.size for row in rows}):
         yield Fault("tree_segment", f"size={size}", "missing")
     for row in rows:
         if row.sealed is None:
@@ -38,6 +45,14 @@ def segment_faults(platform: Platform, start: int, end: int) -> Iterator[Fault]:
         if row.key != key_of(row.size):
             yield Fault("tree_segment", f"size={row.size}", "key", key_of(row.size), row.key)
         yield from _of_row(platform, row)
+
+
+def _sizes_outside(platform: Platform, start: int, end: int | None) -> set[int]:
+    found: set[int] = set()
+    for place in places_of(platform):
+        with suppress(Unavailable, Misconfigured):  # its own audits say that it is silent
+            found.update(itertools.takewhile(lambda size: end is None or size <= end, sizes_in(place, start)))
+    return found
 
 
 def _of_row(platform: Platform, row: TreeSegment) -> Iterator[Fault]:

@@ -21,6 +21,7 @@ from sqlmodel import col, select
 
 from archive.models import TreeHead
 from archive.proof import tree
+from archive.proof.chains import chain_of
 from archive.proof.evidence import (
     CERTIFICATES,
     HEAD,
@@ -38,7 +39,6 @@ from archive.proof.evidence import (
 from archive.proof.hashes import digest_length, plain_name
 from archive.proof.head import Head
 from archive.proof.heads import TableStore
-from archive.proof.proving import chain_of
 from archive.proof.verification import CheckState, EvidenceReport, Parts, check_authority, check_timestamp
 from archive.stored_zip import NotStoredZip, Stored, content, read_stored_zip, stored_zip
 from core.canonical import canonical_bytes, read_canonical

@@ -14,9 +14,9 @@ from pathlib import Path
 from sqlmodel import col, select
 
 from archive.models import TreeHead
+from archive.proof.chains import chain_of
 from archive.proof.evidence import SUMS, add_stamped_head, sums
 from archive.proof.head import Head
-from archive.proof.proving import chain_of
 from archive.stored_zip import stored_zip
 from core.platform import Platform
 from core.principal import PLATFORM

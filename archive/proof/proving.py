@@ -9,15 +9,15 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from cryptography import x509
 from sqlmodel import col, select
 
 from archive.models import Record, RecordDigest, TreeHash, TreeHead, TreeLeaf
 from archive.places.places import fetch
 from archive.proof import evidence, tree
+from archive.proof.chains import chain_of
 from archive.proof.evidence import Evidence
 from archive.proof.extract import Entry, Extract
-from archive.proof.hashes import SHA256, plain_name
+from archive.proof.hashes import SHA256
 from archive.proof.head import Head
 from archive.proof.heads import TableStore
 from core.database import ScopedSession
@@ -26,8 +26,6 @@ from core.journal import JournalEntry
 from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import PLATFORM, Principal, Right
-from signing.timestamp.token import verify_token
-from signing.trust import TrustStore
 
 _messages = Catalogue("archive")
 _words = Catalogue("archive.proof")
@@ -138,7 +136,7 @@ def extract_of(platform: Platform, entries: Sequence[JournalEntry]) -> Extract:
     with platform.database.reading(PLATFORM) as session:
         positions = _positions(session, [entry.id for entry in entries])
         head = _first_head(session, max(positions.values(), default=0)) if len(positions) == len(entries) else None
-        head = head or session.exec(select(TreeHead).order_by(col(TreeHead.size).desc())).first()
+        head = head or session.exec(select(TreeHead).order_by(col(TreeHead.size).desc()).limit(1)).first()
         if head is None:
             raise Unavailable(_messages("prove.unstamped"))
         covered = {entry_id: position for entry_id, position in positions.items() if position < head.size}
@@ -184,12 +182,5 @@ def _position(session: ScopedSession, entry_id: str) -> int | None:
 
 
 def _first_head(session: ScopedSession, position: int) -> TreeHead | None:
-    return session.exec(select(TreeHead).where(TreeHead.size > position).order_by(col(TreeHead.size))).first()
-
-
-def chain_of(platform: Platform, head: TreeHead) -> tuple[x509.Certificate, ...]:
-    """Return the certificates of the authority that stamped a head, as far as the operator's trust leads."""
-    folder = platform.settings.trust_dir
-    trust = TrustStore.from_folder(folder) if folder else None
-    read = Head.read(head.head)
-    return verify_token(head.token, read.digest(), trust=trust, hash_name=plain_name(read.hash)).chain
+    covering = select(TreeHead).where(TreeHead.size > position).order_by(col(TreeHead.size)).limit(1)
+    return session.exec(covering).first()

@@ -17,11 +17,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import or_
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
 from sqlmodel import col, func, select
 
 from archive.ingest.inspection import open_package
-from archive.models import Record, RecordDigest, RecordFile, TreeHash, TreeHead
+from archive.models import Record, RecordDigest, RecordEvidence, RecordFile, TreeHash, TreeHead
 from archive.places.places import fetch
 from archive.proof import heads, tree
 from archive.proof.ers import stamping
@@ -77,6 +79,8 @@ def reseal(platform: Platform, algorithm: str, stamps: heads.Stamps, progress: P
     """
     require_known(algorithm)
     report = Report(algorithm)
+    while stamping.begin(platform, stamps):  # a chain that is to be renewed has to have begun
+        pass
     reseal_records(platform, report, progress)
     while stamping.stamp_waiting(platform, stamps):
         pass
@@ -90,7 +94,9 @@ def reseal(platform: Platform, algorithm: str, stamps: heads.Stamps, progress: P
 
 
 def reseal_records(platform: Platform, report: Report, progress: Progress) -> None:
-    """Give every record that has none a digest of the report's hash; those that were destroyed are left as they are.
+    """Give every record that has none a digest of the report's hash, and its evidence record a chain of it.
+
+    Those that were destroyed are left as they are.
 
     Raises:
         Unavailable: a place does not answer.
@@ -111,7 +117,7 @@ def reseal_records(platform: Platform, report: Report, progress: Progress) -> No
 
 
 def catch_up(platform: Platform) -> Report:
-    """Give the records that were sealed since another hash took over their digest of it.
+    """Give the records that were sealed since another hash took over their digest and their chain of it.
 
     Raises:
         Unavailable: a place does not answer.
@@ -125,7 +131,10 @@ def catch_up(platform: Platform) -> Report:
 
 def _lacking(algorithm: str, after: str) -> Sequence[Any]:
     has = select(RecordDigest.record_id).where(RecordDigest.record_id == Record.id, RecordDigest.algorithm == algorithm)
-    return (col(Record.id) > after, col(Record.eliminated).is_(None), ~has.exists())
+    chain, later = aliased(RecordEvidence), aliased(RecordEvidence)
+    newer = select(later.record_id).where(later.record_id == chain.record_id, later.chain > chain.chain).exists()
+    of_another = select(chain.record_id).where(chain.record_id == Record.id, chain.algorithm != algorithm, ~newer)
+    return (col(Record.id) > after, col(Record.eliminated).is_(None), or_(~has.exists(), of_another.exists()))
 
 
 def _next(platform: Platform, algorithm: str, after: str) -> list[Record]:
@@ -151,25 +160,22 @@ def _reseal(platform: Platform, record: Record, algorithm: str) -> None:
     facts: dict[str, Any] = {"record": record.id, "to": algorithm, leaf_key(algorithm): value}
     facts |= {leaf_key(digest.algorithm): digest.value for digest in old}
     with platform.database.writing(PLATFORM) as session:
-        entry = journal.write(
-            session,
-            organisation_id=record.organisation_id,
-            dossier_id=record.dossier_id,
-            kind=RESEALED,
-            actor="platform",
-            facts=facts | _last_head(session),
-        )
-        session.add(
-            RecordDigest(
-                record_id=record.id,
-                organisation_id=record.organisation_id,
-                algorithm=algorithm,
-                value=value,
-                taken=clock.now(),
-                entry_id=entry,
-            )
-        )
+        if session.get(RecordDigest, (record.id, algorithm)) is None:
+            _note(session, record, algorithm, value, facts)
         stamping.prepare_chain(session, record, algorithm, objects)
+
+
+def _note(session: ScopedSession, record: Record, algorithm: str, value: str, facts: dict[str, Any]) -> None:
+    entry = journal.write(
+        session,
+        organisation_id=record.organisation_id,
+        dossier_id=record.dossier_id,
+        kind=RESEALED,
+        actor="platform",
+        facts=facts | _last_head(session),
+    )
+    owned = {"record_id": record.id, "organisation_id": record.organisation_id}
+    session.add(RecordDigest(**owned, algorithm=algorithm, value=value, taken=clock.now(), entry_id=entry))
 
 
 def _digest(package: Path, algorithm: str) -> str:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import heapq
 import itertools
-import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -24,29 +23,25 @@ from sqlmodel import col, select
 from archive.models import TreeHead, TreeSegment
 from archive.places import places
 from archive.places.places import Copy, Place, places_of
-from archive.proof import tree
+from archive.proof import strays, tree
+from archive.proof.gathering import gathered
 from archive.proof.hashes import HASHES, plain_name
 from archive.proof.head import Head
-from archive.proof.heads import TableStore, entries_at
-from archive.proof.proving import chain_of
 from archive.proof.segment_file import Contents, SegmentAltered, read_segment, write_segment
+from archive.proof.segment_keys import fetch, key_of, versions_in
 from core import clock
-from core.blobs import ObjectAltered, ObjectMissing, SealedObject
-from core.clock import iso
+from core.blobs import ObjectAltered, ObjectMissing
 from core.database import ScopedSession
 from core.messages import Catalogue
-from core.organisations import Organisation
 from core.platform import Platform
 from core.principal import PLATFORM
 from signing.timestamp.token import verify_token
 from signing.trust import TrustState, TrustStore, trust_store
 
-PREFIX = "journal/"
 AT_ONCE = 100
 """Segments written in one run."""
 
 _messages = Catalogue("archive.proof")
-_KEY = re.compile(r"journal/\d{12}\.zip")
 _BATCH = 1000
 
 
@@ -87,15 +82,16 @@ class Segment:
         return self.contents.lines()
 
     def row(self) -> TreeSegment:
-        """Return what the table says of it."""
-        return TreeSegment(
-            size=self.head.size, key=self.key, sha256=self.sha256, length=self.length, copies=self.copies, sealed=clock.now()
-        )
-
-
-def key_of(size: int) -> str:
-    """Return the key of the segment that ends with the head of a size."""
-    return f"{PREFIX}{size:012d}.zip"
+        """Return what the table says of it; its locks are due to be extended, since nothing is known of them."""
+        now = clock.now()
+        told: dict[str, Any] = {
+            "size": self.head.size,
+            "key": self.key,
+            "sha256": self.sha256,
+            "length": self.length,
+            "copies": self.copies,
+        }
+        return TreeSegment(**told, sealed=now, locked_until=now)
 
 
 def last_copied(session: ScopedSession) -> int:
@@ -108,6 +104,7 @@ def copy_due(platform: Platform, limit: int = AT_ONCE) -> int:
     """Put a segment for each head that has none in every place, oldest first; return how many there were.
 
     Raises:
+        NeedsOperator: the places know a later journal than the database; an incident is open.
         SegmentAltered: the journal, its tree or a head was altered in the database; it is not copied.
         ObjectAltered: a key holds other bytes in a place.
         Unavailable: a place does not answer; what is due waits for the next run.
@@ -120,6 +117,8 @@ def copy_due(platform: Platform, limit: int = AT_ONCE) -> int:
             noted = session.get(TreeSegment, head.size) if head else None
         if head is None:
             return done
+        if done == 0:
+            strays.require_none(platform, before)
         copies = _put_before(platform, noted) if noted else None
         _keep(platform, head.size, copies or _put(platform, head, before))
     return limit
@@ -154,20 +153,6 @@ def read_segments(platform: Platform, after: int = 0) -> Iterator[Segment]:
             yield segment
 
 
-def fetch(place: Place, key: str, version: str, folder: Path, sha256: str | None = None) -> tuple[Path, str]:
-    """Fetch a segment from a place; return the file and its digest, which is taken as it stands where none is expected.
-
-    Raises:
-        ObjectMissing: the place has no such version.
-        ObjectAltered: it has another digest than the one expected.
-        Unavailable: the place does not answer.
-    """
-    digest = sha256 or place.store.standing(key, version).sha256
-    target = folder / "segment.zip"
-    place.store.fetch_sealed(SealedObject(place.store.archive, key, version, digest, 0), target)
-    return target, digest
-
-
 def require_believed(contents: Contents, trust: TrustStore | None) -> None:
     """Refuse a segment whose token is of an authority that is not believed; nobody is asked without a trust store.
 
@@ -193,42 +178,12 @@ def _put_before(platform: Platform, noted: TreeSegment) -> tuple[Copy, ...] | No
 def _put(platform: Platform, head: TreeHead, before: int) -> tuple[Copy, ...]:
     with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
         target = Path(folder) / "segment.zip"
-        write_segment(_gathered(platform, head, before, Path(folder)), target)
+        write_segment(gathered(platform, head, before, Path(folder)), target)
         with target.open("rb") as stream:
             sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
         with platform.database.writing(PLATFORM) as session:
             session.merge(TreeSegment(size=head.size, key=key_of(head.size), sha256=sha256, length=target.stat().st_size))
         return places.seal(platform, key_of(head.size), target, sha256)
-
-
-def _gathered(platform: Platform, row: TreeHead, before: int, folder: Path) -> Contents:
-    head = Head.read(row.head)
-    leaves, named = folder / "leaves.jsonl", set[str]()
-    with leaves.open("wb") as stream:
-        for start in range(before, head.size, _BATCH):
-            with platform.database.reading(PLATFORM) as session:
-                entries = entries_at(session.connection(), start, min(start + _BATCH, head.size))
-            for entry in entries:
-                stream.write(entry.leaf() + b"\n")
-                named.add(entry.organisation_id)
-    with platform.database.reading(PLATFORM) as session:
-        peaks = tree.subtrees(0, before)
-        nodes = TableStore(session.connection(), head.hash).get_many(peaks)
-        organisations = _organisations(session, named)
-    subtrees = tuple(nodes[place] for place in peaks)
-    return Contents(leaves, before, subtrees, organisations, head, row.token, chain_of(platform, row))
-
-
-def _organisations(session: ScopedSession, named: set[str]) -> tuple[dict[str, Any], ...]:
-    found: dict[str, Organisation] = {}
-    wanted = named
-    while wanted:
-        some = sorted(wanted)
-        for start in range(0, len(some), _BATCH):
-            meant = select(Organisation).where(col(Organisation.id).in_(some[start : start + _BATCH]))
-            found.update((row.id, row) for row in session.exec(meant))
-        wanted = {above for row in found.values() for above in row.path.split("/") if above} - found.keys()
-    return tuple(row.model_dump(exclude={"created"}) | {"created": iso(row.created)} for _, row in sorted(found.items()))
 
 
 def _keep(platform: Platform, size: int, copies: Iterable[Copy]) -> None:
@@ -243,19 +198,9 @@ def _keep(platform: Platform, size: int, copies: Iterable[Copy]) -> None:
 
 def _keys(platform: Platform, after: int) -> Iterator[tuple[str, list[tuple[Place, str]]]]:
     """Yield the keys of all places in their order, each with the places that have it and the version written first there."""
-    listed = heapq.merge(*(_versions(place, after) for place in places_of(platform)), key=lambda found: found[0])
+    listed = heapq.merge(*(versions_in(place, after) for place in places_of(platform)), key=lambda found: found[0])
     for key, group in itertools.groupby(listed, key=lambda found: found[0]):
         yield key, [(place, version) for _, place, version in group]
-
-
-def _versions(place: Place, after: int) -> Iterator[tuple[str, Place, str]]:
-    """Yield what a place has: of each key the first version, whatever was written on top."""
-    # A marker hides a key from those who ask for it by name alone, and from nobody else.
-    listed = place.store.all_versions(key_of(after), prefix=PREFIX)
-    versions = (version for version in listed if not version.is_marker and _KEY.fullmatch(version.key))
-    for key, group in itertools.groupby(versions, key=lambda version: version.key):
-        first = min(reversed(list(group)), key=lambda version: version.written)
-        yield key, place, first.version_id
 
 
 def _sound(key: str, found: list[tuple[Place, str]], folder: Path, trust: TrustStore | None) -> Segment:

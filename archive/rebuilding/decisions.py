@@ -16,10 +16,12 @@ from archive.finding import index
 from archive.finding.models import RecordState
 from archive.models import Record
 from archive.places import statements
+from archive.rebuilding.journal import entries
 from archive.retention.changing import CHOSEN, FOLLOWED, WITHDRAWN, end_before
 from archive.retention.changing import STATEMENT as RULE
 from archive.retention.holds import LIFTED, PLACED, STATEMENT
 from archive.retention.models import RecordHeld, RecordHold, RuleChoice, RuleVersion
+from core import journal
 from core.clock import from_iso
 from core.journal import JournalEntry
 from core.platform import Platform
@@ -27,19 +29,23 @@ from core.principal import PLATFORM
 
 
 def restore_rules(platform: Platform) -> None:
-    """Write the versions of rules, and the choices among them, as they were made one after the other.
+    """Write the versions of rules that are not there, and the choices among them, as they were made one after the other.
 
     Raises:
         ObjectMissing, ObjectAltered: a statement that the journal names is in no place, or is another one.
         Unavailable: no place that answers has one.
     """
-    with platform.database.reading(PLATFORM) as session:
-        told = select(JournalEntry).where(col(JournalEntry.kind).in_([FOLLOWED, WITHDRAWN, CHOSEN]))
-        entries = list(session.exec(told.order_by(col(JournalEntry.number))))
-    for entry in entries:
+    for entry in entries(platform, FOLLOWED, WITHDRAWN, CHOSEN):
+        if entry.kind == FOLLOWED and _stands(platform, RuleVersion, entry.facts["rule"]):
+            continue
         said = _statement_of(platform, entry) if entry.kind == FOLLOWED else {}
         with platform.database.writing(PLATFORM) as session:
             _RULES[entry.kind](session, entry, said)
+
+
+def _stands(platform: Platform, table: type[RuleVersion | RecordHold], identifier: str) -> bool:
+    with platform.database.reading(PLATFORM) as session:
+        return session.get(table, identifier) is not None
 
 
 def _statement_of(platform: Platform, entry: JournalEntry) -> dict[str, Any]:
@@ -76,7 +82,7 @@ _RULES = {FOLLOWED: _follow, WITHDRAWN: _withdraw, CHOSEN: _choose}
 
 
 def restore_holds(platform: Platform) -> int:
-    """Write every hold that the journal tells of; return how many of them stand.
+    """Write every hold that the journal tells of, unless it is there; return how many of them stand.
 
     The journal names each statement by its digest: nobody adds a hold, or changes its words, by writing to a place. The places
     are told again what they are to hold at the next turn (`archive.retention.holds.settle`).
@@ -85,17 +91,23 @@ def restore_holds(platform: Platform) -> int:
         ObjectMissing, ObjectAltered: a statement that the journal names is in no place, or is another one.
         Unavailable: no place that answers has one.
     """
-    with platform.database.reading(PLATFORM) as session:
-        told = select(JournalEntry).where(col(JournalEntry.kind).in_([PLACED, LIFTED])).order_by(col(JournalEntry.number))
-        entries = list(session.exec(told))
-    lifted = {entry.facts["hold"]: entry for entry in entries if entry.kind == LIFTED}
-    placed = [entry for entry in entries if entry.kind == PLACED]
-    for entry in placed:
+    standing = 0
+    for entry in entries(platform, PLACED):
+        lifted = _lifted(platform, entry)
+        standing += lifted is None
         hold, digest = entry.facts["hold"], entry.facts["statement"]
+        if _stands(platform, RecordHold, hold):
+            continue
         said = json.loads(statements.read(platform, STATEMENT, hold, digest))
         with platform.database.writing(PLATFORM) as session:
-            _restore(session, said, digest, lifted.get(hold))
-    return len(placed) - len(lifted)
+            _restore(session, said, digest, lifted)
+    return standing
+
+
+def _lifted(platform: Platform, placed: JournalEntry) -> JournalEntry | None:
+    told = (journal.about(placed.facts["hold"]), JournalEntry.kind == LIFTED)
+    with platform.database.reading(PLATFORM) as session:
+        return session.exec(select(JournalEntry).where(*told, JournalEntry.organisation_id == placed.organisation_id)).first()
 
 
 def _restore(session: Session, said: dict[str, Any], statement: str, lifted: JournalEntry | None) -> None:

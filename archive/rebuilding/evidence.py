@@ -10,6 +10,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from archive.proof.ers.stamping import end_of_certificate
 from archive.proof.evidence import TOKEN
 from archive.stored_zip import NotStoredZip, content, read_stored_zip
 from archive.watch.incidents import Kind, open_incident
-from core.blobs import ObjectMissing, SealedObject
+from core.blobs import ObjectMissing
 from core.journal import JournalEntry
 from core.locked_objects import LockedObject
 from core.platform import Platform
@@ -31,7 +32,7 @@ from signing.timestamp.token import Timestamp
 
 
 def restore(platform: Platform, entry: JournalEntry) -> bool:
-    """Write the rows of a batch; where no place holds it whole, an incident says so.
+    """Write the rows of a batch, unless they are there; where no place holds it whole, an incident says so.
 
     Args:
         platform: its places, and its new database, in which the records are.
@@ -40,6 +41,9 @@ def restore(platform: Platform, entry: JournalEntry) -> bool:
     Raises:
         Unavailable: a place does not answer: what it holds is not known.
     """
+    with platform.database.reading(PLATFORM) as session:
+        if session.get(EvidenceStamp, entry.facts["stamp"]) is not None:
+            return True
     key = batches.key_of(entry.facts["stamp"])
     with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
         found: dict[str, LockedObject] = {}
@@ -67,19 +71,11 @@ def restore(platform: Platform, entry: JournalEntry) -> bool:
 
 
 def _fetched(place: Place, key: str, target: Path) -> LockedObject | None:
-    versions = [version for version in place.store.versions(key) if not version.is_marker]
-    if not versions:
-        return None
-    # Times may come in whole seconds; within one, the newest version is listed first.
-    first = min(reversed(versions), key=lambda version: version.written).version_id
     try:
-        standing = place.store.standing(key, first)
-        sealed = SealedObject(place.store.archive, key, first, standing.sha256, standing.size)
-        place.store.fetch_sealed(sealed, target)
+        sealed, lock = place.store.fetch_first(key, target)
     except ObjectMissing:
         return None
-    until = standing.lock.until
-    return None if until is None else LockedObject(sealed.bucket, key, first, sealed.sha256, sealed.size, until)
+    return None if lock.until is None else LockedObject(**asdict(sealed), locked_until=lock.until)
 
 
 def _members(path: Path) -> dict[str, bytes] | None:
@@ -107,12 +103,13 @@ def _stamp(entry: JournalEntry, key: str, token: bytes, found: dict[str, LockedO
 
 
 def _rows(session: Session, stamp_id: str, members: dict[str, bytes]) -> None:
+    """Write what a batch covers; of two batches with the same chain the later one counts, as it did in the table."""
     for said in _lines(members["records.jsonl"]):
         if session.get(Record, said["record_id"]) is not None:
-            session.add(RecordEvidence(**said, stamp_id=stamp_id))
+            session.merge(RecordEvidence(**said, stamp_id=stamp_id))
     for said in _lines(members["renewals.jsonl"]):
         if session.get(EvidenceStamp, said["stamp_id"]) is not None:  # one whose own batch is lost renews nothing here
-            session.add(EvidenceRenewal(**said, by_id=stamp_id))
+            session.merge(EvidenceRenewal(**said, by_id=stamp_id))
     session.flush()
 
 

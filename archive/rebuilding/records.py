@@ -8,67 +8,136 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict
-from datetime import date
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from archive.describing import Description, describe
+from archive.elimination.states import ELIMINATED
 from archive.finding import index
+from archive.finding.models import IndexedRecord
 from archive.models import Record, RecordCopy, RecordDigest, RecordFile
-from archive.places.places import Place
+from archive.places.places import Place, places_of
 from archive.proof.evidence import LEAF_DIGEST, leaf_key
 from archive.watch.incidents import Kind, open_incident
+from archive.watch.restoring import versions_named
+from core import journal
 from core.blobs import ObjectAltered, ObjectMissing, SealedObject
 from core.errors import UnreadableInput
 from core.journal import JournalEntry
+from core.platform import Platform
+from core.principal import PLATFORM
 
 
-def restore(session: Session, places: tuple[Place, ...], entry: JournalEntry, versions: Mapping[str, str]) -> bool:
-    """Write the record of a sealing; tell whether a place holds its package whole.
+class Restored(Enum):
+    """What there is again of a record: all of it, all but what its package says, or the traces of its destruction."""
 
-    Where none does, the record is there all the same, found by its identifier and its producer, and an incident says what is
-    missing.
+    WHOLE = auto()
+    UNREADABLE = auto()
+    ELIMINATED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """A copy as it was found.
+
+    Attributes:
+        trouble: what is wrong with it; None for a sound one.
+        until: end of its lock; None when it has none, or is not there.
+    """
+
+    place: str
+    version: str
+    trouble: Kind | None
+    until: datetime | None
+
+
+def restore(platform: Platform, entry: JournalEntry) -> Restored:
+    """Write the record of a sealing, unless it is there.
+
+    Where no place holds its package whole, the record is there all the same, found by its identifier and its producer, and an
+    incident says what is missing.
 
     Args:
-        session: a writing one.
-        places: where to look.
+        platform: its places, and its new database.
         entry: of the sealing.
-        versions: the version that stands in each place, by its name: another than the leaf says, once a copy was restored.
 
     Raises:
         Unavailable: a place does not answer: what it holds is not known.
     """
-    record, description = _of_leaf(entry), None
-    session.add(record)
-    session.flush()
-    owned: dict[str, Any] = {"record_id": record.id, "organisation_id": record.organisation_id}
+    record = entry.facts["record"]
+    with platform.database.reading(PLATFORM) as session:
+        if (known := session.get(Record, record)) is not None:
+            return _standing(session, known)
+        destroyed = (journal.about(record), JournalEntry.kind == ELIMINATED)
+        own = select(JournalEntry).where(*destroyed, JournalEntry.organisation_id == entry.organisation_id)
+        elimination = session.exec(own.order_by(col(JournalEntry.number)).limit(1)).first()
+        versions = versions_named(session, entry)
+    if elimination is not None:
+        with platform.database.writing(PLATFORM) as session:
+            _write_eliminated(session, entry, elimination)
+        return Restored.ELIMINATED
+    copies, description = _found(places_of(platform), entry, versions)
+    with platform.database.writing(PLATFORM) as session:
+        _write(session, entry, copies, description)
+    return Restored.UNREADABLE if description is None else Restored.WHOLE
+
+
+def _standing(session: Session, record: Record) -> Restored:
+    if record.eliminated is not None:
+        return Restored.ELIMINATED
+    words = session.exec(select(IndexedRecord.number).where(IndexedRecord.record_id == record.id)).first()
+    return Restored.UNREADABLE if words is None else Restored.WHOLE
+
+
+def _found(places: tuple[Place, ...], entry: JournalEntry, versions: Mapping[str, str]) -> tuple[list[_Copy], Description | None]:
+    """Read the copies of a record, outside any transaction: it may take long.
+
+    Args:
+        places: where to look.
+        entry: of the sealing.
+        versions: the version that stands in each place, by its name: another than the leaf says, or one more, once a copy was
+            written since.
+    """
+    copies, description = list[_Copy](), None
+    facts = entry.facts
     for place in places:
         if place.name not in versions:
             continue
-        sealed = SealedObject(place.store.archive, record.key, versions[place.name], record.sha256, record.size)
-        found, trouble = _read(place, sealed)
-        description = description or found
-        if trouble is not None:
-            facts = {"record": record.id, "version": sealed.version_id, "expected": record.sha256}
-            told = {"organisation_id": record.organisation_id, "kind": trouble, "place": place.name, "subject": record.key}
-            open_incident(session, **told, facts=facts)
+        sealed = SealedObject(place.store.archive, facts["key"], versions[place.name], facts[LEAF_DIGEST], facts["size"])
+        read, trouble = _read(place, sealed)
+        description = description or read
         until = None if trouble is Kind.COPY_MISSING else place.store.locked_until(sealed)
-        stands = owned | {"version_id": sealed.version_id, "locked_until": until or entry.at, "checked": entry.at}
-        session.add(RecordCopy(place=place.name, **stands))
+        copies.append(_Copy(place.name, sealed.version_id, trouble, until))
+    return copies, description
+
+
+def _write(session: Session, entry: JournalEntry, copies: list[_Copy], description: Description | None) -> None:
+    record = _of_leaf(entry)
+    session.add(record)
+    session.flush()
+    owned: dict[str, Any] = {"record_id": record.id, "organisation_id": record.organisation_id}
+    for copy in copies:
+        if copy.trouble is not None:
+            facts = {"record": record.id, "version": copy.version, "expected": record.sha256}
+            told = {"organisation_id": record.organisation_id, "kind": copy.trouble, "place": copy.place, "subject": record.key}
+            open_incident(session, **told, facts=facts)
+        stands = owned | {"version_id": copy.version, "locked_until": copy.until or entry.at, "checked": entry.at}
+        session.add(RecordCopy(place=copy.place, **stands))
     session.add(RecordDigest(**owned, algorithm="SHA-256", value=record.sha256, taken=entry.at))
     if description is None:
-        return False
+        return
     record.title = description.title[:200]
     session.add_all(RecordFile(**owned | asdict(file), rank=rank) for rank, file in enumerate(description.files, start=1))
     session.flush()
     index.add(session, record, description)
-    return True
 
 
-def restore_eliminated(session: Session, sealing: JournalEntry, elimination: JournalEntry) -> None:
+def _write_eliminated(session: Session, sealing: JournalEntry, elimination: JournalEntry) -> None:
     """Write the record of what was destroyed: no title, no file, its leaf and its digest."""
     record = _of_leaf(sealing)
     record.title, record.eliminated = "", elimination.at

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 import structlog
+from sqlalchemy import tuple_
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import Select
 
@@ -89,7 +90,9 @@ def put(platform: Platform, principal: Principal, organisation_id: str, wanted: 
         found = _records(session, organisation_id, checked.records, locked=True)
         session.add(hold)
         session.flush()
-        session.add_all(RecordHeld(hold_id=hold.id, record_id=one.id, organisation_id=one.organisation_id) for one in found)
+        for one in found:
+            session.add(RecordHeld(hold_id=hold.id, record_id=one.id, organisation_id=one.organisation_id))
+            index.mark(session, one.id, RecordState.HELD)
         facts = {
             "hold": hold.id,
             "records": sorted(checked.records),
@@ -103,9 +106,9 @@ def put(platform: Platform, principal: Principal, organisation_id: str, wanted: 
 
 def _checked(wanted: Wanted) -> Wanted:
     reason, owner, records = wanted.reason.strip(), wanted.owner.strip(), tuple(dict.fromkeys(wanted.records))
-    if not 0 < len(reason) <= LONGEST_REASON:
+    if not 0 < len(reason) <= LONGEST_REASON or "\0" in reason:
         raise UsageError(_messages("hold.reason", most=LONGEST_REASON))
-    if not 0 < len(owner) <= LONGEST_OWNER:
+    if not 0 < len(owner) <= LONGEST_OWNER or not owner.isprintable():
         raise UsageError(_messages("hold.owner", most=LONGEST_OWNER))
     if wanted.review < clock.in_paris(clock.now()).date():
         raise UsageError(_messages("hold.review"))
@@ -184,23 +187,31 @@ def settle(platform: Platform, hold_id: str | None = None) -> int:
 
     Args:
         platform: whose archive it is.
-        hold_id: of one hold; all of them when not given, a bounded number of records at a time.
+        hold_id: of one hold; all of them when not given.
 
     Returns:
         How many records were settled.
     """
-    with platform.database.reading(PLATFORM) as session:
-        waiting = session.exec(_waiting(hold_id).limit(_AT_ONCE if hold_id is None else MOST)).all()
-    return sum(_told(platform, row, hold) for row, hold in waiting)
+    settled, after = 0, ("", "")
+    while True:
+        with platform.database.reading(PLATFORM) as session:
+            waiting = session.exec(_waiting(hold_id, after)).all()
+        if not waiting:
+            return settled
+        for row, hold in waiting:
+            settled += _told(platform, row, hold)
+            after = row.hold_id, row.record_id
 
 
-def _waiting(hold_id: str | None) -> Select[RecordHeld, RecordHold]:
+def _waiting(hold_id: str | None, after: tuple[str, str]) -> Select[RecordHeld, RecordHold]:
+    """Return the next records, by key: one that a place refuses again and again does not hide those behind it."""
+    key = col(RecordHeld.hold_id), col(RecordHeld.record_id)
     query = (
         select(RecordHeld, RecordHold)
         .join(RecordHold, col(RecordHold.id) == col(RecordHeld.hold_id))
-        .where(~col(RecordHeld.told))
+        .where(~col(RecordHeld.told), tuple_(*key) > after)
     )
-    return query.where(RecordHeld.hold_id == hold_id) if hold_id else query
+    return (query.where(RecordHeld.hold_id == hold_id) if hold_id else query).order_by(*key).limit(_AT_ONCE)
 
 
 def _told(platform: Platform, row: RecordHeld, hold: RecordHold) -> bool:

@@ -66,7 +66,10 @@ class AccessDelay(Delay):
 
     def opens(self, start: date) -> date | None:
         """Return the day from which anyone may read, when the delay starts on a day; None when that day never comes."""
-        return None if self.years == FOREVER else self.end_from(start)
+        if self.years == FOREVER:
+            return None
+        end = self.end_from(start)
+        return end + timedelta(days=1) if self.ends is Ends.YEAR_END else end
 
 
 def end_of(start: date, years: int) -> date:

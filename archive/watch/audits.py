@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import cast
 
 import structlog
+from sqlalchemy import func
 from sqlmodel import col, select
 
 from archive.places.places import places_of
@@ -25,6 +26,7 @@ from archive.watch.looking import Audit, Budget, Look, Trouble
 from archive.watch.models import AuditRun
 from core import clock
 from core.errors import Misconfigured, Unavailable
+from core.organisations import Organisation
 from core.places import PRINCIPAL
 from core.platform import Platform
 from core.principal import PLATFORM
@@ -36,6 +38,8 @@ _LARGEST = 1 << 30
 _AHEAD = 0.9
 """A pass aims at this part of its rhythm, so that a day without power does not make it late."""
 _DAY = timedelta(days=1)
+_GRACE = timedelta(days=1)
+"""An audit is behind once it lags by more than this: a day without power is made up for."""
 
 
 class AuditKind(StrEnum):
@@ -97,7 +101,12 @@ def duties(platform: Platform, kinds: Sequence[AuditKind] = tuple(AuditKind), pl
 
 
 def go_on(platform: Platform) -> None:
-    """Go on with every audit as far as its pace asks; the scheduled run. A place that is silent stops its own audits only."""
+    """Go on with every audit as far as its pace asks; the scheduled run. A place that is silent stops its own audits only.
+
+    Raises:
+        ExceptionGroup: what stopped some of them, once each of the others had its turn.
+    """
+    faults: list[Exception] = []
     for duty in duties(platform):
         try:
             run = _under_way(platform, duty)
@@ -106,6 +115,11 @@ def go_on(platform: Platform) -> None:
         except (Unavailable, Misconfigured) as error:
             _log.warning("audit.silent", kind=duty.kind.value, place=duty.place, reason=str(error))
             silent(platform, duty)
+        except Exception as error:  # noqa: BLE001 - a row that nobody expected must not keep the others from being looked at
+            error.add_note(f"audit of {duty.kind.value} {duty.place}".strip())
+            faults.append(error)
+    if faults:
+        raise ExceptionGroup("audits that could not go on", faults)
 
 
 def silent(platform: Platform, duty: Duty) -> Trouble:
@@ -153,15 +167,19 @@ def _under_way(platform: Platform, duty: Duty) -> AuditRun | None:
     Raises:
         Unavailable, Misconfigured: the place does not answer, or refuses us.
     """
-    same = (AuditRun.kind == duty.kind.value, AuditRun.place == duty.place)
-    with platform.database.reading(PLATFORM) as session:
-        last = session.exec(select(AuditRun).where(*same).order_by(col(AuditRun.started).desc())).first()
+    last = _last(platform, duty)
     if last is not None and (last.ended is None or clock.now() < last.started + _DAY):
         return last if last.ended is None else None
     run = _begun(platform, duty)
     with platform.database.writing(PLATFORM) as session:
         session.add(run)
     return run
+
+
+def _last(platform: Platform, duty: Duty) -> AuditRun | None:
+    same = (AuditRun.kind == duty.kind.value, AuditRun.place == duty.place)
+    with platform.database.reading(PLATFORM) as session:
+        return session.exec(select(AuditRun).where(*same).order_by(col(AuditRun.started).desc()).limit(1)).first()
 
 
 def _begun(platform: Platform, duty: Duty) -> AuditRun:
@@ -171,10 +189,13 @@ def _begun(platform: Platform, duty: Duty) -> AuditRun:
 
 def _owed(platform: Platform, duty: Duty, run: AuditRun) -> int:
     """Return how many things the pace asks to look at now; it makes up for the time in which nothing ran."""
-    plan = _PLANS[duty.kind]
-    days = plan.days or next(place.audit_days for place in places_of(platform) if place.name == duty.place)
-    a_day = max(run.total / (days * _AHEAD), plan.daily)
+    a_day = max(run.total / (_days(platform, duty) * _AHEAD), _PLANS[duty.kind].daily)
     return int(a_day * ((clock.now() - run.started) / _DAY)) + 1 - run.looked
+
+
+def _days(platform: Platform, duty: Duty) -> int:
+    rhythm = (place.audit_days for place in places_of(platform) if place.name == duty.place)
+    return _PLANS[duty.kind].days or next(rhythm)
 
 
 def _go(platform: Platform, duty: Duty, run: AuditRun, count: int) -> None:
@@ -209,6 +230,23 @@ def _open(platform: Platform, troubles: Sequence[Trouble]) -> None:
                 subject=trouble.subject,
                 facts=trouble.facts,
             )
+
+
+def behind(platform: Platform) -> list[Duty]:
+    """Return the audits that lag: not begun when it was time, or so slow that they do not end within their rhythm."""
+    return [duty for duty in duties(platform) if clock.now() > _due(platform, duty) + _GRACE]
+
+
+def _due(platform: Platform, duty: Duty) -> datetime:
+    """Return when an audit should be further than it is: when it should have begun, or looked at one thing more."""
+    last = _last(platform, duty)
+    if last is None:
+        with platform.database.reading(PLATFORM) as session:
+            return session.exec(select(func.min(Organisation.created))).one() or clock.now()
+    if last.ended is not None:
+        return max(last.started + _DAY, last.ended)
+    looked = min(last.looked / last.total, 1) if last.total else 1
+    return last.started + _days(platform, duty) * _DAY * looked
 
 
 def last_runs(platform: Platform, since: datetime) -> list[AuditRun]:

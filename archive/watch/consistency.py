@@ -24,9 +24,8 @@ from archive.proof.evidence import LEAF_DIGEST
 from archive.sealing import SEALED
 from archive.watch.incidents import Kind
 from archive.watch.looking import Budget, Look, Trouble, digest_of_file
-from archive.watch.restoring import RESTORED
+from archive.watch.restoring import versions_named
 from core.blobs import ObjectAltered, ObjectMissing, SealedObject
-from core.database import ScopedSession
 from core.errors import Misconfigured, Unavailable, UnreadableInput
 from core.journal import JournalEntry
 from core.platform import Platform
@@ -66,7 +65,7 @@ def compared(platform: Platform, record: Record) -> list[Trouble]:
         asked = select(RecordFile).where(RecordFile.record_id == record.id).order_by(col(RecordFile.rank))
         files = list(session.exec(asked))
         digests = list(session.exec(select(RecordDigest).where(RecordDigest.record_id == record.id)))
-        versions = _versions(session, record, entry, copies)
+        versions = versions_named(session, entry) if entry is not None and entry.kind == SEALED else {}
     found = [*_against_leaf(record, entry), *_against_versions(record, copies, versions)]
     found += _against_package(platform, record, files, digests)
     return [*found, *_against_locks(platform, record, copies)]
@@ -96,24 +95,11 @@ def _against_leaf(record: Record, entry: JournalEntry | None) -> Iterator[Troubl
         "keep_until": record.keep_until.isoformat() if record.keep_until else None,
         "access": record.access,
         "open_from": record.open_from.isoformat() if record.open_from else None,
+        "confidential": record.confidential,
     }
     wrong = sorted(name for name, value in ours.items() if name in said and said[name] != value)
     if wrong:
         yield _differ(record, subject, against="journal_entry", entry=entry.id, fields=wrong)
-
-
-def _versions(session: ScopedSession, record: Record, entry: JournalEntry | None, copies: list[RecordCopy]) -> dict[str, str]:
-    """Return the version in each place that the journal names: that of the sealing, or of the last restoration.
-
-    Empty for a record of an earlier version of this software, whose entry names none.
-    """
-    versions: dict[str, str] = dict(entry.facts.get("copies", {})) if entry else {}
-    if versions and versions != {copy.place: copy.version_id for copy in copies}:
-        same = (JournalEntry.kind == RESTORED, JournalEntry.organisation_id == record.organisation_id)
-        for restored in session.exec(select(JournalEntry).where(*same).order_by(col(JournalEntry.number))):
-            if restored.facts.get("record") == record.id:
-                versions[restored.facts["place"]] = restored.facts["version"]
-    return versions
 
 
 def _against_versions(record: Record, copies: list[RecordCopy], versions: dict[str, str]) -> Iterator[Trouble]:
@@ -136,9 +122,11 @@ def _against_package(
         except (ObjectMissing, ObjectAltered, Unavailable, Misconfigured):
             return  # no place gives it whole: the audit of integrity says of each what is wrong with it
         for digest in digests:
+            subject = f"record_digest/{record.id}/{digest.algorithm}"
             found = digest_of_file(package, digest.algorithm)
-            if not hmac.compare_digest(found, digest.value):
-                subject = f"record_digest/{record.id}/{digest.algorithm}"
+            if found is None:
+                yield _differ(record, subject, against="package", fields=["algorithm"])
+            elif not hmac.compare_digest(found, digest.value):
                 yield _differ(record, subject, against="package", found=digest.value, expected=found)
         try:
             description = describe(package)

@@ -6,19 +6,21 @@ not there. What does not: whether the bytes are the right ones (`archive.watch.i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
 from sqlalchemy import func
 from sqlmodel import col, select
 
-from archive.models import Record, RecordCopy
+from archive.models import Record, RecordCopy, TreeSegment
 from archive.places.places import Place
+from archive.proof.segment_keys import size_of
 from archive.watch.incidents import Kind
 from archive.watch.looking import Budget, Look, Trouble, place_named
 from archive.watch.papers import is_paper
 from core import clock
+from core.database import ScopedSession
 from core.locked_bucket import Version
 from core.locked_objects import PROBES
 from core.platform import Platform
@@ -59,12 +61,23 @@ def _unknown(platform: Platform, place: str, found: Sequence[Version]) -> Iterat
     with platform.database.reading(PLATFORM) as session:
         asked = select(Record).join(RecordCopy).where(RecordCopy.place == place, col(Record.key).in_(keys))
         named = {record.key: record for record in session.exec(asked)}
+        strays = _strays(session, keys)
     for version in found:
         record = named.get(version.key)
-        known = (record is not None and record.eliminated is None) or is_paper(version.key) or version.key.startswith(PROBES)
-        if version.on_top and not known and version.written < clock.now() - _UNFINISHED:
+        beside = version.key not in strays and (is_paper(version.key) or version.key.startswith(PROBES))
+        known = (record is not None and record.eliminated is None) or beside
+        # A segment is noted before it leaves: one that is not is no sealing under way.
+        settled = version.key in strays or version.written < clock.now() - _UNFINISHED
+        if version.on_top and not known and settled:
             facts = {"version": version.version_id, "marker": version.is_marker, "eliminated": record is not None}
             yield Trouble(Kind.OBJECT_UNKNOWN, place, version.key, facts, record.organisation_id if record else None)
+
+
+def _strays(session: ScopedSession, keys: Iterable[str]) -> set[str]:
+    """Return those of the keys that are segments of the journal which the table does not note."""
+    segments = {size: key for key in keys if (size := size_of(key)) is not None}
+    noted = set(session.exec(select(TreeSegment.size).where(col(TreeSegment.size).in_(segments))))
+    return {key for size, key in segments.items() if size not in noted}
 
 
 def _roll_call(platform: Platform, place: Place, after: str, budget: Budget) -> Look:

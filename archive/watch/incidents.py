@@ -6,7 +6,7 @@ the extension of locks), what mends a copy (`archive.watch.restoring`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -21,11 +21,14 @@ from core.database import UtcDateTime
 from core.errors import Conflict, NotFound, UsageError
 from core.messages import Catalogue
 from core.organisations import Organisation, OrganisationKind
+from core.principal import Principal, Right
 
 _messages = Catalogue("archive.watch")
 OPENED, OWNED, CLOSED = "archive.incident", "archive.incident_owned", "archive.incident_closed"
 """The journal entries of an incident's life."""
-LONGEST_HOW = 1000
+WATCHES = frozenset({Right.ARCHIVE, Right.OPERATE})
+"""The rights of which one is enough to see incidents and to act on them."""
+LONGEST_HOW, COUNTED_UP_TO = 1000, 1000
 _LONGEST_SUBJECT = 300
 
 
@@ -65,7 +68,8 @@ def open_incident(
     found = _still_open(session, kind, place, subject)
     if found is None:
         owner = organisation_id or _root(session)
-        made = Incident(organisation_id=owner, kind=kind, place=place, subject=subject, facts=facts)
+        about = facts.get("record")
+        made = Incident(organisation_id=owner, kind=kind, place=place, subject=subject, facts=facts, record_id=about)
         try:
             with session.begin_nested():
                 session.add(made)
@@ -159,6 +163,36 @@ def counts(session: Session) -> dict[str, int]:
     """Return how many incidents are not closed, by state."""
     asked = select(Incident.state, func.count()).where(col(Incident.closed).is_(None)).group_by(col(Incident.state))
     return dict(session.exec(asked).all())
+
+
+def watcher(principal: Principal) -> Principal:
+    """Return the principal as it is where it may watch, and nowhere else."""
+    return replace(principal, grants={where: rights for where, rights in principal.grants.items() if rights & WATCHES})
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How many incidents are not closed, of those that a session sees.
+
+    Attributes:
+        free: nobody has taken them up.
+        mine: the person asked about has taken them up.
+        exact: False when there are more than were counted.
+    """
+
+    total: int
+    free: int
+    mine: int
+    exact: bool
+
+
+def standing(session: Session, person_id: str) -> Standing:
+    """Return how the incidents stand for a person; counted up to a bound."""
+    asked = select(Incident.state, Incident.owner_id).where(col(Incident.closed).is_(None)).limit(COUNTED_UP_TO + 1)
+    found = session.exec(asked).all()
+    shown = found[:COUNTED_UP_TO]
+    free = sum(state == IncidentState.OPEN.value for state, _ in shown)
+    return Standing(len(shown), free, sum(owner == person_id for _, owner in shown), len(found) == len(shown))
 
 
 def _still_open(session: Session, kind: str, place: str, subject: str) -> Incident | None:

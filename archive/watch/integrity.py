@@ -101,6 +101,10 @@ def read_back(place: Place, record: Record, copy: RecordCopy, digests: Sequence[
             place.store.fetch_sealed(sealed, target)
             for digest in others:
                 found = digest_of_file(target, digest.algorithm)
+                if found is None:  # the row is wrong, not the copy
+                    about = {"record": record.id, "against": "package", "fields": ["algorithm"]}
+                    subject = f"record_digest/{record.id}/{digest.algorithm}"
+                    return Trouble(Kind.FACTS_DIFFER, "", subject, about, record.organisation_id)
                 if not hmac.compare_digest(found, digest.value):
                     return wrong(Kind.COPY_ALTERED, expected=digest.value, detail=f"{digest.algorithm}={found}")
     return None

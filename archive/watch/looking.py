@@ -87,7 +87,10 @@ def place_named(platform: Platform, name: str) -> Place:
     return found
 
 
-def digest_of_file(path: Path, algorithm: str) -> str:
-    """Return the digest of a file, hexadecimal, by the name that SEDA gives to its algorithm."""
+def digest_of_file(path: Path, algorithm: str) -> str | None:
+    """Return the digest of a file, hexadecimal, by the name that SEDA gives to its algorithm; None when there is no such hash."""
+    name = plain_name(algorithm)
+    if name not in hashlib.algorithms_available:
+        return None
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, plain_name(algorithm)).hexdigest()
+        return hashlib.file_digest(stream, name).hexdigest()

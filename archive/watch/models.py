@@ -1,4 +1,4 @@
-"""What the watch keeps in the database: incidents, and the passes of the audits."""
+"""What the watch keeps in the database: incidents, who was told of them, and the passes of the audits."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ class Incident(Owned, table=True):
         place: the place of the archive it was seen in; empty when it is about the database.
         subject: what it is about: the key of an object, or a table and the key of its row.
         facts: identifiers, digests, counts and codes; no floats, nothing personal.
+        record_id: the record that the facts name, when they name one.
         seen: when it was last seen to be so.
         owner_id: the person who has taken it up.
         how: what was done, in that person's words.
@@ -48,6 +49,14 @@ class Incident(Owned, table=True):
             postgresql_where=text("closed IS NULL"),
         ),
         Index("archive_incident_newest", "organisation_id", "opened", "id"),
+        Index(
+            "archive_incident_waiting",
+            "organisation_id",
+            "state",
+            sqlite_where=text("closed IS NULL"),
+            postgresql_where=text("closed IS NULL"),
+        ),
+        Index("archive_incident_of_record", "record_id"),
     )
 
     id: str = Field(default_factory=new_id, primary_key=True, max_length=26)
@@ -56,12 +65,29 @@ class Incident(Owned, table=True):
     place: str = Field(max_length=40)
     subject: str = Field(max_length=300)
     facts: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JsonValue, nullable=False))
+    record_id: str | None = Field(default=None, max_length=26)
     opened: datetime = Field(default_factory=clock.now, sa_column=Column(UtcDateTime, nullable=False))
     seen: datetime = Field(default_factory=clock.now, sa_column=Column(UtcDateTime, nullable=False))
     state: str = Field(default=IncidentState.OPEN.value, max_length=10)
     owner_id: str | None = Field(default=None, max_length=26)
     closed: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     how: str | None = Field(default=None, max_length=1000)
+
+
+class IncidentNotice(Owned, table=True):
+    """That a person was told of an incident by mail.
+
+    Attributes:
+        at: when last; written once the mail server has taken the message.
+    """
+
+    __tablename__ = "archive_incident_notice"
+    __table_args__ = (Index("archive_incident_notice_of_person", "person_id", "at"),)
+
+    incident_id: str = Field(foreign_key="archive_incident.id", primary_key=True, max_length=26)
+    person_id: str = Field(foreign_key="person.id", primary_key=True, max_length=26)
+    organisation_id: str = Field(foreign_key="organisation.id", max_length=26)
+    at: datetime = Field(sa_column=Column(UtcDateTime, nullable=False))
 
 
 class AuditRun(SQLModel, table=True):

@@ -76,6 +76,11 @@ def held_in(session: ScopedSession) -> dict[str, Held]:
     return {name: Held(*held[name], oldest, first, ending) for name, oldest, first, ending in rest if name in held}
 
 
+def kept(session: ScopedSession) -> int:
+    """Return how many records there are, each of which every place is to hold."""
+    return session.exec(select(func.count()).select_from(Record).where(col(Record.eliminated).is_(None))).one()
+
+
 def oldest_checks(session: ScopedSession) -> dict[str, datetime]:
     """Return, by place, when the copy that was read least recently was read."""
     asked = select(RecordCopy.place, func.min(RecordCopy.checked)).group_by(col(RecordCopy.place))

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from asn1crypto import cms
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
 from archive.models import EvidenceRenewal, EvidenceStamp, Record, RecordEvidence, RecordFile
@@ -53,7 +55,7 @@ def begin(platform: Platform, stamps: Stamps, record_ids: Sequence[str] | None =
     while begun < AT_ONCE:
         with platform.database.reading(PLATFORM) as session:
             chains = _first_chains(session, record_ids)
-        with platform.database.writing(PLATFORM) as session:
+        with suppress(IntegrityError), platform.database.writing(PLATFORM) as session:  # another run may be quicker
             session.add_all(chains)
         begun += len(chains)
         if len(chains) < _PAGE:
@@ -152,12 +154,26 @@ def _stamp_records(platform: Platform, stamps: Stamps, algorithm: str, rows: lis
     root, found = ways([[bytes.fromhex(one) for one in row.hashes] for row in rows], algorithm)
     stamp = _asked(stamps, root, algorithm)
     with platform.database.writing(PLATFORM) as session:
+        taken = [(row, way) for row, way in zip(_held(session, rows), found, strict=True) if row is not None]
+        if not taken:
+            return  # another run was quicker: nothing would stand on this timestamp
         session.add(stamp)
         session.flush()
-        for row, way in zip(rows, found, strict=True):
+        for row, way in taken:
             row.stamp_id, row.way = stamp.id, hexadecimal(way)
-            session.add(row)
-        _tell(session, stamp, records=len(rows), renewed=0)
+        _tell(session, stamp, records=len(taken), renewed=0)
+
+
+def _held(session: ScopedSession, rows: Sequence[RecordEvidence]) -> list[RecordEvidence | None]:
+    """Return the chains as they stand now, locked; None for one that has its timestamp, or was made anew, meanwhile."""
+    held: dict[tuple[str, int], RecordEvidence] = {}
+    for start in range(0, len(rows), _PAGE):
+        named = col(RecordEvidence.record_id).in_([row.record_id for row in rows[start : start + _PAGE]])
+        waiting = select(RecordEvidence).where(named, col(RecordEvidence.stamp_id).is_(None))
+        some = session.exec(waiting.order_by(RecordEvidence.record_id).with_for_update())
+        held.update(((row.record_id, row.chain), row) for row in some)
+    found = (held.get((row.record_id, row.chain)) for row in rows)
+    return [now if now and now.hashes == row.hashes else None for row, now in zip(rows, found, strict=True)]
 
 
 def _renew_tokens(platform: Platform, stamps: Stamps, algorithm: str, rows: list[EvidenceStamp]) -> None:

@@ -1,5 +1,6 @@
-"""The samples of the archive, as fixtures."""
+"""The samples of the archive, and a database that was lost, as fixtures."""
 
 from tests.archive_samples import authority, files, notary, package
+from tests.rebuilt import dropped, kept, stamps
 
-__all__ = ["authority", "files", "notary", "package"]
+__all__ = ["authority", "dropped", "files", "kept", "notary", "package", "stamps"]

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sqlmodel import select
 
 from archive.kinds.pes import pes_package
-from archive.models import EvidenceRenewal, EvidenceStamp, Record
+from archive.models import EvidenceRenewal, EvidenceStamp, Record, RecordEvidence
 from archive.package import Package, PackageFile
 from archive.places.places import places_of
 from archive.proof.ers import batches, hashtree, stamping
@@ -32,6 +32,7 @@ from core.platform import Platform
 from core.principal import PLATFORM
 from signing.timestamp.client import AuthoritySettings, TimestampClient
 from signing.timestamp.simulator import TsaSimulator
+from signing.timestamp.token import Timestamp
 from signing.trust import TrustStore
 from tests.archive_samples import RECORD
 from tests.conftest import on_one_shape
@@ -269,3 +270,38 @@ def test_every_group_has_a_way_to_the_root(count: int, objects: int) -> None:
     for empty in ([], [[]]):
         with pytest.raises(ValueError, match="hash tree"):
             hashtree.ways(empty, "SHA-256")
+
+
+class Slow:
+    """An authority that answers once something else has happened."""
+
+    def __init__(self, stamps: TimestampClient, meanwhile: Callable[[], object]) -> None:
+        self._stamps, self._meanwhile = stamps, meanwhile
+
+    def stamp(self, digest: bytes, hash_name: str = "sha256") -> Timestamp:
+        self._meanwhile()
+        return self._stamps.stamp(digest, hash_name)
+
+
+@pytest.mark.parametrize("shape", ["embedded", "postgresql"], indirect=True)
+def test_of_two_runs_at_once_the_second_takes_what_the_first_one_left(
+    kept: Kept, stamps: TimestampClient, trust: TrustStore
+) -> None:
+    quick = sorted(kept.objects)[1:3]
+    stamping.begin(kept.platform, Slow(stamps, lambda: stamping.stamp_waiting(kept.platform, stamps, quick)))
+    with kept.platform.database.reading(PLATFORM) as session:
+        chains = {row.record_id: row.stamp_id for row in session.exec(select(RecordEvidence))}
+        told = session.exec(select(JournalEntry).where(JournalEntry.kind == stamping.STAMPED).order_by(JournalEntry.number))  # type: ignore[arg-type]
+        counts = [(entry.facts["stamp"], entry.facts["records"]) for entry in told]
+    assert [count for _, count in counts] == [2, 3]
+    assert {record for record, stamp in chains.items() if stamp == counts[0][0]} == set(quick)
+    assert all(kept.verdict(record, trust) is EvidenceVerdict.VALID for record in kept.objects)
+
+
+@on_one_shape
+def test_a_timestamp_that_nothing_would_stand_on_is_not_kept(kept: Kept, stamps: TimestampClient, trust: TrustStore) -> None:
+    stamping.begin(kept.platform, Slow(stamps, lambda: stamping.stamp_waiting(kept.platform, stamps)))
+    with kept.platform.database.reading(PLATFORM) as session:
+        (stamp,) = session.exec(select(EvidenceStamp))
+        assert {row.stamp_id for row in session.exec(select(RecordEvidence))} == {stamp.id}
+    assert all(kept.verdict(record, trust) is EvidenceVerdict.VALID for record in kept.objects)

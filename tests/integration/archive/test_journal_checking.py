@@ -13,11 +13,12 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import select
 
-from archive.models import TreeHead, TreeLeaf, TreeNode
+from archive.models import TreeHash, TreeHead, TreeLeaf, TreeNode
 from archive.places.places import places_of
 from archive.proof import checking, checking_segments, heads, segments, tree
 from archive.proof.fault import Fault
 from archive.proof.head import Head
+from archive.proof.segment_keys import key_of
 from core import clock, locked_objects
 from core.blobs import ObjectAltered
 from core.errors import Unavailable
@@ -116,8 +117,9 @@ def test_a_changed_entry_is_named_with_what_its_leaf_was(kept: Platform, shape: 
         {"at": earlier},
         {"dossier_id": "D" * 26},
     ]
-    # Only in SQLite can a row be such that it is not read at all.
-    broken: list[dict[str, Any]] = [{"facts": '{"rank": '}, {"at": "yesterday"}, {"facts": '{"rank": 0.5}'}] if sqlite else []
+    # Only in SQLite can a row be such that it is not read at all; its index over the facts wants JSON, of any depth.
+    deep = "[" * 1500 + "]" * 1500
+    broken: list[dict[str, Any]] = [{"facts": deep}, {"at": "yesterday"}, {"facts": '{"rank": 0.5}'}] if sqlite else []
     for entry in entries[: -1 : 5 if sqlite else 8]:
         key = f"number={entry.number}"
         for change in [*changes, *broken]:
@@ -233,7 +235,7 @@ def test_a_flipped_bit_of_a_segment_in_a_place_is_that_object(kept: Platform, mo
             yield flipped(data, draws.randrange(8 * len(data)))
 
     for size in SIZES:
-        wanted = segments.key_of(size)
+        wanted = key_of(size)
 
         def altered(self: Any, sealed: Any, target: Any, wanted: str = wanted) -> None:
             response = self._client.get_object(sealed.bucket, sealed.key, version_id=sealed.version_id)
@@ -283,3 +285,37 @@ def test_places_that_hold_the_same_are_compared_with_the_journal_once(kept: Plat
         assert named(kept) == [("journal_entry", "number=2", "leaf")]
     assert [place.name for place in places_of(kept)] == ["principal"]
     assert issubclass(ObjectAltered, Exception)
+
+
+_LEAVES, _NODES = "tree_leaf WHERE position >= 4", "tree_node WHERE (position + 1) * (1 << level) > 4"
+_ROWS = (_LEAVES, _NODES, "journal_entry WHERE number > 4", "tree_head WHERE size > 4")
+_TAILS: tuple[tuple[tuple[str, ...], tuple[str, str, str]], ...] = (
+    ((_LEAVES,), ("tree_leaf", "position=4", "missing")),
+    ((_NODES,), ("tree_node", "algorithm=SHA-256 level=0 position=4", "missing")),
+    (_ROWS, ("tree_head", "size=11", "missing")),
+    ((*_ROWS, "tree_segment WHERE size > 4"), ("tree_segment", "size=11", "missing")),
+    (("tree_leaf", "tree_node", "journal_entry", "tree_head", "tree_segment"), ("tree_segment", "size=4", "missing")),
+)
+
+
+@on_one_shape
+@pytest.mark.parametrize(("tables", "row"), _TAILS, ids=["leaves", "nodes", "rows", "rows and segment", "everything"])
+def test_what_was_cut_off_the_end_is_told_by_whatever_reaches_further(
+    kept: Platform, tables: tuple[str, ...], row: tuple[str, str, str]
+) -> None:
+    with tampering(kept.database) as connection:
+        for table in tables:
+            assert connection.execute(text(f"DELETE FROM {table}")).rowcount
+    assert row in named(kept)
+    assert row in [one for start in range(0, checking.places(kept) + 1, 5) for one in named(kept, start, 5)]
+
+
+@on_one_shape
+def test_a_tree_of_a_hash_that_nobody_knows_is_named_and_the_others_are_checked(kept: Platform) -> None:
+    with kept.database.writing(PLATFORM) as session:
+        session.add(TreeHash(algorithm="SHA-51v", entry_id="0" * 26))
+    with changed(kept, "journal_entry", "number = 2", actor="person:x"):
+        assert named(kept) == [
+            ("journal_entry", "number=2", "leaf"),
+            ("tree_hash", "algorithm=SHA-51v", "entry_id"),
+        ]

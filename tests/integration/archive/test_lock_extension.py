@@ -6,13 +6,15 @@ import hashlib
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlmodel import col, select
 
-from archive.models import Record, RecordCopy
+from archive.models import Record, RecordCopy, TreeSegment
 from archive.places import extending, statements
 from archive.places.places import places_of
+from archive.proof import locks
 from archive.watch.incidents import Kind
 from archive.watch.models import Incident
 from core import clock
@@ -232,3 +234,19 @@ def test_statements_are_renewed_too_each_in_its_turn(
             assert abs(until - clock.now() - timedelta(days=1000)) < SLACK
     extending.extend(longer)
     assert len(told(kept)) == 2
+
+
+@on_both_databases
+@pytest.mark.usefixtures("mairie")
+def test_a_segment_in_a_silent_place_is_told_once_its_lock_runs_low_and_waits(platform: Platform) -> None:
+    away = replace(platform, objects=nobody())
+    told: dict[str, Any] = {"sha256": "", "length": 0, "copies": {"principal": "v"}, "sealed": clock.now()}
+    ends = {size: clock.now() + timedelta(days=days) for size, days in ((1, 100), (2, 101))}
+    with platform.database.writing(PLATFORM) as session:
+        session.add_all(TreeSegment(size=size, key=f"k{size}", locked_until=end, **told) for size, end in ends.items())
+    assert (locks.extend_due(away), incidents(platform)) == (0, [])
+    with platform.database.writing(PLATFORM) as session:
+        session.get_one(TreeSegment, 1).locked_until = ends[1] = clock.now() + timedelta(days=90)
+    assert (locks.extend_due(away), incidents(platform)) == (0, [(Kind.LOCK_SHORT, "principal", "")])
+    with platform.database.reading(PLATFORM) as session:
+        assert {row.size: row.locked_until for row in session.exec(select(TreeSegment))} == ends

@@ -13,13 +13,14 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import select
 
-from archive.models import Record, RecordDigest, TreeHash, TreeHead, TreeLeaf
+from archive.models import Record, RecordDigest, RecordEvidence, TreeHash, TreeHead, TreeLeaf
 from archive.package import Package
 from archive.proof import checking, hashes, heads, tree
+from archive.proof.ers import stamping
 from archive.proof.evidence import BrokenChain
 from archive.proof.head import Head
 from archive.proof.proving import write_evidence
-from archive.proof.resealing import CHANGED, RESEALED, Report, reseal
+from archive.proof.resealing import CHANGED, RESEALED, Report, catch_up, reseal
 from archive.proof.verification import EvidenceVerdict, verify_evidence
 from core.blobs import ObjectAltered
 from core.errors import UsageError
@@ -141,7 +142,7 @@ def test_the_way_from_sha256_to_sha512_keeps_both_proofs_and_can_be_gone_again(
     told: list[tuple[int, int]] = []
     report = reseal(platform, "SHA-512", stamps, lambda done, total: told.append((done, total)))
     assert (report.resealed, told) == (3, [(1, 3), (2, 3), (3, 3)])
-    assert report.head == 9
+    assert report.head == 11
     for algorithm, form in (("SHA-256", 1), ("SHA-512", 2), (None, 2)):
         write_evidence(platform, PLATFORM, records[1], tmp_path / "e.zip", algorithm)
         found = verify_evidence(tmp_path / "e.zip", trust=trust)
@@ -151,7 +152,7 @@ def test_the_way_from_sha256_to_sha512_keeps_both_proofs_and_can_be_gone_again(
         assert proof["format"] == f"tabellion-proof/{form}"
         assert (proof["hash"], proof.get("package_hash")) == (algorithm or "SHA-512", None if form == 1 else "SHA-512")
     # Entries written since are in the new tree, under heads made with it, and the whole is sound.
-    assert cut(platform, mairie.id, 4, stamps) == 13
+    assert cut(platform, mairie.id, 4, stamps) == 15
     later = sealed(platform, mairie, package)
     again = reseal(platform, "SHA-512", stamps, quiet)
     assert (again.resealed, len(entries(platform, RESEALED)), len(entries(platform, CHANGED))) == (1, 4, 1)
@@ -220,3 +221,26 @@ def test_a_journal_that_was_altered_is_not_made_anew(platform: Platform, mairie:
     with pytest.raises(UsageError, match="MD5"):
         reseal(platform, "MD5", stamps, quiet)
     assert Report("SHA-512").faults == {}
+
+
+@on_one_shape
+def test_no_record_is_left_with_evidence_of_the_old_hash_alone(
+    platform: Platform, mairie: Organisation, package: Package, stamps: TimestampClient
+) -> None:
+    def chains(record: str) -> list[str]:
+        with platform.database.reading(PLATFORM) as session:
+            of_record = select(RecordEvidence).where(RecordEvidence.record_id == record).order_by(RecordEvidence.chain)  # type: ignore[arg-type]
+            return [row.algorithm for row in session.exec(of_record) if row.stamp_id]
+
+    fresh = sealed(platform, mairie, package)
+    reseal(platform, "SHA-512", stamps, quiet)
+    assert chains(fresh) == ["SHA-256", "SHA-512"]
+    # One whose digest was taken before its first chain began, as an earlier version did.
+    later = sealed(platform, mairie, package)
+    assert catch_up(platform).resealed == 1
+    stamping.begin(platform, stamps)
+    assert chains(later) == ["SHA-256"]
+    assert [catch_up(platform).resealed for _ in range(2)] == [1, 0]
+    stamping.stamp_waiting(platform, stamps)
+    assert chains(later) == ["SHA-256", "SHA-512"]
+    assert len(entries(platform, RESEALED)) == 2

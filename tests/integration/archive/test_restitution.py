@@ -1,4 +1,4 @@
-"""A whole fonds given back: readable and verifiable from the folder alone, taken up where it stopped, read back at its end."""
+"""A whole fonds given back: readable and verifiable from what is given alone, taken up where it stopped, read back at its end."""
 
 from __future__ import annotations
 
@@ -7,30 +7,36 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pytest
+from lxml import etree
 from sqlmodel import select
 
-from archive.finding import restitutions
+from archive.finding import restitutions, volumes
 from archive.finding.dip import write_dip
-from archive.finding.models import Restitution
-from archive.finding.restitution import RESTITUTED, Progress, restitute
+from archive.finding.fonds import RESTITUTED, Progress, names_of
+from archive.finding.models import Restitution, RestitutionState, RestitutionVolume
+from archive.finding.restitution import restitute
 from archive.ingest.inspection import check_package
 from archive.models import Record
+from archive.places import places
 from archive.proof import heads
 from archive.proof.verification import EvidenceVerdict, verify_evidence
 from core import clock
 from core.blobs import ObjectAltered
-from core.errors import Conflict, Forbidden
+from core.errors import Conflict, Forbidden, NotFound
 from core.journal import JournalEntry
 from core.organisations import Organisation
 from core.platform import Platform
 from core.principal import PLATFORM, Principal, Right
+from schemas.seda import schema
 from signing.timestamp.client import AuthoritySettings, TimestampClient
 from signing.timestamp.simulator import TsaSimulator
 from signing.trust import TrustStore
-from tests.conftest import on_one_shape
+from tests.conftest import SHARED, on_one_shape
 from tests.findable import add
 from tests.kept_records import seal
 
@@ -136,39 +142,153 @@ def test_a_proof_that_waits_for_its_timestamp_is_added_by_the_next_run(
     assert list(folder.glob(f"preuves/*/preuve-{record.id}.zip"))
 
 
-def test_a_worker_writes_what_was_asked_on_a_page_until_it_is_finished(
-    platform: Platform, mairie: Organisation, tmp_path: Path, stamped: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+@dataclass(frozen=True)
+class Demand:
+    """A restitution that an archivist asked for."""
+
+    platform: Platform
+    organisation: Organisation
+
+    @cached_property
+    def archivist(self) -> Principal:
+        return Principal("person:archivist", {self.organisation.id: frozenset({Right.ARCHIVE, Right.READ})})
+
+    @cached_property
+    def id(self) -> str:
+        return restitutions.ask(self.platform, self.archivist, self.organisation.id)
+
+    def row(self) -> Restitution:
+        with self.platform.database.reading(PLATFORM) as session:
+            return session.get_one(Restitution, self.id)
+
+    def kept(self) -> list[RestitutionVolume]:
+        with self.platform.database.reading(PLATFORM) as session:
+            return volumes.volumes_of(session, self.id)
+
+    def unpacked(self, folder: Path) -> Path:
+        """Unpack every volume into one folder, each member once."""
+        for volume in self.kept():
+            assert restitutions.volume_of(self.platform, self.archivist, self.id, volume.rank) == volume
+            with self.platform.objects.reading_held(volumes.key_of(volume)) as stream:
+                octets = stream.read()
+            assert (hashlib.sha256(octets).hexdigest(), len(octets)) == (volume.sha256, volume.size)
+            with zipfile.ZipFile(io.BytesIO(octets)) as zipped:
+                assert not [name for name in zipped.namelist() if (folder / name).exists()]
+                zipped.extractall(folder)
+        return folder
+
+    def in_the_store(self) -> int:
+        held = self.platform.objects._client.list_objects(
+            self.platform.objects.documents, prefix=f"held/{volumes.folder_of(self.id)}/", recursive=True
+        )
+        return len(list(held))
+
+
+@pytest.fixture
+def demand(platform: Platform, mairie: Organisation) -> Demand:
+    return Demand(platform, mairie)
+
+
+def test_workers_write_volumes_that_are_one_folder_whoever_dies_meanwhile(
+    demand: Demand, tmp_path: Path, stamped: Callable[[], None], trust: TrustStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for _ in range(2):
-        seal(platform, mairie, tmp_path)
+    platform, mairie = demand.platform, demand.organisation
+    sealed = [seal(platform, mairie, tmp_path) for _ in range(3)]
+    assert (demand.row().state, demand.kept()) == (RestitutionState.ASKED, [])
+    with pytest.raises(Conflict):
+        restitutions.ask(platform, demand.archivist, mairie.id)
+    monkeypatch.setattr(restitutions, "_A_TURN", 0.0)
+    restitutions.go_on(platform)  # a turn without time does one record, and no more
+    assert (demand.row().total, demand.row().done, demand.row().state) == (3, 1, RestitutionState.WRITING)
+    with pytest.raises(NotFound):
+        restitutions.volume_of(platform, demand.archivist, demand.id, 1)
+
+    stamped()  # the proof that waited comes with what is left
+    monkeypatch.setattr(restitutions, "_A_TURN", 60.0)
+    monkeypatch.setattr(volumes, "LARGEST", sealed[0].size)
+    genuine, stored = volumes._Volumes._stored, []
+
+    def dying(self: volumes._Volumes) -> RestitutionVolume:
+        stored.append(genuine(self))
+        if len(stored) == 2:
+            raise KeyboardInterrupt
+        return stored[-1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(volumes._Volumes, "_stored", dying)
+        with pytest.raises(KeyboardInterrupt):  # between the two files of a record, with an object that no row names
+            restitutions.go_on(platform)
+    assert (demand.row().done, len(demand.kept()), demand.in_the_store()) == (1, 2, 6)
+    restitutions.run(platform, "")
+    row = demand.row()
+    assert (row.done, row.size, row.waiting, row.state) == (3, sum(one.size for one in sealed), 0, RestitutionState.READY)
+    assert len(demand.kept()) == 6  # a file more would have been too much for each
+    folder = demand.unpacked(tmp_path / "rendu")
+    with platform.database.reading(PLATFORM) as session:
+        (entry,) = session.exec(select(JournalEntry).where(JournalEntry.kind == RESTITUTED)).all()
+    assert entry.facts["sums_sha256"] == hashlib.sha256((folder / "SHA256SUMS").read_bytes()).hexdigest()
+    assert "à décompresser dans un même dossier" in (folder / "LISEZ-MOI.txt").read_text()
+    # Given into a folder now, it is the same to the octet, the moment that it was made aside.
+    give_back(platform, mairie, tmp_path / "again")
+    for path in (tmp_path / "again").rglob("*.*"):
+        if path.name != "LISEZ-MOI.txt":
+            assert (folder / path.relative_to(tmp_path / "again")).read_bytes() == path.read_bytes()
+    for line in (folder / "SHA256SUMS").read_text().splitlines():
+        digest, name = line.split("  ")
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+    assert verify_evidence(folder / names_of(sealed[0])[1], trust=trust).verdict is EvidenceVerdict.VALID
+
+
+def test_what_stops_a_restitution_is_told_and_nothing_before_it_is_fetched_again(
+    demand: Demand, tmp_path: Path, stamped: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = seal(demand.platform, demand.organisation, tmp_path)
+    add(demand.platform, demand.organisation, "Sans paquet", sealed=clock.now())
     stamped()
-    archivist = Principal("person:archivist", {mairie.id: frozenset({Right.ARCHIVE})})
+    assert demand.row().state is RestitutionState.ASKED
+    fetched = []
+
+    def fetch(platform: Platform, record: Record, target: Path) -> None:
+        fetched.append(record.id)
+        places.fetch(platform, record, target)
+
+    monkeypatch.setattr(volumes, "fetch", fetch)
+    for _ in range(2):
+        restitutions.go_on(demand.platform)
+        assert "Aucun lieu" in demand.row().trouble
+    assert (demand.row().done, len(demand.kept()), fetched.count(first.id)) == (1, 1, 1)
+
+
+def test_a_volume_is_given_to_whoever_may_read_and_only_as_long_as_it_lasts(demand: Demand, tmp_path: Path) -> None:
+    platform, mairie = demand.platform, demand.organisation
+    seal(platform, mairie, tmp_path)
     with pytest.raises(Forbidden):
         restitutions.ask(platform, Principal("person:reader", {mairie.id: frozenset({Right.READ})}), mairie.id)
-    asked = restitutions.ask(platform, archivist, mairie.id)
-    with pytest.raises(Conflict):
-        restitutions.ask(platform, archivist, mairie.id)
-    monkeypatch.setattr(restitutions, "_A_TURN", 0.0)
-    seen = []
-    for _ in range(2):
-        restitutions.go_on(platform, "")
-        with platform.database.reading(PLATFORM) as session:
-            one = session.get_one(Restitution, asked)
-        seen.append((one.total, one.done, one.finished is not None))
-    assert seen == [(2, 1, False), (2, 2, False)]  # a turn without time does one more record, and no more
-    monkeypatch.setattr(restitutions, "_A_TURN", 60.0)
-    restitutions.go_on(platform, "")
-    with platform.database.reading(PLATFORM) as session:
-        assert session.get_one(Restitution, asked).finished is not None
-    assert (restitutions.folder_of(platform, asked) / "SHA256SUMS").exists()
-    restitutions.go_on(platform, "")  # nothing is left to do
-    assert restitutions.ask(platform, archivist, mairie.id) != asked
+    assert demand.row().asked_by == "person:archivist"
+    restitutions.run(platform, "")
+    assert (demand.row().waiting, demand.row().state) == (1, RestitutionState.READY)  # no timestamp keeps a fonds from its owner
+    assert restitutions.volume_of(platform, demand.archivist, demand.id, 1).rank == 1
+    for right in (Right.ARCHIVE, Right.READ):
+        with pytest.raises(Forbidden):
+            restitutions.volume_of(platform, Principal("person:a", {mairie.id: frozenset({right})}), demand.id, 1)
+    with pytest.raises(NotFound):
+        restitutions.volume_of(platform, Principal("person:b", {}), demand.id, 1)
+    with pytest.raises(NotFound):
+        restitutions.volume_of(platform, demand.archivist, demand.id, 2)
+    restitutions.run(platform, "")
+    assert demand.in_the_store() == 2
+    with platform.database.writing(PLATFORM) as session:
+        session.get_one(Restitution, demand.id).expires = clock.now()
+    with pytest.raises(NotFound):
+        restitutions.volume_of(platform, demand.archivist, demand.id, 1)
+    restitutions.run(platform, "")
+    assert (demand.row().state, demand.kept(), demand.in_the_store()) == (RestitutionState.ENDED, [], 0)
+    assert restitutions.ask(platform, demand.archivist, mairie.id) != demand.id
 
 
 def test_what_is_handed_out_whole_bears_its_proof_and_a_part_does_not(
     platform: Platform, mairie: Organisation, tmp_path: Path, stamped: Callable[[], None], trust: TrustStore
 ) -> None:
-
     record = seal(platform, mairie, tmp_path)
     stamped()
     whole, part = tmp_path / "whole.zip", tmp_path / "part.zip"
@@ -179,5 +299,33 @@ def test_what_is_handed_out_whole_bears_its_proof_and_a_part_does_not(
     assert verify_evidence(tmp_path / "preuve.zip", trust=trust).verdict is EvidenceVerdict.VALID
     with zipfile.ZipFile(part) as zipped:
         # The evidence holds the whole package: who was given a part is not given the rest with it.
-        assert zipped.namelist() == ["LISEZ-MOI.txt", "documents/acquit.xml", "index.csv", "manifest.xml", "SHA256SUMS"]
+        assert zipped.namelist() == [
+            *("LISEZ-MOI.txt", "documents/acquit.xml", "index.csv", "manifest.xml", "bordereau.xml", "SHA256SUMS"),
+        ]
         assert zipped.read("documents/acquit.xml") == b"<ACQUIT/>"
+
+
+def test_what_is_handed_out_is_announced_by_a_message_of_seda(platform: Platform, mairie: Organisation, tmp_path: Path) -> None:
+    record = seal(platform, mairie, tmp_path)
+    official = SHARED / "official/seda"
+    validators = [schema.own("2.2"), *([schema.load(official, "2.2")] if official.is_dir() else [])]
+    for ranks, request in ((None, "01DEMANDE"), ({1, 3}, None)):
+        write_dip(platform, record.id, tmp_path / "dip.zip", ranks, request=request)
+        with zipfile.ZipFile(tmp_path / "dip.zip") as zipped:
+            held = {name: zipped.read(name) for name in zipped.namelist()}
+        tree = etree.ElementTree(etree.fromstring(held["manifest.xml"]))
+        for validator in validators:
+            assert validator.validate(tree), validator.error_log
+        found = {name: [one.text for one in tree.iter(f"{{*}}{name}")] for name in ("Uri", "MessageDigest", "Size")}
+        named = sorted(name for name in held if name.startswith("documents/"))
+        assert sorted(found["Uri"]) == named
+        for uri, digest, size in zip(*found.values(), strict=True):
+            assert (digest, size) == (hashlib.sha256(held[uri]).hexdigest(), str(len(held[uri])))
+        groups = [one.get("id") for one in tree.iter("{*}DataObjectGroup")]
+        assert [one.text for one in tree.iter("{*}DataObjectGroupReferenceId")] == groups
+        assert len(groups) == len(named)
+        assert tree.findtext("{*}UnitIdentifier") == record.id
+        assert tree.findtext("{*}MessageRequestIdentifier") == (request or f"tabellion-{record.id}-consultation")
+        assert tree.findtext("{*}Requester/{*}Identifier") == (request or mairie.siret)
+        with zipfile.ZipFile(tmp_path / f"{record.id}.zip") as sealed:
+            assert held["bordereau.xml"] == sealed.read("manifest.xml")

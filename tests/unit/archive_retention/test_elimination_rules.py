@@ -114,6 +114,30 @@ def test_a_package_is_not_destroyed_while_a_part_of_it_is_to_be_kept(
     assert contradictions(session, town.id, etree.fromstring(f"<A xmlns='urn:x'>{units}</A>"), DAY) == reasons
 
 
+@pytest.mark.parametrize(
+    ("common", "unit", "reasons"),
+    [
+        (True, "", ()),
+        (False, "", (Reason.FINAL_ACTION_INCONSISTENCY,)),
+        (False, "<ArchiveUnitRefId>AU1</ArchiveUnitRefId>", ()),
+        (True, "<Management><AppraisalRule><PreventInheritance>true</PreventInheritance>{}</AppraisalRule></Management>", None),
+        (True, "<Management><AppraisalRule><PreventInheritance>false</PreventInheritance>{}</AppraisalRule></Management>", ()),
+        (True, "<Management><AppraisalRule><RefNonRuleId>APP-COMPTA-10ANS</RefNonRuleId>{}</AppraisalRule></Management>", None),
+    ],
+)
+def test_a_unit_that_no_rule_covers_keeps_the_whole(
+    session: Session, town: Organisation, *, common: bool, unit: str, reasons: tuple[Reason, ...] | None
+) -> None:
+    rule = f"<AppraisalRule>{RULE.format(**OLD)}</AppraisalRule>"
+    own = f"<ArchiveUnit id='AU1'><Management>{rule}</Management></ArchiveUnit>"
+    below = f"<ArchiveUnit id='AU2'><Management>{rule}</Management><ArchiveUnit id='AU3'>{{}}</ArchiveUnit></ArchiveUnit>"
+    other = f"<ArchiveUnit id='AU4'>{unit.format('<FinalAction>Destroy</FinalAction>')}</ArchiveUnit>"
+    management = f"<ManagementMetadata>{rule if common else ''}</ManagementMetadata>"
+    units = f"<DescriptiveMetadata>{own}{below.format('')}{other}</DescriptiveMetadata>"
+    root = etree.fromstring(f"<A xmlns='urn:x'><DataObjectPackage>{units}{management}</DataObjectPackage></A>")
+    assert contradictions(session, town.id, root, DAY) == ((Reason.FINAL_ACTION_INCONSISTENCY,) if reasons is None else reasons)
+
+
 def test_a_hold_in_the_manifest_itself_stands_too(session: Session, town: Organisation) -> None:
     unit = f"<AppraisalRule>{RULE.format(**OLD)}</AppraisalRule><HoldRule><Rule>GEL</Rule></HoldRule>"
     root = etree.fromstring(f"<A xmlns='urn:x'>{unit}</A>")

@@ -112,6 +112,8 @@ def test_a_delay_ends_on_its_anniversary_or_at_the_end_of_that_year() -> None:
     assert ACCOUNTING.end_from(date(2026, 2, 21)) == date(2036, 2, 21)
     assert year_end.end_from(date(2026, 2, 21)) == date(2036, 12, 31)
     assert rule(1, 1).end_from(date(2024, 2, 29)) == date(2025, 3, 1)
+    closed = AccessDelay(identifier="AR039", years=25, ends=Ends.YEAR_END, label="affaires", source="convention")
+    assert closed.opens(date(2001, 3, 4)) == date(2027, 1, 1)
     never = next(one for one in BUILT_IN[Category.ACCESS] if one.identifier == "AR062")
     assert isinstance(never, AccessDelay)
     assert never.opens(date(2026, 1, 1)) is None

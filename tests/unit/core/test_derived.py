@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,17 @@ def test_the_least_read_go_first_when_there_is_too_much(tmp_path: Path) -> None:
     assert cache.get("old") is None
     assert None not in (cache.get("oldest"), cache.get("new"))
     assert sum(path.stat().st_size for path in files(tmp_path)) <= 1000
+
+
+def test_what_nobody_has_read_for_a_day_goes_by_itself_and_everything_when_told(tmp_path: Path) -> None:
+    cache = DerivedFiles(tmp_path)
+    cache.get_or_make("unread", "unread", lambda: one("unread"))
+    os.utime(files(tmp_path)[0], (time.time() - 25 * 3600,) * 2)
+    cache.get_or_make("read", "read", lambda: one("read"))
+    assert DerivedFiles(tmp_path).get("nothing") is None  # another process, which looks once an hour
+    assert (cache.get("unread"), cache.get("read")) == (None, b"x")
+    cache.forget()
+    assert cache.get("read") is None
 
 
 def test_a_file_that_has_gone_is_made_again(tmp_path: Path) -> None:
