@@ -2,7 +2,9 @@
 
 It does what it is told, one call at a time: when to send, to ask again or to give up is the flow's business. Vitam knows an
 ingest by the identifier of its operation, which the answer to the ingest alone bears (``X-Request-Id``); where that answer was
-lost, the journal of operations is searched by the identifier of the transfer, which stands there as ``obIdIn``.
+lost, the journal of operations is searched by the identifier of the transfer. It stands there as ``obIdIn``, the
+``MessageIdentifier`` of the manifest, once that was read; and as ``evIdAppSession``, what ``X-Application-Id`` said of the call,
+before. (Vitam, « Modèle de données », collection LogbookOperation; RAML of the external interfaces, logbook and headers.)
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ _messages = Catalogue("connectors.sae")
 _INGESTS, _OPERATIONS = "/ingest-external/v1/ingests", "/admin-external/v1/operations"
 _JOURNAL = "/access-external/v1/logbookoperations"
 _PIECE = 1 << 18
+_MOST = 10
+_BY_MESSAGE, _BY_SESSION = "obIdIn", "evIdAppSession"
 _OK, _ACCEPTED, _UNKNOWN = 200, 202, 404
 _UNTAKEN = {400, 406, 412, 413, 415}
 _IDENTIFIER = re.compile(r"[a-z0-9]{36}")
@@ -77,12 +81,13 @@ class Vitam:
     def __init__(self, settings: VitamSettings) -> None:
         self._transport = Transport(settings, _context(settings))
         self._context = settings.context
+        self._application = settings.application
         self._headers = {"X-Tenant-Id": str(settings.tenant), "X-Access-Contract-Id": settings.access_contract}
         if settings.application:
             self._headers["X-Application-Id"] = settings.application
 
-    def ingest(self, package: Path, manifest_sha512: str) -> str:
-        """Hand a package over, a ZIP, and return the identifier of its operation.
+    def ingest(self, identifier: str, package: Path, manifest_sha512: str) -> str:
+        """Hand the package of a transfer over, a ZIP, and return the identifier of its operation.
 
         Raises:
             TransferRefused: it is not taken, for the reason that Vitam gives.
@@ -91,6 +96,7 @@ class Vitam:
         headers = self._headers | {
             "Accept": "application/json",
             "Content-Type": "application/zip",
+            "X-Application-Id": self._application or identifier,
             "X-Action": "RESUME",
             "X-Context-Id": self._context.value,
             "X-Manifest-Digest-Value": manifest_sha512,
@@ -105,8 +111,22 @@ class Vitam:
         return _identifier(reply.headers.get("X-Request-Id"))
 
     def find(self, identifier: str) -> str | None:
-        """Return the operation that ingested the transfer of an identifier; None when there is none, or not yet."""
-        query = {"$query": {"$eq": {"obIdIn": identifier}}, "$filter": {"$limit": 1}, "$projection": {}}
+        """Return the operation that ingested the transfer of an identifier; None when there is none, or not yet.
+
+        One whose manifest was not read counts if something runs, or ran: of a package that was cut off there is an entry in the
+        journal at most.
+        """
+        for operation in self._journal(_BY_MESSAGE, identifier):
+            return operation
+        if self._application is None:
+            for operation in self._journal(_BY_SESSION, identifier):
+                if self.operation(operation) is not None:
+                    return operation
+        return None
+
+    def _journal(self, field: str, value: str) -> list[str]:
+        """Return the operations of whose entry in the journal a field has a value."""
+        query = {"$query": {"$eq": {field: value}}, "$filter": {"$limit": _MOST}, "$projection": {}}
         body = json.dumps(query).encode()
         headers = self._headers | {
             "Accept": "application/json",
@@ -115,9 +135,8 @@ class Vitam:
         }
         reply = self._transport.send("POST", _JOURNAL, headers=headers, body=body)
         if reply.status == _UNKNOWN and reply.body:
-            return None
-        results = _results(self._good(reply))
-        return _identifier(results[0].get("evId") or results[0].get("#id")) if results else None
+            return []
+        return [_identifier(one.get("evId") or one.get("#id")) for one in _results(self._good(reply))]
 
     def operation(self, operation: str) -> Operation | None:
         """Return how an operation stands; None when Vitam does not know it."""

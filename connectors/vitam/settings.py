@@ -34,7 +34,9 @@ class VitamSettings(ServiceSettings):
     passphrase: SecretStr | None = Field(None, description="Password of the PKCS#12.")
     tenant: int = Field(ge=0, le=10_000, description="X-Tenant-Id.")
     access_contract: _Line = Field(description="X-Access-Contract-Id: with which operations are read.")
-    application: _Line | None = Field(None, description="X-Application-Id: what Vitam's journal calls us.")
+    application: _Line | None = Field(
+        None, description="X-Application-Id of every call; without it, that of an ingest is its transfer."
+    )
     context: Context = Field(Context.DEFAULT, description="X-Context-Id; BLANK_TEST checks and keeps nothing.")
 
     @model_validator(mode="after")

@@ -17,10 +17,11 @@ class Kept:
         operation: its identifier.
         identifier: of the transfer: ``MessageIdentifier``.
         received: when, RFC 3339.
-        status: with which it ends: ``OK``, ``WARNING``, ``KO``, ``FATAL``.
+        status: with which it ends: ``OK``, ``WARNING``, ``KO``, ``FATAL``; empty when the package never came whole.
         outcome: what is said with it.
         agencies: the archival and the transferring agency.
         units: identifiers of the units in the manifest.
+        session: what ``X-Application-Id`` said.
     """
 
     operation: str
@@ -30,6 +31,12 @@ class Kept:
     outcome: str
     agencies: tuple[str, str]
     units: tuple[str, ...]
+    session: str = ""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the package came whole."""
+        return bool(self.status)
 
 
 class Store:
@@ -57,11 +64,11 @@ class Store:
         told = json.loads(path.read_text(encoding="utf-8"))
         return Kept(**told | {"agencies": tuple(told["agencies"]), "units": tuple(told["units"])})
 
-    def find(self, identifier: str) -> Kept | None:
-        """Return the first ingest of a transfer; None when there is none."""
+    def all(self) -> list[Kept]:
+        """Return every ingest, in the order of their operations."""
         found = (self.known(one.name) for one in sorted(self._operations.iterdir()))
-        return next((one for one in found if one is not None and one.identifier == identifier), None)
+        return [one for one in found if one is not None]
 
     def count(self) -> int:
-        """Return how many ingests were received."""
-        return sum(1 for _ in self._operations.iterdir())
+        """Return how many packages were received whole."""
+        return sum(one.is_whole for one in self.all())

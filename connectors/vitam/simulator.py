@@ -17,6 +17,7 @@ import json
 import tempfile
 import threading
 import zipfile
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Self
@@ -48,7 +49,8 @@ class VitamSimulator:
     Attributes:
         faults: what goes wrong with the next requests.
         verdict: how ingests of sound packages end from now on, and what is said with it.
-        delay: seconds that an ingest runs.
+        delay: seconds that an ingest runs; the journal has what its manifest says once they are over.
+        cut: how many of the next packages come in part: the journal knows of them, and nothing runs.
 
     Example:
         >>> with VitamSimulator(folder) as vitam:
@@ -67,6 +69,7 @@ class VitamSimulator:
         self.faults = Faults()
         self.verdict = (Status.OK, "")
         self.delay = delay
+        self.cut = 0
         self._store = Store(folder)
         self._certificates = Certificates(folder / "certificates")
         self._server = Server(self._answer, self.faults, host, port, self._certificates.serving())
@@ -126,6 +129,8 @@ class VitamSimulator:
         if headers.get("content-type") != "application/zip":
             return _error(415, "application/zip attendu")
         kept = self._examined(asked)
+        if self.cut:
+            self.cut, kept = self.cut - 1, replace(kept, status="", identifier="")
         self._store.keep(kept, asked.body)
         told = {"X-Request-Id": kept.operation, **_standing(State.RUNNING, Status.STARTED)}
         return Told(202, b'{"httpCode":202,"$results":[]}', headers=told)
@@ -150,20 +155,31 @@ class VitamSimulator:
             outcome=outcome,
             agencies=_agencies(manifest),
             units=tuple(unit.identifier for unit in manifest.units) if manifest else (),
+            session=asked.headers.get("x-application-id", ""),
         )
 
     def _search(self, asked: Asked) -> Told:
         try:
-            wanted = json.loads(asked.body)["$query"]["$eq"]["obIdIn"]
-        except (ValueError, KeyError, TypeError):
+            ((field, wanted),) = json.loads(asked.body)["$query"]["$eq"].items()
+        except (ValueError, KeyError, TypeError, AttributeError):
             return _error(412, "Requête illisible")
-        kept = self._store.find(str(wanted))
-        results = [] if kept is None else [{"evId": kept.operation, "evTypeProc": "INGEST", "obIdIn": kept.identifier}]
+        entries = [self._entry(kept) for kept in self._store.all()]
+        results = [entry for entry in entries if wanted and entry.get(field) == wanted]
         return _json({"httpCode": 200, "$hits": {"total": len(results)}, "$results": results})
+
+    def _entry(self, kept: Kept) -> dict[str, str | None]:
+        """Return what the journal says of an ingest: of its manifest nothing before it was read."""
+        was_read = kept.is_whole and self._state(kept)[0] is not State.RUNNING
+        return {
+            "evId": kept.operation,
+            "evTypeProc": "INGEST",
+            "evIdAppSession": kept.session or None,
+            "obIdIn": kept.identifier if was_read else None,
+        }
 
     def _operation(self, operation: str) -> Told:
         kept = self._store.known(operation)
-        if kept is None:
+        if kept is None or not kept.is_whole:
             return _error(404, "Opération inconnue")
         state, status = self._state(kept)
         told = {"operationId": kept.operation, "processType": "INGEST", "globalState": state.value, "stepStatus": status.value}
@@ -171,7 +187,7 @@ class VitamSimulator:
 
     def _reply(self, operation: str) -> Told:
         kept = self._store.known(operation)
-        if kept is None or self._state(kept)[0] is not State.COMPLETED:
+        if kept is None or not kept.is_whole or self._state(kept)[0] is not State.COMPLETED:
             return _error(404, "Pas encore de réponse")
         return Told(200, reply(kept), "application/octet-stream")
 

@@ -79,6 +79,7 @@ def _is_due(session: Session, organisation_id: str) -> bool:
         select(ActesEnvelope.created)
         .where(ActesEnvelope.organisation_id == organisation_id, col(ActesEnvelope.dossier_id).is_(None))
         .order_by(col(ActesEnvelope.created).desc())
+        .limit(1)
     ).first()
     if asked is None:
         return True
@@ -92,6 +93,7 @@ def _is_due(session: Session, organisation_id: str) -> bool:
         .where(Dossier.organisation_id == organisation_id, Dossier.flow == "actes")
         .where(col(Dossier.state).in_(("acknowledged", "refused")))
         .order_by(col(Dossier.since).desc())
+        .limit(1)
     ).first()
     in_force = last.facts.get("classification_in_force") if last else None
     if newest is None:

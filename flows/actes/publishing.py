@@ -254,6 +254,7 @@ def usual_author(platform: Platform, organisation_id: str) -> Author:
             select(ActesPublication)
             .where(ActesPublication.organisation_id == organisation_id)
             .order_by(col(ActesPublication.published).desc(), col(ActesPublication.id).desc())
+            .limit(1)
         ).first()
     return author_of(last) if last else Author()
 

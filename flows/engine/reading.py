@@ -3,7 +3,8 @@
 What is seen is what the principal may *read*: the session narrows to the organisations in which that right is held. A
 confidential dossier is seen by software, which sent it, and by those who operate its organisation; other people meet it where
 they have to do with it. Who *surveys* dossiers sees that they exist and how they stand (``surveyed``), and of what they are about
-nothing: their identifier stands for their title. Nothing here knows HTTP, and nothing here writes.
+nothing: their identifier stands for their title. Of a dossier whose record was eliminated nobody reads more than that, from the
+moment of the elimination on, whatever its rows still hold. Nothing here knows HTTP, and nothing here writes.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from core.journal import JournalEntry
 from core.messages import Catalogue
 from core.organisations import Organisation
 from core.principal import Principal, Right
+from flows.engine.eliminated import Eliminated, eliminated_of, gone
 from flows.engine.models import Dossier, DossierFile, Step
 
 _messages = Catalogue("flows.engine")
@@ -112,6 +114,7 @@ class Seen:
     Attributes:
         read: the session may read it; whoever only surveys it is shown ``title``, states and times, and nothing else of it.
         files: none for whoever only surveys it.
+        eliminated: since when and why there is nothing to read of it; None for what is kept.
     """
 
     dossier: Dossier
@@ -119,6 +122,7 @@ class Seen:
     files: tuple[DossierFile, ...]
     step: Step | None
     read: bool = True
+    eliminated: Eliminated | None = None
 
     @property
     def title(self) -> str:
@@ -192,22 +196,35 @@ def parked_count(session: ScopedSession) -> int:
     return min(_count(session, _wanted(session.principal, Wanted(parked=True))), COUNTED_UP_TO)
 
 
-def seen(session: ScopedSession, dossier_id: str) -> Seen:
+def seen(session: ScopedSession, dossier_id: str, *, although_eliminated: bool = False) -> Seen:
     """Return a dossier with its files, oldest first.
+
+    Args:
+        session: of ``opened`` or ``surveyed``.
+        dossier_id: of the dossier.
+        although_eliminated: what is left of one that was eliminated is wanted as well: that it was, how it went, and when.
 
     Raises:
         NotFound: there is none of that identifier, or the session does not see it.
+        Gone: it was eliminated.
     """
     known = select(Dossier, _readable(session.principal)).where(Dossier.id == dossier_id, _shown_to(session.principal))
     found = session.exec(known).first()
     if found is None:
         raise NotFound(_messages("dossier.unseen"))
     dossier, read = found
+    eliminated = eliminated_of(session, dossier_id)
+    if eliminated is not None:
+        if not although_eliminated:
+            raise gone(eliminated)
+        session.expunge(dossier)
+        dossier.title, dossier.facts, dossier.problems, dossier.parked = dossier.id, {}, [], None
     own = select(DossierFile).where(DossierFile.dossier_id == dossier_id)
-    files = session.exec(own.order_by(col(DossierFile.created), col(DossierFile.id))).all() if read else ()
+    shown = read and eliminated is None
+    files = session.exec(own.order_by(col(DossierFile.created), col(DossierFile.id))).all() if shown else ()
     step = session.exec(select(Step).where(Step.dossier_id == dossier_id)).first()
     owner = session.exec(select(Organisation).where(Organisation.id == dossier.organisation_id)).one()
-    return Seen(dossier, owner, tuple(files), step, bool(read))
+    return Seen(dossier, owner, tuple(files), step, bool(read), eliminated)
 
 
 def file_of(session: ScopedSession, dossier_id: str, file_id: str) -> DossierFile:
@@ -215,7 +232,11 @@ def file_of(session: ScopedSession, dossier_id: str, file_id: str) -> DossierFil
 
     Raises:
         NotFound: the dossier has no such file, or the session does not see it.
+        Gone: the dossier was eliminated.
     """
+    readable = select(Dossier.id).where(Dossier.id == dossier_id, _readable(session.principal))
+    if session.exec(readable).first() is not None and (eliminated := eliminated_of(session, dossier_id)):
+        raise gone(eliminated)
     own = select(DossierFile).where(DossierFile.id == file_id, DossierFile.dossier_id == dossier_id)
     found = session.exec(own.join(Dossier).where(_readable(session.principal))).first()
     if found is None:

@@ -55,7 +55,7 @@ def _room_for(size: int) -> Iterator[None]:
 
 @stage("cpu", "accepted", "refused")
 def check(work: Work) -> Advance:
-    """Hold the document against the rules R and S and those of the platform; every problem is reported at once."""
+    """Hold the document against the rules R, S, B and P and those of the platform; every problem is reported at once."""
     kept = work.file("pes")
     settings = work.platform.settings
     signs_here = signs_in_house(work.platform, work.organisation_id)

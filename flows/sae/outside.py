@@ -99,8 +99,7 @@ class _Vitam:
         return self._client.find(identifier)
 
     def send(self, identifier: str, outgoing: Outgoing) -> str:
-        del identifier
-        return self._client.ingest(outgoing.content, digest_of(outgoing.manifest))
+        return self._client.ingest(identifier, outgoing.content, digest_of(outgoing.manifest))
 
     def acknowledgement(self, identifier: str, reference: str) -> bytes | None:
         operation = self._client.operation(reference or self._known(identifier))

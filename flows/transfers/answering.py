@@ -10,10 +10,10 @@ from core import clock
 from core.principal import PLATFORM
 from flows.engine.models import Dossier
 from flows.engine.work import Advance, Work
-from flows.transfers import messages
+from flows.transfers import messages, report
 from flows.transfers.messages import Decision
 from flows.transfers.models import ArchiveTransfer
-from flows.transfers.names import PACKAGE, WARNINGS
+from flows.transfers.names import PACKAGE, REPORT, WARNINGS
 from schemas.seda.codes import MALFORMED
 
 
@@ -31,4 +31,5 @@ def _decision(work: Work) -> Decision:
         dossier = session.exec(select(Dossier).where(Dossier.id == work.dossier_id)).one()
         record_id = session.exec(select(Record.id).where(Record.dossier_id == work.dossier_id)).first()
     problems = [*dossier.problems, *work.facts.get(WARNINGS, ())]
-    return Decision(transfer.decided or clock.now(), transfer.code or MALFORMED, transfer.comment, record_id, problems)
+    decided, code = transfer.decided or clock.now(), transfer.code or MALFORMED
+    return Decision(decided, code, transfer.comment, record_id, problems, report.claims(work.fetch(REPORT)))

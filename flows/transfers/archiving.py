@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from sqlmodel import select
 
-from archive.describing import DescribedRule, Description
 from archive.ingest.inspection import manifest_of
 from archive.ingest.rules import Kept, kept_by
 from archive.package import Package
@@ -48,7 +45,7 @@ def seal(work: Work) -> Advance:
     statements.keep(work.platform, STATEMENT, work.dossier_id, _statement(work, entries))
     manifest_sha256 = work.file(MANIFEST).sha256
     sealed = Package(path, package.sha256, package.size, manifest_sha256, ())
-    return under_lock(work, facts, sealed, described=lambda description: _by_rules(description, kept))
+    return under_lock(work, facts, sealed, described=kept.applied)
 
 
 def _kept(work: Work, manifest: Manifest) -> Kept:
@@ -57,16 +54,6 @@ def _kept(work: Work, manifest: Manifest) -> Kept:
             return kept_by(session, work.organisation_id, manifest)
     except NotFound as error:
         raise NeedsOperator(_messages("seal.rule", reason=error)) from error
-
-
-def _by_rules(description: Description, kept: Kept) -> Description:
-    """Return what a package says of itself with the one rule that counts for all of it."""
-    return replace(
-        description,
-        appraisal=DescribedRule(kept.appraisal.identifier, kept.starts),
-        final_action=kept.appraisal.final_action,
-        access=DescribedRule(kept.access.identifier, kept.hidden),
-    )
 
 
 def _statement(work: Work, entries: list[JournalEntry]) -> bytes:

@@ -5,13 +5,15 @@ The decision, its journal entry and the event that follows are one transaction; 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlmodel import select
 
 from core import clock
 from core.database import ScopedSession
-from core.errors import Conflict, NotFound, UsageError
+from core.errors import Conflict, Forbidden, NotFound, TabellionError, UsageError
 from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import Principal, Right
@@ -26,6 +28,8 @@ from schemas.seda.codes import ACCEPTED_WITH_COMMENT, REPLY_CODES, is_acceptance
 
 _messages = Catalogue("flows.transfers")
 LONGEST_COMMENT = 1000
+MOST = 200
+"""Transfers that one decision may be about."""
 REFUSALS = tuple(code for code in REPLY_CODES if not is_acceptance(code))
 """The codes that a transfer may be refused with."""
 
@@ -62,6 +66,51 @@ def refuse(platform: Platform, principal: Principal, dossier_id: str, code: str,
         transfer, _ = _waiting(session, principal, dossier_id)
         transfer.identity = None
         _decide(session, principal, transfer, REFUSED, code, said)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What became of one transfer of several.
+
+    Attributes:
+        trouble: why nothing was decided of it; None when it was.
+    """
+
+    dossier_id: str
+    trouble: TabellionError | None = None
+
+
+def accept_each(platform: Platform, principal: Principal, dossiers: Sequence[str], comment: str = "") -> list[Decided]:
+    """Take several transfers, each in a transaction of its own: one that cannot be decided of does not keep the others.
+
+    Raises:
+        UsageError: none or too many; or as ``accept``, and nothing is decided then.
+    """
+    return _each(dossiers, lambda dossier_id: accept(platform, principal, dossier_id, comment))
+
+
+def refuse_each(platform: Platform, principal: Principal, dossiers: Sequence[str], code: str, comment: str) -> list[Decided]:
+    """Refuse several transfers for one reason, as ``accept_each`` takes them.
+
+    Raises:
+        UsageError: none or too many; or as ``refuse``, and nothing is decided then.
+    """
+    return _each(dossiers, lambda dossier_id: refuse(platform, principal, dossier_id, code, comment))
+
+
+def _each(dossiers: Sequence[str], decide: Callable[[str], None]) -> list[Decided]:
+    chosen = list(dict.fromkeys(dossiers))
+    if not 1 <= len(chosen) <= MOST:
+        raise UsageError(_messages("decide.many" if chosen else "decide.none", most=MOST))
+    return [_decided(dossier_id, decide) for dossier_id in chosen]
+
+
+def _decided(dossier_id: str, decide: Callable[[str], None]) -> Decided:
+    try:
+        decide(dossier_id)
+    except (NotFound, Forbidden, Conflict) as error:
+        return Decided(dossier_id, error)
+    return Decided(dossier_id)
 
 
 def transfer_of(session: ScopedSession, dossier_id: str) -> ArchiveTransfer:

@@ -17,15 +17,18 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from archive.describing import described
-from archive.ingest import agreements, formats, signatures
-from archive.ingest.accepted_formats import check_format
+from archive.ingest import agreements, formats, pdfa, signatures
+from archive.ingest.accepted_formats import check_format, check_pdfa
 from archive.ingest.agreements import Presented
 from archive.ingest.business import Business
+from archive.ingest.disk import ours
 from archive.ingest.formats import Found
 from archive.ingest.inspection import Examined, OpenPackage, examine_package, open_package
 from archive.ingest.models import ArchiveAgreement
+from archive.ingest.pdfa import Checked
 from archive.ingest.rules import check_rules
 from archive.ingest.signatures import Verified
+from archive.ingest.signed_manifest import check_signed_manifest
 from archive.ingest.wording import problem
 from core import clock
 from core.errors import UnreadableInput
@@ -69,6 +72,7 @@ class Examination:
 
     Attributes:
         found: formats, by the path of each file in the package.
+        checked: what the checker of PDF/A found of those that claim to be, by path; empty where the operator set none.
         verified: the signatures, where there are any.
         scanned: an antivirus looked at every file; False where the operator set none.
     """
@@ -77,6 +81,7 @@ class Examination:
     problems: list[Problem] = field(default_factory=list)
     agreement: ArchiveAgreement | None = None
     found: dict[str, Found] = field(default_factory=dict)
+    checked: dict[str, Checked] = field(default_factory=dict)
     verified: list[Verified] = field(default_factory=list)
     scanned: bool = False
 
@@ -91,11 +96,12 @@ class Examination:
         return any(one.severity is Severity.ERROR for one in self.problems)
 
 
+@ours()
 def examine(platform: Platform, handed: Handed) -> Examination:
     """Hold a package against everything.
 
     Raises:
-        Unavailable: the antivirus does not answer: nothing passes meanwhile; or too many wait for the sandbox.
+        Unavailable: the antivirus does not answer: nothing passes meanwhile; too many wait for the sandbox; or our disk fails.
         NeedsOperator: a file is beyond the antivirus's limits.
         Misconfigured: the operator's schemas or signatures of formats cannot be used.
     """
@@ -107,6 +113,7 @@ def examine(platform: Platform, handed: Handed) -> Examination:
     _of_service(platform, handed, examined.manifest, examination)
     try:
         with open_package(handed.path) as package:
+            _of_message(platform, handed, package, examination)
             _of_files(platform, handed, package, examined.manifest, examination)
     except UnreadableInput:  # told by the inspection; such a package is not read any further
         return examination
@@ -146,7 +153,9 @@ def _of_service(platform: Platform, handed: Handed, manifest: Manifest, examinat
         examination.problems += agreements.check_naming(holding, manifest)
         agreement = agreements.named(holding, manifest.agreement)
         if agreement is not None:
-            presented = Presented(handed.path.stat().st_size, _taken(session, agreement, handed), day)
+            presented = Presented(
+                handed.path.stat().st_size, *_taken(session, agreement, handed), examination.examined.sizes, day
+            )
             examination.agreement = agreement
             examination.problems += agreements.check_terms(agreement, manifest, presented)
         examination.problems += check_rules(session, handed.organisation_id, manifest, day)
@@ -154,17 +163,19 @@ def _of_service(platform: Platform, handed: Handed, manifest: Manifest, examinat
         examination.problems += _of_profile(platform, agreement, manifest, handed.folder)
 
 
-def _taken(session: Session, agreement: ArchiveAgreement, handed: Handed) -> int:
-    """Return how many transfers came under an agreement this year and were not refused."""
+def _taken(session: Session, agreement: ArchiveAgreement, handed: Handed) -> tuple[int, int]:
+    """Return how many transfers came under an agreement this year and were not refused, and their size together."""
     year = clock.in_paris(handed.came).replace(month=1, day=1, hour=0, minute=0, second=0, microsecond=0)
-    count = select(func.count()).select_from(ArchiveTransfer).join(Dossier, col(Dossier.id) == ArchiveTransfer.dossier_id)
+    both = select(func.count(), func.coalesce(func.sum(ArchiveTransfer.size), 0)).select_from(ArchiveTransfer)
+    count = both.join(Dossier, col(Dossier.id) == ArchiveTransfer.dossier_id)
     wanted = count.where(
         ArchiveTransfer.agreement_id == agreement.id,
         ArchiveTransfer.dossier_id != handed.dossier_id,
         col(ArchiveTransfer.identity).is_not(None),
         Dossier.created >= year,
     )
-    return int(session.exec(wanted).one())
+    transfers, size = session.exec(wanted).one()
+    return int(transfers), int(size)
 
 
 def _of_profile(platform: Platform, agreement: ArchiveAgreement, manifest: Manifest, folder: Path) -> list[Problem]:
@@ -174,6 +185,18 @@ def _of_profile(platform: Platform, agreement: ArchiveAgreement, manifest: Manif
         return check_profile(manifest, path)
     except ProfileRefused as error:
         return [problem("203", "profile.unusable", found=str(error))]
+
+
+def _of_message(platform: Platform, handed: Handed, package: OpenPackage, examination: Examination) -> None:
+    """Judge the signature of the manifest, where it bears one or must."""
+    name, manifest, agreement = examination.examined.manifest_name, examination.manifest, examination.agreement
+    if name is None or manifest is None:
+        return
+    target = handed.folder / "message.xml"
+    package.extract(name, target)
+    needed = agreement is not None and agreement.signed_manifest
+    trust = trust_store(platform.settings.trust_dir)
+    examination.problems += check_signed_manifest(manifest, target, trust, needed=needed)
 
 
 def _of_files(platform: Platform, handed: Handed, package: OpenPackage, manifest: Manifest, examination: Examination) -> None:
@@ -189,8 +212,12 @@ def _of_files(platform: Platform, handed: Handed, package: OpenPackage, manifest
             shown = [(uri, path) for uri, path in taken.items() if path is not None]
             _look(platform, package, shown, declared, examination, business)
     if examination.agreement is not None or examination.verified:
-        needed = examination.agreement is not None and examination.agreement.signatures
-        examination.problems += signatures.problems_of(examination.verified, needed=needed)
+        agreement = examination.agreement
+        examination.problems += signatures.problems_of(
+            examination.verified,
+            needed=agreement is not None and agreement.signatures,
+            unverified=agreement is not None and agreement.unverified_signatures,
+        )
     examination.problems += business.problems(manifest)
 
 
@@ -211,11 +238,17 @@ def _look(
     for path in (path for _, path in shown if path not in {one for _, one in safe}):
         path.unlink()
     found = formats.identify(folder, [path.name for _, path in safe], platform.settings.formats_dir)
+    claims = {name: one.pdfa for name, one in found.items() if one.pdfa and not one.encrypted}
+    checker = platform.settings.pdfa_checker
+    checked = pdfa.check(checker, folder, claims) if checker else {}
     trust = trust_store(platform.settings.trust_dir)
     for uri, path in safe:
         item = declared[uri]
         examination.found[uri] = found[path.name]
         examination.problems += check_format(item, found[path.name], examination.agreement)
+        examination.problems += check_pdfa(item, found[path.name], checked.get(path.name), examination.agreement)
+        if path.name in checked:
+            examination.checked[uri] = checked[path.name]
         business.look(uri, item.filename or uri, path)
         if (one := _verified(package, uri, path, trust)) is not None:
             examination.verified.append(one)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import PurePath
 
-from core.blobs import Readable
-from core.database import ScopedSession
+from sqlmodel import select
+
+from core.blobs import Blob, Readable
+from core.database import Database, ScopedSession
 from core.platform import Platform
 from core.principal import Principal, Right
 from flows.engine.intake import Deposit, Received, receive
@@ -48,6 +50,24 @@ def deposit(
     """
     principal.require(Right.DEPOSIT, organisation_id)
     blob = platform.objects.put(source, platform.settings.upload_limit)
+    return taken(platform, principal, organisation_id, blob, name, idempotency_key, said)
+
+
+def taken(
+    platform: Platform,
+    principal: Principal,
+    organisation_id: str,
+    blob: Blob,
+    name: str,
+    idempotency_key: str | None = None,
+    said: Mapping[str, str] | None = None,
+) -> Received:
+    """Receive a package that is among the documents already; otherwise as ``deposit``.
+
+    Raises:
+        Forbidden, Conflict: as ``deposit``.
+    """
+    principal.require(Right.DEPOSIT, organisation_id)
     shown = PurePath(name.replace("\\", "/")).name[:200] or "versement"
     dry_run = (said or {}).get(DRY_RUN, "").casefold() in _YES
     received = Deposit(
@@ -60,6 +80,13 @@ def deposit(
         apply=_transfer,
     )
     return receive(platform.database, TRANSFER, principal, received)
+
+
+def earlier(database: Database, principal: Principal, organisation_id: str, sha256: str) -> Dossier | None:
+    """Return the dossier that the same bytes have made; None when they made none, or it was refused."""
+    same = (Dossier.flow == TRANSFER.name, Dossier.organisation_id == organisation_id, Dossier.reference == sha256)
+    with database.reading(principal) as session:
+        return session.exec(select(Dossier).where(*same)).first()
 
 
 def _transfer(session: ScopedSession, dossier: Dossier) -> None:

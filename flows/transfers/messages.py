@@ -5,8 +5,8 @@ A message is written once: its date and identifier follow from the dossier, so t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from schemas.seda.model import Agency, Version
 from schemas.seda.reader import Manifest
 from schemas.seda.replies import Acknowledgement, OperationResult, TransferReply, write_acknowledgement, write_reply
 
-_XML = "application/xml"
+_XML, _PDFA = "application/xml", "PDF/A"
 _RESULTS = 500
 _LONGEST = 1000
 
@@ -32,6 +32,7 @@ class Decision:
         code: the reply code.
         record_id: of the sealed record, when it was accepted: what the archive calls it (*cote*).
         problems: what the checks found, as they are kept.
+        claims: what files say of themselves and what is known of that, by their paths in the package.
     """
 
     at: datetime
@@ -39,6 +40,7 @@ class Decision:
     comment: str = ""
     record_id: str | None = None
     problems: Sequence[dict[str, Any]] = ()
+    claims: Mapping[str, str] = field(default_factory=dict)
 
 
 def can_answer(manifest: Manifest) -> bool:
@@ -65,6 +67,8 @@ def acknowledgement(work: Work, manifest: Manifest) -> KeptFile:
 def reply(work: Work, manifest: Manifest, decision: Decision) -> KeptFile:
     """Write what became of the transfer, and keep it."""
     target = work.folder / "reply.xml"
+    told = [_result(decision.at, one) for one in decision.problems]
+    told += [OperationResult(decision.at, _PDFA, ACCEPTED, said, _shown(uri)) for uri, said in decision.claims.items()]
     top = [unit.identifier for unit in manifest.units if unit.parent is None and unit.identifier]
     answer = TransferReply(
         identifier=f"ATR-{work.dossier_id}",
@@ -76,7 +80,7 @@ def reply(work: Work, manifest: Manifest, decision: Decision) -> KeptFile:
         agreement=manifest.agreement,
         granted=decision.at if decision.record_id else None,
         comments=(decision.comment,) if decision.comment else (),
-        results=tuple(_result(decision.at, told) for told in decision.problems[:_RESULTS]),
+        results=tuple(told[:_RESULTS]),
         units=tuple((unit, decision.record_id) for unit in top) if decision.record_id else (),
     )
     write_reply(target, answer, Version(manifest.version))

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Column, Index, Integer
 from sqlmodel import Field
 
+from archive.ingest.models import ArchiveAgreement
 from core.database import Owned, UtcDateTime
 
 
@@ -31,7 +32,7 @@ class ArchiveTransfer(Owned, table=True):
 
     dossier_id: str = Field(foreign_key="dossier.id", primary_key=True, max_length=26)
     organisation_id: str = Field(foreign_key="organisation.id", max_length=26)
-    agreement_id: str | None = Field(default=None, foreign_key="archive_agreement.id", max_length=26)
+    agreement_id: str | None = Field(default=None, foreign_key=f"{ArchiveAgreement.__tablename__}.id", max_length=26)
     identity: str | None = Field(default=None, max_length=64)
     identifier: str = Field(default="", max_length=255)
     version: str = Field(default="", max_length=5)

@@ -16,7 +16,7 @@ from core.database import Database, ScopedSession, UtcDateTime
 from core.errors import NotFound
 from core.messages import Catalogue
 from core.platform import Platform
-from core.principal import PLATFORM, Principal
+from core.principal import PLATFORM, Principal, Right
 from flows.engine import reading as dossiers
 from flows.engine.models import Dossier, DossierFile
 from flows.engine.reading import Place, Seen
@@ -128,6 +128,14 @@ def list_transfers(database: Database, principal: Principal, wanted: Wanted) -> 
         Place(lines[-1].created, lines[-1].id) if lines and has_next else None,
         Place(lines[0].created, lines[0].id) if lines and has_previous else None,
     )
+
+
+def awaited(database: Database, principal: Principal, most: int) -> int:
+    """Return how many transfers that a principal may read wait for their decision; counted up to a bound."""
+    managed = [one for one in principal.organisations if principal.may(Right.ARCHIVE, one)]
+    waiting = (Dossier.state == "to_accept", Dossier.flow == TRANSFER.name, col(Dossier.organisation_id).in_(managed))
+    with dossiers.opened(database, principal) as session:
+        return len(session.exec(select(Dossier.id).where(*waiting).limit(most)).all())
 
 
 def seen(database: Database, principal: Principal, dossier_id: str) -> SeenTransfer:

@@ -38,6 +38,12 @@ def write(examination: Examination, target: Path, at: datetime) -> None:
     target.write_text(json.dumps(told, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
+def claims(path: Path) -> dict[str, str]:
+    """Return what the PDFs of a report say that they are, and what is known of that, by their paths in the package."""
+    told = json.loads(path.read_text(encoding="utf-8"))
+    return {one["uri"]: one["claim"] for one in told.get("files", []) if one["claim"] and one["uri"]}
+
+
 def write_signatures(examination: Examination, target: Path, at: datetime) -> None:
     """Write what was found of the signatures, each as ``tabellion verify --json`` tells it, with the moment that counts."""
     told = {"at": clock.iso(at), "files": [one.as_json() for one in examination.verified]}
@@ -71,7 +77,7 @@ def _contents(examination: Examination, manifest: Manifest) -> dict[str, Any]:
 
 def _file(examination: Examination, item: ManifestObject) -> dict[str, Any]:
     uri = item.uri or ""
-    found = examination.found.get(uri)
+    found, checked = examination.found.get(uri), examination.checked.get(uri)
     signed = next((one for one in examination.verified if one.uri == uri), None)
     return {
         "id": item.identifier,
@@ -82,7 +88,8 @@ def _file(examination: Examination, item: ManifestObject) -> dict[str, Any]:
         "digest": item.digest,
         "declared": item.puid,
         "puids": list(found.puids) if found else [],
-        "claim": found.claim if found else "",
+        "claim": found.claimed(checked) if found else "",
+        **({"broken": list(checked.broken), "checked_by": checked.by} if checked else {}),
         "signature": signed.belief.value if signed else "",
     }
 

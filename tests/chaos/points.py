@@ -119,6 +119,19 @@ MAIL_POINTS: tuple[Point, ...] = (
 """Those of a message on its way to the mail server, and of the report on its way back."""
 
 
+SAE_POINTS: tuple[Point, ...] = (
+    Point("flows.sae.intake:begin", "after"),
+    *_around("flows.engine.transitions:note", "intended"),
+    Point("flows.engine.transitions:note", "after", "leaving"),
+    Point("connectors.asalae.client:Asalae.send", "after"),
+    Point("connectors.vitam.client:Vitam.ingest", "after"),
+    Point("flows.engine.transitions:advance", "after", "sae.send"),
+    *_around("flows.sae.following:_hear", "acknowledged"),
+    Point("flows.sae.following:_hear", "after", "accepted"),
+)
+"""Those of a record on its way to an archive service outside, and of the answers on their way back; each boundary once."""
+
+
 def arm(point: Point, marker: Path) -> None:
     """Make this process kill itself at a point, once: a marker remembers that it has."""
     module_name, _, path = point.target.partition(":")

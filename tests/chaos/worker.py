@@ -18,6 +18,7 @@ from tests.chaos.points import (
     HANDING_POINTS,
     MAIL_POINTS,
     POINTS,
+    SAE_POINTS,
     SALES_POINTS,
     TELLING_POINTS,
     arm,
@@ -45,7 +46,16 @@ def run(environment: dict[str, str], log: str, *dying: str) -> None:
     platform = open_platform(settings)
     if dying:
         name, marker = dying
-        known = (*POINTS, *ACTS_POINTS, *HANDING_POINTS, *TELLING_POINTS, *SALES_POINTS, *ANSWERING_POINTS, *MAIL_POINTS)
+        known = (
+            *POINTS,
+            *ACTS_POINTS,
+            *HANDING_POINTS,
+            *TELLING_POINTS,
+            *SALES_POINTS,
+            *ANSWERING_POINTS,
+            *MAIL_POINTS,
+            *SAE_POINTS,
+        )
         arm(next(point for point in known if point.name == name), Path(marker))
     with working(platform, open_broker(settings.broker_url.get_secret_value())):
         threading.Event().wait()

@@ -72,6 +72,7 @@ def _meeting_before(session: Session, meeting: Meeting) -> Meeting | None:
         .where(Meeting.assembly_id == meeting.assembly_id, col(Meeting.starts) < meeting.starts)
         .where(col(Mail.sent).is_not(None), col(Mail.cancelled).is_(None))
         .order_by(col(Meeting.starts).desc())
+        .limit(1)
     )
     return session.exec(earlier).first()
 

@@ -106,6 +106,41 @@ def test_where_the_answer_was_lost_the_journal_of_vitam_tells_the_operation(offi
     assert office.follow(dossier_id).state == "accepted"
 
 
+def test_an_operation_whose_manifest_was_not_read_yet_is_found_by_its_session(office: Office, vitam: VitamSimulator) -> None:
+    vitam.delay = 3600
+    vitam.faults.plan(Mishap.LOST, "POST /ingest-external/v1/ingests")
+    office.seal()
+    dossier_id = office.gather()
+    office.run(dossier_id)
+    assert office.run(dossier_id, later=True).state == "sent"
+    assert (len(office.transfer(dossier_id).reference), vitam.received) == (36, 1)
+
+
+def test_under_a_name_of_our_own_an_operation_is_found_once_its_manifest_was_read(office: Office, vitam: VitamSimulator) -> None:
+    named = vitam.settings().model_copy(update={"application": "TABELLION"})
+    office.configure(outside(vitam=named, seda=Seda.V2_2, repeat_minutes=60))
+    vitam.delay = 3600
+    vitam.faults.plan(Mishap.LOST, "POST /ingest-external/v1/ingests")
+    office.seal()
+    dossier_id = office.gather()
+    office.run(dossier_id)
+    assert office.run(dossier_id, later=True).state == "ready"
+    vitam.delay = 0
+    assert office.run(dossier_id, later=True).state == "sent"
+    assert vitam.received == 1
+
+
+def test_a_package_that_was_cut_off_leaves_again_though_the_journal_knows_of_it(office: Office, vitam: VitamSimulator) -> None:
+    vitam.cut = 1
+    vitam.faults.plan(Mishap.LOST, "POST /ingest-external/v1/ingests")
+    office.seal()
+    dossier_id = office.gather()
+    assert (office.run(dossier_id).state, vitam.received) == ("ready", 0)
+    assert office.run(dossier_id, later=True).state == "sent"
+    office.follow(dossier_id)
+    assert (office.follow(dossier_id).state, vitam.received) == ("accepted", 1)
+
+
 def test_another_certificate_than_the_one_expected_parks_the_transfer(
     office: Office, vitam: VitamSimulator, tmp_path: Path
 ) -> None:

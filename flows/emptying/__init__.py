@@ -1,0 +1,1 @@
+"""Destroying what dossiers keep of a record that was eliminated."""
