@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -51,6 +52,6 @@ async def _unforeseen(request: Request, error: Exception) -> Response:
 
 def install(app: FastAPI) -> None:
     """Have every error of the application answered so."""
-    for kind in (TabellionError, HTTPException, RequestValidationError):
+    for kind in (TabellionError, HTTPException, RequestValidationError, DataError):
         app.add_exception_handler(kind, _foreseen)
     app.add_exception_handler(Exception, _unforeseen)

@@ -30,6 +30,7 @@ from api.v1 import (
     act_sending,
     acts,
     agent,
+    agreements,
     contacts,
     deposits,
     directory,
@@ -97,6 +98,7 @@ class _Application(FastAPI):
             limits={
                 "/v1/dossiers": large,
                 transfers.PATH: large,
+                agreements.PATH: agreements.LARGEST,
                 **dict.fromkeys((act_sending.ACTS, act_sending.REPLIES), act_sending.LARGEST_BODY),
                 "/deposer": large,
                 **dict.fromkeys((mail_sending.WRITTEN, mail_sending.CHANGED, mail_sending.ADDED), mail_sending.LARGEST_BODY),
@@ -164,6 +166,7 @@ def create_app(platform: Platform) -> FastAPI:
         folders,
         uploads,
         transfers,
+        agreements,
         sae,
         sealed,
         holds,

@@ -23,6 +23,7 @@ from core.tokens import issue_token
 from flows.actes.settings import COLLECTIVITE, ActesCollectivite
 from flows.actes.settings import OPERATOR as OPERATOR_OF_ACTS
 from flows.helios.settings import GATEWAY, SEAL
+from flows.sae.settings import KINDS, OUTSIDE, OutsideArchive, When
 from signing.keys.csc_simulator import SHOWN_KEY
 from signing.pki import write_private
 
@@ -71,6 +72,7 @@ def prepare_demonstration(platform: Platform, played: Simulators) -> Demonstrati
         root = session.exec(select(Organisation.id).where(Organisation.kind == OrganisationKind.PLATFORM)).one()
         configure(session, platform.secrets, root, OPERATOR_OF_ACTS, played.operator_settings())
         configure(session, platform.secrets, owner, COLLECTIVITE, _COMMUNE)
+        configure(session, platform.secrets, owner, OUTSIDE, _archives(played))
         showcase.reach(session, platform, owner, official, played)
         showcase_invoices.reach(session, platform, root, owner, played)
         if session.get(Configuration, (owner, SEAL)) is None:
@@ -80,6 +82,16 @@ def prepare_demonstration(platform: Platform, played: Simulators) -> Demonstrati
         showcase_invoices.send(played)
         showcase_mails.write(platform, owner, _CLERK, played)
     return shown
+
+
+def _archives(played: Simulators) -> OutsideArchive:
+    """Return how records go to the simulated as@lae: when somebody asks for it."""
+    return OutsideArchive(
+        asalae=played.asalae.settings(),
+        archival_agency="AD-DEMONSTRATION",
+        transferring_agency=SIRET,
+        kinds=dict.fromkeys(KINDS, When.ON_DEMAND),
+    )
 
 
 def _read(path: Path) -> Demonstration | None:

@@ -35,6 +35,16 @@ class Destination:
     said: Mapping[str, str] = field(default_factory=dict)
 
 
+def refuse_key(key: str | None) -> None:
+    """Refuse an idempotency key that cannot be one.
+
+    Raises:
+        UsageError: it is not 1 to 200 visible characters.
+    """
+    if key is not None and not _KEY.fullmatch(key):
+        raise UsageError(messages("key.malformed"))
+
+
 def deposit(
     platform: Platform, principal: Principal, to: Destination, document: Readable, name: str, key: str | None = None
 ) -> Received:
@@ -46,8 +56,7 @@ def deposit(
         Forbidden: the principal may not deposit for it.
         TooLarge, Conflict, Unavailable: see ``flows.engine.intake``.
     """
-    if key is not None and not _KEY.fullmatch(key):
-        raise UsageError(messages("key.malformed"))
+    refuse_key(key)
     flow = flow_for_deposits(to.flow)
     organisation = organisation_named(platform, principal, to.organisation)
     return DEPOSITS[flow.name](platform, principal, organisation.id, Document(document), name[:_LONGEST_NAME], key, to.said)

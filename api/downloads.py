@@ -6,7 +6,7 @@ import hashlib
 import re
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,16 @@ def document(platform: Platform, kept: DossierFile | KeptFile) -> StreamingRespo
         ObjectMissing: the store has it no more.
         Unavailable: the store does not answer.
     """
-    return _streamed(platform, kept, _HARMLESS | {"Content-Disposition": _attachment(kept.name)})
+    return _streamed(platform.objects.reading(kept.sha256), kept, _HARMLESS | {"Content-Disposition": _attachment(kept.name)})
+
+
+def held(platform: Platform, key: str, kept: KeptFile) -> StreamingResponse:
+    """Return what is held in the store under a provisional name, as an attachment.
+
+    Raises:
+        ObjectMissing, Unavailable: as ``document``.
+    """
+    return _streamed(platform.objects.reading_held(key), kept, _HARMLESS | {"Content-Disposition": _attachment(kept.name)})
 
 
 def published(platform: Platform, kept: KeptFile) -> StreamingResponse:
@@ -51,12 +60,12 @@ def published(platform: Platform, kept: KeptFile) -> StreamingResponse:
     Raises:
         ObjectMissing, Unavailable: as ``document``.
     """
-    return _streamed(platform, kept, _SHOWN | {"Content-Disposition": _inline(kept.name)})
+    return _streamed(platform.objects.reading(kept.sha256), kept, _SHOWN | {"Content-Disposition": _inline(kept.name)})
 
 
-def _streamed(platform: Platform, kept: DossierFile | KeptFile, headers: dict[str, str]) -> StreamingResponse:
+def _streamed(reading: AbstractContextManager[Any], kept: DossierFile | KeptFile, headers: dict[str, str]) -> StreamingResponse:
     opened = ExitStack()
-    source = opened.enter_context(platform.objects.reading(kept.sha256))
+    source = opened.enter_context(reading)
     told = headers | {"Content-Length": str(kept.size)}
     return StreamingResponse(_pieces(opened, source, kept), media_type=kept.media_type, headers=told)
 

@@ -13,6 +13,7 @@ from typing import Any
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
@@ -21,6 +22,7 @@ from core.blobs import TooLarge
 from core.errors import (
     Conflict,
     Forbidden,
+    Gone,
     Misconfigured,
     NeedsOperator,
     NotFound,
@@ -42,10 +44,6 @@ class TooSlow(UsageError):
 
 class UnknownBody(UsageError):
     """The body of the request is of a kind that is not read here."""
-
-
-class Gone(NotFound):
-    """What was here was taken away, which may be told."""
 
 
 # The first class that fits gives the status; a subclass stands before its parent.
@@ -121,6 +119,9 @@ def fault_of(error: Exception) -> Fault:
         return _of_ours(error)
     if isinstance(error, RequestValidationError):
         return Fault(422, messages("invalid.detail"), [_of_value(fault) for fault in error.errors()])
+    if isinstance(error, DataError):
+        # What no rule foresaw and the database cannot hold, such as the character NUL.
+        return Fault(422, messages("detail.unstorable"))
     if isinstance(error, HTTPException):
         key = f"detail.{error.status_code}"
         return Fault(error.status_code, messages(key) if key in messages else error.detail, headers=error.headers or {})

@@ -8,11 +8,14 @@ from datetime import timedelta
 
 import dramatiq
 
+import api.pastell.models
+import api.s2low.models  # noqa: F401 - rows of these go with the dossiers that they hang on: this process must know of them
 from archive.elimination import executing as eliminations
 from archive.finding import restitutions
 from archive.places import extending
 from archive.proof import heads, locks, outside, resealing, segments
 from archive.proof.ers import stamping
+from archive.replication import rounds
 from archive.retention import holds
 from archive.watch import audits
 from core import uploads
@@ -20,7 +23,9 @@ from core.errors import Misconfigured
 from core.messages import Catalogue
 from core.platform import Platform
 from flows import heads as heads_mail
+from flows import incidents
 from flows.actes import classifying, drafts, following, incoming, publishing_later
+from flows.emptying import running as emptying
 from flows.engine import schedule
 from flows.engine.execution import Engine
 from flows.engine.relay import Relay
@@ -78,13 +83,17 @@ def build_engine(platform: Platform, broker: dramatiq.Broker) -> Engine:
     schedule.declare(engine, PUBLISH_ACTOR, PUBLISH_QUEUE, _publish_acts)
     schedule.declare(engine, HEAD_ACTOR, HEAD_QUEUE, _cut_head)
     schedule.declare(engine, COPY_ACTOR, COPY_QUEUE, _copy_journal)
+    schedule.declare(engine, locks.ACTOR, locks.QUEUE, _extend_proofs)
     schedule.declare(engine, RENEW_ACTOR, RENEW_QUEUE, _renew_proofs)
     schedule.declare(engine, HEAD_MAIL_ACTOR, HEAD_MAIL_QUEUE, _mail_head)
     schedule.declare(engine, audits.ACTOR, audits.QUEUE, _audit)
+    schedule.declare(engine, incidents.ACTOR, incidents.QUEUE, incidents.tell)
     schedule.declare(engine, extending.ACTOR, extending.QUEUE, extending.extend)
+    schedule.declare(engine, rounds.ACTOR, rounds.QUEUE, rounds.go_on)
     schedule.declare(engine, holds.ACTOR, holds.QUEUE, holds.settle_all)
     schedule.declare(engine, eliminations.ACTOR, eliminations.QUEUE, eliminations.run)
-    schedule.declare(engine, restitutions.ACTOR, restitutions.QUEUE, restitutions.go_on)
+    schedule.declare(engine, emptying.ACTOR, emptying.QUEUE, emptying.run)
+    schedule.declare(engine, restitutions.ACTOR, restitutions.QUEUE, restitutions.run)
     schedule.declare(engine, EXPIRY_ACTOR, EXPIRY_QUEUE, _expire_sittings)
     schedule.declare(engine, PARAPHEUR_ACTOR, PARAPHEUR_QUEUE, _go_on)
     schedule.declare(engine, NOTICES_ACTOR, NOTICES_QUEUE, _notify)
@@ -105,12 +114,16 @@ def plan_schedules(platform: Platform) -> None:
     settings = platform.settings
     schedule.plan(platform.database, HEAD_ACTOR, HEAD_QUEUE, timedelta(seconds=settings.tree_head_seconds))
     schedule.plan(platform.database, COPY_ACTOR, COPY_QUEUE, timedelta(seconds=settings.tree_head_seconds))
+    schedule.plan(platform.database, locks.ACTOR, locks.QUEUE, locks.EVERY)
     schedule.plan(platform.database, RENEW_ACTOR, RENEW_QUEUE, RENEW_EVERY)
     schedule.plan(platform.database, HEAD_MAIL_ACTOR, HEAD_MAIL_QUEUE, HEAD_MAIL_EVERY)
     schedule.plan(platform.database, audits.ACTOR, audits.QUEUE, audits.EVERY)
+    schedule.plan(platform.database, incidents.ACTOR, incidents.QUEUE, incidents.EVERY)
     schedule.plan(platform.database, extending.ACTOR, extending.QUEUE, extending.EVERY)
+    schedule.plan(platform.database, rounds.ACTOR, rounds.QUEUE, rounds.EVERY)
     schedule.plan(platform.database, holds.ACTOR, holds.QUEUE, holds.EVERY)
     schedule.plan(platform.database, eliminations.ACTOR, eliminations.QUEUE, eliminations.EVERY)
+    schedule.plan(platform.database, emptying.ACTOR, emptying.QUEUE, emptying.EVERY)
     schedule.plan(platform.database, restitutions.ACTOR, restitutions.QUEUE, restitutions.EVERY)
     schedule.plan(platform.database, EXPIRY_ACTOR, EXPIRY_QUEUE, EXPIRY_EVERY)
     schedule.plan(platform.database, PARAPHEUR_ACTOR, PARAPHEUR_QUEUE, PARAPHEUR_EVERY)
@@ -142,8 +155,13 @@ def _cut_head(platform: Platform, _key: str) -> None:
 
 
 def _copy_journal(platform: Platform, _key: str) -> None:
-    outside.write_due(platform)
-    segments.copy_due(platform)
+    try:
+        outside.write_due(platform)
+    finally:  # a folder that is full keeps no segment from the places
+        segments.copy_due(platform)
+
+
+def _extend_proofs(platform: Platform, _key: str) -> None:
     locks.extend_due(platform)
 
 

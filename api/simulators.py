@@ -1,4 +1,4 @@
-"""What stands outside, on a laptop: the DGFiP’s gateway, the ministry, Chorus Pro, timestamps, signatures, a post office."""
+"""What stands outside, on a laptop: the DGFiP’s gateway, the ministry, Chorus Pro, archives, timestamps, signatures, a post."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ from pydantic import SecretStr
 from connectors.actes.settings import ActesOperator
 from connectors.actes.simulated_mailbox import PostOffice
 from connectors.actes.simulator import MinistrySimulator
+from connectors.asalae.simulator import AsalaeSimulator
 from connectors.chorus.simulated_world import Body, Desk, Technical, World
 from connectors.chorus.simulator import ChorusSimulator
 from connectors.helios.settings import HeliosGateway
 from connectors.helios.simulated_sftp import Account
 from connectors.helios.simulator import GatewaySimulator
+from connectors.vitam.simulator import VitamSimulator
 from flows.helios.settings import HeliosSeal
 from schemas.pes.versions import SchemaSets
 from signing.keys.csc_simulator import CscSimulator
@@ -76,6 +78,8 @@ class Simulators:
         state: the ministry, where acts go; its mails arrive at ``post``.
         post: the post office, of the ministry's answers and of tracked mails; nothing that it takes leaves the machine.
         chorus: Chorus Pro, where invoices arrive.
+        asalae: an archive service that takes transfers as as@lae does.
+        vitam: another, that takes them as Vitam does.
     """
 
     gateway: GatewaySimulator
@@ -84,6 +88,8 @@ class Simulators:
     state: MinistrySimulator
     post: PostOffice
     chorus: ChorusSimulator
+    asalae: AsalaeSimulator
+    vitam: VitamSimulator
     authority: TestAuthority
     trust_dir: Path
 
@@ -131,7 +137,7 @@ def simulators(
         host: address to listen on.
         gateway_port: of the SFTP server; 0 for a free one.
         tsa_port: of the timestamping authority; 0 for a free one.
-        delay: seconds between a delivery and its acquit.
+        delay: seconds between a delivery and its acquit, or between a transfer and its acknowledgement.
     """
     authority = TestAuthority.open(folder / "authority")
     tsa = TsaSimulator(folder / "tsa", host, tsa_port)
@@ -153,8 +159,9 @@ def simulators(
     remote.start()
     try:
         chorus = ChorusSimulator(folder / "chorus", world=CHORUS, deposit_delay=delay)
-        with gateway, _ministry(folder, host, delay) as (state, post), chorus:
-            yield Simulators(gateway, tsa, remote, state, post, chorus, authority, trust_dir)
+        archives = _archives(folder, host, delay)
+        with gateway, _ministry(folder, host, delay) as (state, post), chorus, archives as (asalae, vitam):
+            yield Simulators(gateway, tsa, remote, state, post, chorus, asalae, vitam, authority, trust_dir)
     finally:
         remote.stop()
         tsa.stop()
@@ -169,6 +176,16 @@ def _ministry(folder: Path, host: str, delay: float) -> Iterator[tuple[MinistryS
         MinistrySimulator(folder / "ministry", relay=(host, post.smtp_port), host=host, delay=delay) as state,
     ):
         yield state, post
+
+
+@contextmanager
+def _archives(folder: Path, host: str, delay: float) -> Iterator[tuple[AsalaeSimulator, VitamSimulator]]:
+    password = _password(folder / "asalae.json")
+    with (
+        AsalaeSimulator(folder / "asalae", host=host, delay=delay, password=password) as asalae,
+        VitamSimulator(folder / "vitam", host=host, delay=delay) as vitam,
+    ):
+        yield asalae, vitam
 
 
 def _password(path: Path) -> str:

@@ -204,7 +204,7 @@ def _fill(platform: Platform, communes: Sequence[Organisation], records: int) ->
             connection = session.connection()
             connection.execute(insert(_table(Record)), rows)
             connection.execute(insert(_table(IndexedRecord)), indexed)
-            matching.put_new(connection, words)
+            matching.put(connection, words)
             positions = range(start, min(start + _BATCH, records))
             leaves = [{"position": one, "entry_number": one + 1, "entry_id": _entry_id(one)} for one in positions]
             connection.execute(insert(_table(TreeLeaf)), leaves)

@@ -154,7 +154,8 @@ def page(session: Session, wanted: Wanted, limit: int, after: Place | None = Non
 
 def _conditions(wanted: Wanted) -> list[Any]:
     act = col(Dossier.facts)["act"]
-    conditions: list[Any] = [Dossier.flow == ACTES.name]
+    # An act that was eliminated has no facts any more.
+    conditions: list[Any] = [Dossier.flow == ACTES.name, act["number"].as_string().is_not(None)]
     if wanted.organisations:
         conditions.append(col(Dossier.organisation_id).in_(wanted.organisations))
     if wanted.states:

@@ -24,7 +24,7 @@ def rebuild(*, as_json: bool) -> int:
     """Rebuild; return 0 when everything was found whole, 1 otherwise.
 
     Raises:
-        Conflict: the database is not empty.
+        Conflict: the database has a journal of its own, or people.
         Misconfigured: the embedded platform is running.
         SegmentAltered, ObjectMissing, ObjectAltered: the journal or a statement in the places does not hold.
     """

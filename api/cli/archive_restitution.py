@@ -8,7 +8,8 @@ from rich.markup import escape
 
 from api.cli.output import NO, console, json_line
 from api.cli.platform import operators_platform
-from archive.finding.restitution import Progress, restitute
+from archive.finding.fonds import Progress
+from archive.finding.restitution import restitute
 from core.messages import Catalogue
 from core.organisations import organisation_of
 from core.principal import PLATFORM

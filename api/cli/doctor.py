@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -15,11 +14,12 @@ from cryptography import x509
 from pydantic import SecretStr
 from rich.markup import escape
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
-from urllib3.exceptions import HTTPError
 
+from api.cli.doctor_archive import archive
+from api.cli.finding import Finding, tried
 from api.cli.output import FAULT, console, json_line
 from api.cli.platform import operators_platform
+from archive.ingest import pdfa
 from archive.places.places import Place, places_of
 from connectors.antivirus.client import prove, version
 from connectors.antivirus.settings import Scanner
@@ -37,16 +37,6 @@ _t = Catalogue("api.cli")
 _SOON = timedelta(days=60)
 _ROOM = 5 * 1024**3
 _MOST_SKEW = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One part examined: its name, whether it is well, what was seen, what to do."""
-
-    part: str
-    well: bool
-    seen: str
-    mend: str = ""
 
 
 def list_settings(as_json: bool) -> int:
@@ -87,22 +77,17 @@ def _findings() -> Iterator[Finding]:
     except TabellionError as error:
         yield Finding(_t("doctor.configuration"), False, str(error))
         return
-    yield _tried(_t("doctor.database"), lambda: _database(platform), _t("doctor.database.mend"))
-    yield _tried(_t("doctor.s3"), lambda: _store(platform), _t("doctor.s3.mend"))
+    yield tried(_t("doctor.database"), lambda: _database(platform), _t("doctor.database.mend"))
+    yield tried(_t("doctor.s3"), lambda: _store(platform), _t("doctor.s3.mend"))
     yield from _places(platform)
-    yield _tried(_t("doctor.broker"), lambda: _broker(platform), _t("doctor.broker.mend"))
+    yield from archive(platform)
+    yield tried(_t("doctor.broker"), lambda: _broker(platform), _t("doctor.broker.mend"))
     for url in platform.settings.tsa_urls:
-        yield _tried(_t("doctor.tsa"), partial(_clock_of, url), _t("doctor.tsa.mend"))
+        yield tried(_t("doctor.tsa"), partial(_clock_of, url), _t("doctor.tsa.mend"))
     yield _antivirus(platform)
+    yield _checker(platform.settings.pdfa_checker)
     yield from _certificates(platform.settings.trust_dir)
     yield _disk(platform.settings.state_dir)
-
-
-def _tried(part: str, look: Callable[[], str], mend: str) -> Finding:
-    try:
-        return Finding(part, True, look())
-    except (TabellionError, SQLAlchemyError, HTTPError, OSError) as error:
-        return Finding(part, False, str(error).splitlines()[0][:200], mend)
 
 
 def _database(platform: Platform) -> str:
@@ -120,7 +105,7 @@ def _store(platform: Platform) -> str:
 
 def _places(platform: Platform) -> Iterator[Finding]:
     for place in places_of(platform):
-        yield _tried(_t("doctor.place", place=place.name), partial(_place, place), _t("doctor.place.mend"))
+        yield tried(_t("doctor.place", place=place.name), partial(_place, place), _t("doctor.place.mend"))
     if not platform.further:
         yield Finding(_t("doctor.places"), True, _t("doctor.places.one"), _t("doctor.places.set"))
 
@@ -162,7 +147,13 @@ def _antivirus(platform: Platform) -> Finding:
         prove(scanner, platform.settings.upload_limit)
         return _t("doctor.antivirus.finds", version=said, megabytes=platform.settings.upload_limit >> 20)
 
-    return _tried(_t("doctor.antivirus"), look, _t("doctor.antivirus.mend"))
+    return tried(_t("doctor.antivirus"), look, _t("doctor.antivirus.mend"))
+
+
+def _checker(program: Path | None) -> Finding:
+    if program is None:
+        return Finding(_t("doctor.pdfa"), True, _t("doctor.pdfa.none"), _t("doctor.pdfa.set"))
+    return tried(_t("doctor.pdfa"), partial(pdfa.version, program), _t("doctor.pdfa.mend"))
 
 
 def _certificates(folder: Path | None) -> Iterator[Finding]:

@@ -151,7 +151,7 @@ def _certificate(path: Path) -> x509.Certificate:
 
 def _examined(file: Path, rules: Rules, kind: str | None) -> Report:
     if kind == SIP or (kind is None and is_transfer(file)):
-        return examine_transfer(file, schemas=rules.installed)
+        return examine_transfer(file, schemas=rules.installed, day=rules.day)
     return examine(file, rules, kind)
 
 

@@ -244,6 +244,27 @@ with speaking(LANGUAGE):
 
         raise typer.Exit(archive_audit.audit(place=place, kinds=kinds or [], whole=whole, as_json=as_json))
 
+    @archive.command("replicate", help=_t("replicate.help"))
+    def replicate(
+        place: Annotated[str | None, typer.Option("--place", help=_t("replicate.place"))] = None, as_json: Json = False
+    ) -> None:
+        """Bring to the places what they lack."""
+        from api.cli import archive_replication
+
+        raise typer.Exit(archive_replication.replicate(place=place, as_json=as_json))
+
+    @archive.command("restore-place", help=_t("restore_place.help"))
+    def restore_place(
+        name: Annotated[str, typer.Argument(help=_t("restore_place.name"), show_default=False)],
+        source: Annotated[str | None, typer.Option("--from", help=_t("restore_place.from"))] = None,
+        anew: Annotated[bool, typer.Option("--anew", help=_t("restore_place.anew"))] = False,
+        as_json: Json = False,
+    ) -> None:
+        """Write again what a place has lost."""
+        from api.cli import archive_replication
+
+        raise typer.Exit(archive_replication.restore_place(name, source=source, anew=anew, as_json=as_json))
+
     @archive.command("restitution", help=_t("restitution.help"))
     def restitution(
         number: Annotated[str, typer.Argument(help=_t("restitution.number"))],

@@ -53,6 +53,11 @@ def play(host: str, gateway_port: int, tsa_port: int, delay: float) -> None:
         console.print(_t("simulators.sftp", **place, password=escape(password)))
         console.print(_t("simulators.key", algorithm=gateway.host_key_algorithm, host_key=gateway.host_key))
         console.print(_t("simulators.stamps", url=played.timestamping.url))
+        asalae, vitam = played.asalae.settings(), played.vitam.settings()
+        secret = asalae.password.get_secret_value()
+        console.print(_t("simulators.asalae", url=asalae.address, user=asalae.login, password=escape(secret)))
+        told = {"tenant": vitam.tenant, "contract": vitam.access_contract, "folder": folder / "vitam" / "certificates"}
+        console.print(_t("simulators.vitam", url=vitam.address, **told))
         console.print(_t("simulators.trust", folder=played.trust_dir))
         console.print(_t("up.stop"))
         wait_for_the_end()

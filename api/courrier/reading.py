@@ -11,8 +11,8 @@ from starlette.responses import HTMLResponse, Response
 
 from api import downloads
 from api.courrier.visitor import COOKIE, ROOT, Visiting, bear, check, circumstances, page
-from api.problems import Gone
 from api.web.visitor import Fields, Parts
+from core.errors import Gone
 from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import PLATFORM

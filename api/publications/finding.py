@@ -7,9 +7,8 @@ from typing import Annotated, Any
 from fastapi import Depends
 from starlette.requests import Request
 
-from api.problems import Gone
 from api.web.visitor import Parts
-from core.errors import NotFound
+from core.errors import Gone, NotFound
 from core.messages import Catalogue
 from flows.actes import published
 from flows.actes.published import PublicAct, PublicOrganisation

@@ -175,6 +175,7 @@ def request(call: Call) -> Response:
             select(ActesEnvelope.created)
             .where(ActesEnvelope.organisation_id == organisation_id, col(ActesEnvelope.dossier_id).is_(None))
             .order_by(col(ActesEnvelope.id).desc())
+            .limit(1)
         ).first()
     if last is not None and clock.now() - last < _AGAIN:
         raise Conflict(_t("classification.asked", moment=f"{clock.in_paris(last):%d/%m/%Y %H:%M}"))

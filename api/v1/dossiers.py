@@ -63,14 +63,15 @@ def listed(
 def shown(platform: Parts, caller: Caller, dossier_id: Identifier) -> DossierShape:
     """Return a dossier in full, or how it stands and no more to whoever holds `dossier.survey` only."""
     with reading.surveyed(platform.database, caller) as session:
-        return DossierShape.seen(reading.seen(session, dossier_id), records.record_of(session, dossier_id))
+        found = reading.seen(session, dossier_id, although_eliminated=True)
+        return DossierShape.seen(found, records.record_of(session, dossier_id))
 
 
 @router.get("/dossiers/{dossier_id}/timeline", summary="Follow a dossier")
 def timeline(platform: Parts, caller: Caller, dossier_id: Identifier) -> Timeline:
     """Return what happened to a dossier, oldest first."""
     with reading.surveyed(platform.database, caller) as session:
-        reading.seen(session, dossier_id)
+        reading.seen(session, dossier_id, although_eliminated=True)
         return Timeline(entries=[EntryShape.of(entry) for entry in reading.timeline(session, dossier_id)])
 
 
@@ -109,6 +110,6 @@ def resume(platform: Parts, caller: Caller, dossier_id: Identifier) -> DossierSh
 def diagram(platform: Parts, caller: Caller, dossier_id: Identifier) -> Response:
     """Return the flow of a dossier as a drawing, its state marked."""
     with reading.surveyed(platform.database, caller) as session:
-        dossier = reading.seen(session, dossier_id).dossier
+        dossier = reading.seen(session, dossier_id, although_eliminated=True).dossier
     drawing = draw(flow_named(dossier.flow), partial(label, flow=dossier.flow), dossier.state, label(f"flow.{dossier.flow}"))
     return Response(drawing, media_type="image/svg+xml")

@@ -43,7 +43,9 @@ class HeadPage(BaseModel):
 def heads(
     platform: Parts,
     _caller: Caller,
-    before: Annotated[int | None, Query(ge=1, description="Size below which to begin, from `next` of the page before.")] = None,
+    before: Annotated[
+        int | None, Query(ge=1, le=1 << 53, description="Size below which to begin, from `next` of the page before.")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> HeadPage:
     """Return a page of heads, newest first."""

@@ -84,6 +84,9 @@ class DossierShape(DossierLine):
     trouble: str | None = Field(description="What the last try of the step under way said, when it failed.")
     files: list[FileShape]
     record: str | None = Field(description="Identifier of its sealed record, once it has one.")
+    eliminated: datetime | None = Field(
+        description="Since when its documents are destroyed with the visa of the State, and answered 410; null while it is kept."
+    )
     links: dict[str, str]
 
     @classmethod
@@ -102,6 +105,7 @@ class DossierShape(DossierLine):
             trouble=found.step.trouble if found.step else None,
             files=[FileShape.of(kept, found.dossier.flow) for kept in found.files],
             record=record,
+            eliminated=found.eliminated.at if found.eliminated else None,
             links=links,
             **{**_line(found.dossier), "title": found.title},
         )

@@ -181,7 +181,7 @@ def _document(platform: Platform, caller: Principal, organisation_id: str, wante
 
 def _of_a_dossier(platform: Platform, caller: Principal, organisation_id: str, sha256: str) -> Blob:
     """Return a document by its digest, which opens nothing by itself: digests are no secrets."""
-    same = select(DossierFile).where(DossierFile.sha256 == sha256, DossierFile.organisation_id == organisation_id)
+    same = select(DossierFile).where(DossierFile.sha256 == sha256, DossierFile.organisation_id == organisation_id).limit(1)
     with reading.opened(platform.database, caller) as session:
         kept = session.exec(same).first()
     if kept is None:

@@ -8,12 +8,12 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.problems import ProblemItem
+from api.problems import ProblemItem, fault_of
 from api.words import label
 from flows.engine.models import Dossier
 from flows.engine.table import End
 from flows.transfers import names
-from flows.transfers.deciding import LONGEST_COMMENT
+from flows.transfers.deciding import LONGEST_COMMENT, MOST, Decided
 from flows.transfers.flow import TRANSFER
 from flows.transfers.reading import Line, SeenTransfer
 
@@ -125,6 +125,60 @@ class RefusalAsked(BaseModel):
 
     code: str = Field(pattern="^[0-9]{3}$", description="Of the list of SEDA 0.2: 1xx technical, 2xx content, 3xx agreement.")
     comment: str = Field(min_length=1, max_length=LONGEST_COMMENT, description="Why; stands in the reply.")
+
+
+class TransferOfUpload(BaseModel):
+    """A package that came by a resumable upload."""
+
+    model_config = _CONFIG
+
+    upload: str = Field(
+        pattern="^[0-9A-Z]{26}$",
+        description="Identifier of a finished upload; announced for the place `transfers`, it may be larger than others.",
+    )
+    organisation: str | None = Field(None, max_length=26, description="SIREN, SIRET or identifier; the token’s when absent.")
+    dry_run: bool = Field(False, description="The package is checked, and goes no further.")
+
+
+class Verdict(StrEnum):
+    """What several transfers are decided."""
+
+    ACCEPT = "accept"
+    REFUSE = "refuse"
+
+
+class DecisionAsked(BaseModel):
+    """One decision for several transfers."""
+
+    model_config = _CONFIG
+
+    transfers: list[str] = Field(min_length=1, max_length=MOST, description="Identifiers of their dossiers.")
+    decision: Verdict
+    code: str = Field("", pattern="^([0-9]{3})?$", description="Of a refusal: 1xx technical, 2xx content, 3xx agreement.")
+    comment: str = Field("", max_length=LONGEST_COMMENT, description="Stands in each reply; a refusal needs one: why.")
+
+
+class DecisionTaken(BaseModel):
+    """What became of one of them."""
+
+    id: str
+    decided: bool
+    status: int = Field(description="That of the same decision about this transfer alone: 200, 403, 404 or 409.")
+    detail: str = Field(description="Why nothing was decided of it; empty when it was.")
+
+    @classmethod
+    def of(cls, one: Decided) -> Self:
+        """Show what became of one."""
+        fault = fault_of(one.trouble) if one.trouble is not None else None
+        return cls(
+            id=one.dossier_id, decided=fault is None, status=fault.status if fault else 200, detail=fault.detail if fault else ""
+        )
+
+
+class DecisionsTaken(BaseModel):
+    """What became of each, in the order in which they were named."""
+
+    decisions: list[DecisionTaken]
 
 
 def _of_dossier(dossier: Dossier) -> dict[str, object]:

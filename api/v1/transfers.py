@@ -9,17 +9,33 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api import cursors, downloads, records
-from api.deposits import Destination, deposit
+from api.deposits import Destination, deposit, refuse_key
 from api.multipart import Form
 from api.tenants import below, organisation_named
 from api.uploads import Body, Uploads
 from api.v1.access import Caller, Parts, own_organisation
+from api.v1.act_asked import read_json
+from api.v1.bodies import schema_of
 from api.v1.dossiers import BYTES
-from api.v1.transfer_shapes import Accepted, Given, RefusalAsked, TransferLine, TransferPage, TransferShape
+from api.v1.transfer_shapes import (
+    Accepted,
+    DecisionAsked,
+    DecisionsTaken,
+    DecisionTaken,
+    Given,
+    RefusalAsked,
+    TransferLine,
+    TransferOfUpload,
+    TransferPage,
+    TransferShape,
+    Verdict,
+)
+from core import uploads
+from core.blobs import Blob
 from core.platform import Platform
-from core.principal import PLATFORM, Principal
+from core.principal import PLATFORM, Principal, Right
 from flows.engine.intake import Received
-from flows.transfers import deciding, reading
+from flows.transfers import deciding, intake, reading
 from flows.transfers.flow import TRANSFER
 from flows.transfers.intake import FIELDS
 from flows.transfers.names import DRY_RUN
@@ -29,7 +45,7 @@ router = APIRouter(prefix="/v1", tags=["Versements"])
 TransferId = Annotated[str, Path(pattern="^[0-9A-Z]{26}$", description="Identifier of its dossier, of 26 characters.")]
 PATH = "/v1/transfers"
 _FIELDS = FIELDS | {"organisation"}
-_FORM = "multipart/form-data"
+_FORM, _JSON = "multipart/form-data", "application/json"
 _RAW = ("application/zip", "application/x-tar", "application/gzip", "application/x-bzip2", "application/octet-stream")
 _OCTETS = {"schema": {"type": "string", "format": "binary"}}
 _BODY: dict[str, Any] = {
@@ -50,6 +66,7 @@ _BODY: dict[str, Any] = {
             }
         },
         **dict.fromkeys(_RAW, _OCTETS),
+        _JSON: {"schema": schema_of(TransferOfUpload)},
     },
 }
 
@@ -77,12 +94,13 @@ async def handed(
     """Receive a package, read as it comes; the answer is given once it is kept.
 
     What it is worth is checked afterwards: follow the transfer. ZIP (also ZIP64), TAR, and TAR compressed by gzip or bzip2 are
-    taken, with a SEDA 2.1, 2.2 or 2.3 manifest at the root; which of them it is, the content says.
+    taken, with a SEDA 2.1, 2.2 or 2.3 manifest at the root; which of them it is, the content says. A package that is larger than
+    a request may be comes in pieces (see `/v1/uploads`, place `transfers`), and a JSON body names the finished upload.
     """
     given = {"organisation": organisation, DRY_RUN: "true" if dry_run else None}
-    uploads: Uploads = request.app.state.uploads
+    turnstile: Uploads = request.app.state.uploads
     content_type = request.headers.get("content-type", "")
-    received = await uploads.run(request, _reader(platform, caller, content_type, given, name, idempotency_key))
+    received = await turnstile.run(request, _reader(platform, caller, content_type, given, name, idempotency_key))
     response.headers["Location"] = f"{PATH}/{received.dossier.id}"
     if not received.created:
         response.status_code = 200
@@ -97,13 +115,31 @@ def _reader(
     """Return what reads the body, in a thread, once it is its turn."""
 
     def read(body: Body) -> Received:
-        if content_type.partition(";")[0].strip().lower() in _RAW:
+        kind = content_type.partition(";")[0].strip().lower()
+        if kind == _JSON:
+            return _from_upload(platform, caller, read_json(body, TransferOfUpload), given, key)
+        if kind in _RAW:
             return deposit(platform, caller, _destination(platform, caller, given), body, name, key)
         form = Form(body, content_type, _FIELDS)
         said = {**form.values, **{field: value for field, value in given.items() if value is not None}}
         return deposit(platform, caller, _destination(platform, caller, said), form, form.file_name, key)
 
     return read
+
+
+def _from_upload(
+    platform: Platform, caller: Principal, asked: TransferOfUpload, given: dict[str, str | None], key: str | None
+) -> Received:
+    refuse_key(key)
+    named = given["organisation"] or asked.organisation
+    owner = organisation_named(platform, caller, named) if named else own_organisation(platform, caller)
+    caller.require(Right.DEPOSIT, owner.id)
+    standing = uploads.standing(platform, caller, asked.upload)
+    if standing.used and (same := intake.earlier(platform.database, PLATFORM, owner.id, standing.sha256 or "")):
+        return Received(same, False)  # a repeat: the first one has used the upload
+    said = {DRY_RUN: "true"} if asked.dry_run or given[DRY_RUN] else {}
+    with uploads.using(platform, caller, owner.id, [asked.upload], uploads.TRANSFERS) as (one,):
+        return intake.taken(platform, caller, owner.id, Blob(one.sha256 or "", one.size), one.name, key, said)
 
 
 def _destination(platform: Platform, caller: Principal, given: Mapping[str, str | None]) -> Destination:
@@ -151,6 +187,20 @@ def file(platform: Parts, caller: Caller, transfer_id: TransferId, transfer_file
     404 while there is none yet. A transfer that repeats another gives the answers of that one.
     """
     return downloads.document(platform, reading.file_of(platform.database, caller, transfer_id, transfer_file.value))
+
+
+@router.post("/transfers/decisions", summary="Accept or refuse several transfers")
+def decided(platform: Parts, caller: Caller, asked: DecisionAsked) -> DecisionsTaken:
+    """Decide of several transfers at once, each in a transaction of its own.
+
+    The answer is 200 even when some, or all, could not be decided: it says of each what became of it. 400, and nothing is
+    decided, when the code is none of a refusal or the reason is missing.
+    """
+    if asked.decision is Verdict.ACCEPT:
+        found = deciding.accept_each(platform, caller, asked.transfers, asked.comment)
+    else:
+        found = deciding.refuse_each(platform, caller, asked.transfers, asked.code, asked.comment)
+    return DecisionsTaken(decisions=[DecisionTaken.of(one) for one in found])
 
 
 @router.post("/transfers/{transfer_id}/accept", summary="Accept a transfer")

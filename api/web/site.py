@@ -42,7 +42,9 @@ from api.web.archive.rules import version as archive_rule
 from api.web.archive.sae import account as sae_account
 from api.web.archive.sae import page as sae
 from api.web.archive.search import page as archive_search
+from api.web.archive.transfers import deciding as archive_deciding
 from api.web.archive.transfers import handing as archive_handing
+from api.web.archive.transfers import listing as archive_listing
 from api.web.archive.transfers import page as archive_transfers
 from api.web.circuits import page as circuits
 from api.web.convening import assemblies, members
@@ -94,7 +96,8 @@ _PARTS: tuple[tuple[tuple[ModuleType, ...], tuple[Right, ...]], ...] = (
     ((eliminations, eliminating), eliminations.RIGHTS),
     ((archive_agreements,), (Right.ARCHIVE,)),
     ((archive_handing,), (Right.DEPOSIT,)),  # before what is named by an identifier: /archives/versements/nouveau
-    ((archive_transfers, sae), (Right.READ, Right.ARCHIVE)),
+    ((archive_listing, archive_transfers, sae), (Right.READ, Right.ARCHIVE)),
+    ((archive_deciding,), (Right.ARCHIVE,)),
     ((archive_requests,), (Right.ARCHIVE, Right.CONTROL)),
     ((archive_reader,), ()),
     ((archive_restitutions,), (Right.ARCHIVE,)),

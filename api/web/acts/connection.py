@@ -87,6 +87,7 @@ def _shown(
             select(ActesEnvelope)
             .where(ActesEnvelope.organisation_id == place.id, col(ActesEnvelope.dossier_id).is_(None))
             .order_by(col(ActesEnvelope.id).desc())
+            .limit(1)
         ).first()
     kept, classification = _kept(platform, place), knowledge.classification_of(platform, place.id)
     values: dict[str, Any] = {

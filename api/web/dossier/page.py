@@ -19,6 +19,7 @@ from api import downloads, records
 from api.marks import dangers_of
 from api.v1.shapes import has_ended
 from api.web.acts import resending
+from api.web.dossier.eliminated import certificate_of
 from api.web.dossier.objections import objections
 from api.web.pages import render
 from api.web.visitor import Fields, Parts, SignedIn, Visitor
@@ -71,7 +72,7 @@ class Followed:
 def shown(request: Request, platform: Parts, visitor: SignedIn, dossier_id: Identifier, fait: str = "") -> HTMLResponse:
     """Show a dossier; ``fait`` says what the visitor has just done."""
     followed = _followed(platform, visitor, dossier_id)
-    dossier = followed.seen.dossier
+    dossier, eliminated = followed.seen.dossier, followed.seen.eliminated
     flow = flow_named(dossier.flow)
     drawing = draw(flow, partial(label, flow=dossier.flow), dossier.state, label(f"flow.{dossier.flow}"))
     return render(
@@ -80,6 +81,8 @@ def shown(request: Request, platform: Parts, visitor: SignedIn, dossier_id: Iden
         visitor=visitor,
         done=fait if fait in {"depot", "deja", "reprise", "renvoi"} else "",
         drawing=Markup(drawing),  # noqa: S704  (drawn here, every word escaped)
+        eliminated=eliminated,
+        certificate=certificate_of(platform, visitor, eliminated) if eliminated else None,
         **_context(visitor, followed),
     )
 
@@ -118,7 +121,7 @@ def file(platform: Parts, visitor: SignedIn, dossier_id: Identifier, file_id: Id
 
 def _followed(platform: Platform, visitor: Visitor, dossier_id: str) -> Followed:
     with reading.surveyed(platform.database, visitor.principal) as session:
-        seen = reading.seen(session, dossier_id)
+        seen = reading.seen(session, dossier_id, although_eliminated=True)
         entries = reading.timeline(session, dossier_id)
         record = records.record_of(session, dossier_id) if seen.read else None
         actors = _names(session, entries)
@@ -145,6 +148,7 @@ def _context(visitor: Visitor, followed: Followed) -> dict[str, Any]:
         "dossier": dossier,
         "title": seen.title,
         "read": seen.read,
+        "given": seen.read and seen.eliminated is None,
         "organisation": seen.organisation,
         "files": seen.files,
         "dangers": dangers_of(dossier, seen.files),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 from fastapi.responses import FileResponse, Response
-from sqlmodel import col, select
+from sqlmodel import select
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -19,20 +19,25 @@ from archive.finding.certificate import certificate
 from archive.finding.dip import write_dip
 from archive.finding.files import file_of, files_of, taken
 from archive.finding.seeing import record_of, require_kept
+from archive.finding.timeline import timeline
 from archive.models import Record
+from archive.places.extending import EXTENDED
 from archive.places.places import copies_of
 from archive.proof.proving import standing_of
 from archive.retention.explaining import access_explained_for, explained_for
-from archive.retention.models import RecordHeld, RecordHold
+from archive.retention.holds import held
+from archive.watch.incidents import OPENED, words_of
+from archive.watch.restoring import COPIED, RESTORED
 from core import clock
-from core.database import ScopedSession
 from core.journal import JournalEntry
+from core.messages import Catalogue
 from core.organisations import Organisation
 from core.platform import Platform
 from core.principal import PLATFORM, Right
 from flows.engine import reading
 
 router = APIRouter()
+_t = Catalogue("api.web.record")
 Rank = Annotated[int, Path(ge=1, le=100_000)]
 _MOST_FILES = 500
 
@@ -46,14 +51,9 @@ def shown(request: Request, platform: Parts, visitor: SignedIn, record_id: Ident
         copies = sorted(copies_of(session, record.id), key=lambda copy: copy.place)
         files = files_of(session, record.id)
         organisation = session.exec(select(Organisation).where(Organisation.id == record.organisation_id)).one()
-        held = session.exec(
-            select(RecordHold)
-            .join(RecordHeld, col(RecordHeld.hold_id) == RecordHold.id)
-            .where(RecordHeld.record_id == record.id, col(RecordHold.lifted).is_(None))
-        ).first()
-        entries = _timeline(session, record)
-    with platform.database.reading(PLATFORM) as session:  # a rule may be that of an organisation above
+    with platform.database.reading(PLATFORM) as session:  # a rule, or a hold, may be that of an organisation above
         kept, hidden = explained_for(session, record), access_explained_for(session, record)
+        frozen, entries = held(session, {record.id}), timeline(session, record)
     return render(
         request,
         "web/record/record.html",
@@ -65,10 +65,10 @@ def shown(request: Request, platform: Parts, visitor: SignedIn, record_id: Ident
         organisation=organisation,
         files=files[:_MOST_FILES],
         more=max(0, len(files) - _MOST_FILES),
-        held=held is not None,
+        held=bool(frozen),
         kept=kept,
         hidden=hidden,
-        entries=entries,
+        entries=[(entry, _more_of(entry)) for entry in entries],
         today=clock.in_paris(clock.now()).date(),
         archivist=visitor.principal.may(Right.ARCHIVE, record.organisation_id),
     )
@@ -114,8 +114,8 @@ def _readable(platform: Platform, visitor: Visitor, record_id: str) -> Record:
     return record
 
 
-def _timeline(session: ScopedSession, record: Record) -> list[JournalEntry]:
-    """Return what the journal says of the dossier, its sealing last; of a package from outside its sealing."""
-    if record.dossier_id:
-        return reading.timeline(session, record.dossier_id)
-    return list(session.exec(select(JournalEntry).where(JournalEntry.id == record.entry_id)))
+def _more_of(entry: JournalEntry) -> str:
+    """Return what the words of an entry leave out: what was wrong, and in which place; nothing of any other record."""
+    place = entry.facts.get("place") if entry.kind in {OPENED, RESTORED, COPIED, EXTENDED} else ""
+    where = _t("timeline.place", place=place) if place else ""
+    return ", ".join(filter(None, (words_of(entry.facts["kind"]).name if entry.kind == OPENED else "", where)))

@@ -14,7 +14,6 @@ import httpx
 import pytest
 from sqlmodel import select
 
-from archive.elimination import executing
 from archive.elimination.models import Elimination
 from archive.models import Record
 from archive.retention.referential import rules_for
@@ -23,7 +22,7 @@ from core.organisations import Organisation, OrganisationKind, add_organisation
 from core.people import add_person, grant_role
 from core.principal import PLATFORM, Right
 from core.tokens import issue_token
-from tests.ended_records import ended, today
+from tests.ended_records import ended, run, today
 from tests.integration.api.acts_forms import csrf, somebody
 from tests.integration.api.service import PASSWORD, Service
 from tests.waiting import wait_until
@@ -119,7 +118,7 @@ def _carried_out(town: Town, elimination_id: str) -> None:
     platform = town.service.platform
 
     def done() -> bool:
-        executing.run(platform)
+        run(platform)
         with platform.database.reading(PLATFORM) as session:
             return session.get_one(Elimination, elimination_id).state == "done"
 

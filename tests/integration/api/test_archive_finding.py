@@ -19,7 +19,7 @@ import pytest
 from sqlmodel import select
 
 from archive.finding import index, restitutions
-from archive.finding.models import ReadingRequest, RecordState, Restitution
+from archive.finding.models import ReadingRequest, RecordState, Restitution, RestitutionVolume
 from archive.models import Record, RecordFile
 from core import clock
 from core.identifiers import new_id
@@ -158,7 +158,7 @@ def test_what_is_handed_out_explains_and_checks_itself(town: Town) -> None:
     with zipfile.ZipFile(io.BytesIO(answer.content)) as zipped:
         held = {name: zipped.read(name) for name in zipped.namelist()}
     documents = [name for name in held if name.startswith("documents/")]
-    assert sorted(held) == sorted(["LISEZ-MOI.txt", *documents, "index.csv", "manifest.xml", "SHA256SUMS"])
+    assert sorted(held) == sorted(["LISEZ-MOI.txt", *documents, "index.csv", "manifest.xml", "bordereau.xml", "SHA256SUMS"])
     assert len(documents) == 4
     for line in held["SHA256SUMS"].decode().splitlines():
         digest, name = line.split("  ")
@@ -167,8 +167,10 @@ def test_what_is_handed_out_explains_and_checks_itself(town: Town) -> None:
     rows = list(csv.DictReader(io.StringIO(held["index.csv"].decode("utf-8-sig")), delimiter=";"))
     assert [row["nom d’origine"] for row in rows][:2] == ["flux.xml", "acquit.xml"]
     assert rows[0]["sha256"] == hashlib.sha256(held[rows[0]["fichier"]]).hexdigest()
-    # The same record gives the same bytes.
-    assert town.people["lecteur"].get(f"/archives/{town.record.id}/communication").content == answer.content
+    # The same record gives the same bytes, but for the moment of its delivery.
+    again = town.people["lecteur"].get(f"/archives/{town.record.id}/communication")
+    with zipfile.ZipFile(io.BytesIO(again.content)) as zipped:
+        assert {name for name in held if zipped.read(name) != held[name]} == {"manifest.xml", "SHA256SUMS"}
 
 
 def test_a_certificate_is_composed_over_what_the_places_hold_now(town: Town) -> None:
@@ -274,11 +276,20 @@ def test_a_derogation_is_decided_by_the_state_and_by_somebody_else_and_the_reade
             assert "manifest.xml" in zipped.namelist()
         assert reader.get(newer[1]).status_code == reader.post(newer[1]).status_code == 404
     assert "Remise" in town.see("archiviste", place)
+    assert "Créer un autre lien" in town.see("archiviste", place)
     request_id = place.rpartition("/")[2]
     for kind in ("asked", "agreed", "given"):
         (entry,) = (one for one in town.entries(f"archive.reading_{kind}") if one.facts["request"] == request_id)
         assert entry.facts == {"request": request_id, "records": [town.record.id], "derogation": True}
         assert "Aubépine" not in json.dumps(entry.facts)
+    assert len([one for one in town.entries("archive.reading_linked") if one.facts["request"] == request_id]) == 2
+    # A download that broke off: the reader is given another link, which the journal tells.
+    again = re.search(r"(/lecture/[\w-]{43})<", town.post("archiviste", f"{place}/lien").text)
+    assert again is not None
+    with town.service.client() as reader:
+        assert reader.post(again[1]).status_code == 200
+        assert reader.get(again[1]).status_code == 404
+    assert len([one for one in town.entries("archive.reading_given") if one.facts["request"] == request_id]) == 2
 
 
 def test_what_is_open_is_given_by_an_archivist_alone(town: Town, tmp_path: Path) -> None:
@@ -313,18 +324,37 @@ def test_a_request_names_records_that_whoever_writes_it_may_see(town: Town) -> N
     assert town.post("controle", "/archives/demandes", {**wish, "records": town.record.id}).status_code == 403
 
 
-def test_a_fonds_is_asked_for_once_and_written_by_the_worker(town: Town) -> None:
-    with town.service.platform.database.writing(PLATFORM) as session:
-        empty = add_organisation(session, "Caisse sans archives", OrganisationKind.SERVICE, parent=town.organisation)
-        del empty
-    assert town.post("archiviste", "/archives/restitutions", {"organisation": town.organisation.id}).status_code == 303
-    again = town.post("archiviste", "/archives/restitutions", {"organisation": town.organisation.id})
+def test_a_fonds_is_asked_for_once_written_by_a_worker_and_taken_from_the_page(town: Town, tmp_path: Path) -> None:
+    platform, page = town.service.platform, "/archives/restitutions"
+    with platform.database.writing(PLATFORM) as session:
+        caisse = add_organisation(session, "Caisse de Fonds-Clair", OrganisationKind.SERVICE, parent=town.organisation)
+    seal(platform, caisse, tmp_path)
+    assert town.post("archiviste", page, {"organisation": caisse.id}).status_code == 303
+    again = town.post("archiviste", page, {"organisation": caisse.id})
     assert (again.status_code, "déjà en cours" in again.text) == (409, True)
     elsewhere = town.service.syndicat.organisation.id
-    assert town.post("archiviste", "/archives/restitutions", {"organisation": elsewhere}).status_code == 404
-    assert "En attente" in town.see("archiviste", "/archives/restitutions")
-    restitutions.go_on(town.service.platform, "")
-    # Records of these tests that no package stands behind stop it, and the page says so.
+    assert town.post("archiviste", page, {"organisation": elsewhere}).status_code == 404
+    assert "En attente" in town.see("archiviste", page)
+    restitutions.run(platform, "")
+    found = re.search(rf'href="({page}/\w{{26}}/1)"', town.see("archiviste", page))
+    assert found is not None
+    answer = town.people["archiviste"].get(found[1])
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert hashlib.sha256(answer.content).hexdigest() in town.see("archiviste", page)
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as zipped:
+        assert "LISEZ-MOI.txt" in zipped.namelist()
+    for who in ("lecteur", "controle", "exploitant"):
+        assert town.people[who].get(found[1]).status_code == 403
+    with platform.database.writing(PLATFORM) as session:
+        session.exec(select(RestitutionVolume).where(RestitutionVolume.organisation_id == caisse.id)).one().sha256 = "0" * 64
+    with pytest.raises(httpx.RemoteProtocolError):  # what was altered never arrives whole
+        town.people["archiviste"].get(found[1])
+
+
+def test_what_stops_a_restitution_is_told_on_the_page(town: Town) -> None:
+    add(town.service.platform, town.organisation, "Sans paquet")
+    assert town.post("archiviste", "/archives/restitutions", {"organisation": town.organisation.id}).status_code == 303
+    restitutions.run(town.service.platform, "")
     with town.service.platform.database.reading(PLATFORM) as session:
         one = session.exec(select(Restitution).where(Restitution.organisation_id == town.organisation.id)).one()
     assert one.trouble

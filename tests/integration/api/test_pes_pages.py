@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -306,10 +307,13 @@ def test_an_index_is_made_once_made_again_when_it_is_gone_and_another_tenant_see
 
 
 def test_what_was_least_read_is_thrown_away_when_there_is_too_much(tmp_path: Path) -> None:
-    for rank, name in enumerate(("ancien", "récent")):
+    for name, seconds in (("ancien", 20), ("récent", 10), ("hier", 90_000)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "index.sqlite").write_bytes(bytes(1000))
-        os.utime(tmp_path / name, (rank, rank))
+        used = time.time() - seconds
+        os.utime(tmp_path / name, (used, used))
+    shelf._make_room(tmp_path, 2500)  # there is room for two: what nobody has read for a day goes all the same
+    assert {folder.name for folder in tmp_path.iterdir()} == {"ancien", "récent"}
     shelf._make_room(tmp_path, 1500)
     assert [folder.name for folder in tmp_path.iterdir()] == ["récent"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,8 @@ def test_what_cannot_be_done_is_said_in_a_sentence(served: Service, package: Pac
 def test_the_scheduled_runs_copy_the_journal_and_renew_proofs(served: Service, stamps: TimestampClient, package: Package) -> None:
     sealed(served.platform, served.mairie.organisation, package)
     cut(served.platform, served.mairie.organisation.id, 1, stamps)
-    runtime._copy_journal(served.platform, "")
+    full = served.platform.settings.model_copy(update={"heads_dir": package.path / "heads"})  # below a file
+    with pytest.raises(OSError, match="heads"):
+        runtime._copy_journal(replace(served.platform, settings=full), "")
     assert [segment.head.size for segment in segments.read_segments(served.platform)] == [2]
     assert runtime.renew_proofs(served.platform) == (1, 0)

@@ -18,7 +18,8 @@ from api.app import create_app
 from api.pastell.numbers import numbers_of
 from api.s2low.numbers import file_number, number_of
 from archive.elimination.models import Elimination, EliminationLine
-from archive.finding.models import ReadingRequest
+from archive.finding.models import ReadingRequest, Restitution, RestitutionVolume
+from archive.finding.volumes import key_of
 from archive.retention.models import RecordHeld, RecordHold
 from archive.watch.incidents import open_incident
 from core import clock, uploads
@@ -69,6 +70,7 @@ _ELSEWHERE = ("/preuve", "/evidence", "/proof", "/seances/{sitting_id}", "/seanc
 # Mails of the ministry are for whoever runs its mailbox; then what is refused to everybody, and what asks the ministry itself.
 _ELSEWHERE += ("/courriels/{mail_id}/fichiers/{rank}",)
 _ELSEWHERE += ("/v1/holds/{hold_id}",)  # for software that manages archives: see test_archive_decisions.py
+_ELSEWHERE += ("/v1/agreements/{agreement_id}", "/v1/agreements/{agreement_id}/profile")  # see test_transfers_faces.py
 _ELSEWHERE += ("/attestation",)  # composed in a process of its own: see test_mails_pages.py
 # The record here has a package that is none: see test_archive_finding.py.
 _ELSEWHERE += ("/communication", "/certificat", "/archives/{record_id}/fichiers/{rank}", "/v1/records/{record_id}/files/{rank}")
@@ -153,6 +155,7 @@ def names(service: Service) -> dict[str, str]:
         session.add(asked)
     things["request_id"] = asked.id
     things |= decided(service, owner, record)
+    things |= restituted(service, owner)
     things["sale_id"] = at_rest(service.platform, owner, "suspended", "SUSPENDUE", number=SECRET, recipient_name=SECRET)
     return {
         **things,
@@ -176,6 +179,22 @@ def transfer(service: Service, owner: Organisation) -> dict[str, str]:
         deciding.refuse(desk.platform, desk.archivist, handed, "203", SECRET)
         desk.run(handed)
     return {"transfer_id": handed, "transfer_file": "manifest", "agreement_id": agreement}
+
+
+def restituted(service: Service, owner: Organisation) -> dict[str, str]:
+    """A restitution with its volume, which has the rank 1; return its name."""
+    whose = {"organisation_id": owner.id, "trouble": SECRET, "asked_by": "platform"}
+    with service.platform.database.writing(PLATFORM) as session:
+        one = Restitution(**whose, finished=clock.now(), expires=clock.now() + timedelta(days=1))
+        session.add(one)
+        session.flush()
+        size = len(SECRET)
+        volume = RestitutionVolume(
+            restitution_id=one.id, rank=1, organisation_id=owner.id, held="1", sha256="", size=size, sums_sha256=""
+        )
+        volume.sha256 = service.platform.objects.hold(key_of(volume), io.BytesIO(SECRET.encode()), size).sha256
+        session.add(volume)
+    return {"restitution_id": one.id}
 
 
 def decided(service: Service, owner: Organisation, record: str) -> dict[str, str]:

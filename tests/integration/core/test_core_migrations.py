@@ -32,6 +32,7 @@ def declared() -> int:
     return count
 
 
+@pytest.mark.filterwarnings("ignore:.*expression-based index")  # SQLite does not tell what is in one
 def test_the_migrated_database_is_what_the_models_say(database: Database, declared: int) -> None:
     assert len(SQLModel.metadata.tables) == declared > 10
     with database.engine.connect() as connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,18 +11,23 @@ from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
 from core.problems import Problem, Severity
+from schemas.actes.writer import render
 from schemas.budget.sample import SampleBudget, write_sample
+from schemas.pes.versions import SchemaSets
 from signing.actes.examination import examine
 from signing.actes.pieces import piece_problems
 from signing.cades.seal import Cades
+from signing.examination import Rules
+from signing.examination import examine as examine_file
 from signing.keys import Pkcs12Signer
 from signing.legs import sign
 from signing.pades.seal import Pades
 from signing.trust import TrustStore
 from tests.pades_documents import paper, revised
-from tests.unit.schemas_actes.acts import Parcel, a_budget, a_parcel
+from tests.unit.schemas_actes.acts import DECIDED, Parcel, a_budget, a_parcel, an_act
 
 NOBODY = TrustStore(())
+ON_FILES = frozenset({"R27", "R28", "R29"})
 
 
 @dataclass(frozen=True)
@@ -96,8 +102,20 @@ def test_a_budget_is_told_with_the_name_of_its_file(tmp_path: Path, trust: Trust
     assert (problem.rule, problem.path) == ("R27", "budget.xml")
 
 
-def examined(parcel: Parcel, folder: Path) -> list[Problem]:
-    return [problem for problem in examine(parcel.write(folder), trust=None).problems if problem.rule in {"R27", "R28", "R29"}]
+def examined(parcel: Parcel, folder: Path, rules: frozenset[str] = ON_FILES, today: date = DECIDED) -> list[Problem]:
+    problems = examine(parcel.write(folder), trust=None, today=today).problems
+    return [problem for problem in problems if problem.rule in rules]
+
+
+def test_an_act_is_decided_before_it_is_transmitted(tmp_path: Path) -> None:
+    (early,) = examined(a_parcel(), tmp_path, frozenset({"R31"}), DECIDED - timedelta(days=1))
+    assert early.found == DECIDED.isoformat()
+    assert examined(a_parcel(), tmp_path, frozenset({"R31"})) == []
+    message = tmp_path / "acte.xml"
+    message.write_bytes(render(an_act()))
+    for day, rules in ((DECIDED - timedelta(days=1), ["R31"]), (DECIDED, [])):
+        asked = Rules(SchemaSets(None), None, datetime.combine(day, time(12), UTC), 1 << 20)
+        assert [problem.rule for problem in examine_file(message, asked).problems if problem.rule == "R31"] == rules
 
 
 def test_the_files_of_an_archive_are_examined_each_as_what_it_is(tmp_path: Path) -> None:

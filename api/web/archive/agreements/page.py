@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter
@@ -20,26 +18,24 @@ from api.web.archive.managing import Managed
 from api.web.dossier.page import Identifier
 from api.web.pages import render
 from api.web.visitor import Fields, Parts, SignedIn, Visitor
-from archive.ingest import agreements
+from archive.ingest import agreements, profiles
 from archive.ingest.agreements import Terms
 from archive.ingest.models import ArchiveAgreement
-from core.errors import TabellionError, UnreadableInput, UsageError
+from core.errors import TabellionError
 from core.platform import Platform
 from core.principal import Right
-from schemas.seda.profile import check_profile
-from schemas.seda.reader import read_manifest
+from schemas.seda.rules import STRONG_DIGESTS
 
 router = APIRouter()
 PATH = "/archives/accords"
 _TEMPLATE = "web/archive/agreements/agreements.html"
 _DONE = frozenset({"ouvert", "clos"})
 _FIELDS = (
-    "identifier", "label", "transferring_agency", "archival_agency", "originating_agencies", "formats", "declared_formats",
-    "signatures", "automatic", "largest", "most", "starts", "ends",
+    "identifier", "label", "transferring_agency", "archival_agency", "originating_agencies", "formats", "pdfa", "largest",
+    "largest_file", "most", "volume", "starts", "ends",
 )  # fmt: skip
+_BOXES = ("declared_formats", "signed_manifest", "signatures", "unverified_signatures", "automatic")
 _MEGABYTE = 1 << 20
-_RELAX_NG = b"http://relaxng.org/ns/structure/1.0"
-_PLAIN = b'<ArchiveTransfer xmlns="fr:gouv:culture:archivesdefrance:seda:v2.1"/>'
 
 
 @router.get(PATH)
@@ -53,10 +49,11 @@ def opened(request: Request, platform: Parts, visitor: SignedIn, place: Managed,
     """Make an agreement."""
     visitor.check(sheet.text("csrf"))
     try:
-        terms = _terms(platform, sheet)
+        terms = _terms(sheet)
+        profile = profiles.keep(platform, octets) if (octets := sheet.file("profile")) else None
         manager = holding(visitor.principal, Right.ARCHIVE)
         with platform.database.writing(manager) as session:
-            agreements.create(session, manager, place.id, terms)
+            agreements.create(session, manager, place.id, terms, profile)
     except ValidationError as error:
         trouble = reason(error, words.of_page(_TEMPLATE))
         return _page(request, platform, visitor, place, status=422, trouble=trouble, typed=_typed(sheet))
@@ -76,8 +73,7 @@ def closed(platform: Parts, visitor: SignedIn, place: Managed, fields: Fields, a
     return RedirectResponse(place.at(PATH, fait="clos"), status_code=303)
 
 
-def _terms(platform: Platform, sheet: Sheet) -> Terms:
-    profile = sheet.file("profile")
+def _terms(sheet: Sheet) -> Terms:
     values: dict[str, Any] = {
         "identifier": sheet.text("identifier"),
         "label": sheet.text("label"),
@@ -85,38 +81,19 @@ def _terms(platform: Platform, sheet: Sheet) -> Terms:
         "archival_agency": sheet.text("archival_agency"),
         "originating_agencies": sheet.text("originating_agencies").split(),
         "formats": sheet.text("formats").replace(",", " ").split(),
-        "declared_formats": "declared_formats" in sheet,
-        "signatures": "signatures" in sheet,
-        "automatic": "automatic" in sheet,
-        "largest": sheet.number("largest", otherwise=0) * _MEGABYTE or None,
+        "pdfa": sheet.text("pdfa"),
+        "digests": sheet.texts("digests"),
         "most": sheet.number("most", otherwise=0) or None,
         "starts": sheet.text("starts"),
         "ends": sheet.text("ends") or None,
+        **{name: name in sheet for name in _BOXES},
+        **{name: sheet.number(name, otherwise=0) * _MEGABYTE or None for name in ("largest", "largest_file", "volume")},
     }
-    terms = Terms(**values)
-    return terms.model_copy(update=_kept(platform, profile)) if profile else terms
+    return Terms(**values)
 
 
-def _kept(platform: Platform, profile: bytes) -> dict[str, str]:
-    """Keep a profile that can be applied.
-
-    Raises:
-        UsageError: it cannot.
-    """
-    with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
-        path, plain = Path(folder) / "profile.xml", Path(folder) / "manifest.xml"
-        path.write_bytes(profile)
-        plain.write_bytes(_PLAIN)
-        try:
-            check_profile(read_manifest(plain), path)
-        except UnreadableInput as error:
-            raise UsageError(str(error)) from error
-        name = "profil.rng" if _RELAX_NG in profile else "profil.xsd"
-        return {"profile": platform.objects.put_file(path).sha256, "profile_name": name}
-
-
-def _typed(sheet: Sheet) -> dict[str, str]:
-    return {name: sheet.text(name) for name in _FIELDS}
+def _typed(sheet: Sheet) -> dict[str, Any]:
+    return {name: sheet.text(name) for name in (*_FIELDS, *_BOXES)} | {"digests": sheet.texts("digests")}
 
 
 def _page(
@@ -128,7 +105,8 @@ def _page(
     values: dict[str, Any] = {
         "trouble": "",
         "done": "",
-        "typed": dict.fromkeys(_FIELDS, ""),
+        "typed": dict.fromkeys((*_FIELDS, *_BOXES, "digests"), ""),
+        "algorithms": [(algorithm, algorithm) for algorithm in STRONG_DIGESTS],
         "place": place,
         "found": found,
     } | told

@@ -196,7 +196,7 @@ def page(
             "lines": [(one.line, one.record, title_of(one.record), kind_in_words(one.record.kind)) for one in lines],
             "decisions": _decisions(session, elimination),
         }
-    may = {right.name.lower(): visitor.principal.may(right, elimination.organisation_id) for right in RIGHTS}
+    may = {right.name.lower(): visitor.principal.may(right, elimination.organisation_id) for right in (*RIGHTS, Right.READ)}
     values |= {"csrf": visitor.csrf, "elimination": elimination, "may": may, "shown": shown, "facets": _SHOWN}
     values |= {"colour": _COLOURS.get(State(elimination.state), "amber"), "today": _today()}
     values |= {"most_visa": LARGEST_VISA >> 20, "longest_reference": LONGEST_REFERENCE, "done": done, "trouble": trouble}

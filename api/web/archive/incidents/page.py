@@ -15,14 +15,14 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api import cursors
 from api.problems import fault_of
-from api.web.archive.watching import watched, watcher
+from api.web.archive.watching import watched
 from api.web.dossier.page import Identifier
 from api.web.pages import render
 from api.web.visitor import Fields, Parts, SignedIn, Visitor
 from archive.models import Record
 from archive.places.places import copies_of, places_of
 from archive.watch import incidents, restoring
-from archive.watch.incidents import Kind
+from archive.watch.incidents import Kind, watcher
 from archive.watch.models import Incident
 from core.errors import Conflict, NotFound, TabellionError, UsageError
 from core.messages import Catalogue
@@ -39,7 +39,6 @@ _ONE = f"{PATH}/{{incident_id}}"
 _A_PAGE = 25
 _CLOSED = "clos"
 _DONE = frozenset({"pris", "clos", "reconstruite"})
-_MENDED_BY_COPY = frozenset({Kind.COPY_MISSING, Kind.COPY_ALTERED, Kind.COPY_HIDDEN})
 
 
 def _filters(
@@ -170,12 +169,12 @@ def _page(
         "incident": incident,
         "words": incidents.words_of(incident.kind),
         "organisation": organisation,
-        "facts": [(_named(name), value) for name, value in incident.facts.items() if value not in {None, ""}],
+        "facts": [(_named(name), value) for name, value in incident.facts.items() if value is not None and value != ""],
         "record": record if reads else None,
         "owner": _people(platform, [incident]).get(incident.owner_id or ""),
         "mine": incident.owner_id == visitor.person_id,
         "sources": _sources(platform, incident, record) if record and incident.closed is None else [],
-        "mendable": record is not None and incident.kind in _MENDED_BY_COPY,
+        "mendable": record is not None and incident.kind in restoring.MENDED,
         "longest": incidents.LONGEST_HOW,
     }
     return render(
@@ -208,7 +207,7 @@ def _record(platform: Platform, incident: Incident) -> Record | None:
 
 def _sources(platform: Platform, incident: Incident, record: Record) -> list[str]:
     """Return the places that a copy may be taken from; the place itself when its sealed version is only covered."""
-    if incident.kind not in _MENDED_BY_COPY or record.eliminated is not None:
+    if incident.kind not in restoring.MENDED or record.eliminated is not None:
         return []
     known = {place.name for place in places_of(platform)}
     with platform.database.reading(PLATFORM) as session:

@@ -10,23 +10,21 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from fastapi import APIRouter
-from sqlmodel import col, select
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from api.web.archive.watching import watched
+from api.web.archive.watching import operates_all, watched
 from api.web.pages import render
-from api.web.visitor import Parts, SignedIn, Visitor
+from api.web.visitor import Parts, SignedIn
 from archive.places.places import Place, places_of
+from archive.replication import rounds
+from archive.replication.models import Replication
 from archive.watch import audits, state
-from archive.watch.audits import AuditKind
+from archive.watch.audits import AuditKind, Duty
 from archive.watch.state import Held
 from core import clock
 from core.errors import Misconfigured, Unavailable
 from core.messages import Catalogue
-from core.organisations import Organisation, OrganisationKind
-from core.platform import Platform
-from core.principal import PLATFORM, Right
 
 router = APIRouter()
 _watch = Catalogue("archive.watch")
@@ -43,6 +41,8 @@ class Shown:
         trouble: why it does not answer; empty when it does.
         skew: by how many seconds its clock is ahead, when that is too much; 0 otherwise.
         overdue: something was not read back within the rhythm of the place.
+        lacking: of how many records it has no copy.
+        filling: the round that brings it what it lacks; None before the first, and for who does not operate the platform.
     """
 
     name: str
@@ -51,41 +51,43 @@ class Shown:
     skew: int
     held: Held
     overdue: bool
+    lacking: int
+    filling: Replication | None
 
 
 @router.get("/archives/lieux")
 def shown(request: Request, platform: Parts, visitor: SignedIn) -> HTMLResponse:
     """Show the places."""
     with watched(platform.database, visitor.principal) as session:
-        held = state.held_in(session)
+        held, kept = state.held_in(session), state.kept(session)
         anchors = state.anchors(session)
-    now = clock.now()
+    now, operates = clock.now(), operates_all(platform, visitor)
+    filling = rounds.filling(platform) if operates else {}
     return render(
         request,
         "web/archive/places/places.html",
         visitor=visitor,
-        places=[_shown(place, held.get(place.name, _NOTHING)) for place in places_of(platform)],
+        places=[_shown(place, held.get(place.name, _NOTHING), kept, filling.get(place.name)) for place in places_of(platform)],
         anchors=anchors,
         hours=anchors.hours(now),
         old=anchors.is_old(now),
-        runs=audits.last_runs(platform, now - timedelta(days=31))[:30] if _operates(platform, visitor) else None,
+        runs=audits.last_runs(platform, now - timedelta(days=31))[:30] if operates else None,
+        behind=[_named(duty) for duty in audits.behind(platform)] if operates else [],
         audits={kind.value: _watch(f"audit.{kind.value}") for kind in AuditKind},
     )
 
 
-def _shown(place: Place, held: Held) -> Shown:
+def _named(duty: Duty) -> str:
+    name = _watch(f"audit.{duty.kind.value}")
+    return f"{name} ({duty.place})" if duty.place else name
+
+
+def _shown(place: Place, held: Held, kept: int, filling: Replication | None) -> Shown:
     trouble, skew = "", 0.0
     try:
         skew = place.store.clock_skew()
     except (Unavailable, Misconfigured) as error:
         trouble = str(error)
     late = held.oldest is not None and held.oldest < clock.now() - timedelta(days=place.audit_days)
-    return Shown(place.name, place.audit_days, trouble, round(skew) if abs(skew) > _SKEWED else 0, held, late)
-
-
-def _operates(platform: Platform, visitor: Visitor) -> bool:
-    """Tell whether the visitor operates the platform as a whole."""
-    wanted = col(Organisation.id).in_(visitor.where(Right.OPERATE))
-    with platform.database.reading(PLATFORM) as session:
-        asked = select(Organisation.id).where(wanted, Organisation.kind == OrganisationKind.PLATFORM.value)
-        return session.exec(asked).first() is not None
+    lacking, skewed = max(kept - held.copies, 0), round(skew) if abs(skew) > _SKEWED else 0
+    return Shown(place.name, place.audit_days, trouble, skewed, held, late, lacking, filling)

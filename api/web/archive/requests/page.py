@@ -154,7 +154,7 @@ def _page(
         people=_people(platform, one),
         decides=waiting and requests.decides(principal, one),
         waiting=waiting,
-        links=one.state == RequestState.AGREED and principal.may(Right.ARCHIVE, one.organisation_id),
+        links=one.state in {RequestState.AGREED, RequestState.GIVEN} and principal.may(Right.ARCHIVE, one.organisation_id),
         reads=principal.may(Right.READ, one.organisation_id),
         today=clock.in_paris(clock.now()).date(),
         longest=requests.LONGEST,

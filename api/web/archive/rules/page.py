@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -29,11 +29,14 @@ router = APIRouter()
 PATH = "/archives/regles"
 TABLE = f"{PATH}/table"
 _CHOSEN = (Category.APPRAISAL, Category.ACCESS)
+Count = Annotated[int, Query(ge=0, le=100_000)]
 _DONE = frozenset({"choix", "repris", "version", "retire"})
 
 
 @router.get(PATH)
-def listed(request: Request, platform: Parts, visitor: SignedIn, place: Managed, fait: str = "", nombre: int = 0) -> HTMLResponse:
+def listed(
+    request: Request, platform: Parts, visitor: SignedIn, place: Managed, fait: str = "", nombre: Count = 0
+) -> HTMLResponse:
     """Show the rules in force, and what applies to each kind of record; ``fait`` says what the visitor has just done."""
     return _page(request, platform, visitor, place, done=fait if fait in _DONE else "", count=nombre)
 

@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.web.archive.search.tiles import tiles_of
 from api.web.archive.tabs import home_of
+from api.web.archive.waiting import Row, for_archives
 from api.web.pages import render
 from api.web.visitor import Parts, SignedIn
 from archive.finding import search
@@ -120,7 +121,8 @@ def found(
     owners = {line.record.organisation_id for line in page.lines} | {name for name, _ in _counts(page).organisations}
     with reading.opened(platform.database, visitor.principal) as session:
         names = dict(session.exec(select(Organisation.id, Organisation.name).where(col(Organisation.id).in_(owners))).all())
-    return _shown(request, visitor, filters, page, trouble, apres, names, organisations, tiles_of(platform, visitor))
+    tiles, waiting = tiles_of(platform, visitor), for_archives(platform, visitor)
+    return _shown(request, visitor, filters, page, trouble, apres, names, organisations, tiles, waiting)
 
 
 def _shown(
@@ -133,6 +135,7 @@ def _shown(
     names: Mapping[str, str],
     organisations: list[Organisation],
     tiles: object,
+    waiting: Row,
 ) -> HTMLResponse:
     return render(
         request,
@@ -151,6 +154,7 @@ def _shown(
         actions=list(FinalAction),
         today=clock.in_paris(clock.now()).date(),
         tiles=tiles,
+        waiting=waiting,
         next=_address(filters, page.next) if page.next else None,
         first=_address(filters, None) if after else None,
     )

@@ -1,25 +1,23 @@
-"""“Versements”: the list, narrowed by what stands in the address, and one: what it holds, what was found, the decision."""
+"""One of the “Versements”: what it holds, what was found, the decision."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 from sqlmodel import col, select
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from api import cursors, downloads, records
+from api import downloads, records
 from api.problems import fault_of
 from api.v1.transfer_shapes import Given
+from api.web.archive.transfers.listing import PATH, colour
 from api.web.archive.transfers.tree import tree_of
 from api.web.dossier.page import Identifier
 from api.web.pages import render
 from api.web.visitor import Fields, Parts, SignedIn, Visitor
-from archive.ingest.models import ArchiveAgreement
 from core.errors import Conflict, UsageError
 from core.people import Person
 from core.platform import Platform
@@ -29,68 +27,14 @@ from flows.engine.table import End
 from flows.transfers import deciding, reading
 from flows.transfers.flow import TRANSFER
 from flows.transfers.names import DRY_RUN
-from flows.transfers.reading import SeenTransfer, Wanted
+from flows.transfers.reading import SeenTransfer
 from schemas.seda import codes
 
 router = APIRouter()
-PATH = "/archives/versements"
 _ONE = f"{PATH}/{{transfer_id}}"
-_A_PAGE = 25
 _PROBLEMS, _UNITS, _FILES = 100, 500, 200
 _DONE = frozenset({"verse", "deja", "accepte", "refuse"})
 _NOTHING_TYPED = {"accepting": "", "code": "", "refusing": ""}
-_COLOURS = {"to_accept": "amber", "archived": "green", "rejected": "red", "declined": "red", "tried": "grey", "duplicate": "grey"}
-
-
-def _filters(
-    q: Annotated[str, Query(max_length=255)] = "",
-    etat: Annotated[str, Query(max_length=20)] = "",
-    accord: Annotated[str, Query(max_length=26)] = "",
-    organisation: Annotated[str, Query(max_length=26)] = "",
-) -> dict[str, str]:
-    return {"q": q.strip(), "etat": etat, "accord": accord, "organisation": organisation}
-
-
-@router.get(PATH)
-def listed(
-    request: Request,
-    platform: Parts,
-    visitor: SignedIn,
-    filters: Annotated[dict[str, str], Depends(_filters)],
-    apres: Annotated[str, Query(max_length=200)] = "",
-    avant: Annotated[str, Query(max_length=200)] = "",
-) -> HTMLResponse:
-    """Show a page of the list."""
-    with dossiers.opened(platform.database, visitor.principal) as session:
-        organisations = dossiers.organisations(session)
-    wanted = Wanted(
-        organisations=(filters["organisation"],) if filters["organisation"] else (),
-        states=(filters["etat"],) if filters["etat"] else (),
-        agreement=filters["accord"],
-        text=filters["q"],
-        after=cursors.read(apres),
-        before=cursors.read(avant),
-        limit=_A_PAGE,
-    )
-    page = reading.list_transfers(platform.database, visitor.principal, wanted)
-    agreements = _agreements(platform, {line.agreement_id for line in page.lines if line.agreement_id}, visitor)
-    return render(
-        request,
-        "web/archive/transfers/list.html",
-        visitor=visitor,
-        page=page,
-        colours={line.id: _colour(line.state, line.parked) for line in page.lines},
-        filters=filters,
-        filtered=any(filters.values()),
-        states=TRANSFER.states,
-        agreements=agreements,
-        organisations=organisations,
-        names={one.id: one.name for one in organisations},
-        may_hand=bool(visitor.where(Right.DEPOSIT)),
-        may_agree=bool(visitor.where(Right.ARCHIVE)),
-        next=_address(filters, apres=cursors.written(page.after)),
-        previous=_address(filters, avant=cursors.written(page.before)),
-    )
 
 
 @router.get(_ONE)
@@ -166,7 +110,7 @@ def _page(
         "files": report.get("files", [])[:_FILES],
         "problems": (shown_problems or [])[:_PROBLEMS],
         "problem_count": len(shown_problems or []),
-        "colour": _colour(dossier.state, dossier.parked),
+        "colour": colour(dossier.state, dossier.parked),
         "ended": isinstance(row, End),
         "deciding": deciding_here,
         "refusals": [(code, codes.in_words(code)) for code in deciding.REFUSALS] if deciding_here else [],
@@ -195,21 +139,3 @@ def _actors(platform: Platform, actors: list[str]) -> dict[str, str]:
         return {}
     with platform.database.reading(PLATFORM) as session:
         return {f"person:{one.id}": one.name for one in session.exec(select(Person).where(col(Person.id).in_(people)))}
-
-
-def _agreements(platform: Platform, named: set[str], visitor: Visitor) -> dict[str, str]:
-    """Return the agreements that the filter offers: those that the visitor manages, and those that the transfers shown name."""
-    with platform.database.reading(PLATFORM) as session:
-        own = col(ArchiveAgreement.organisation_id).in_(visitor.where(Right.ARCHIVE))
-        meant = select(ArchiveAgreement).where(own | col(ArchiveAgreement.id).in_(named))
-        return {one.id: one.identifier for one in session.exec(meant.order_by(ArchiveAgreement.identifier))}
-
-
-def _colour(state: str, parked: str | None) -> str:
-    return "amber" if parked else _COLOURS.get(state, "blue")
-
-
-def _address(filters: Mapping[str, str], **place: str | None) -> str | None:
-    if not any(place.values()):
-        return None
-    return f"{PATH}?{urlencode({name: value for name, value in {**filters, **place}.items() if value})}"
