@@ -16,12 +16,12 @@ NOT_STARTED = 127
 def become(asked: dict[str, str | int | float], arguments: list[str]) -> None:
     """Become the program; the file ``told`` is told what the kernel did not let us give up."""
     program, told = str(asked["program"]), int(asked["told"])
-    lacking = confine(Path(str(asked["folder"])), int(asked["memory"]), float(asked["seconds"]), Path(program))
-    os.write(told, json.dumps(lacking).encode())
-    os.close(told)
+    lacking = json.dumps(confine(Path(str(asked["folder"])), int(asked["memory"]), float(asked["seconds"]), Path(program)))
     try:
+        os.write(told, lacking.encode())
+        os.close(told)
         os.execv(program, [program, *arguments])  # noqa: S606 - no shell: the very program that the operator names
-    except OSError:
+    except (OSError, MemoryError):  # what it is given may be too little even to begin
         os._exit(NOT_STARTED)
 
 

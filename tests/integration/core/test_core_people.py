@@ -227,11 +227,13 @@ def test_a_role_is_known_where_it_was_defined_and_below_and_the_platform_s_own_a
                 roles.define(session, PLATFORM, tree.mairie, name, rights)
 
 
-def test_an_administrator_gives_every_right_of_their_own_organisation_but_exploitation(database: Database, tree: Tree) -> None:
+def test_an_administrator_gives_every_right_of_their_own_organisation_but_exploitation_and_control(
+    database: Database, tree: Tree
+) -> None:
     del database
     mayor = Principal("person:1", {tree.mairie.id: frozenset({Right.READ, Right.ADMINISTER})})
-    roles.require_over(mayor, tree.mairie, set(Right) - {Right.OPERATE})
-    for organisation, rights in ((tree.mairie, {Right.OPERATE}), (tree.other, {Right.READ})):
+    roles.require_over(mayor, tree.mairie, set(Right) - {Right.OPERATE, Right.CONTROL})
+    for organisation, rights in ((tree.mairie, {Right.OPERATE}), (tree.mairie, {Right.CONTROL}), (tree.other, {Right.READ})):
         with pytest.raises(Forbidden):
             roles.require_over(mayor, organisation, rights)
 

@@ -78,4 +78,4 @@ def test_a_program_that_is_none_is_told_to_the_operator(folder: Path) -> None:
     for mode in (0o644, 0o755):
         plain.chmod(mode)
         with pytest.raises(Misconfigured, match="plain"):
-            sandbox.run(plain, (), folder=folder, memory=MEBIBYTE, seconds=5)
+            sandbox.run(plain, (), folder=folder, memory=64 * MEBIBYTE, seconds=5)
