@@ -20,7 +20,7 @@ AMONG = "= ANY(CAST(:among AS bigint[]))"
 _SLICE = 12  # bits: a slice is 4096 numbers
 _WIDEST = 8  # slices of a window
 _WIDEST_OF_BEGINNINGS = 256
-_FEW = 50_000
+_FEW = 20_000
 _MANY_TOKENS = 8
 _HIGHEST = text("SELECT max(number) FROM record_words")
 _WHOLE = """
