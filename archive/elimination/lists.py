@@ -218,6 +218,13 @@ def lines(
     return found, found[-1].line.record_id if len(rows) > limit else None
 
 
+def sizes(session: Session, eliminations: Collection[str]) -> dict[str, int]:
+    """Return how many records are on each of these lists; those that have none are not named."""
+    line = EliminationLine
+    on_list = _select(line.elimination_id, func.count()).where(col(line.elimination_id).in_(eliminations), line.chosen)  # type: ignore[call-overload]
+    return dict(session.exec(on_list.group_by(line.elimination_id)).all())
+
+
 def counts(session: Session, elimination_id: str) -> dict[str, int]:
     """Return how many lines there are by what ``lines`` may be asked to show."""
     of_it = EliminationLine.elimination_id == elimination_id

@@ -36,7 +36,6 @@ ASKED, AGREED, REFUSED, LINKED, GIVEN = (f"archive.reading_{what}" for what in (
 MOST_RECORDS, LONGEST, LONGEST_NAME = 50, 2000, 200
 PREFIX = "/lecture"
 _LINK_LASTS = timedelta(days=14)
-_A_LIST = 200
 _request: Table = ReadingRequest.__table__  # type: ignore[attr-defined]
 
 
@@ -215,12 +214,14 @@ def take(platform: Platform, secret: str, target: Path) -> None:
         _tell(session, opened.request, GIVEN, "reader", [record.id for record in opened.records])
 
 
-def listed(session: ScopedSession) -> list[ReadingRequest]:
-    """Return the requests of where the principal manages or controls archives, newest first; a bounded number."""
+def listed(session: ScopedSession, before: str, most: int) -> list[ReadingRequest]:
+    """Return the newest requests of where the principal manages or controls archives, before one when it is named."""
     principal = session.principal
     where = [one for one in principal.organisations if _concerned(principal, one)]
     wanted = select(ReadingRequest).where(col(ReadingRequest.organisation_id).in_(where))
-    return list(session.exec(wanted.order_by(col(ReadingRequest.id).desc()).limit(_A_LIST)))
+    if before:
+        wanted = wanted.where(col(ReadingRequest.id) < before)
+    return list(session.exec(wanted.order_by(col(ReadingRequest.id).desc()).limit(most)))
 
 
 def seen(session: ScopedSession, request_id: str) -> Seen:

@@ -18,6 +18,7 @@ import httpx
 import pytest
 from sqlmodel import select
 
+from api.web.archive.requests import page as requests_page
 from archive.finding import index, restitutions
 from archive.finding.models import ReadingRequest, RecordState, Restitution, RestitutionVolume
 from archive.models import Record, RecordFile
@@ -322,6 +323,19 @@ def test_a_request_names_records_that_whoever_writes_it_may_see(town: Town) -> N
     assert refused.status_code == 404
     assert _NO_RECORD in refused.text
     assert town.post("controle", "/archives/demandes", {**wish, "records": town.record.id}).status_code == 403
+
+
+def test_requests_are_listed_a_page_at_a_time(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    for requester in ("Première lectrice", "Second lecteur"):
+        wish = {"requester": requester, "contact": "guichet", "reason": "Étude", "records": town.record.id}
+        assert town.post("archiviste", "/archives/demandes", wish).status_code == 303
+    monkeypatch.setattr(requests_page, "_A_PAGE", 1)
+    first = town.see("archiviste", "/archives/demandes")
+    assert ("Second lecteur" in first, "Première lectrice" in first) == (True, False)
+    following = re.search(r'href="(/archives/demandes\?apres=\w{26})"', first)
+    assert following is not None
+    second = town.see("archiviste", following[1])
+    assert ("Second lecteur" in second, "Première lectrice" in second) == (False, True)
 
 
 def test_a_fonds_is_asked_for_once_written_by_a_worker_and_taken_from_the_page(town: Town, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def listed(
     with platform.database.reading(holding(visitor.principal, *RIGHTS)) as session:
         found = session.exec(query).all()
         shown = found[:_A_PAGE]
-        sizes = {one.id: lists.counts(session, one.id) for one in shown}
+        sizes = lists.sizes(session, [one.id for one in shown])
     with platform.database.reading(PLATFORM) as session:
         names = owners(session, [one.organisation_id for one in shown])
     return render(

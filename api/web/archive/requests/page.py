@@ -25,6 +25,7 @@ from core.principal import PLATFORM, Right
 
 router = APIRouter()
 PATH = "/archives/demandes"
+_A_PAGE = 50
 _ONE = f"{PATH}/{{request_id}}"
 _FIELDS = ("requester", "contact", "reason", "records")
 _DONE = frozenset({"enregistree", "accordee", "refusee"})
@@ -37,10 +38,13 @@ _COLOURS = {
 
 
 @router.get(PATH)
-def listed(request: Request, platform: Parts, visitor: SignedIn) -> HTMLResponse:
+def listed(
+    request: Request, platform: Parts, visitor: SignedIn, apres: Annotated[str, Query(max_length=26)] = ""
+) -> HTMLResponse:
     """Show the requests, newest first."""
     with platform.database.reading(visitor.principal) as session:
-        found = requests.listed(session)
+        rows = requests.listed(session, apres, _A_PAGE + 1)
+        found = rows[:_A_PAGE]
         owners = {one.organisation_id for one in found}
         names = dict(session.exec(select(Organisation.id, Organisation.name).where(col(Organisation.id).in_(owners))).all())
     return render(
@@ -52,6 +56,7 @@ def listed(request: Request, platform: Parts, visitor: SignedIn) -> HTMLResponse
         colours=_COLOURS,
         mine={one.id for one in found if one.state == RequestState.ASKED and requests.decides(visitor.principal, one)},
         may_ask=bool(visitor.where(Right.ARCHIVE)),
+        more=f"{PATH}?apres={found[-1].id}" if len(rows) > _A_PAGE else "",
     )
 
 
