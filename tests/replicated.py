@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from sqlmodel import col, select
 
 from archive.models import EvidenceStamp, Record, RecordCopy, TreeSegment
@@ -45,13 +46,14 @@ def stamps_of(authority: Callable[[str], TsaSimulator]) -> TimestampClient:
     return TimestampClient(AuthoritySettings(urls=[tsa.url]), TrustStore.of([tsa.anchor]))
 
 
-def sealed_in_one_place(platform: Platform, organisation: Organisation, stamps: TimestampClient, folder: Path) -> list[Record]:
+@pytest.fixture
+def sealed(platform: Platform, mairie: Organisation, stamps: TimestampClient, tmp_path: Path) -> list[Record]:
     """Three records of one place, the first of them held, with papers of every sort."""
-    records = [seal(platform, organisation, folder) for _ in range(3)]
+    records = [seal(platform, mairie, tmp_path) for _ in range(3)]
     day = today() + timedelta(days=1)
-    holds.put(platform, PLATFORM, organisation.id, holds.Wanted("contentieux", "service juridique", day, (records[0].id,)))
+    holds.put(platform, PLATFORM, mairie.id, holds.Wanted("contentieux", "service juridique", day, (records[0].id,)))
     delay = RetentionRule(identifier="APP-ESSAI", years=6, label="essai", source="décision du service d’archives")
-    changing.follow(platform, PLATFORM, organisation.id, changing.Wanted(Category.APPRAISAL, delay, day))
+    changing.follow(platform, PLATFORM, mairie.id, changing.Wanted(Category.APPRAISAL, delay, day))
     stamping.begin(platform, stamps)
     cut(platform, stamps)
     extending.extend(platform)

@@ -2,5 +2,6 @@
 
 from tests.archive_samples import authority, files, notary, package
 from tests.rebuilt import dropped, kept, stamps
+from tests.replicated import sealed
 
-__all__ = ["authority", "dropped", "files", "kept", "notary", "package", "stamps"]
+__all__ = ["authority", "dropped", "files", "kept", "notary", "package", "sealed", "stamps"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -34,7 +33,6 @@ from core.principal import PLATFORM
 from core.s3_server import S3Server
 from flows.engine.models import Schedule
 from signing.timestamp.client import TimestampClient
-from signing.timestamp.simulator import TsaSimulator
 from tests.bit_flips import flip
 from tests.conftest import free_port, on_one_shape
 from tests.databases import sqlite_at
@@ -48,23 +46,10 @@ from tests.replicated import (
     proofs,
     require_sound,
     require_the_same_everywhere,
-    sealed_in_one_place,
-    stamps_of,
     standing,
 )
 
 on_both_databases = pytest.mark.parametrize("shape", ["embedded", "postgresql"], indirect=True)
-
-
-@pytest.fixture
-def stamps(authority: Callable[[str], TsaSimulator]) -> TimestampClient:
-    return stamps_of(authority)
-
-
-@pytest.fixture
-def sealed(platform: Platform, mairie: Organisation, stamps: TimestampClient, tmp_path: Path) -> list[Record]:
-    """Three records of one place, the first of them held, with papers of every sort."""
-    return sealed_in_one_place(platform, mairie, stamps, tmp_path)
 
 
 @on_both_databases

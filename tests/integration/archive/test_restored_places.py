@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,8 +22,6 @@ from core.organisations import Organisation
 from core.places import PRINCIPAL, FurtherPlace
 from core.platform import Platform
 from core.s3_server import S3Server
-from signing.timestamp.client import TimestampClient
-from signing.timestamp.simulator import TsaSimulator
 from tests.bit_flips import flip
 from tests.conftest import on_one_shape
 from tests.kept_records import SECOND, seal, with_second_place
@@ -35,22 +32,9 @@ from tests.replicated import (
     entries,
     require_sound,
     require_the_same_everywhere,
-    sealed_in_one_place,
-    stamps_of,
 )
 
 on_both_databases = pytest.mark.parametrize("shape", ["embedded", "postgresql"], indirect=True)
-
-
-@pytest.fixture
-def stamps(authority: Callable[[str], TsaSimulator]) -> TimestampClient:
-    return stamps_of(authority)
-
-
-@pytest.fixture
-def sealed(platform: Platform, mairie: Organisation, stamps: TimestampClient, tmp_path: Path) -> list[Record]:
-    """Three records of one place, the first of them held, with papers of every sort."""
-    return sealed_in_one_place(platform, mairie, stamps, tmp_path)
 
 
 @on_both_databases
