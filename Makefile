@@ -47,8 +47,8 @@ check: install ## format, lint, types, layers, spelling of message catalogues
 	@$(BIN)/codespell $$(git ls-files '*.md' '*/locale/en.po' ':!docs/fr' ':!agent/README.md')
 	@$(BIN)/python .ci/spell
 
-bench: install ## the benchmarks, as tables with ratios against the raw ceilings of this machine
-	@eval "$$(.ci/services)" && $(BIN)/python -m bench
+bench: install ## the benchmarks, as tables with ratios against the raw ceilings of this machine; TABLES="sealing archive" for some
+	@eval "$$(.ci/services)" && $(BIN)/python -m bench $(TABLES)
 
 screenshots: install ## pictures of every screen, on a desk and on a phone, into var/screenshots
 	@eval "$$(.ci/services)" && TABELLION_TEST_SCREENSHOTS=var/screenshots $(BIN)/python -m pytest tests/acceptance/test_screenshots.py tests/acceptance/pictures_of_acts.py

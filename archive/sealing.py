@@ -24,6 +24,11 @@ from core.platform import Platform
 
 SEALED = "record.sealed"
 """The journal entry of a sealing."""
+# Statements on the tables, made once: through the models each would cost several times what the database asks.
+_add_record = insert(Record.__table__)  # type: ignore[attr-defined]
+_add_copies = insert(RecordCopy.__table__)  # type: ignore[attr-defined]
+_add_digest = insert(RecordDigest.__table__)  # type: ignore[attr-defined]
+_add_files = insert(RecordFile.__table__)  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +107,14 @@ def record(session: Session, sealing: Sealing, description: Description, copies:
         facts=_facts(kept, copies),
         at=kept.sealed,
     )
-    # Plain inserts: the ORM would double the cost of what runs once for each record that there is.
     connection = session.connection()
-    connection.execute(insert(Record), kept.model_dump())
+    connection.execute(_add_record, kept.model_dump())
     owned: dict[str, Any] = {"record_id": kept.id, "organisation_id": kept.organisation_id}
-    connection.execute(insert(RecordCopy), [owned | _standing(copy, kept.sealed) for copy in copies])
-    connection.execute(insert(RecordDigest), owned | {"algorithm": "SHA-256", "value": kept.sha256, "taken": kept.sealed})
+    connection.execute(_add_copies, [owned | _standing(copy, kept.sealed) for copy in copies])
+    connection.execute(_add_digest, owned | {"algorithm": "SHA-256", "value": kept.sha256, "taken": kept.sealed})
     if description.files:
         files = [owned | asdict(file) | {"rank": rank} for rank, file in enumerate(description.files, start=1)]
-        connection.execute(insert(RecordFile), files)
+        connection.execute(_add_files, files)
     index.add(session, kept, description)
     return kept.id
 

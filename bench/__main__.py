@@ -1,6 +1,9 @@
-"""``make bench``: every table, one after the other."""
+"""``python -m bench [NAME…]``: the tables of these names, or every one, one after the other."""
 
 from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
 
 from rich.console import Console
 from rich.table import Table
@@ -22,112 +25,162 @@ from bench import (
 )
 from bench.places import SHAPES
 
+_CONSOLE = Console(width=110)
 
-def main() -> None:
-    console = Console(width=110)
+
+def _show(title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]], *, words: int = 1) -> None:
+    """Print a table; its first columns, as many as ``words``, are no figures."""
+    table = Table(title=title)
+    for rank, column in enumerate(columns):
+        table.add_column(column, justify="left" if rank < words else "right")
+    for row in rows:
+        table.add_row(*row)
+    _CONSOLE.print(table, "")
+
+
+def _engine() -> None:
     raw = ceiling.steps_per_second()
-    table = Table(title="The whole HELIOS journey, one worker process (simulators in another, answering at once)")
-    for column in ("shape", "dossiers/s", "recorded steps/s", "raw ceiling, steps/s", "ratio"):
-        table.add_column(column, justify="left" if column == "shape" else "right")
-    for shape in SHAPES:
-        rate = journey.dossiers_per_second(shape)
-        steps = rate * journey.STEPS
-        table.add_row(shape, f"{rate:.1f}", f"{steps:.0f}", f"{raw:.0f}", f"{steps / raw:.3f}")
-    console.print(table, "The ceiling: a Dramatiq actor on RabbitMQ doing one PostgreSQL transaction, and nothing else.\n")
-
-    table = Table(title="The engine alone: a flow of four stages that do nothing")
-    for column in ("shape", "recorded steps/s", "ratio to the raw ceiling (goal: 0.5)"):
-        table.add_column(column, justify="left" if column == "shape" else "right")
-    for shape in SHAPES:
-        rate = engine.steps_per_second(shape)
-        table.add_row(shape, f"{rate:.0f}", f"{rate / raw:.2f}")
-    console.print(table, "")
-
-    table = Table(title=f"Deposits over HTTP, one web process, {deposits.CONNECTIONS} connections")
-    for column in ("document", "deposits/s", "store alone, puts/s", "ratio"):
-        table.add_column(column, justify="left" if column == "document" else "right")
-    for name, size in deposits.SIZES.items():
-        over_http, stored = deposits.rates(size)
-        table.add_row(name, f"{over_http:.0f}", f"{stored:.0f}", f"{over_http / stored:.2f}")
-    console.print(table, "")
-
-    table = Table(title=f"A PES of 128 MB on {SHAPES[1]}: peak resident memory")
-    for column in ("its signature", "document MB", "web MB (goal: under 200)", "worker MB (goal: under 400)"):
-        table.add_column(column, justify="left" if column == "its signature" else "right")
-    for name, signed in (("put here, on its bordereau", False), ("there when it arrives, on the whole", True)):
-        peaks = memory.peaks(SHAPES[1], signed=signed)
-        table.add_row(name, *(f"{peaks[column]:.0f}" for column in ("document", "web", "worker")))
-    console.print(table, "")
-
-    table = Table(title=f"An act of 150 MB on {SHAPES[1]}, to the ministry and to its record: peak resident memory")
-    for column in ("its files", "act MB", "web MB at rest", "web MB (goal: under 200)", "worker MB (goal: under 400)"):
-        table.add_column(column, justify="left" if column == "its files" else "right")
-    for name, sizes in acts.SHAPES.items():
-        peaks = acts.peaks(SHAPES[1], sizes)
-        table.add_row(name, *(f"{peaks[column]:.0f}" for column in ("act", "rest", "web", "worker")))
-    console.print(table, "")
-
-    table = Table(title="A PES with attachments: ours in a warm process beside a process of xmlsec1 (schema: xmllint)")
-    for column in ("deed", "signature covers", "MB", "seconds", "theirs", "ratio (goal: at most 1.3)", "MB held", "theirs"):
-        table.add_column(column, justify="left" if column in {"deed", "signature covers"} else "right")
-    for row in signatures.rows():
-        times = (f"{row.seconds:.3f}", f"{row.their_seconds:.3f}", f"{row.ratio:.2f}")
-        table.add_row(row.deed, row.covers, str(row.megabytes), *times, f"{row.memory:.0f}", f"{row.their_memory:.0f}")
-    console.print(table, "")
-
-    table = Table(title="Looking at a PES of 100 MB, its web process warm: its first page, its whole reading beside expat alone")
-    for column in (
-        *("mostly", "MB", "first page, s (goal: under 1)", "whole, s", "expat, s", "ratio", "search, s", "web MB", "child MB"),
-    ):
-        table.add_column(column, justify="left" if column == "mostly" else "right")
-    for row in viewer.rows():
-        times = (f"{row.first:.2f}", f"{row.whole:.1f}", f"{row.bare:.1f}", f"{row.ratio:.1f}", f"{row.search:.3f}")
-        table.add_row(row.shape, f"{row.megabytes:.0f}", *times, f"{row.web:.0f}", f"{row.child:.0f}")
-    console.print(table, "")
-
-    table = Table(title=f"A desk with {trays.FOLDERS} folders: its pages over HTTP, one web process")
-    for column in ("shape", "page", "p50, ms", "p95, ms (goal: under 300)", "an empty page, p50, ms"):
-        table.add_column(column, justify="left" if column in {"shape", "page"} else "right")
-    for shown in trays.rows():
-        table.add_row(shown.shape, shown.page, f"{shown.p50:.0f}", f"{shown.p95:.0f}", f"{shown.bare:.0f}")
-    console.print(table, "")
-
-    table = Table(title="A full check of an invoice, warm, beside the rules alone in Saxon")
-    for column in (
-        *(
-            "document",
-            "p50, ms",
-            "p95, ms (goal: under 100)",
-            "processor, ms",
-            "bare rules, ms",
-            "of it the sandbox, ms",
-            "child MB",
+    whole = [(shape, journey.dossiers_per_second(shape)) for shape in SHAPES]
+    _show(
+        "The whole HELIOS journey, one worker process (simulators in another, answering at once)",
+        ("shape", "dossiers/s", "recorded steps/s", "raw ceiling, steps/s", "ratio"),
+        (
+            (shape, f"{rate:.1f}", f"{rate * journey.STEPS:.0f}", f"{raw:.0f}", f"{rate * journey.STEPS / raw:.3f}")
+            for shape, rate in whole
         ),
-    ):
-        table.add_column(column, justify="left" if column == "document" else "right")
-    for check in invoices.rows():
-        times = (check.p50, check.p95, check.processor, check.bare, check.sandbox, check.child)
-        table.add_row(check.document, *(f"{figure:.0f}" for figure in times))
-    console.print(table, "")
+    )
+    _CONSOLE.print("The ceiling: a Dramatiq actor on RabbitMQ doing one PostgreSQL transaction, and nothing else.\n")
+    alone = [(shape, engine.steps_per_second(shape)) for shape in SHAPES]
+    _show(
+        "The engine alone: a flow of four stages that do nothing",
+        ("shape", "recorded steps/s", "ratio to the raw ceiling (goal: 0.5)"),
+        ((shape, f"{rate:.0f}", f"{rate / raw:.2f}") for shape, rate in alone),
+    )
 
-    table = Table(title="Packages of some kilobytes sealed, one place, beside the bare store that only takes them")
-    for column in ("threads", "bare PUT/s", "under lock and read back/s", "ratio (goal: 0.6)", "recorded as well/s", "ratio"):
-        table.add_column(column, justify="right")
-    for sealed in sealing.rows():
-        ratios = (f"{sealed.locked / sealed.raw:.2f}", f"{sealed.sealed:.0f}", f"{sealed.sealed / sealed.raw:.2f}")
-        table.add_row(str(sealed.threads), f"{sealed.raw:.0f}", f"{sealed.locked:.0f}", *ratios)
-    console.print(table, "")
 
-    table = Table(title=f"Searching {archive.RECORDS:,} records: results, counts and facets")
-    for column in ("database", "question", "found", "p50, ms", "p95, ms (goal: under 300)"):
-        table.add_column(column, justify="left" if column in {"database", "question"} else "right")
-    for found in archive.search_rows():
-        table.add_row(found.database, found.question, found.found, f"{found.p50:.0f}", f"{found.p95:.0f}")
-    console.print(table, "")
+def _deposits() -> None:
+    rates = [(name, *deposits.rates(size)) for name, size in deposits.SIZES.items()]
+    _show(
+        f"Deposits over HTTP, one web process, {deposits.CONNECTIONS} connections",
+        ("document", "deposits/s", "store alone, puts/s", "ratio"),
+        ((name, f"{http:.0f}", f"{stored:.0f}", f"{http / stored:.2f}") for name, http, stored in rates),
+    )
 
+
+def _memory() -> None:
+    signed = {"put here, on its bordereau": False, "there when it arrives, on the whole": True}
+    peaks = [(name, memory.peaks(SHAPES[1], signed=there)) for name, there in signed.items()]
+    _show(
+        f"A PES of 128 MB on {SHAPES[1]}: peak resident memory",
+        ("its signature", "document MB", "web MB (goal: under 200)", "worker MB (goal: under 400)"),
+        ((name, *(f"{peak[column]:.0f}" for column in ("document", "web", "worker"))) for name, peak in peaks),
+    )
+    of_acts = [(name, acts.peaks(SHAPES[1], sizes)) for name, sizes in acts.SHAPES.items()]
+    _show(
+        f"An act of 150 MB on {SHAPES[1]}, to the ministry and to its record: peak resident memory",
+        ("its files", "act MB", "web MB at rest", "web MB (goal: under 200)", "worker MB (goal: under 400)"),
+        ((name, *(f"{peak[column]:.0f}" for column in ("act", "rest", "web", "worker"))) for name, peak in of_acts),
+    )
+
+
+def _signatures() -> None:
+    _show(
+        "A PES with attachments: ours in a warm process beside a process of xmlsec1 (schema: xmllint)",
+        ("deed", "signature covers", "MB", "seconds", "theirs", "ratio (goal: at most 1.3)", "MB held", "theirs"),
+        (
+            (
+                *(row.deed, row.covers, str(row.megabytes), f"{row.seconds:.3f}", f"{row.their_seconds:.3f}"),
+                *(f"{row.ratio:.2f}", f"{row.memory:.0f}", f"{row.their_memory:.0f}"),
+            )
+            for row in signatures.rows()
+        ),
+        words=2,
+    )
+
+
+def _viewer() -> None:
+    _show(
+        "Looking at a PES of 100 MB, its web process warm: its first page, its whole reading beside expat alone",
+        ("mostly", "MB", "first page, s (goal: under 1)", "whole, s", "expat, s", "ratio", "search, s", "web MB", "child MB"),
+        (
+            (
+                *(row.shape, f"{row.megabytes:.0f}", f"{row.first:.2f}", f"{row.whole:.1f}", f"{row.bare:.1f}"),
+                *(f"{row.ratio:.1f}", f"{row.search:.3f}", f"{row.web:.0f}", f"{row.child:.0f}"),
+            )
+            for row in viewer.rows()
+        ),
+    )
+
+
+def _trays() -> None:
+    _show(
+        f"A desk with {trays.FOLDERS} folders: its pages over HTTP, one web process",
+        ("shape", "page", "p50, ms", "p95, ms (goal: under 300)", "an empty page, p50, ms"),
+        ((row.shape, row.page, f"{row.p50:.0f}", f"{row.p95:.0f}", f"{row.bare:.0f}") for row in trays.rows()),
+        words=2,
+    )
+
+
+def _invoices() -> None:
+    bounds = ("p50, ms", "p95, ms (goal: under 100)", "processor, ms", "bare rules, ms", "of it the sandbox, ms", "child MB")
+    figures = ((row.document, (row.p50, row.p95, row.processor, row.bare, row.sandbox, row.child)) for row in invoices.rows())
+    _show(
+        "A full check of an invoice, warm, beside the rules alone in Saxon",
+        ("document", *bounds),
+        ((document, *(f"{figure:.0f}" for figure in row)) for document, row in figures),
+    )
+
+
+def _sealing() -> None:
+    _show(
+        "Packages sealed in one place, beside the bare store that only takes them",
+        ("package", "threads", "bare PUT/s", "under lock, read back/s", "ratio (goal: 0.6)", "recorded as well/s", "ratio"),
+        (
+            (
+                *(row.size, str(row.threads), f"{row.raw:.0f}", f"{row.locked:.0f}", f"{row.locked / row.raw:.2f}"),
+                *(f"{row.sealed:.0f}", f"{row.sealed / row.raw:.2f}"),
+            )
+            for row in sealing.rows()
+        ),
+    )
+
+
+def _archive() -> None:
+    _show(
+        f"Searching {archive.RECORDS:,} records: results, counts and facets",
+        ("database", "question", "found", "p50, ms", "p95, ms (goal: under 300)"),
+        ((row.database, row.question, row.found, f"{row.p50:.0f}", f"{row.p95:.0f}") for row in archive.search_rows()),
+        words=2,
+    )
+
+
+def _agent() -> None:
     took = agent.seconds()
-    console.print(f"{agent.DOCUMENTS} PDFs signed by the desktop agent with a token, one PIN: {took:.1f} s (goal: under 10 s)")
+    _CONSOLE.print(f"{agent.DOCUMENTS} PDFs signed by the desktop agent with a token, one PIN: {took:.1f} s (goal: under 10 s)")
+
+
+TABLES: dict[str, Callable[[], None]] = {
+    "engine": _engine,
+    "deposits": _deposits,
+    "memory": _memory,
+    "signatures": _signatures,
+    "viewer": _viewer,
+    "trays": _trays,
+    "invoices": _invoices,
+    "sealing": _sealing,
+    "archive": _archive,
+    "agent": _agent,
+}
+
+
+def main(names: list[str]) -> None:
+    """Print the tables that are asked for."""
+    if unknown := set(names) - set(TABLES):
+        sys.exit(f"No such table: {', '.join(sorted(unknown))}. There are: {', '.join(TABLES)}.")
+    for name, table in TABLES.items():
+        if not names or name in names:
+            table()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -133,7 +133,8 @@ def _keys(folder: Path) -> _Keys:
 
 def _files(folder: Path, keys: _Keys, megabytes: float, *, whole: bool) -> _Files:
     """Write a PES, the same signed, and the same with its signature emptied, as xmlsec1 wants it."""
-    files = _Files(*(folder / f"{kind}-{megabytes}-{whole}.xml" for kind in ("bare", "signed", "template")), whole)
+    bare, signed, template = (folder / f"{kind}-{megabytes}-{whole}.xml" for kind in ("bare", "signed", "template"))
+    files = _Files(bare, signed, template, whole)
     write_sample(Sample("PES_BENCH", attachment_size=int(megabytes * 735_000)), files.bare)
     context = SealContext("Maire", "Valmorin", "99012")
     seal(files.bare, files.signed, Pkcs12Signer.load(keys.pkcs12.read_bytes(), "x"), replace(context, whole=whole))

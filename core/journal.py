@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, ColumnElement, Index, Integer, Text, insert
+from sqlalchemy import BigInteger, Column, ColumnElement, Index, Integer, Table, Text, insert
 from sqlalchemy.ext.compiler import compiles
 from sqlmodel import Field, Session
 
@@ -90,6 +90,10 @@ class JournalEntry(Owned, table=True):
         )
 
 
+_entries: Table = JournalEntry.__table__  # type: ignore[attr-defined]
+_append = insert(_entries)
+
+
 def about(identifier: str) -> ColumnElement[bool]:
     """Return the condition that an entry is about a record, a hold, an elimination or an incident; answered from an index."""
     return _About() == identifier
@@ -118,14 +122,15 @@ def write(
     canonical_bytes(told)
     identifier = new_id()
     session.connection().execute(
-        insert(JournalEntry).values(
-            id=identifier,
-            organisation_id=organisation_id,
-            dossier_id=dossier_id,
-            at=at or clock.now(),
-            actor=actor,
-            kind=kind,
-            facts=told,
-        )
+        _append,
+        {
+            "id": identifier,
+            "organisation_id": organisation_id,
+            "dossier_id": dossier_id,
+            "at": at or clock.now(),
+            "actor": actor,
+            "kind": kind,
+            "facts": told,
+        },
     )
     return identifier

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import signal
 import socket
@@ -148,3 +149,20 @@ def test_a_server_that_ends_at_once_says_where_to_look(tmp_path: Path, monkeypat
     with pytest.raises(Misconfigured, match=r"server\.log"):
         server.start()
     assert "no room left" in (tmp_path / "s3" / "server.log").read_text()
+
+
+def test_every_object_is_on_the_disk_before_it_is_acknowledged(s3: S3Server) -> None:
+    shell = ["weed", "shell", f"-master=127.0.0.1:{s3.port - 3}", f"-filer=127.0.0.1:{s3.port - 1}"]
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    told = subprocess.run(shell, input="fs.configure\n", capture_output=True, text=True, timeout=60, check=True, env=environment)
+    (rule,) = json.loads(told.stdout[told.stdout.index("{") : told.stdout.rindex("}") + 1])["locations"]
+    assert rule["locationPrefix"] == "/buckets/"
+    assert rule["fsync"] is True
+
+
+def test_a_server_that_does_not_promise_it_is_not_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.s3_server._WRITE_THROUGH", "help\n")
+    server = S3Server(tmp_path / "s3")
+    with pytest.raises(Misconfigured, match="disque"):
+        server.start()
+    assert not lives(pid_in(tmp_path / "s3"))
