@@ -117,7 +117,9 @@ def go_on(platform: Platform) -> None:
     """Write the oldest restitution that is not finished for a while; what stops it is told on its page, and tried again."""
     with platform.database.reading(PLATFORM) as session:
         oldest = (
-            select(Restitution).where(col(Restitution.finished).is_(None)).order_by(col(Restitution.tried), col(Restitution.id))
+            select(Restitution)
+            .where(col(Restitution.finished).is_(None))
+            .order_by(col(Restitution.tried).nulls_first(), col(Restitution.id))
         )
         restitution = session.exec(oldest.limit(1)).first()
         if restitution is None:

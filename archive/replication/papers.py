@@ -31,6 +31,7 @@ from archive.replication.turns import TROUBLES, Failure, NotCopied, Turn, not_co
 from archive.watch.looking import Budget
 from core import journal
 from core.errors import Misconfigured, Unavailable
+from core.locked_bucket import first_version
 from core.locked_objects import LockedObject, SealedObject
 from core.organisations import Organisation, OrganisationKind
 from core.platform import Platform
@@ -117,10 +118,10 @@ def _listed(place: Place, after: str) -> Iterator[tuple[str, str, str]]:
     for folder in _FOLDERS:
         if after < folder or after.startswith(folder):
             listed = place.store.all_versions(after if after.startswith(folder) else "", prefix=folder)
-            named = (one for one in listed if not one.is_marker and _is_named(one.key))
+            named = (one for one in listed if _is_named(one.key))
             for key, group in groupby(named, key=lambda version: version.key):
-                # Times may come in whole seconds; within one, the newest version is listed first.
-                yield key, place.name, min(reversed(list(group)), key=lambda version: version.written).version_id
+                if first := first_version(list(group)):
+                    yield key, place.name, first.version_id
 
 
 def _is_named(key: str) -> bool:

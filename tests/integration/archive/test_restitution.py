@@ -29,7 +29,7 @@ from core import clock
 from core.blobs import ObjectAltered
 from core.errors import Conflict, Forbidden, NotFound
 from core.journal import JournalEntry
-from core.organisations import Organisation
+from core.organisations import Organisation, OrganisationKind, add_organisation
 from core.platform import Platform
 from core.principal import PLATFORM, Principal, Right
 from schemas.seda import schema
@@ -257,6 +257,21 @@ def test_what_stops_a_restitution_is_told_and_nothing_before_it_is_fetched_again
         restitutions.go_on(demand.platform)
         assert "Aucun lieu" in demand.row().trouble
     assert (demand.row().done, len(demand.kept()), fetched.count(first.id)) == (1, 1, 1)
+
+
+def test_one_that_cannot_go_on_keeps_no_other_waiting(demand: Demand, tmp_path: Path) -> None:
+    with demand.platform.database.writing(PLATFORM) as session:
+        root = session.exec(select(Organisation).where(Organisation.kind == OrganisationKind.PLATFORM)).one()
+        neighbour = add_organisation(session, "Commune voisine", OrganisationKind.COLLECTIVITE, parent=root)
+    add(demand.platform, demand.organisation, "Sans paquet", sealed=clock.now())
+    other = Demand(demand.platform, neighbour)
+    seal(demand.platform, neighbour, tmp_path)
+    assert demand.row().state is RestitutionState.ASKED
+    restitutions.go_on(demand.platform)
+    assert demand.row().trouble
+    assert other.row().state is RestitutionState.ASKED
+    restitutions.go_on(demand.platform)
+    assert other.row().state is RestitutionState.READY
 
 
 def test_a_volume_is_given_to_whoever_may_read_and_only_as_long_as_it_lasts(demand: Demand, tmp_path: Path) -> None:
