@@ -41,7 +41,7 @@ from core.settings import Settings
 from schemas.seda.model import Agency
 
 THREADS = (1, 4, 8)
-SIZES = {"4 kB": (512, 400), "64 kB": (60_000, 400), "256 kB": (250_000, 200)}
+SIZES = {"4 kB": (512, 400), "64 kB": (60_000, 400), "256 kB": (250_000, 200), "1 MB": (1_000_000, 100)}
 """Of packages: how many bytes of a document of its own each holds, and how many packages are measured."""
 
 
