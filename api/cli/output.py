@@ -24,6 +24,7 @@ from core.errors import (
 )
 
 NO, MISUSE, FAULT = 1, 2, 3
+_LOOK_AGAIN = 1.0  # second
 _ANSWERS_NO = (Refused, Conflict, Forbidden, NotFound, Unauthenticated)
 
 console = Console(highlight=False, soft_wrap=True)
@@ -48,4 +49,6 @@ def wait_for_the_end() -> None:
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    ended.wait()
+    # The system may give the signal to any thread, which does not wake this one; only this one runs what was said above.
+    while not ended.wait(_LOOK_AGAIN):
+        pass
