@@ -63,6 +63,7 @@ def embedded(settings: Settings, *, with_demonstration: bool) -> Iterator[Embedd
                 update={
                     "tsa_url": played.timestamping.url,
                     "trust_dir": played.trust_dir,
+                    "private_networks": f"{settings.private_networks},127.0.0.0/8",  # where the simulators stand
                     "poll_seconds": 1.0,
                     "tree_head_seconds": 2.0,
                     **({} if settings.smtp_url.get_secret_value() else played.mail_settings()),

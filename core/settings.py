@@ -7,13 +7,14 @@ the database (core/configuration.py), not here.
 from __future__ import annotations
 
 import os
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from core.addresses import Networks
 from core.errors import Misconfigured
 from core.messages import Catalogue
 
@@ -53,7 +54,7 @@ class Settings(BaseSettings):
     antivirus: str = ""
     pdfa_checker: Path | None = None
     handover_dir: Path | None = None
-    handover_networks: str = ""
+    private_networks: str = ""
     mail_limit: int = Field(20 * 1024 * 1024, gt=0)
     upload_limit: int = Field(150 * 1024 * 1024, gt=0)
     transfer_limit: int = Field(2 << 30, gt=0, le=5 << 30)
@@ -86,16 +87,16 @@ class Settings(BaseSettings):
     def _is_none_when_empty(cls, value: object) -> object:
         return None if value == "" else value  # an empty path would be the working directory
 
-    @field_validator("handover_networks")
+    @field_validator("private_networks")
     @classmethod
     def _are_networks(cls, value: str) -> str:
         _networks(value)
         return value
 
     @property
-    def permitted_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+    def permitted_networks(self) -> Networks:
         """Networks that organisations may have called although they are not public."""
-        return _networks(self.handover_networks)
+        return _networks(self.private_networks)
 
     @property
     def database(self) -> str:
@@ -108,7 +109,7 @@ class Settings(BaseSettings):
         return tuple(url.strip() for url in self.tsa_url.split(",") if url.strip())
 
 
-def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+def _networks(text: str) -> Networks:
     return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 

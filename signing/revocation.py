@@ -1,15 +1,14 @@
 """Fetching what authorities say of their certificates, on reception, to keep it with the file: a list drops expired certificates.
 
 The addresses stand in certificates that strangers made: only http and https, only public addresses unless the operator permits
-others, the name resolved once and the very address connected to that was looked at; sizes and times are bounded. Nothing here
-is used to verify: ``verify`` believes what this brings only as far as who signed it is.
+others (``core.addresses``); sizes and times are bounded. Nothing here is used to verify: ``verify`` believes what this brings
+only as far as who signed it is.
 """
 
 from __future__ import annotations
 
 import contextlib
 import http.client
-import ipaddress
 import secrets
 import socket
 import threading
@@ -27,27 +26,20 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import AuthorityInformationAccessOID
-from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from core import clock
+from core.addresses import AddressRefused, Networks, PlainConnection, TlsConnection
 from core.messages import Catalogue
 from signing.extensions import extension
 from signing.trust import Evidence
 from signing.trust.notices import known, notices
 
 _messages = Catalogue("signing")
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-_PORTS = {"http": 80, "https": 443}
-_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+_KINDS = {"http": PlainConnection, "https": TlsConnection}
 _REDIRECTS = {301, 302, 303, 307, 308}
 _OK = 200
 _NONCE = 16
 _RECENT = timedelta(hours=1)
-
-
-class AddressRefused(Exception):
-    """The address is not one that may be consulted."""
 
 
 class FetchFailed(Exception):
@@ -68,7 +60,7 @@ class FetchSettings:
         most_redirects: for one address.
     """
 
-    permitted: tuple[Network, ...] = ()
+    permitted: Networks = ()
     connect_timeout: float = 5.0
     whole_timeout: float = 30.0
     largest_list: int = 32 << 20
@@ -159,9 +151,8 @@ class RevocationClient:
         deadline = time.monotonic() + self._settings.whole_timeout
         for _ in range(self._settings.most_redirects + 1):
             target = _target(url)
-            connection = self._connection(target, self._address(target))
             try:
-                with contextlib.closing(connection), _cut_at(connection, deadline):
+                with contextlib.closing(self._connection(target)) as connection, _cut_at(connection, deadline):
                     reply = _requested(connection, target, body)
                     if reply.status == _OK:
                         return _bounded(reply, largest)
@@ -173,41 +164,15 @@ class RevocationClient:
             url = urljoin(url, location)
         raise FetchFailed("HTTP 3xx")
 
-    def _address(self, target: SplitResult) -> Address:
-        """Return the one address that will be connected to; every address of the name must be permitted."""
-        try:
-            port = target.port or _PORTS[target.scheme]
-            found = socket.getaddrinfo(target.hostname, port, type=socket.SOCK_STREAM)
-        except (OSError, ValueError) as error:
-            raise FetchFailed(type(error).__name__) from error
-        addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
-        if not addresses or not all(self._permitted(address) for address in addresses):
-            raise AddressRefused(target.hostname)
-        return addresses[0]
-
-    def _permitted(self, address: Address) -> bool:
-        return is_public(address) or any(address in network for network in self._settings.permitted)
-
-    def _connection(self, target: SplitResult, address: Address) -> HTTPConnection:
-        port, timeout = target.port or _PORTS[target.scheme], self._settings.connect_timeout
-        if target.scheme == "http":
-            return HTTPConnection(str(address), port, timeout=timeout)
-        name = target.hostname
-        return HTTPSConnection(str(address), port, timeout=timeout, server_hostname=name, assert_hostname=name)
-
-
-def is_public(address: Address) -> bool:
-    """Tell whether an address is of the public network: neither this machine, nor its neighbours, nor a tunnel to them."""
-    if isinstance(address, ipaddress.IPv6Address):
-        tunnelled = address.sixtofour is not None or address.teredo is not None
-        return address in _GLOBAL_UNICAST and address.is_global and not tunnelled
-    return address.is_global and not address.is_multicast
+    def _connection(self, target: SplitResult) -> PlainConnection:
+        kind, told = _KINDS[target.scheme], self._settings
+        return kind(target.hostname, target.port or kind.default_port, timeout=told.connect_timeout, networks=told.permitted)
 
 
 def _target(url: str) -> SplitResult:
     try:
         target = urlsplit(url)
-        usable = target.scheme in _PORTS and bool(target.hostname) and target.username is None and target.port != 0
+        usable = target.scheme in _KINDS and bool(target.hostname) and target.username is None and target.port != 0
     except ValueError as error:
         raise AddressRefused(url) from error
     if not usable or any(ord(letter) <= ord(" ") for letter in url):
@@ -215,18 +180,17 @@ def _target(url: str) -> SplitResult:
     return target
 
 
-def _requested(connection: HTTPConnection, target: SplitResult, body: bytes | None) -> urllib3.BaseHTTPResponse:
+def _requested(connection: PlainConnection, target: SplitResult, body: bytes | None) -> urllib3.BaseHTTPResponse:
     path = (target.path or "/") + (f"?{target.query}" if target.query else "")
-    headers = {"Host": target.netloc}
-    if body is not None:
-        headers |= {"Content-Type": "application/ocsp-request", "Accept": "application/ocsp-response"}
+    ours = {"Content-Type": "application/ocsp-request", "Accept": "application/ocsp-response"}
+    headers = {} if body is None else ours
     method = "GET" if body is None else "POST"
     connection.request(method, path, body=body, headers=headers, preload_content=False, decode_content=False)
     return connection.getresponse()
 
 
 @contextlib.contextmanager
-def _cut_at(connection: HTTPConnection, deadline: float) -> Iterator[None]:
+def _cut_at(connection: PlainConnection, deadline: float) -> Iterator[None]:
     """Connect, and cut the line at the deadline: a server that gives one byte now and then would never meet a timeout."""
     connection.connect()
     line = connection.sock

@@ -213,7 +213,7 @@ def configure_parapheur(file: Path, *, organisation: str) -> None:
     """
     settings = _built(ParapheurSettings, _json(file, _LARGEST_PARAPHEUR))
     platform = opened_platform()
-    types = open_connector(settings).list_types()
+    types = open_connector(settings, platform.settings.permitted_networks).list_types()
     if settings.subtype not in types.get(settings.type, ()):
         known = ", ".join(f"{kind} / {subtype}" for kind, subtypes in types.items() for subtype in subtypes)
         raise UsageError(_t("parapheur.type", type=settings.type, subtype=settings.subtype, known=known[:1000]))

@@ -18,6 +18,7 @@ from connectors.asalae.form import Form, Part
 from connectors.asalae.settings import AsalaeSettings
 from connectors.sae.errors import AnswerUnreadable
 from connectors.sae.transport import MEBIBYTE, Reply, Transport
+from core.addresses import Networks
 from core.messages import Catalogue
 
 _messages = Catalogue("connectors.sae")
@@ -32,11 +33,12 @@ class Asalae:
     """as@lae, as one account reaches it; any thread may use it.
 
     Every method may raise ``ServiceUnavailable``, ``AccessRefused``, ``CertificateRefused``, ``AddressWrong``,
-    ``AnswerUnreadable`` and ``AnswerTooLarge``: see ``connectors.sae.errors``.
+    ``AddressRefused``, ``AnswerUnreadable`` and ``AnswerTooLarge``: see ``connectors.sae.errors``.
     """
 
-    def __init__(self, settings: AsalaeSettings) -> None:
-        self._transport = Transport(settings)
+    def __init__(self, settings: AsalaeSettings, networks: Networks) -> None:
+        """Prepare calls; ``networks`` are those that the operator permits beside the public one."""
+        self._transport = Transport(settings, networks)
         self._chunk = settings.chunk_mebibytes * MEBIBYTE
         hashed = hashlib.sha256(settings.password.get_secret_value().encode()).hexdigest()
         account = base64.b64encode(f"{settings.login}:{hashed}".encode()).decode("ascii")

@@ -10,11 +10,12 @@ core.errors.NeedsOperator
 ├── RequestRefused          the software refuses what it was sent
 └── AnswerUnreadable        what it answers is none of the answers that are known
 core.errors.Misconfigured
-├── PlaceMissing            a configured directory does not exist, or leads elsewhere
-└── AddressRefused          the address is of a network that the operator did not permit
+└── PlaceMissing            a configured directory does not exist, or leads elsewhere
 core.errors.Conflict
 ├── NameTaken               a file stands under the name of a delivery already; it is left alone
 └── TemporaryMissing        nothing to publish: it was published already, or never uploaded
+
+An address that the operator does not permit is ``core.addresses.AddressRefused``.
 """
 
 from __future__ import annotations
@@ -52,10 +53,6 @@ class AnswerUnreadable(NeedsOperator):
 
 class PlaceMissing(Misconfigured):
     """A configured directory does not exist, or is a link that leads elsewhere."""
-
-
-class AddressRefused(Misconfigured):
-    """The address is of a network that is not public, and that the operator did not permit."""
 
 
 class NameTaken(Conflict):

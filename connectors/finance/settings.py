@@ -6,7 +6,6 @@ Secrets are kept as secrets: they show neither in logs nor in messages. Storing 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
+from core.addresses import Networks
 from core.messages import Catalogue
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Bounds:
     """
 
     folder: Path | None = None
-    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    networks: Networks = ()
 
 
 class _Watched(BaseModel):

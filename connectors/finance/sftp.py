@@ -30,10 +30,10 @@ from paramiko import (
 from paramiko.sftp import CMD_NAME
 
 from connectors.finance import errors
-from connectors.finance.addresses import resolved
 from connectors.finance.naming import plain, temporary_name
 from connectors.finance.places import LARGEST_ANSWER, AnswerFile, Presence, settled
 from connectors.finance.settings import Bounds, SftpPlace
+from core import addresses
 from core.messages import Catalogue
 
 _messages = Catalogue("connectors.finance")
@@ -183,10 +183,9 @@ def connected(place: SftpPlace, bounds: Bounds) -> Iterator[SftpSession]:
         AccessRefused: the account is refused.
         FinanceUnavailable: no answer in time, or the connection broke.
     """
-    address = resolved(place.host, place.port, bounds)
     with SSHClient() as client:
         try:
-            _authenticate(client, place, address)
+            _authenticate(client, place, bounds)
             sftp = _opened(client, place)
         except BadHostKeyException as error:
             expected, found = error.expected_key.fingerprint, error.key.fingerprint
@@ -195,16 +194,18 @@ def connected(place: SftpPlace, bounds: Bounds) -> Iterator[SftpSession]:
             ) from error
         except AuthenticationException as error:
             raise errors.AccessRefused(_messages("sftp.account", host=place.host, username=place.username)) from error
+        except socket.gaierror as error:
+            raise errors.FinanceUnavailable(_messages("address.unknown", host=place.host)) from error
         except _BROKEN as error:
             raise _unavailable(place, error) from error
         yield SftpSession(place, sftp)
 
 
-def _authenticate(client: SSHClient, place: SftpPlace, address: str) -> None:
+def _authenticate(client: SSHClient, place: SftpPlace, bounds: Bounds) -> None:
     client.set_missing_host_key_policy(RejectPolicy())
     known = place.host if place.port == _SSH_PORT else f"[{place.host}]:{place.port}"
     client.get_host_keys().add(known, place.host_key_algorithm, place.pinned_key())
-    line = socket.create_connection((address, place.port), timeout=place.connect_timeout)
+    line = addresses.connected(place.host, place.port, bounds.networks, place.connect_timeout)
     line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # paramiko leaves Nagle's algorithm on: 100 times slower
     try:
         client.connect(

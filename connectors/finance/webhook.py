@@ -2,7 +2,7 @@
 
 Headers of a call: ``Idempotency-Key`` is the name of the delivery; ``Tabellion-Timestamp`` the moment in seconds since 1970;
 ``Tabellion-Signature`` is ``v1=`` and the hexadecimal HMAC-SHA256, under the shared secret, of the timestamp, a point, and the
-body. Redirections are not followed, and the very address that was looked at is connected to.
+body. Redirections are not followed.
 """
 
 from __future__ import annotations
@@ -17,19 +17,17 @@ from socket import SHUT_RDWR, socket
 from typing import Any
 
 import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from connectors.finance import answers, errors
-from connectors.finance.addresses import resolved
 from connectors.finance.answers import Answer
 from connectors.finance.places import LARGEST_ANSWER
 from connectors.finance.settings import Bounds, WebhookPlace
+from core.addresses import PlainConnection, TlsConnection
 from core.clock import now
 from core.messages import Catalogue
 
 _messages = Catalogue("connectors.finance")
 SIGNATURE, TIMESTAMP, KEY = "Tabellion-Signature", "Tabellion-Timestamp", "Idempotency-Key"
-_PORTS = {"http": 80, "https": 443}
 _TAKEN = range(200, 300)
 _LATER = {408, 425, 429}
 _SERVER_FAULTS = 500
@@ -57,11 +55,8 @@ def tell(place: WebhookPlace, bounds: Bounds, delivery: str, body: bytes) -> Ans
         AnswerUnreadable: a success that says something unknown.
     """
     target = place.target()
-    host, port = target.host or "", target.port or _PORTS[target.scheme or "https"]
-    address = resolved(host, port, bounds)
-    timestamp = str(int(now().timestamp()))
+    host, timestamp = target.host or "", str(int(now().timestamp()))
     headers = {
-        "Host": target.netloc or host,
         "Content-Type": "application/json",
         "Accept": "application/json",
         "User-Agent": "Tabellion",
@@ -70,7 +65,7 @@ def tell(place: WebhookPlace, bounds: Bounds, delivery: str, body: bytes) -> Ans
         SIGNATURE: signature(place.secret.get_secret_value(), timestamp, body),
     }
     try:
-        with closing(_connection(place, address, port)) as connection, _cut_off(connection, place):
+        with closing(_connection(place, bounds)) as connection, _cut_off(connection, place):
             connection.request("POST", target.request_uri, body=body, headers=headers, preload_content=False)
             reply = connection.getresponse()
             told = reply.read(LARGEST_ANSWER)
@@ -87,17 +82,17 @@ def _heard(host: str, status: int, told: bytes) -> Answer | None:
     raise errors.RequestRefused(_messages("webhook.refused", host=host, status=status))
 
 
-def _connection(place: WebhookPlace, address: str, port: int) -> HTTPConnection:
+def _connection(place: WebhookPlace, bounds: Bounds) -> PlainConnection:
     target, timeout = place.target(), place.connect_timeout
+    host = (target.host or "").strip("[]")
     if target.scheme == "http":
-        return HTTPConnection(address, port, timeout=timeout)
-    name = (target.host or "").strip("[]")
-    context = ssl.create_default_context(cadata=place.authorities)
-    return HTTPSConnection(address, port, timeout=timeout, ssl_context=context, server_hostname=name, assert_hostname=name)
+        return PlainConnection(host, target.port or PlainConnection.default_port, timeout=timeout, networks=bounds.networks)
+    context, port = ssl.create_default_context(cadata=place.authorities), target.port or TlsConnection.default_port
+    return TlsConnection(host, port, timeout=timeout, ssl_context=context, networks=bounds.networks)
 
 
 @contextmanager
-def _cut_off(connection: HTTPConnection, place: WebhookPlace) -> Iterator[None]:
+def _cut_off(connection: PlainConnection, place: WebhookPlace) -> Iterator[None]:
     """Connect, and cut the line in the end: a server that gives one octet now and then would never meet a timeout."""
     connection.connect()
     line: Any = connection.sock
@@ -119,4 +114,6 @@ def _cut(line: socket) -> None:
 def _failure(host: str, error: BaseException) -> errors.FinanceUnavailable | errors.CertificateRefused:
     if isinstance(error, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(error):
         return errors.CertificateRefused(_messages("webhook.certificate", host=host))
+    if isinstance(error, urllib3.exceptions.NameResolutionError):
+        return errors.FinanceUnavailable(_messages("address.unknown", host=host))
     return errors.FinanceUnavailable(_messages("webhook.unavailable", host=host, reason=type(error).__name__))

@@ -16,13 +16,14 @@ from connectors.iparapheur.messages import ArchiveAction
 from connectors.iparapheur.rest import RestParapheur
 from connectors.iparapheur.settings import ParapheurSettings
 from connectors.iparapheur.soap import SoapParapheur
+from core.addresses import Networks
 
 
 class ParapheurConnector(Protocol):
     """A parapheur outside.
 
     Every method may raise ``ParapheurUnavailable``, ``AccessRefused``, ``CertificateRefused``, ``AddressWrong``,
-    ``AnswerUnreadable``, ``AnswerTooLarge`` and ``RequestRefused``: see ``errors``.
+    ``AddressRefused``, ``AnswerUnreadable``, ``AnswerTooLarge`` and ``RequestRefused``: see ``errors``.
     """
 
     def list_types(self) -> Mapping[str, tuple[str, ...]]:
@@ -73,6 +74,12 @@ class ParapheurConnector(Protocol):
         """
 
 
-def open_connector(settings: ParapheurSettings) -> ParapheurConnector:
-    """Return the parapheur that an organisation configured; nothing is sent yet."""
-    return SoapParapheur(settings) if settings.protocol is configured.Protocol.SOAP else RestParapheur(settings)
+def open_connector(settings: ParapheurSettings, networks: Networks) -> ParapheurConnector:
+    """Return the parapheur that an organisation configured; nothing is sent yet.
+
+    Args:
+        settings: of the account there.
+        networks: that the operator permits beside the public one.
+    """
+    kind = SoapParapheur if settings.protocol is configured.Protocol.SOAP else RestParapheur
+    return kind(settings, networks)

@@ -18,6 +18,8 @@ core.errors.NotFound
 core.errors.Conflict
 ├── RecallRefused           somebody acted on the dossier: it can no longer be taken back
 └── NotEnded                the dossier's circuit has not come to its end: it can be neither fetched as signed nor closed
+
+An address that the operator does not permit is ``core.addresses.AddressRefused``.
 """
 
 from __future__ import annotations

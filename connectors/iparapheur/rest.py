@@ -27,6 +27,7 @@ from connectors.iparapheur.messages import ArchiveAction
 from connectors.iparapheur.reading import LARGEST
 from connectors.iparapheur.settings import Grant, ParapheurSettings
 from connectors.iparapheur.transport import Reply, Transport
+from core.addresses import Networks
 from core.errors import UnreadableInput
 from core.identifiers import new_id
 from core.messages import Catalogue
@@ -54,9 +55,9 @@ class _Token:
 class RestParapheur:
     """One desk of one tenant; any thread may use it."""
 
-    def __init__(self, settings: ParapheurSettings) -> None:
+    def __init__(self, settings: ParapheurSettings, networks: Networks) -> None:
         self._settings = settings
-        self._transport = Transport(settings)
+        self._transport = Transport(settings, networks)
         self._desk = f"/api/standard/v1/tenant/{quote(settings.tenant or '', '')}/desk/{quote(settings.desk or '', '')}"
         self._token: _Token | None = None
         self._lock = threading.Lock()

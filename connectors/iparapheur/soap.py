@@ -21,6 +21,7 @@ from connectors.iparapheur.reading import LARGEST, decode
 from connectors.iparapheur.settings import ParapheurSettings
 from connectors.iparapheur.transport import Transport
 from connectors.iparapheur.writing import MEDIA, write
+from core.addresses import Networks
 from core.errors import UnreadableInput
 from core.identifiers import new_id
 from core.messages import Catalogue
@@ -42,9 +43,9 @@ _XML = {"application/xml", "text/xml"}
 class SoapParapheur:
     """One account in one parapheur."""
 
-    def __init__(self, settings: ParapheurSettings) -> None:
+    def __init__(self, settings: ParapheurSettings, networks: Networks) -> None:
         self._settings = settings
-        self._transport = Transport(settings)
+        self._transport = Transport(settings, networks)
         password = settings.password.get_secret_value() if settings.password else ""
         self._authorization = "Basic " + b64encode(f"{settings.login}:{password}".encode()).decode()
 

@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from connectors.iparapheur import errors
 from connectors.iparapheur.settings import ParapheurSettings
+from core import addresses
+from core.addresses import Networks
 from core.messages import Catalogue
 
 _messages = Catalogue("connectors.iparapheur")
@@ -57,11 +59,12 @@ class Reply:
 class Transport:
     """Speaks HTTP to one parapheur; any thread may use it."""
 
-    def __init__(self, settings: ParapheurSettings) -> None:
+    def __init__(self, settings: ParapheurSettings, networks: Networks) -> None:
+        """Prepare calls; ``networks`` are those that the operator permits beside the public one."""
         self._settings = settings
         self.address = settings.address.rstrip("/")
         timeout = urllib3.Timeout(connect=settings.connect_timeout, read=settings.read_timeout)
-        self._http = urllib3.PoolManager(timeout=timeout, retries=False, ssl_context=_context(settings))
+        self._http = addresses.pool(networks, timeout=timeout, retries=False, ssl_context=_context(settings))
 
     def send(
         self, method: str, path: str, target: Path, *, headers: Mapping[str, str], body: Path | bytes | None = None, limit: int
@@ -77,6 +80,7 @@ class Transport:
             limit: bytes of the answer beyond which it is not read.
 
         Raises:
+            AddressRefused: the operator does not permit the address; nothing was sent.
             ParapheurUnavailable: no answer, half of one, too slow, or status 408, 425, 429.
             CertificateRefused, AccessRefused, AnswerTooLarge: see ``errors``; 401 comes back as an answer.
         """

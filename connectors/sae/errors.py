@@ -11,7 +11,8 @@ core.errors.NeedsOperator
 core.errors.Misconfigured
 └── AddressWrong            nothing of the service stands at the configured address
 
-That something is not there yet is no failure: the clients say None.
+That something is not there yet is no failure: the clients say None. An address that the operator does not permit is
+``core.addresses.AddressRefused``.
 """
 
 from __future__ import annotations

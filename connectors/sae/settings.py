@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from cryptography import x509
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from urllib3.exceptions import LocationParseError
-from urllib3.util import parse_url
+from urllib3.util import Url, parse_url
 
 from core.messages import Catalogue
 
@@ -34,10 +34,7 @@ class ServiceSettings(BaseModel):
     @model_validator(mode="after")
     def _reachable(self) -> Self:
         """Refuse now what no exchange could use; the loopback address may be plain, for what stands on this machine."""
-        try:
-            address = parse_url(self.address)
-        except LocationParseError as error:
-            raise ValueError(_messages("settings.address")) from error
+        address = self.target()
         plain = address.scheme == "http" and address.host in _LOOPBACK
         if not (address.scheme == "https" or plain) or not address.host or address.auth or address.query or address.fragment:
             raise ValueError(_messages("settings.address"))
@@ -47,3 +44,14 @@ class ServiceSettings(BaseModel):
             except ValueError as error:
                 raise ValueError(_messages("settings.authorities")) from error
         return self
+
+    def target(self) -> Url:
+        """Return the address in its parts.
+
+        Raises:
+            ValueError: it is none.
+        """
+        try:
+            return parse_url(self.address)
+        except LocationParseError as error:
+            raise ValueError(_messages("settings.address")) from error

@@ -6,7 +6,6 @@ What an answer's status means for a call is the client's matter, but for what is
 from __future__ import annotations
 
 import json
-import socket
 import ssl
 import time
 from collections.abc import Iterable, Mapping
@@ -14,10 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import urllib3
-from urllib3.util import parse_url
 
 from connectors.sae import errors
 from connectors.sae.settings import ServiceSettings
+from core import addresses
+from core.addresses import Networks
 from core.messages import Catalogue
 
 _messages = Catalogue("connectors.sae")
@@ -60,19 +60,21 @@ class Reply:
 class Transport:
     """Speaks HTTP to one service; any thread may use it."""
 
-    def __init__(self, settings: ServiceSettings, context: ssl.SSLContext | None = None) -> None:
+    def __init__(self, settings: ServiceSettings, networks: Networks, context: ssl.SSLContext | None = None) -> None:
         """Prepare calls; nothing is sent yet.
 
         Args:
             settings: where, and for how long.
+            networks: that the operator permits beside the public one.
             context: how TLS is spoken, when we show a certificate; the server is verified in any case.
         """
         self.address = settings.address.rstrip("/")
+        self._target, self._networks = settings.target(), networks
         self._end = settings.total_timeout
         timeout = urllib3.Timeout(connect=settings.connect_timeout, read=settings.read_timeout)
         self._shown = context
         context = context or ssl.create_default_context(cadata=settings.authorities)
-        self._http = urllib3.PoolManager(timeout=timeout, retries=False, ssl_context=context)
+        self._http = addresses.pool(networks, timeout=timeout, retries=False, ssl_context=context)
 
     def send(
         self, method: str, path: str, *, headers: Mapping[str, str], body: Iterable[bytes] | bytes | None = None, size: int = 0
@@ -87,6 +89,7 @@ class Transport:
             size: of the body, in octets.
 
         Raises:
+            AddressRefused: the operator does not permit the address; nothing was sent.
             ServiceUnavailable: no answer, half of one, or too slow a one.
             CertificateRefused, AnswerTooLarge: see ``errors``.
         """
@@ -153,11 +156,10 @@ class Transport:
         """
         if self._shown is None:
             return False
-        address = parse_url(self.address)
-        host = (address.host or "").strip("[]")
+        host = (self._target.host or "").strip("[]")
         try:
             with (
-                socket.create_connection((host, address.port or _HTTPS), _PROBE) as plain,
+                addresses.connected(host, self._target.port or _HTTPS, self._networks, _PROBE) as plain,
                 self._shown.wrap_socket(plain, server_hostname=host) as probe,
             ):
                 probe.recv(1)

@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from connectors.sae.errors import AnswerUnreadable
 from connectors.sae.transport import Reply, Transport
 from connectors.vitam.settings import VitamSettings
+from core.addresses import Networks
 from core.messages import Catalogue
 
 _messages = Catalogue("connectors.sae")
@@ -75,11 +76,12 @@ class Vitam:
     """A tenant of Vitam; any thread may use it.
 
     Every method may raise ``ServiceUnavailable``, ``AccessRefused``, ``CertificateRefused``, ``AddressWrong``,
-    ``AnswerUnreadable`` and ``AnswerTooLarge``: see ``connectors.sae.errors``.
+    ``AddressRefused``, ``AnswerUnreadable`` and ``AnswerTooLarge``: see ``connectors.sae.errors``.
     """
 
-    def __init__(self, settings: VitamSettings) -> None:
-        self._transport = Transport(settings, _context(settings))
+    def __init__(self, settings: VitamSettings, networks: Networks) -> None:
+        """Prepare calls; ``networks`` are those that the operator permits beside the public one."""
+        self._transport = Transport(settings, networks, _context(settings))
         self._context = settings.context
         self._application = settings.application
         self._headers = {"X-Tenant-Id": str(settings.tenant), "X-Access-Contract-Id": settings.access_contract}

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pydantic import BaseModel
 from sqlmodel import Session
 
-from core import journal
+from core import addresses, journal
 from core.configuration import Configuration, configure
 from core.errors import UsageError
 from core.messages import Catalogue
@@ -15,7 +15,7 @@ from core.platform import Platform
 from core.principal import PLATFORM, Principal, Right
 from flows.invoices import acknowledging, collecting, telling
 from flows.invoices.issued import following
-from flows.invoices.settings import InvoiceVisa
+from flows.invoices.settings import InvoiceHandover, InvoiceVisa
 from signing.parapheur import desks, typology
 from signing.parapheur.typology import Kind, Protocol
 
@@ -35,8 +35,11 @@ def keep(platform: Platform, principal: Principal, organisation_id: str, name: s
     Raises:
         Forbidden: the principal does not administer the organisation.
         UsageError: a route of ``InvoiceVisa`` leads to a subtype or a desk that is not one of the organisation.
+        AddressRefused: the operator does not permit the address of the finance software.
     """
     principal.require(Right.ADMINISTER, organisation_id)
+    if isinstance(wanted, InvoiceHandover) and wanted.host is not None:
+        addresses.check(wanted.host, platform.settings.permitted_networks)
     with platform.database.writing(PLATFORM) as session:
         kept = session.get(Configuration, (organisation_id, name))
         if wanted is None and kept is None:

@@ -107,3 +107,10 @@ class InvoiceHandover(BaseModel):
     def place(self) -> SftpPlace | FolderPlace | None:
         """Where deliveries are put, and answers found; None when they are not put anywhere."""
         return {Channel.SFTP: self.sftp, Channel.FOLDER: self.folder}.get(self.channel)
+
+    @property
+    def host(self) -> str | None:
+        """Where the software is reached; None when it is not."""
+        if self.webhook is not None and self.channel is Channel.WEBHOOK:
+            return self.webhook.target().host
+        return self.sftp.host if self.sftp is not None and self.channel is Channel.SFTP else None

@@ -92,7 +92,7 @@ def submit(work: Work) -> Advance:
     if told["state"] == ASKED:
         told = {**told, **where, "name": external_name(submission), "state": SUBMITTING}
         work.note("intended", parapheur=told)
-    identifier = open_connector(settings).submit(submission)
+    identifier = open_connector(settings, work.platform.settings.permitted_networks).submit(submission)
     facts = {**told, "id": identifier, "state": State.PENDING.value}
     return Advance("waiting", facts={"parapheur": facts}, journal={"external": identifier})
 

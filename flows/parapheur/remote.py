@@ -6,11 +6,13 @@ The person shows their PIN and their one-time code for this very batch; neither 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import BaseModel, Field, SecretStr
 from sqlmodel import Session
 
+from core.addresses import Networks
 from core.configuration import configuration_of
 from core.errors import Conflict, NeedsOperator, NotFound, UsageError
 from core.messages import Catalogue
@@ -36,9 +38,10 @@ class RemoteSigning(BaseModel):
     token: SecretStr = Field(description="OAuth 2.0 access token of scope service.")
     version: str = Field("v2", pattern="^v[12]$")
 
-    def settings(self) -> CscSettings:
-        """Return how the service is spoken to."""
-        return CscSettings(self.url, self.token.get_secret_value(), "v1" if self.version == "v1" else "v2")
+    def settings(self, networks: Networks) -> CscSettings:
+        """Return how the service is spoken to; ``networks`` are those that the operator permits beside the public one."""
+        version: Literal["v1", "v2"] = "v1" if self.version == "v1" else "v2"
+        return CscSettings(self.url, self.token.get_secret_value(), version, networks=networks)
 
 
 def service_of(session: Session, platform: Platform, organisation_id: str) -> RemoteSigning | None:
@@ -70,7 +73,7 @@ def sign_remotely(
         service = service_of(session, platform, signing.organisation_id)
     if service is None or profile is None or not profile.remote_key:
         raise UsageError(_messages("remote.none"))
-    signer = CscSigner.open(service.settings(), profile.remote_key, proofs)
+    signer = CscSigner.open(service.settings(platform.settings.permitted_networks), profile.remote_key, proofs)
     certificate = signer.certificate.public_bytes(Encoding.DER)
     chain = [one.public_bytes(Encoding.DER) for one in signer.chain]
     admit(platform, sitting_id, certificate, chain)

@@ -100,7 +100,7 @@ def collect(platform: Platform, account: str) -> None:
 
 def _opened(platform: Platform, account: str) -> _Account:
     settings = settings_of(platform, account)
-    return _Account(platform, settings, open_connector(settings))
+    return _Account(platform, settings, open_connector(settings, platform.settings.permitted_networks))
 
 
 def _waiting(platform: Platform, account: str) -> list[Dossier]:

@@ -9,7 +9,7 @@ from sqlmodel import col, select
 
 from archive.finding.seeing import open_to
 from archive.models import Record
-from core import journal
+from core import addresses, journal
 from core.configuration import Configuration, configure
 from core.errors import UsageError
 from core.messages import Catalogue
@@ -76,8 +76,11 @@ def keep(platform: Platform, principal: Principal, organisation_id: str, wanted:
 
     Raises:
         Forbidden: the principal does not administer the organisation.
+        AddressRefused: the operator does not permit the address of the service.
     """
     principal.require(Right.ADMINISTER, organisation_id)
+    if wanted is not None:
+        addresses.check(wanted.host, platform.settings.permitted_networks)
     with platform.database.writing(PLATFORM) as session:
         kept = session.get(Configuration, (organisation_id, OUTSIDE))
         if wanted is None and kept is None:

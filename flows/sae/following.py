@@ -79,7 +79,7 @@ def follow(platform: Platform, account: str) -> None:
     if not due:
         return
     settings = settings_of(platform, account)
-    outside = open_outside(settings)
+    outside = open_outside(settings, platform.settings.permitted_networks)
     trouble: TabellionError | None = None
     in_a_row = 0
     for known in due:

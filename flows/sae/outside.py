@@ -8,6 +8,7 @@ from connectors.asalae import client as asalae
 from connectors.asalae.client import Asalae
 from connectors.sae.errors import ServiceUnavailable
 from connectors.vitam.client import State, Status, Vitam, digest_of
+from core.addresses import Networks
 from core.errors import NeedsOperator
 from core.messages import Catalogue
 from flows.sae.packaging import Outgoing
@@ -49,12 +50,12 @@ class Outside(Protocol):
         ...
 
 
-def open_outside(settings: OutsideArchive) -> Outside:
-    """Return the archive service of these settings; nothing is sent yet."""
+def open_outside(settings: OutsideArchive, networks: Networks) -> Outside:
+    """Return the archive service of these settings, with the networks that the operator permits; nothing is sent yet."""
     if settings.asalae is not None:
-        return _Asalae(Asalae(settings.asalae), settings.transferring_agency)
+        return _Asalae(Asalae(settings.asalae, networks), settings.transferring_agency)
     if settings.vitam is not None:
-        return _Vitam(Vitam(settings.vitam))
+        return _Vitam(Vitam(settings.vitam, networks))
     raise TypeError("settings of no archive service")
 
 

@@ -83,3 +83,9 @@ class OutsideArchive(BaseModel):
     def system(self) -> System:
         """Which one it is."""
         return System.ASALAE if self.asalae is not None else System.VITAM
+
+    @property
+    def host(self) -> str:
+        """Where it stands."""
+        service = self.asalae or self.vitam
+        return (service and service.target().host) or ""

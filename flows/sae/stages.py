@@ -18,6 +18,7 @@ from typing import Any
 
 from connectors.sae.errors import AccessRefused, AddressWrong, CertificateRefused, ServiceUnavailable, TransferRefused
 from core import clock
+from core.addresses import AddressRefused
 from core.database import ScopedSession
 from core.identifiers import new_id
 from core.messages import Catalogue
@@ -41,7 +42,7 @@ def send(work: Work) -> Advance | Later:
     """Hand the record over: what leaves is noted before, and looked for there before it leaves again."""
     noted = work.facts.get(SENDING)
     account, settings = _service(work, noted)
-    outside = open_outside(settings)
+    outside = open_outside(settings, work.platform.settings.permitted_networks)
     left = clock.from_iso(noted["left"]) if noted and noted["left"] else None
     if noted and left:
         reference = outside.received(noted["identifier"])
@@ -91,7 +92,7 @@ def _leave(work: Work, outside: Outside, noted: dict[str, Any], outgoing: Outgoi
         if again:
             return _sent(work, noted, "", outgoing)
         return _refused(work, noted, outgoing, refusal)
-    except (AccessRefused, CertificateRefused, AddressWrong):
+    except (AccessRefused, CertificateRefused, AddressWrong, AddressRefused):
         _withhold(work, noted, again=again)
         raise
     except ServiceUnavailable as error:

@@ -3,6 +3,7 @@
 What is signed is hashed here; only hashes travel. Each value that comes back is verified before it is given on.
 
     ServiceUnavailable (Unavailable)    no answer, too many calls, or a fault of the service: worth trying again
+    AddressRefused (Misconfigured)      a network that the operator does not permit: see ``core.addresses``
     ServiceMisread (Misconfigured)      another address, another version, a key that the service does not know
     AccessEnded (NeedsOperator)         the access token is refused: the service must be connected to anew
     ProofRefused (NeedsOperator)        the PIN or the one-time code is wrong, or its authorisation has run out
@@ -34,7 +35,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from urllib3.util import parse_url
 
-from core import clock
+from core import addresses, clock
+from core.addresses import Networks
 from core.errors import Misconfigured, NeedsOperator, TabellionError, Unavailable
 from core.messages import Catalogue
 from signing.algorithms import CERTIFICATE_FLAWS, METHODS, method_of, raw_ecdsa, value_holds
@@ -91,6 +93,7 @@ class CscSettings:
         connect_timeout: seconds.
         read_timeout: seconds; signing is slow.
         patience: seconds that a person has to approve on a telephone, where the service works so.
+        networks: that may be reached although they are not public.
     """
 
     url: str
@@ -99,6 +102,7 @@ class CscSettings:
     connect_timeout: float = 5.0
     read_timeout: float = 60.0
     patience: float = 120.0
+    networks: Networks = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +151,7 @@ class CscClient:
             raise ServiceMisread(_messages("keys.csc_https", url=settings.url))
         self._settings = settings
         timeout = urllib3.Timeout(connect=settings.connect_timeout, read=settings.read_timeout)
-        self._http = urllib3.PoolManager(timeout=timeout, retries=False)
+        self._http = addresses.pool(settings.networks, timeout=timeout, retries=False)
 
     def info(self) -> Mapping[str, Any]:
         """Return what the service says of itself: ``name``, ``specs``, ``methods`` (11.1); no token is needed."""

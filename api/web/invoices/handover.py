@@ -13,6 +13,7 @@ from api import words
 from api.web.administered import Filled, Here, Place, Sheet, gone, reason, shown
 from api.web.invoices.account import PATH as ACCOUNT_PATH
 from api.web.visitor import Administers, Parts, Visitor
+from core.addresses import AddressRefused
 from core.configuration import Configuration
 from core.errors import UsageError
 from core.platform import Platform
@@ -47,7 +48,7 @@ def change(request: Request, platform: Parts, visitor: Administers, place: Here,
         configuring.keep(platform, visitor.principal, place.id, HANDOVER, wanted)
     except ValidationError as error:
         return _shown(request, platform, visitor, place, status=400, trouble=_reason(error), sheet=sheet)
-    except UsageError as refused:
+    except (UsageError, AddressRefused) as refused:
         return _shown(request, platform, visitor, place, status=400, trouble=str(refused), sheet=sheet)
     return gone(place, _PATH, "logiciel")
 

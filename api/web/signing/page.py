@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from api.runtime import timestamps
 from api.web.pages import render
 from api.web.visitor import Parts, SignedIn, Visitor
+from core.addresses import AddressRefused
 from core.errors import Conflict, Forbidden, Misconfigured, NeedsOperator, Unavailable, UsageError
 from core.messages import Catalogue
 from core.platform import Platform
@@ -133,7 +134,7 @@ async def remote(request: Request, platform: Parts, visitor: SignedIn, sitting_i
     proofs = {name: said[field][:100] for name, field in (("PIN", "pin"), ("OTP", "code")) if said.get(field)}
     try:
         await to_thread.run_sync(sign_remotely, platform, visitor.principal, sitting_id, proofs, _timestamps(platform))
-    except (UsageError, Conflict, Forbidden, NeedsOperator, Unavailable) as error:
+    except (UsageError, Conflict, Forbidden, NeedsOperator, Unavailable, AddressRefused) as error:
         return _page(request, platform, visitor, sitting_id, trouble=str(error), status=409)
     return RedirectResponse(f"/parapheur/seances/{sitting_id}", status_code=303)
 

@@ -37,6 +37,7 @@ from signing.cades.seal import Cades
 from signing.sittings import sittings
 from signing.sittings.models import ItemState, Sitting, SittingItem, SittingState
 from signing.sittings.sittings import Document
+from tests.addresses import PRIVATE_NETWORKS
 from tests.databases import sqlite_at
 
 # Invented: no commune has these numbers.
@@ -79,7 +80,7 @@ def web_service(s3: S3Server, folder: Path, **settings: Any) -> Iterator[Service
         state_dir=folder,
         database_url=SecretStr(sqlite_at(folder / "tabellion.sqlite3")),
         s3_bucket_prefix=f"t{secrets.token_hex(6)}",
-        **{"upload_limit": UPLOAD_LIMIT, **settings},
+        **{"upload_limit": UPLOAD_LIMIT, "private_networks": PRIVATE_NETWORKS, **settings},
     )
     platform = open_platform(chosen, s3.store(chosen.s3_bucket_prefix))
     platform.objects.prepare()

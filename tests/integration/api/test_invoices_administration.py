@@ -215,6 +215,8 @@ def test_the_finance_software_is_given_invoices_by_the_way_that_is_chosen(
         "Donnez l’adresse"
         in post(administrator, "/logiciel", **{**webhook, "webhook.address": "", "webhook.secret": SECRET}).text
     )
+    near = post(administrator, "/logiciel", **{**webhook, "webhook.address": "https://10.0.0.5/", "webhook.secret": SECRET})
+    assert (near.status_code, "10.0.0.5 n’est pas joint" in near.text) == (400, True)
     assert post(administrator, "/logiciel", **{**webhook, "webhook.secret": SECRET}).status_code == 303
     first = handover_of(mairie.platform, mairie.organisation.id)
     assert (first.channel, first.webhook and first.webhook.secret.get_secret_value()) == (Channel.WEBHOOK, SECRET)

@@ -87,6 +87,14 @@ def test_a_kept_password_does_not_follow_to_another_address(browser: httpx.Clien
     assert (plain.status_code, "adresse HTTPS" in plain.text) == (400, True)
 
 
+def test_an_address_of_our_own_network_is_refused_when_it_is_written_down(browser: httpx.Client, asalae: AsalaeSimulator) -> None:
+    configure(browser, form(asalae))
+    refused = configure(browser, form(asalae, address="https://169.254.169.254/latest"))
+    assert (refused.status_code, "L’exploitant de la plateforme peut permettre" in refused.text) == (400, True)
+    assert 'value="https://169.254.169.254/latest"' in refused.text, "what was filled in is not lost"
+    assert "169.254" not in browser.get(ACCOUNT).text
+
+
 def test_a_vitam_is_configured_by_a_certificate_file(service: Service, browser: httpx.Client, tmp_path: Path) -> None:
     with VitamSimulator(tmp_path / "vitam") as vitam:
         there = vitam.settings()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import ipaddress
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -15,8 +14,7 @@ from openssh_server import OpenSsh
 from connectors.finance.client import opened
 from connectors.finance.places import Place
 from connectors.finance.settings import Bounds, FolderPlace, SftpPlace
-
-LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
+from tests.addresses import LOOPBACK
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from finance_sides import LOOPBACK, Side, sftp_settings, side
+from finance_sides import Side, sftp_settings, side
 from openssh_server import OpenSsh
 
 from connectors.finance.client import opened
@@ -21,6 +21,7 @@ from connectors.finance.settings import Bounds
 from core import clock
 from core.errors import NeedsOperator
 from flows.invoices import delivering
+from tests.addresses import LOOPBACK
 
 __all__ = ["side"]
 DELIVERY = "21400999500017_F-2026-001_10000001"

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from finance_sides import LOOPBACK, Side, sftp_settings, side
+from finance_sides import Side, sftp_settings, side
 from openssh_server import OpenSsh
 from pydantic import ValidationError
 
@@ -18,6 +18,8 @@ from connectors.finance import errors
 from connectors.finance.client import opened
 from connectors.finance.places import LARGEST_ANSWER, Presence
 from connectors.finance.settings import Bounds, FolderPlace
+from core.addresses import AddressRefused
+from tests.addresses import LOOPBACK
 
 __all__ = ["side"]
 NAME = "21400999500017_F-2026-001_10000001.xml"
@@ -230,7 +232,7 @@ def test_an_account_that_is_refused_is_told(openssh: OpenSsh) -> None:
 
 
 def test_a_server_on_a_private_network_is_not_reached_unless_the_operator_permits_it(openssh: OpenSsh) -> None:
-    with pytest.raises(errors.AddressRefused, match="TABELLION_HANDOVER_NETWORKS"), opened(sftp_settings(openssh), Bounds()):
+    with pytest.raises(AddressRefused, match="TABELLION_PRIVATE_NETWORKS"), opened(sftp_settings(openssh), Bounds()):
         pass
 
 

@@ -34,9 +34,11 @@ from connectors.iparapheur.simulated_circuit import Refusal
 from connectors.iparapheur.simulated_http import Mishap
 from connectors.iparapheur.simulated_typology import EMITTER, MANAGER, MAYOR
 from connectors.iparapheur.simulator import ParapheurSimulator
+from core.addresses import AddressRefused
 from core.clock import now
 from schemas.pes.sample import Sample, write_sample
 from signing.verification import verify
+from tests.addresses import LOOPBACK
 from tests.pades_documents import paper
 
 PDF = "application/pdf"
@@ -85,7 +87,7 @@ def connector(
     parapheur: ParapheurSimulator, protocol: Protocol, subtype: str = "signature", **changes: Any
 ) -> ParapheurConnector:
     kind = changes.pop("kind", "Actes")
-    return open_connector(parapheur.settings_for(kind, subtype, protocol, **changes))
+    return open_connector(parapheur.settings_for(kind, subtype, protocol, **changes), LOOPBACK)
 
 
 def patience(mishap: Mishap) -> dict[str, float]:
@@ -346,7 +348,7 @@ def test_a_parapheur_that_was_killed_forgets_nothing(dossier: Submission, tmp_pa
         account = process.stdout.readline().strip()
         login, password, _ = account.partition(": ")[2].split()
         told = {"address": address, "login": login, "password": password, "type": "Actes", "subtype": "visa sans meta"}
-        external = open_connector(ParapheurSettings.model_validate(told)).submit(dossier)
+        external = open_connector(ParapheurSettings.model_validate(told), LOOPBACK).submit(dossier)
         os.kill(process.pid, signal.SIGKILL)
     with simulator(folder) as again:
         ours = connector(again, Protocol.SOAP, "visa sans meta")
@@ -407,16 +409,26 @@ def self_signed(key: ec.EllipticCurvePrivateKey, name: str) -> x509.Certificate:
     return builder.add_extension(alternative, critical=False).add_extension(constraints, critical=True).sign(key, hashes.SHA256())
 
 
+def test_a_parapheur_on_our_own_network_hears_nothing_unless_the_operator_permits_it(
+    parapheur: ParapheurSimulator, protocol: Protocol, dossier: Submission
+) -> None:
+    ours = open_connector(parapheur.settings_for("Actes", "signature", protocol), ())
+    for ask in (ours.list_types, lambda: ours.submit(dossier), lambda: ours.status("x")):
+        with pytest.raises(AddressRefused, match="TABELLION_PRIVATE_NETWORKS"):
+            ask()
+    assert parapheur.dossiers() == []
+
+
 def test_a_server_whose_certificate_is_not_trusted_hears_nothing(tmp_path: Path) -> None:
     server = Tls(tmp_path)
     told = {"address": server.address, "login": "a", "password": "b", "type": "T", "subtype": "S"}
     try:
         with pytest.raises(errors.CertificateRefused):
-            open_connector(ParapheurSettings.model_validate(told)).status("x")
+            open_connector(ParapheurSettings.model_validate(told), LOOPBACK).status("x")
         assert server.peers == []
         trusted = ParapheurSettings.model_validate({**told, "authorities": server.pem.decode()})
         with pytest.raises(errors.ParapheurUnavailable):
-            open_connector(trusted).status("x")
+            open_connector(trusted, LOOPBACK).status("x")
         assert len(server.peers) == 1
     finally:
         server.stop()
@@ -438,7 +450,7 @@ def test_a_client_certificate_is_shown_to_a_server_that_asks(tmp_path: Path) -> 
     }
     try:
         with pytest.raises(errors.ParapheurUnavailable, match="503"):
-            open_connector(ParapheurSettings.model_validate(told)).status("x")
+            open_connector(ParapheurSettings.model_validate(told), LOOPBACK).status("x")
         assert ("commonName", "DEMONSTRATION Client") in [pair for rdn in server.peers[0]["subject"] for pair in rdn]
     finally:
         server.stop()

@@ -11,6 +11,7 @@ from iparapheur_servers import simulator
 from connectors.iparapheur.client import open_connector
 from connectors.iparapheur.dossiers import Attachment, Submission
 from connectors.iparapheur.simulated_typology import MANAGER
+from tests.addresses import LOOPBACK
 
 LARGE = 128 << 20
 MOST_MEMORY = 64 << 20
@@ -55,7 +56,7 @@ def test_128_mb_are_written_and_read_in_the_memory_of_a_few_pieces(tmp_path: Pat
 def test_128_mb_go_there_and_back(tmp_path: Path) -> None:
     document = large(tmp_path / "large.pdf")
     with simulator(tmp_path / "parapheur") as parapheur:
-        ours = open_connector(parapheur.settings_for("Actes", "visa sans meta"))
+        ours = open_connector(parapheur.settings_for("Actes", "visa sans meta"), LOOPBACK)
         external = ours.submit(Submission("LARGE", "Grand", Attachment(document, "large.pdf", "application/pdf")))
         parapheur.act(MANAGER, external, "visa")
         (back,) = ours.fetch(external, tmp_path).documents

@@ -26,6 +26,7 @@ from signing.pki import TestAuthority
 from signing.verdicts import FileVerdict
 from signing.verification import verify
 from signing.xades.seal import XadesDetached
+from tests.addresses import LOOPBACK
 from tests.iparapheur_platform import AtWork, at_work
 from tests.pades_documents import paper
 
@@ -59,7 +60,7 @@ class Desk:
     def __init__(self, server: Server, folder: Path, desk: str = EMITTER) -> None:
         login, password = server.credentials[desk]
         told = {"address": server.address, "login": login, "password": password, "type": "Actes", "subtype": "signature"}
-        self.client = SoapParapheur(ParapheurSettings.model_validate(told))
+        self.client = SoapParapheur(ParapheurSettings.model_validate(told), LOOPBACK)
         self.folder = folder
 
     def ask(self, request: wire.Request, kind: type[A]) -> A:

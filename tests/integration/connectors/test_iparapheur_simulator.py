@@ -28,6 +28,7 @@ from signing.cades.seal import Cades
 from signing.keys import Pkcs12Signer
 from signing.legs import sign
 from signing.pki import TestAuthority
+from tests.addresses import LOOPBACK
 from tests.pades_documents import paper
 
 HTTP = urllib3.PoolManager(retries=False, timeout=20)
@@ -110,14 +111,15 @@ def test_a_request_with_attachments_is_taken(parapheur: ParapheurSimulator, doss
     answer = decode(BytesIO(post(parapheur, body, headers, "/ws-iparapheur").data), MEDIA, tmp_path)
     assert isinstance(answer, wire.CreerDossierResponse)
     assert answer.notice.code is Code.OK
-    (back,) = open_connector(parapheur.settings_for("Actes", "signature")).fetch(answer.dossier_id or "", tmp_path).documents
+    ours = open_connector(parapheur.settings_for("Actes", "signature"), LOOPBACK)
+    (back,) = ours.fetch(answer.dossier_id or "", tmp_path).documents
     assert back.path.read_bytes() == dossier.document.path.read_bytes()
 
 
 def test_a_refused_dossier_leaves_no_document_behind(parapheur: ParapheurSimulator, dossier: Submission, tmp_path: Path) -> None:
     kept = tmp_path / "parapheur" / "documents"
     with pytest.raises(Exception, match="urgent"):
-        open_connector(parapheur.settings_for("Actes", "visa avec meta")).submit(dossier)
+        open_connector(parapheur.settings_for("Actes", "visa avec meta"), LOOPBACK).submit(dossier)
     assert list(kept.iterdir()) == []
 
 
@@ -129,7 +131,7 @@ def test_detached_signatures_are_named_by_rank_and_signatory(
     sign(Cades(), dossier.document.path, signature, Pkcs12Signer.load(credential.as_pkcs12("pin"), "pin"))
     came = Attachment(signature, "x", "application/pkcs7-signature")
     signed = Attachment(dossier.document.path, "acte.pdf", "application/pdf", came)
-    ours = open_connector(parapheur.settings_for("XAdES", "signature"))
+    ours = open_connector(parapheur.settings_for("XAdES", "signature"), LOOPBACK)
     external = ours.submit(Submission("N1", "Acte", signed))
     parapheur.act(MAYOR, external, "sign")
     headers = bearer(parapheur)
@@ -156,14 +158,14 @@ def listed(parapheur: ParapheurSimulator, headers: dict[str, str], state: str) -
 
 def test_both_services_show_the_same_dossiers(parapheur: ParapheurSimulator, dossier: Submission) -> None:
     headers = bearer(parapheur)
-    external = open_connector(parapheur.settings_for("Actes", "visa sans meta")).submit(dossier)
+    external = open_connector(parapheur.settings_for("Actes", "visa sans meta"), LOOPBACK).submit(dossier)
     assert [one["name"] for one in listed(parapheur, headers, "DOWNSTREAM")] == ["Acte"]
     assert len(listed(parapheur, headers, "RETRIEVABLE")) == 1
     parapheur.act(MANAGER, external, "read")
     assert listed(parapheur, headers, "RETRIEVABLE") == []
     parapheur.act(MANAGER, external, "visa")
     (found,) = listed(parapheur, headers, "FINISHED")
-    rest = open_connector(parapheur.settings_for("Actes", "visa sans meta", Protocol.V5))
+    rest = open_connector(parapheur.settings_for("Actes", "visa sans meta", Protocol.V5), LOOPBACK)
     assert rest.status(found["id"]).state is State.APPROVED
 
 
@@ -193,7 +195,7 @@ def test_an_error_of_version_5_says_its_status_and_a_message(
 
 
 def test_people_act_over_http_with_the_account_of_their_desk(parapheur: ParapheurSimulator, dossier: Submission) -> None:
-    ours = open_connector(parapheur.settings_for("Actes", "visa sans meta"))
+    ours = open_connector(parapheur.settings_for("Actes", "visa sans meta"), LOOPBACK)
     external = ours.submit(dossier)
     asked = json.dumps({"dossier": external, "gesture": "visa", "note": "Vu"}).encode()
     assert post(parapheur, asked, {}, "/simulator/act").status == 401
@@ -209,7 +211,7 @@ def test_people_act_over_http_with_the_account_of_their_desk(parapheur: Parapheu
 def test_a_step_that_cannot_be_done_leaves_the_dossier_as_it_was(parapheur: ParapheurSimulator, tmp_path: Path) -> None:
     path = tmp_path / "faux.pdf"
     path.write_bytes(b"%PDF- not really")
-    ours = open_connector(parapheur.settings_for("PDF", "signature"))
+    ours = open_connector(parapheur.settings_for("PDF", "signature"), LOOPBACK)
     external = ours.submit(Submission("N1", "Faux", Attachment(path, "faux.pdf", "application/pdf")))
     before = ours.status(external)
     with pytest.raises(Exception, match="PDF"):

@@ -39,7 +39,6 @@ def settings_changes(tmp_path: Path) -> dict[str, object]:
     (tmp_path / "handovers").mkdir()
     return {
         "handover_dir": tmp_path / "handovers",
-        "handover_networks": "127.0.0.0/8",
         "poll_seconds": 0.2,
         "public_url": "https://tabellion.valmorin.example",
     }

@@ -32,6 +32,7 @@ from connectors.iparapheur.simulated_typology import (
 )
 from connectors.iparapheur.simulator import ParapheurSimulator
 from core import clock
+from core.addresses import AddressRefused, Networks
 from core.configuration import configure, revealed
 from core.errors import Unavailable, UsageError
 from core.journal import JournalEntry
@@ -208,8 +209,8 @@ class Dying:
         self._method = method
         self._deaths = [False, True]
 
-    def __call__(self, settings: ParapheurSettings) -> client.ParapheurConnector:
-        opened = client.open_connector(settings)
+    def __call__(self, settings: ParapheurSettings, networks: Networks) -> client.ParapheurConnector:
+        opened = client.open_connector(settings, networks)
         if self._deaths:
             setattr(opened, self._method, dying(getattr(opened, self._method), after=self._deaths.pop(0)))
         return opened
@@ -254,9 +255,9 @@ def test_what_may_have_left_for_one_parapheur_is_not_handed_to_another(
 ) -> None:
     points(town, parapheur)
 
-    def moved(settings: ParapheurSettings) -> client.ParapheurConnector:
+    def moved(settings: ParapheurSettings, networks: Networks) -> client.ParapheurConnector:
         points(town, parapheur, Protocol.V5)
-        opened = client.open_connector(settings)
+        opened = client.open_connector(settings, networks)
         opened.submit = dying(opened.submit, after=True)  # type: ignore[method-assign]
         return opened
 
@@ -441,6 +442,10 @@ def test_a_command_points_an_organisation_at_its_parapheur_once_it_has_the_type(
         file.write_text(json.dumps(revealed(settings.model_dump())))
         administration.configure_parapheur(file, organisation=town.organisation.siren or "")
 
+    confined = town.platform.settings.model_copy(update={"private_networks": ""})
+    with monkeypatch.context() as otherwise, pytest.raises(AddressRefused):
+        otherwise.setattr(administration, "opened_platform", lambda: replace(town.platform, settings=confined))
+        configured()
     with pytest.raises(UsageError, match="HELIOS / visa"):
         configured(subtype="absent")
     with pytest.raises(AccessRefused) as refused:

@@ -7,6 +7,7 @@ import tarfile
 import threading
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from sqlmodel import select
 from connectors.asalae.simulated_messages import reply
 from connectors.asalae.simulator import AsalaeSimulator
 from connectors.sae.simulated_http import Mishap, Told
+from core.addresses import AddressRefused
 from core.errors import Forbidden, Unavailable, UsageError
 from core.organisations import Organisation
 from core.platform import Platform
@@ -176,6 +178,23 @@ def test_a_wrong_password_parks_the_transfer_and_nothing_has_left(office: Office
     assert "401" in parked.parked
     assert parked.facts["sending"]["left"] is None
     office.configure(outside(asalae=asalae.settings(), repeat_minutes=60))
+    office.resume(dossier_id)
+    assert office.run(dossier_id).state == "sent"
+
+
+def test_an_address_that_the_operator_permits_no_more_parks_the_transfer_and_nothing_has_left(
+    office: Office, asalae: AsalaeSimulator
+) -> None:
+    """A name that pointed elsewhere when it was configured comes to the same."""
+    office.seal()
+    dossier_id = office.gather()
+    settings = office.platform.settings.model_copy(update={"private_networks": ""})
+    with Office.opened(replace(office.platform, settings=settings), office.organisation, office.folder) as confined:
+        parked = confined.run(dossier_id)
+        with pytest.raises(AddressRefused):
+            confined.configure(outside(asalae=asalae.settings()))
+    assert (parked.state, asalae.received, parked.facts["sending"]["left"]) == ("ready", 0, None)
+    assert "TABELLION_PRIVATE_NETWORKS" in (parked.parked or "")
     office.resume(dossier_id)
     assert office.run(dossier_id).state == "sent"
 

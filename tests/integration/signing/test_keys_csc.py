@@ -17,12 +17,14 @@ import pytest
 from cryptography import x509
 
 from core import clock
+from core.addresses import AddressRefused
 from signing.algorithms import METHODS, method_of, value_holds
 from signing.keys import KeyOutOfDate, KeyRefused
 from signing.keys import csc as keys
 from signing.keys.csc import CscClient, CscSettings, CscSigner
 from signing.keys.csc_simulator import CscSimulator, RemoteKey
 from signing.pki import TestAuthority
+from tests.addresses import LOOPBACK
 
 Version = Literal["v1", "v2"]
 BATCH = [f"document {number}".encode() for number in range(12)]
@@ -46,7 +48,7 @@ def service(running: CscSimulator) -> Iterator[CscSimulator]:
 
 @pytest.fixture
 def settings(service: CscSimulator) -> CscSettings:
-    return CscSettings(service.url, service.token)
+    return CscSettings(service.url, service.token, networks=LOOPBACK)
 
 
 def opened(settings: CscSettings, service: CscSimulator, name: str, **proofs: str) -> CscSigner:
@@ -189,6 +191,11 @@ def test_a_service_without_https_is_refused_unless_it_is_this_machine(settings: 
             CscClient(replace(settings, url=url))
 
 
+def test_a_service_on_our_own_network_is_not_reached_unless_the_operator_permits_it(settings: CscSettings) -> None:
+    with pytest.raises(AddressRefused, match="TABELLION_PRIVATE_NETWORKS"):
+        CscClient(replace(settings, networks=())).info()
+
+
 def test_keys_that_must_not_sign_are_refused(settings: CscSettings, service: CscSimulator, authority: TestAuthority) -> None:
     now = clock.now()
     service.keys["MAIRE"].enabled = False
@@ -225,7 +232,7 @@ def test_an_answer_that_is_none_is_said_and_not_a_fault_of_ours(
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        client = CscClient(CscSettings(f"http://127.0.0.1:{server.server_port}", "token"))
+        client = CscClient(CscSettings(f"http://127.0.0.1:{server.server_port}", "token", networks=LOOPBACK))
         for call in (client.credentials, lambda: client.credential("MAIRE")):
             with pytest.raises(keys.ServiceRefused, match="norme"):
                 call()
@@ -241,6 +248,6 @@ def test_the_simulator_runs_by_itself(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as served:
         assert served.stdout is not None
         url, token = served.stdout.readline().strip(), served.stdout.readline().split()[1]
-        signer = CscSigner.open(CscSettings(url, token), "CACHET", {})
+        signer = CscSigner.open(CscSettings(url, token, networks=LOOPBACK), "CACHET", {})
         assert holds(signer.certificate, signer.sign(b"octets"), b"octets")
         served.terminate()

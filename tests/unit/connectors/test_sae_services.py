@@ -14,8 +14,12 @@ from connectors.asalae.form import Form, Part
 from connectors.asalae.settings import AsalaeSettings
 from connectors.asalae.simulator import AsalaeSimulator
 from connectors.sae.errors import TransferRefused
+from connectors.vitam.client import Vitam
 from connectors.vitam.settings import VitamSettings
+from connectors.vitam.simulator import VitamSimulator
+from core.addresses import AddressRefused
 from flows.sae.settings import OutsideArchive, Seda
+from tests.addresses import LOOPBACK
 from tests.transfers import SENDER, Sip
 
 ACCOUNT = AsalaeSettings(address="https://sae.example/restservices", login="web", password=SecretStr("secret"))
@@ -48,6 +52,13 @@ def test_secrets_do_not_show() -> None:
     assert "secret" not in shown.replace("secretstr", "").replace("SecretStr", "")
 
 
+def test_a_service_on_our_own_network_is_not_reached_unless_the_operator_permits_it(tmp_path: Path) -> None:
+    with AsalaeSimulator(tmp_path / "asalae") as asalae, VitamSimulator(tmp_path / "vitam") as vitam:
+        for ask in (Asalae(asalae.settings(), ()).versions, lambda: Vitam(vitam.settings(), ()).find("x")):
+            with pytest.raises(AddressRefused, match="TABELLION_PRIVATE_NETWORKS"):
+                ask()
+
+
 def test_a_form_announces_the_octets_that_it_sends(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"abcdefghij" * 50_000)
@@ -67,9 +78,9 @@ def test_the_simulated_service_forgets_nothing_and_takes_an_identifier_once(tmp_
             entry.size = len(data)
             tarred.addfile(entry, io.BytesIO(data))
     with AsalaeSimulator(tmp_path / "asalae") as asalae:
-        Asalae(asalae.settings()).send(manifest, files)
+        Asalae(asalae.settings(), LOOPBACK).send(manifest, files)
     with AsalaeSimulator(tmp_path / "asalae") as asalae:
-        client = Asalae(asalae.settings())
+        client = Asalae(asalae.settings(), LOOPBACK)
         assert asalae.received == 1
         assert b"<ReplyCode>000</ReplyCode>" in (client.message(SENDER, sip.identifier, REPLY) or b"")
         assert client.message(SENDER, "inconnu", ACKNOWLEDGEMENT) is None
@@ -83,6 +94,6 @@ def test_the_simulated_service_refuses_files_that_are_not_those_of_the_manifest(
     with tarfile.open(files, "w:gz"):
         pass
     with AsalaeSimulator(tmp_path / "asalae") as asalae:
-        client = Asalae(asalae.settings())
+        client = Asalae(asalae.settings(), LOOPBACK)
         client.send(manifest, files)
         assert b"<ReplyCode>211</ReplyCode>" in (client.message(SENDER, Sip().identifier, REPLY) or b"")

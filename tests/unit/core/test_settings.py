@@ -112,11 +112,11 @@ def test_every_setting_has_a_meaning_in_both_languages_and_no_meaning_is_left_ov
 
 
 def test_networks_are_read_and_an_empty_folder_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TABELLION_HANDOVER_NETWORKS", "10.1.0.0/16, fd00::/8,")
+    monkeypatch.setenv("TABELLION_PRIVATE_NETWORKS", "10.1.0.0/16, fd00::/8,")
     monkeypatch.setenv("TABELLION_HANDOVER_DIR", "")
     settings = load_settings()
     assert settings.permitted_networks == (ip_network("10.1.0.0/16"), ip_network("fd00::/8"))
     assert settings.handover_dir is None  # not the working directory
-    monkeypatch.setenv("TABELLION_HANDOVER_NETWORKS", "10.1.0.1/16")
-    with pytest.raises(Misconfigured, match="TABELLION_HANDOVER_NETWORKS"):
+    monkeypatch.setenv("TABELLION_PRIVATE_NETWORKS", "10.1.0.1/16")
+    with pytest.raises(Misconfigured, match="TABELLION_PRIVATE_NETWORKS"):
         load_settings()

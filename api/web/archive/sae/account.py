@@ -15,6 +15,7 @@ from api.web.administered import Filled, Here, Place, Sheet, gone, reason, shown
 from api.web.visitor import Administers, Parts, Visitor
 from connectors.sae.settings import ServiceSettings
 from connectors.vitam.settings import Context
+from core.addresses import AddressRefused
 from core.errors import Misconfigured, NeedsOperator, TabellionError, UsageError
 from core.platform import Platform
 from core.principal import Right
@@ -45,10 +46,10 @@ def change(request: Request, platform: Parts, visitor: Administers, place: Here,
         return gone(place, PATH, "oubli")
     try:
         wanted = OutsideArchive.model_validate(_given(sheet, _kept(platform, place)[1]))
-    except (ValidationError, UsageError) as error:
+        deciding.keep(platform, visitor.principal, place.id, wanted)
+    except (ValidationError, UsageError, AddressRefused) as error:
         said = reason(error, words.of_page(_PAGE)) if isinstance(error, ValidationError) else str(error)
         return _shown(request, platform, visitor, place, status=400, trouble=said, sheet=sheet)
-    deciding.keep(platform, visitor.principal, place.id, wanted)
     return gone(place, PATH, "service")
 
 
@@ -58,7 +59,8 @@ def attempt(request: Request, platform: Parts, visitor: Administers, place: Here
     visitor.check(sheet.text("csrf"))
     visitor.principal.require(Right.ADMINISTER, place.id)
     try:
-        told = open_outside(account_for(platform, place.id)[1]).attempt()
+        settings = account_for(platform, place.id)[1]
+        told = open_outside(settings, platform.settings.permitted_networks).attempt()
     except TabellionError as error:
         return _shown(request, platform, visitor, place, status=409, trouble=str(error))
     return _shown(request, platform, visitor, place, answered=True, told_by_service=told)
