@@ -6,12 +6,12 @@ A kind that the caller names is taken at its word: the rules then say what the f
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
 from core import clock
-from core.problems import Report
+from core.problems import Report, Verdict
 from schemas.actes.codes import ARCHIVE, ENVELOPE, MESSAGE, NAMESPACE, kind_of_root
 from schemas.actes.contents import future_problems
 from schemas.actes.documents import examine_envelope, examine_message
@@ -22,11 +22,13 @@ from schemas.invoices.chorus_rules import examine_pivot
 from schemas.invoices.rules import examine_carried, examine_invoice
 from schemas.invoices.syntax import CDAR, INVOICE, PIVOT
 from schemas.invoices.syntax import kind_of_root as kind_of_invoice
+from schemas.pdf.rules import RULE as PDF_RULE
 from schemas.pdf.rules import examine as examine_pdf
 from schemas.pes.rules import DEFAULT_LIMIT as LARGEST_PES
 from schemas.pes.versions import SchemaSets
 from schemas.xml import DoctypeRefused, root_of_file
 from signing.actes.examination import examine as examine_archive
+from signing.actes.pieces import signature_problems
 from signing.pes.examination import examine as examine_pes
 from signing.trust import TrustStore
 
@@ -106,13 +108,21 @@ def _message(path: Path, rules: Rules) -> Report:
     return report
 
 
+def _pdf(path: Path, rules: Rules) -> Report:
+    report = examine_pdf(path)
+    if report.verdict is not Verdict.REJECTED:
+        unsound = signature_problems(path, path.name, trust=rules.trust, at=rules.at)
+        report.problems += (replace(problem, rule=PDF_RULE) for problem in unsound)
+    return report
+
+
 _EXAMINED: dict[str, Callable[[Path, Rules], Report]] = {
     MESSAGE: _message,
     ENVELOPE: lambda path, _: examine_envelope(path)[1],
-    ARCHIVE: lambda path, rules: examine_archive(path, trust=rules.trust, today=rules.day),
+    ARCHIVE: lambda path, rules: examine_archive(path, trust=rules.trust, today=rules.day, at=rules.at),
     BUDGET: lambda path, rules: examine_budget(path, limit=rules.limit)[1],
     INVOICE: lambda path, rules: examine_invoice(path, limit=rules.limit, installed=rules.installed)[1],
     PIVOT: lambda path, rules: examine_pivot(path, limit=rules.limit)[1],
     CDAR: lambda path, rules: examine_cdar(path, limit=rules.limit)[1],
-    PDF: lambda path, _: examine_pdf(path),
+    PDF: _pdf,
 }

@@ -120,8 +120,8 @@ def _fill(compressed: gzip.GzipFile, files: Mapping[str, Path]) -> None:
 def unpack(path: Path, folder: Path, limits: Limits = DEFAULT_LIMITS) -> Unpacked:
     """Take an archive apart into a folder, which must exist and hold none of its names.
 
-    Nothing but regular files with plain names is ever written, and nothing outside the folder. When reading must stop (R03,
-    R05), the files that were written are removed.
+    Nothing but regular files is ever written, and nothing outside the folder. A name that is harmless is taken though the norm
+    has no such: R19 and R21 say so. When reading must stop (R03, R05), the files that were written are removed.
     """
     unpacked = Unpacked()
     size = path.stat().st_size
@@ -201,7 +201,8 @@ def _illegal_name(name: str, seen: set[str]) -> str | None:
         return "path"
     if name.casefold() in seen:
         return "twice"
-    return None if _PLAIN_NAME.fullmatch(name) else "name"
+    harmless = name not in ("", ".", "..") and name.isprintable() and len(name.encode()) <= _LONGEST_NAME
+    return None if harmless else "name"
 
 
 def _write(entry: Entry, folder: Path, unpacked: Unpacked) -> None:

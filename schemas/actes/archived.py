@@ -52,12 +52,13 @@ class ArchivedFile:
 
 @dataclass(frozen=True, slots=True)
 class ArchivedMessage:
-    """A message of an archive, and those of its documents that are there, the main one first."""
+    """A message of an archive, its detached signature, and those of its documents that are there, the main one first."""
 
     name: str
     path: Path
     message: Message
     documents: tuple[ArchivedFile, ...]
+    signature: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ def examine_archive(
     report.facts |= {"archive": name or path.name, "size": path.stat().st_size, "files": dict(unpacked.sizes)}
     if not unpacked.whole:
         return None, report
-    envelope_file = _envelope_file(named, unpacked, report)
+    envelope_file = _envelope_file(name or path.name, named, unpacked, report)
     if envelope_file is None:
         return None, report
     envelope = _envelope(envelope_file, unpacked.files[envelope_file], report)
@@ -142,9 +143,10 @@ def _r02_operator(name: ArchiveName, operator: Operator) -> Iterator[Problem]:
         yield problem("R02", "application", found=name.envelope.application, expected=operator.application)
 
 
-def _envelope_file(name: ArchiveName | None, unpacked: Unpacked, report: Report) -> str | None:
+def _envelope_file(written: str, name: ArchiveName | None, unpacked: Unpacked, report: Report) -> str | None:
     """Return the name of the envelope's file: the one that the archive's name asks for, else the only one that looks like one."""
-    expected = None if name is None else str(name.envelope)
+    # as it is written: a counter may begin with noughts
+    expected = None if name is None else written.removeprefix(f"{name.operator}-").removesuffix(".tar.gz") + ".xml"
     if expected is not None and expected in unpacked.files:
         return expected
     looking_so = [file for file in unpacked.files if file.lower().endswith(".xml") and envelope_name(file) is not None]
@@ -207,11 +209,12 @@ class _Contents:
             if form.name not in self._unpacked.files:
                 self.problems.append(problem("R11", path=form.name, found=form.name))
             elif (message := self._message(form.name, self._unpacked.files[form.name])) is not None:
-                yield ArchivedMessage(form.name, self._unpacked.files[form.name], message, tuple(self._documents(message)))
+                path, documents = self._unpacked.files[form.name], tuple(self._documents(message))
+                yield ArchivedMessage(form.name, path, message, documents, form.signature)
 
     def _message(self, file: str, path: Path) -> Message | None:
         named = message_name(file)
-        if named is None:
+        if named is None or named.n is None:
             self.problems.append(problem("R13", path=file, found=file))
         found, problems = open_document(path, MESSAGE)
         message = None if found is None else found.message

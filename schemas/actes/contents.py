@@ -1,8 +1,8 @@
 """The rules that the content of one message to the State can break, whatever its file is called and whatever travels with it.
 
-R20, R24, R25, R26, R30, R33, R35, the half of R23 that looks at names, and of R31 that looks at the calendar. The writer
-applies them before anything is written, ``rules.py`` to what others wrote. Places are told as ``/Acte/Objet``; who has the
-document finds the line.
+R20, R24, R25, R26, R30, R33, R35, the half of R23 that looks at names, of R31 that looks at the calendar, and of R32 that needs
+no classification. The writer applies them before anything is written, ``rules.py`` to what others wrote. Places are told as
+``/Acte/Objet``; who has the document finds the line.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ def content_problems(message: Message) -> Iterator[Problem]:
         yield from _r25_annexes_of_xml(message)
         yield from _r26_budget(message)
         yield from _r30_number(message)
+        yield from _r32_gap(message)
         yield from _r33_subject(message)
         yield from _r35_paper(message)
 
@@ -97,6 +98,14 @@ def _r30_number(act: Acte) -> Iterator[Problem]:
     """A number that can stand in names."""
     if not number_holds(act.number):
         yield problem("R30", path="/Acte/@NumeroInterne", found=act.number)
+
+
+def _r32_gap(act: Acte) -> Iterator[Problem]:
+    """A matière of which no level is left out: a classification is a tree."""
+    if None in act.matieres:
+        level = act.matieres.index(None) + 1
+        found = ".".join("?" if code is None else str(code) for code in act.matieres)
+        yield problem("R32", "gap", path=f"/Acte/CodeMatiere{level}", found=found, level=level)
 
 
 def _r33_subject(act: Acte) -> Iterator[Problem]:

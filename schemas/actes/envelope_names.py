@@ -24,7 +24,7 @@ from schemas.actes.wording import messages
 MAX_ENVELOPES_A_DAY = 9999
 
 _ENVELOPE = re.compile(
-    r"(?P<application>[A-Z]{4})--(?P<emitter>[A-Z0-9]{1,12})-(?P<recipient>[0-9]{1,9})?-(?P<day>[0-9]{8})-(?P<n>[0-9]{1,9})"
+    r"(?P<application>[A-Z]{4})--(?P<emitter>[A-Z0-9]{1,12})-(?P<recipient>[0-9]{1,9})?-(?P<day>[0-9]{8})-(?P<n>[0-9]{1,18})"
 )
 
 

@@ -52,8 +52,12 @@ class Fields:
 
     def attribute(self, name: str) -> str:
         """Return an attribute, stripped; unprefixed ones, which the schema refuses, are read all the same."""
+        return self.written(name).strip()
+
+    def written(self, name: str) -> str:
+        """Return the same as it stands."""
         value = self.element.get(f"{{{NAMESPACE}}}{name}")
-        return str(self.element.get(name, "") if value is None else value).strip()
+        return str(self.element.get(name, "") if value is None else value)
 
     def siren(self) -> str:
         """Return INSEE's attribute."""

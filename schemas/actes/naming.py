@@ -8,7 +8,7 @@ from core.problems import Problem
 from schemas.actes.classification import Classification
 from schemas.actes.codes import NATURES
 from schemas.actes.messages import Acte, EnveloppeCLMISILL, Message
-from schemas.actes.names import AttachmentName, IdActe, MessageName, UnreadableName
+from schemas.actes.names import AttachmentName, IdActe, MessageName, UnreadableName, type_holds
 from schemas.actes.wording import problem, warning
 
 
@@ -50,7 +50,7 @@ def attachment_problems(message: Message, name: MessageName | None, classificati
         if attachment.n in counters:
             yield problem("R21", "counter", path=file.name, found=file.name, other=counters[attachment.n], n=attachment.n)
         counters.setdefault(attachment.n, file.name)
-        if attachment.type is None:
+        if attachment.type is None or not type_holds(attachment.type):
             yield problem("R21", "type", path=file.name, found=file.name)
         elif classification is not None and nature is not None and not classification.allows(nature, attachment.type):
             allowed = ", ".join(sorted(piece.code for piece in classification.types(nature)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 
 from schemas.actes.classification import DEEPEST, Classification, Matiere, NatureActe, PieceType
@@ -199,7 +200,7 @@ def _referent(of: Fields) -> Referent | None:
 
 
 CONSTRUCTORS: dict[MessageCode, Callable[[Fields], Message]] = {
-    MessageCode.ACTE: _acte,
+    MessageCode.ACTE: lambda of: replace(_acte(of), number=of.written("NumeroInterne")),  # blanks count in what goes to the State
     MessageCode.AR_ACTE: _ar_acte,
     MessageCode.ANOMALIE_ACTE: _anomalie_acte,
     MessageCode.COURRIER_SIMPLE: lambda of: CourrierSimple(*_letter(of), of.file("Document")),

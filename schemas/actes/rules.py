@@ -5,7 +5,7 @@
 ``archive.py``             R03 to R05: what may come out of one
 ``documents.py``           R07, R08, R12, R34: octets, schema, a document by itself
 ``violations.py``          R07, R12, R30, R33, R40: the schema's findings in words
-``contents.py``            R20, R23 to R26, R30, R33, R35: the content of a message
+``contents.py``            R20, R23 to R26, R30 to R33, R35: the content of a message
 ``naming.py``              R13 to R17, R21, R22: names against content
 ``attachments.py``         R23: files against their extensions
 =========================  ====================================================

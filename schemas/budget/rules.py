@@ -81,13 +81,13 @@ def _open(path: Path, limit: int, report: Report) -> BudgetDocument | None:
 
 
 def _whole(document: BudgetDocument) -> Iterator[Problem]:
-    """A header and at least one budget with lines."""
+    """A header and at least one budget, which has lines."""
     if document.header is None:
         yield _problem("R27", "header", path="//EnTeteDocBudgetaire")
     if not document.budgets:
         yield _problem("R27", "truncated", path="//Budget")
     elif not any(budget.lines for budget in document.budgets):
-        yield _problem("R27", "lines", path="//LigneBudget")
+        yield _problem("R27", "lines", Severity.WARNING, path="//LigneBudget")  # the format allows it
 
 
 def sealed(status: SealStatus) -> Iterator[Problem]:

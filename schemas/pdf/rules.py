@@ -22,12 +22,13 @@ def examine(path: Path) -> Report:
     return Report(kind="pdf", problems=problems_of(path, path.name))
 
 
-def problems_of(path: Path, name: str) -> list[Problem]:
+def problems_of(path: Path, name: str, *, locked: bool = True) -> list[Problem]:
     """Return what is wrong with a PDF, looked at in the sandbox.
 
     Args:
         path: the file.
         name: what it is called, for whoever has to mend it.
+        locked: whether one that is encrypted, though it opens without a password, is taken.
 
     Raises:
         Unavailable: too many wait for the sandbox.
@@ -38,16 +39,19 @@ def problems_of(path: Path, name: str) -> list[Problem]:
         try:
             found = preview.inspect(alone, 1, 1, text=False)
         except preview.NotShown as error:
-            return [_broken(name, str(error))]
+            return [broken(name, str(error))]
     if found.kind != "pdf" or found.problem:
-        return [_broken(name, found.reason or messages("rule.other"))]
+        return [broken(name, found.reason or messages("rule.other"))]
+    if found.encrypted and not locked:
+        return [broken(name, messages("rule.locked"))]
     return [
         Problem(RULE, Severity.WARNING, warning, path=name, mend=messages("rule.active"), scope="piece")
         for warning in found.warnings
     ]
 
 
-def _broken(name: str, reason: str) -> Problem:
+def broken(name: str, reason: str) -> Problem:
+    """Return the problem of a PDF that cannot be taken."""
     return Problem(
         RULE,
         Severity.ERROR,

@@ -6,7 +6,7 @@ import base64
 import binascii
 import tempfile
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from core.problems import Problem, Report
@@ -20,13 +20,14 @@ from signing.trust import TrustStore
 _CONTRACTS, _PROCUREMENT = 4, (1, 1)
 
 
-def examine(path: Path, *, trust: TrustStore | None, today: date) -> Report:
+def examine(path: Path, *, trust: TrustStore | None, today: date, at: datetime | None = None) -> Report:
     """Examine an archive, the files in it included.
 
     Args:
         path: the archive.
         trust: who is believed; None means that authorities are not judged.
         today: after which nothing was decided yet.
+        at: the moment for which signatures are judged; now when None.
     """
     with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
         archive, report = examine_archive(path, folder=Path(folder))
@@ -34,12 +35,16 @@ def examine(path: Path, *, trust: TrustStore | None, today: date) -> Report:
             misnamed = {problem.path for problem in report.problems if problem.rule == "R23"}
             for message in archive.messages:
                 report.problems += future_problems(message.message, today)
-                report.problems += _of_files(message, trust, misnamed)
+                report.problems += _of_files(message, trust, at, misnamed)
     return report
 
 
-def _of_files(message: ArchivedMessage, trust: TrustStore | None, misnamed: set[str | None]) -> Iterator[Problem]:
-    """Yield what is wrong with the files of a message, but those that are not what their names say."""
+def _of_files(
+    message: ArchivedMessage, trust: TrustStore | None, at: datetime | None, misnamed: set[str | None]
+) -> Iterator[Problem]:
+    """Yield what is wrong with a message and its files, but those that are not what their names say."""
+    over_it = _written(message.signature, message.path)
+    yield from piece_problems(message.path, message.name, signature=over_it, trust=trust, at=at)
     signatures = {file.name: file.signature for file in message.message.files}
     budget = _budget(message.message)
     for file in message.documents:
@@ -50,6 +55,7 @@ def _of_files(message: ArchivedMessage, trust: TrustStore | None, misnamed: set[
                 budget=file.name == budget,
                 signature=_written(signatures.get(file.name), file.path),
                 trust=trust,
+                at=at,
                 signer_must_be_known=not _is_tendered(message),
             )
 

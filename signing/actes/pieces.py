@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from core.errors import UsageError
 from core.messages import Catalogue
 from core.problems import Problem, Severity, problem_in_words
 from schemas.budget.rules import examine as examine_budget
+from schemas.pdf.rules import broken as broken_pdf
 from schemas.pdf.rules import problems_of as pdf_problems
 from signing.trust import TrustStore
 from signing.verdicts import Belief, FileVerdict
@@ -26,6 +28,7 @@ def piece_problems(
     budget: bool = False,
     signature: Path | None = None,
     trust: TrustStore | None,
+    at: datetime | None = None,
     signer_must_be_known: bool = True,
 ) -> Iterator[Problem]:
     """Yield what is wrong with a file of an act.
@@ -36,6 +39,7 @@ def piece_problems(
         budget: it is a budget in XML.
         signature: a detached signature over it (PKCS#7).
         trust: who is believed; None means that authorities are not judged.
+        at: the moment of the check; now when None.
         signer_must_be_known: whether an authority that is not trusted counts; not for public contracts, which tenderers sign
             with any certificate (actes 9).
     """
@@ -44,26 +48,32 @@ def piece_problems(
             replace(problem, path=f"{name}:{problem.path or ''}".rstrip(":")) for problem in examine_budget(path)[1].problems
         )
     if name.casefold().endswith(_PDF):
-        found = [replace(problem, rule="R28") for problem in pdf_problems(path, name)]
+        found = [replace(problem, rule="R28") for problem in pdf_problems(path, name, locked=False)]
         yield from found
         if not any(problem.severity is Severity.ERROR for problem in found):
-            yield from _r29_signatures(path, name, None, trust, signer_must_be_known)
+            yield from signature_problems(path, name, trust=trust, at=at, signer_must_be_known=signer_must_be_known)
     if signature is not None:
-        yield from _r29_signatures(signature, name, path, trust, signer_must_be_known)
+        yield from signature_problems(signature, name, path, trust=trust, at=at, signer_must_be_known=signer_must_be_known)
 
 
-def _r29_signatures(
-    path: Path, name: str, over: Path | None, trust: TrustStore | None, signer_must_be_known: bool
+def signature_problems(
+    path: Path,
+    name: str,
+    over: Path | None = None,
+    *,
+    trust: TrustStore | None,
+    at: datetime | None,
+    signer_must_be_known: bool = True,
 ) -> Iterator[Problem]:
-    """What is signed is soundly signed: an act may be unsigned, never badly signed."""
+    """Yield what is wrong with the signatures of a PDF, or with one over another file: none is needed, none may be unsound."""
     try:
-        verdict = verify(path, detached=over, trust=trust)
-    except UsageError as error:  # no signature that can be read, or one that is not over another file
-        yield _r29(name, reason=str(error))
+        verdict = verify(path, detached=over, trust=trust, at=at)
+    except UsageError as error:  # a document that viewers alone can mend, or no signature that can be read, over another file
+        yield _r29(name, reason=str(error)) if over else replace(broken_pdf(name, str(error)), rule="R28")
         return
     if verdict.verdict is Belief.INVALID:
         # That anybody may have signed excuses a certificate, not a document that was changed since.
-        excused = not signer_must_be_known and verify(path, detached=over, trust=None).verdict is not Belief.INVALID
+        excused = not signer_must_be_known and verify(path, detached=over, trust=None, at=at).verdict is not Belief.INVALID
         yield _r29(name, Severity.WARNING if excused else Severity.ERROR, reason=_reasons(verdict))
     elif verdict.verdict is Belief.INDETERMINATE and trust is not None and signer_must_be_known:
         yield _r29(name, Severity.WARNING, reason=_reasons(verdict))

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 TABELLION = Path(sys.executable).with_name("tabellion")
-KINDS = {"pes-aller", "pes-acquit", "pes-retour"}
+KINDS = {"pes-aller", "pes-acquit", "pes-retour", "pdf"}
 
 
 def tabellion(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -49,7 +49,7 @@ def reports_of(folder: Path, entries: list[dict[str, Any]], **environment: str) 
 def disagreements(entries: list[dict[str, Any]], reports: dict[str, dict[str, Any]]) -> list[str]:
     found = []
     for entry in entries:
-        report = reports[entry["file"]]
+        report = reports[Path(entry["file"]).name]
         rules = {problem["rule"] for problem in report["problems"]}
         if missing := set(entry["rules"]) - rules:
             found.append(f"{entry['file']}: {sorted(missing)} not among {sorted(rules)}")
@@ -76,6 +76,13 @@ def test_every_sample_gets_its_verdict_with_the_official_schemas_imported(shared
     folder = shared / "corpus" / "pes"
     entries = entries_of(folder)
     assert disagreements(entries, reports_of(folder, entries, TABELLION_SCHEMAS_DIR=str(official))) == []
+
+
+@pytest.mark.parametrize("collection", ["parapheur", "signatures"])
+def test_every_signed_sample_gets_its_verdict(collection: str, shared: Path) -> None:
+    folder = shared / "corpus" / collection
+    entries = entries_of(folder)
+    assert disagreements(entries, reports_of(folder, entries)) == []
 
 
 def test_every_sample_of_actes_is_recognised_and_gets_its_verdict(shared: Path) -> None:

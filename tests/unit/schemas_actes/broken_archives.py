@@ -119,6 +119,7 @@ BROKEN = [
         found="TACT",
     ),
     Broken("R06", "another counter", called("SIC-EACT--254002264--20240316-2.tar.gz")),
+    Broken("R06", "a nought before the counter", called("SIC-EACT--254002264--20240316-01.tar.gz")),
     Broken("R06", "no envelope at all", without("EACT--254002264--20240316-1.xml")),
     Broken("R07", "an element that is not there", in_envelope("Telephone>", "Portable>"), found=None),
     Broken("R07", "not well-formed", in_envelope("</actes:Emetteur>", "")),
@@ -150,12 +151,14 @@ BROKEN = [
         found="ARAnnulation",
     ),
     Broken("R12", "another norm's message", with_content(MESSAGE, b"<Acte/>"), found="Acte"),
+    Broken("R13", "no counter in the name", renamed(MESSAGE, f"{ID_ACTE}-1-1.xml"), found=f"{ID_ACTE}-1-1.xml"),
     Broken("R15", "another day in the name", replaced('Date="2024-03-15"', 'Date="2024-03-14"'), WARNING, "2024-03-15"),
     Broken(
         "R16", "another number in the name", replaced('NumeroInterne="2024_012"', 'NumeroInterne="2024_013"'), found="2024_012"
     ),
     Broken("R18", "the annex left out", without(ANNEX), found=ANNEX),
     Broken("R19", "a file that nothing names", with_content("notes.txt", b"x"), found="notes.txt"),
+    Broken("R19", "a name of everyday life", with_content("Réunion du 3.docx", b"x"), found="Réunion du 3.docx"),
     Broken("R20", "three annexes announced", replaced('Nombre="1"', 'Nombre="3"'), found="3"),
     Broken("R21", "a document called anything", renamed(DOCUMENT, "deliberation.pdf"), found="deliberation.pdf"),
     Broken(
@@ -171,6 +174,7 @@ BROKEN = [
         found=ANNEX.replace("_2.png", "_1.png"),
     ),
     Broken("R21", "no typology", renamed(DOCUMENT, f"{ID_ACTE}-1-1_1.pdf"), found=f"{ID_ACTE}-1-1_1.pdf"),
+    Broken("R21", "a typology in small letters", renamed(DOCUMENT, DOCUMENT.replace("99_DE", "99_de"))),
     Broken("R22", "a typology of nowhere", renamed(DOCUMENT, DOCUMENT.replace("99_DE", "99_XX")), found="99_XX"),
     Broken("R22", "the typology of another nature", renamed(DOCUMENT, DOCUMENT.replace("99_DE", "99_BU")), found="99_BU"),
     Broken("R23", "a ZIP called PDF", with_content(DOCUMENT, b"PK\x03\x04 docx"), found="ZIP"),

@@ -100,6 +100,14 @@ def test_a_sound_archive_has_nothing_against_it(tmp_path: Path) -> None:
     }
 
 
+def test_a_counter_may_begin_with_noughts_in_the_name_of_the_archive_and_of_its_envelope_alike(tmp_path: Path) -> None:
+    parcel = a_parcel()
+    several(called("SIC-EACT--254002264--20240316-01.tar.gz"), renamed(parcel.envelope_name, "EACT--254002264--20240316-01.xml"))(
+        parcel
+    )
+    assert examined(parcel, tmp_path).problems == []
+
+
 def test_what_the_product_builds_is_sound_and_comes_out_as_it_went_in(tmp_path: Path) -> None:
     parcel = a_parcel(an_act(), a_budget())
     path = built(parcel, tmp_path)
@@ -216,6 +224,8 @@ def test_r22_is_silent_without_a_classification_and_with_one_older_than_typologi
         ("R30", {"number": "2024-012"}),
         ("R30", {"number": "2024_012_"}),
         ("R30", {"number": "délib12"}),
+        ("R30", {"number": "2024_012 "}),
+        ("R32", {"matieres": (7, 10, None, 2)}),
         ("R30", {"number": "A" * 16}),
         ("R33", {"subject": ""}),
         ("R33", {"subject": "x" * 500}),

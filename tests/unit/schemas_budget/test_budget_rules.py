@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from core.messages import speaking
 from core.problems import Severity, Verdict
 from schemas.budget.events import Bounds, Excessive, walk
 from schemas.budget.sample import SampleBudget
+from schemas.budget.seal import seal
 from tests.unit.schemas_budget.samples import SMALL, look, octets, rules, the_one, unsealed
 
 PROLOG = b'<?xml version="1.0" encoding="ISO-8859-1"?>\n'
@@ -41,7 +43,6 @@ def test_each_fault_of_the_seal_or_of_the_file_has_its_own_words(tmp_path: Path)
         "another document": PROLOG + b"<PES_Aller/>",
         "header": re.sub(rb"<EnTeteDoc.*</EnTeteDocBudgetaire>\s*", b"", unsealed(tmp_path), flags=re.DOTALL),
         "no budget": re.sub(rb"<Budget>.*</Budget>\s*", b"", unsealed(tmp_path), flags=re.DOTALL),
-        "no line": re.sub(rb"<LigneBudget>.*</LigneBudget>\s*", b"", unsealed(tmp_path), flags=re.DOTALL),
         "not through the tool": unsealed(tmp_path, rematerialised=False),
         "not sealed": unsealed(tmp_path),
         "sealed twice": re.sub(rb"(<Scellement[^>]*>)", rb"\1\1", sealed),
@@ -63,6 +64,15 @@ def test_each_fault_of_the_seal_or_of_the_file_has_its_own_words(tmp_path: Path)
     assert "tronqué" in told["cut"]
     assert "tronqué" in told["no budget"]
     assert "modifié depuis son scellement" in told["altered"]
+
+
+def test_a_sealed_budget_without_a_line_warns_since_the_format_allows_it(tmp_path: Path) -> None:
+    bare = tmp_path / "bare.xml"
+    bare.write_bytes(re.sub(rb"<LigneBudget>.*</LigneBudget>\s*", b"", unsealed(tmp_path), flags=re.DOTALL))
+    seal(bare, tmp_path / "sealed.xml", at=datetime(2026, 4, 1, tzinfo=UTC))
+    _, report = look(tmp_path, (tmp_path / "sealed.xml").read_bytes())
+    assert report.verdict is Verdict.ACCEPTED_WITH_WARNINGS
+    assert the_one(report).rule == "R27"
 
 
 def test_the_line_of_a_cut_or_broken_file_is_told(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import base64
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
 from core.problems import Problem, Severity
+from schemas.actes.messages import SignedFile
 from schemas.actes.writer import render
 from schemas.budget.sample import SampleBudget, write_sample
 from schemas.pes.versions import SchemaSets
@@ -23,8 +25,8 @@ from signing.keys import Pkcs12Signer
 from signing.legs import sign
 from signing.pades.seal import Pades
 from signing.trust import TrustStore
-from tests.pades_documents import paper, revised
-from tests.unit.schemas_actes.acts import DECIDED, Parcel, a_budget, a_parcel, an_act
+from tests.pades_documents import encrypted, paper, revised
+from tests.unit.schemas_actes.acts import DECIDED, Parcel, a_budget, a_parcel, an_act, an_envelope
 
 NOBODY = TrustStore(())
 ON_FILES = frozenset({"R27", "R28", "R29"})
@@ -95,6 +97,21 @@ def test_what_is_no_pdf_is_told_once_under_the_rule_of_acts(tmp_path: Path, trus
     assert (problem.rule, problem.path, problem.severity) == ("R28", "acte.pdf", Severity.ERROR)
 
 
+def test_a_pdf_by_itself_is_checked_with_its_signatures(papers: Papers, trust: TrustStore) -> None:
+    asked = Rules(SchemaSets(None), trust, None, 1 << 20)
+    reports = [examine_file(path, asked) for path in (papers.plain, papers.signed, papers.changed)]
+    assert [report.verdict.value for report in reports] == ["accepted", "accepted", "rejected"]
+    assert [problem.rule for problem in reports[2].problems] == ["PDF"]
+
+
+@pytest.mark.parametrize("flaw", ["locked, without a password", "cut, which viewers mend"])
+def test_what_opens_all_the_same_is_no_document_for_the_state(flaw: str, tmp_path: Path, trust: TrustStore) -> None:
+    path = tmp_path / "acte.pdf"
+    path.write_bytes(encrypted(paper(), "") if flaw.startswith("locked") else paper()[:-20])
+    (problem,) = piece_problems(path, "acte.pdf", trust=trust)
+    assert (problem.rule, problem.severity) == ("R28", Severity.ERROR)
+
+
 def test_a_budget_is_told_with_the_name_of_its_file(tmp_path: Path, trust: TrustStore) -> None:
     path = tmp_path / "budget.xml"
     write_sample(SampleBudget(sealed=None), path)
@@ -129,6 +146,20 @@ def test_the_files_of_an_archive_are_examined_each_as_what_it_is(tmp_path: Path)
     parcel.files[budget] = parcel.files[budget].replace(b"BUDGET PRINCIPAL", b"BUDGET PRINCIPAUX")
     (altered,) = examined(parcel, tmp_path)
     assert (altered.rule, (altered.path or "").partition(":")[0]) == ("R27", budget)
+
+
+def test_the_signature_of_a_message_is_over_that_message(signer: Pkcs12Signer, tmp_path: Path) -> None:
+    parcel = a_parcel(an_act(annexes=()))
+    message, document = list(parcel.files)[1:]
+    parcel.files[document] = paper()
+    (tmp_path / "message.xml").write_bytes(parcel.files[message])
+    sign(Cades(), tmp_path / "message.xml", tmp_path / "message.p7s", signer)
+    apart = base64.b64encode((tmp_path / "message.p7s").read_bytes()).decode()
+    parcel.files[parcel.envelope_name] = render(replace(an_envelope(), forms=(SignedFile(message, apart),)))
+    assert examined(parcel, tmp_path) == []
+    parcel.files[message] = parcel.files[message].replace(b"?>\n", b"?>\n\n")
+    (problem,) = examined(parcel, tmp_path)
+    assert (problem.rule, problem.path) == ("R29", message)
 
 
 def test_an_annex_is_no_budget_because_the_budget_itself_is_missing(tmp_path: Path) -> None:
