@@ -51,7 +51,7 @@ bench: install ## the benchmarks, as tables with ratios against the raw ceilings
 	@eval "$$(.ci/services)" && $(BIN)/python -m bench $(TABLES)
 
 screenshots: install ## pictures of every screen, on a desk and on a phone, into var/screenshots
-	@eval "$$(.ci/services)" && TABELLION_TEST_SCREENSHOTS=var/screenshots $(BIN)/python -m pytest tests/acceptance/test_screenshots.py tests/acceptance/pictures_of_acts.py
+	@eval "$$(.ci/services)" && TABELLION_TEST_SCREENSHOTS=var/screenshots $(BIN)/python -m pytest tests/acceptance/test_screenshots.py tests/acceptance/pictures_of_acts.py tests/acceptance/web/test_archive_accessibility.py
 
 docs: install ## the diagrams of the flows, drawn from their declarations
 	@$(BIN)/python docs/draw.py

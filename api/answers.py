@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -31,6 +33,8 @@ def answer(request: Request, error: Exception) -> Response:
         return problem_response(request, fault)
     if is_pastell(request.url.path):
         return pastell_fault(fault)
+    if isinstance(error, RequestValidationError) and any(part["loc"][0] == "path" for part in error.errors()):
+        fault = fault_of(HTTPException(HTTPStatus.NOT_FOUND))  # nothing has such an identifier; patterns are for software
     if is_public(request.url.path):
         return public_fault(request, fault)
     if is_recipients(request.url.path):

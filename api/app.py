@@ -53,7 +53,7 @@ from api.v1 import (
 from api.web import site
 from api.web.acts import answering, batch, creating
 from api.web.archive.check import page as archive_check
-from api.web.archive.eliminations import acting as eliminating
+from api.web.archive.eliminations import visas as elimination_visas
 from api.web.archive.rules import page as archive_rules
 from api.web.archive.transfers import handing as archive_handing
 from api.web.convening import papers
@@ -126,7 +126,7 @@ class _Application(FastAPI):
                 **dict.fromkeys((f"{mail.NEW}/pieces", f"{mail.EDIT}/pieces".format(mail_draft_id="{id}")), _MAIL_AROUND),
                 archive_check.PATH: large,
                 archive_rules.TABLE: spreadsheet.LARGEST + _FORM_AROUND,
-                eliminating.SIGNED_VISA.format(elimination_id="{id}"): LARGEST_VISA + _FORM_AROUND,
+                elimination_visas.SIGNED_VISA.format(elimination_id="{id}"): LARGEST_VISA + _FORM_AROUND,
                 archive_handing.PATH: large,
                 book.IMPORT: csv_lines.LARGEST + _FORM_AROUND,
                 "/administration/configuration/reprise": _SETUP,

@@ -144,7 +144,7 @@ def _of_ours(error: TabellionError) -> Fault:
 def _of_value(fault: Mapping[str, Any]) -> dict[str, Any]:
     """Return a value of the request that does not fit, with the keys of a problem."""
     key = f"invalid.{fault['type']}"
-    name = str(fault["loc"][-1])
+    name = next((part for part in reversed(fault["loc"]) if isinstance(part, str)), "")  # of a list, not its rank
     wanted = fault.get("ctx", {})
     limit = next(
         (wanted[bound] for bound in ("ge", "le", "gt", "lt", "max_length", "pattern", "expected") if bound in wanted), None

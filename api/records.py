@@ -8,7 +8,7 @@ from sqlmodel import col, select
 from archive.finding.seeing import open_to
 from archive.models import Record
 from core.database import ScopedSession, UtcDateTime
-from flows.engine.reading import Place
+from flows.engine.reading import Place, counted
 
 
 def record_of(session: ScopedSession, dossier_id: str) -> str | None:
@@ -18,15 +18,15 @@ def record_of(session: ScopedSession, dossier_id: str) -> str | None:
 
 def records(
     session: ScopedSession, organisations: tuple[str, ...], limit: int, after: Place | None
-) -> tuple[list[Record], Place | None]:
-    """Return a page of records, newest first, and where the next one starts."""
-    newest_first = (col(Record.sealed).desc(), col(Record.id).desc())
-    wanted = select(Record).where(open_to(session.principal)).order_by(*newest_first).limit(limit + 1)
+) -> tuple[list[Record], Place | None, tuple[int, bool]]:
+    """Return a page of records, newest first, where the next one starts, and how many there are in all (``reading.counted``)."""
+    conditions = [open_to(session.principal)]
     if organisations:
-        wanted = wanted.where(col(Record.organisation_id).in_(organisations))
+        conditions.append(col(Record.organisation_id).in_(organisations))
+    wanted = select(Record).where(*conditions).order_by(col(Record.sealed).desc(), col(Record.id).desc()).limit(limit + 1)
     if after is not None:
         here = tuple_(col(Record.sealed), col(Record.id))
         wanted = wanted.where(here < tuple_(literal(after.created, UtcDateTime()), literal(after.id)))
     found = list(session.exec(wanted))
     last = found[limit - 1] if len(found) > limit else None
-    return found[:limit], Place(last.sealed, last.id) if last else None
+    return found[:limit], Place(last.sealed, last.id) if last else None, counted(session, select(Record.id).where(*conditions))

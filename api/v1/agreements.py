@@ -27,6 +27,7 @@ from core.errors import NotFound
 from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import Principal, Right
+from flows.engine.reading import counted
 from schemas.seda.profile import LARGEST as LARGEST_PROFILE
 
 router = APIRouter(prefix="/v1", tags=["Versements"])
@@ -76,6 +77,8 @@ class AgreementPage(BaseModel):
     """A page of agreements."""
 
     agreements: list[AgreementShape]
+    total: int = Field(description="How many there are in all; a lower bound when total_exact is false.")
+    total_exact: bool
     next: str | None = Field(description="For `cursor`; null on the last page.")
 
 
@@ -94,12 +97,13 @@ def listed(
         query = query.where(ArchiveAgreement.organisation_id == organisation_named(platform, caller, organisation).id)
     if standing is not None:
         query = query.where(col(ArchiveAgreement.closed).is_(None) if standing else col(ArchiveAgreement.closed).is_not(None))
-    if cursor:
-        query = query.where(col(ArchiveAgreement.id) < cursor)
+    rest = query.where(col(ArchiveAgreement.id) < cursor) if cursor else query
     with platform.database.reading(holding(caller, Right.ARCHIVE)) as session:
-        found = session.exec(query.order_by(col(ArchiveAgreement.id).desc()).limit(limit + 1)).all()
+        found = session.exec(rest.order_by(col(ArchiveAgreement.id).desc()).limit(limit + 1)).all()
+        total, exact = counted(session, query)
     shapes = [AgreementShape.of(one) for one in found[:limit]]
-    return AgreementPage(agreements=shapes, next=shapes[-1].id if len(found) > limit else None)
+    after = shapes[-1].id if len(found) > limit else None
+    return AgreementPage(agreements=shapes, total=total, total_exact=exact, next=after)
 
 
 @router.post(

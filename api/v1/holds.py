@@ -1,14 +1,15 @@
-"""Holds over the API: records that nobody destroys until the hold is lifted; listed, put, lifted."""
+"""Holds over the API: records that nobody destroys until the hold is lifted; listed, put once, lifted with a reason."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session, col, select
 
+from api.deposits import refuse_key
 from api.tenants import holding, organisation_named
 from api.v1.access import Caller, Parts
 from archive.retention import holds
@@ -18,8 +19,10 @@ from core.errors import NotFound
 from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import Principal, Right
+from flows.engine.reading import counted
 
 router = APIRouter(prefix="/v1", tags=["Archives"])
+PATH = "/v1/holds"
 _messages = Catalogue("archive.retention")
 HoldId = Annotated[str, Path(pattern="^[0-9A-Z]{26}$", description="Identifier of 26 characters.")]
 
@@ -38,6 +41,16 @@ class HoldAsked(BaseModel):
     records: list[str] = Field(min_length=1, max_length=MOST, description="Identifiers of the records.")
 
 
+class LiftAsked(BaseModel):
+    """The end of a hold."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field(
+        min_length=1, max_length=LONGEST_REASON, description="Why: put under lock as that of the hold; not in the journal."
+    )
+
+
 class HoldShape(BaseModel):
     """A hold."""
 
@@ -50,6 +63,7 @@ class HoldShape(BaseModel):
     placed_by: str
     lifted: datetime | None = Field(description="When it was lifted; null while it stands.")
     lifted_by: str | None
+    lift_reason: str | None = Field(description="Why it was lifted; null while it stands.")
     records: list[str] = Field(description="Identifiers of the records.")
     told: bool = Field(description="Every place of the archive knows it: it stands from `placed` on, whether they do or not.")
 
@@ -58,6 +72,8 @@ class HoldPage(BaseModel):
     """A page of holds."""
 
     holds: list[HoldShape]
+    total: int = Field(description="How many there are in all; a lower bound when total_exact is false.")
+    total_exact: bool
     next: str | None = Field(description="For `cursor`; null on the last page.")
 
 
@@ -71,21 +87,44 @@ def listed(
 ) -> HoldPage:
     """Return a page of holds, newest first, where the caller manages the archives."""
     lifted = col(RecordHold.lifted)
-    query = select(RecordHold).where(lifted.is_(None) if standing else lifted.is_not(None))
-    if cursor:
-        query = query.where(col(RecordHold.id) < cursor)
+    wanted = select(RecordHold).where(lifted.is_(None) if standing else lifted.is_not(None))
+    query = wanted.where(col(RecordHold.id) < cursor) if cursor else wanted
     with platform.database.reading(holding(caller, Right.ARCHIVE)) as session:
         found = session.exec(query.order_by(col(RecordHold.id).desc()).limit(limit + 1)).all()
         shapes = [_shape(session, hold) for hold in found[:limit]]
-    return HoldPage(holds=shapes, next=shapes[-1].id if len(found) > limit else None)
+        total, exact = counted(session, wanted)
+    return HoldPage(holds=shapes, total=total, total_exact=exact, next=shapes[-1].id if len(found) > limit else None)
 
 
-@router.post("/holds", status_code=201, summary="Put records under a hold")
-def put(platform: Parts, caller: Caller, asked: HoldAsked) -> HoldShape:
-    """Put records under a hold; 409 when one is destroyed already, or being destroyed."""
+@router.post(
+    "/holds",
+    status_code=201,
+    summary="Put records under a hold",
+    responses={
+        200: {"model": HoldShape, "description": "The identical hold was put before, under the same key: this is it."},
+        201: {"headers": {"Location": {"schema": {"type": "string"}}}},
+    },
+)
+def put(
+    response: Response,
+    platform: Parts,
+    caller: Caller,
+    asked: HoldAsked,
+    idempotency_key: Annotated[str | None, Header(description="Makes a repeat harmless: 1 to 200 visible characters.")] = None,
+) -> HoldShape:
+    """Put records under a hold.
+
+    409 when one is destroyed already, or being destroyed; or when the key was used for another hold.
+    """
+    refuse_key(idempotency_key)
     organisation = organisation_named(platform, caller, asked.organisation)
-    wanted = Wanted(asked.reason, asked.owner, asked.review, tuple(asked.records))
-    return _one(platform, caller, holds.put(platform, caller, organisation.id, wanted))
+    wanted = Wanted(asked.reason, asked.owner, asked.review, tuple(asked.records), idempotency_key)
+    identifier, created = holds.put_once(platform, caller, organisation.id, wanted)
+    response.headers["Location"] = f"{PATH}/{identifier}"
+    if not created:
+        response.status_code = 200
+        response.headers["Idempotent-Replay"] = "true"
+    return _one(platform, caller, identifier)
 
 
 @router.get("/holds/{hold_id}", summary="Show a hold")
@@ -95,9 +134,9 @@ def one(platform: Parts, caller: Caller, hold_id: HoldId) -> HoldShape:
 
 
 @router.post("/holds/{hold_id}/lift", summary="Lift a hold")
-def lifted(platform: Parts, caller: Caller, hold_id: HoldId) -> HoldShape:
+def lifted(platform: Parts, caller: Caller, hold_id: HoldId, asked: LiftAsked) -> HoldShape:
     """Lift a hold; records that another one holds stay held. 409 when it was lifted before."""
-    holds.lift(platform, caller, hold_id)
+    holds.lift(platform, caller, hold_id, asked.reason)
     return _one(platform, caller, hold_id)
 
 
@@ -121,6 +160,7 @@ def _shape(session: Session, hold: RecordHold) -> HoldShape:
         placed_by=hold.placed_by,
         lifted=hold.lifted,
         lifted_by=hold.lifted_by,
+        lift_reason=hold.lift_reason,
         records=[row.record_id for row in rows],
         told=all(row.told for row in rows),
     )

@@ -11,12 +11,14 @@ from pydantic import BaseModel, Field
 from api import cursors
 from api.tenants import below, organisation_named
 from api.v1.access import Caller, Parts
+from api.v1.states import StateOf
 from api.words import label
 from flows.engine.table import End
 from flows.sae.flow import SAE
 from flows.sae.reading import Line, Wanted, list_transfers
 
 router = APIRouter(prefix="/v1", tags=["Envois vers un SAE"])
+_State = Annotated[str, StateOf(SAE)]
 
 
 class SaeTransferLine(BaseModel):
@@ -56,6 +58,8 @@ class SaeTransferPage(BaseModel):
     """A page of transfers, newest first."""
 
     transfers: list[SaeTransferLine]
+    total: int = Field(description="How many there are in all; a lower bound when total_exact is false.")
+    total_exact: bool
     next: str | None = Field(description="Cursor of the next page; null on the last one.")
 
 
@@ -66,11 +70,16 @@ def listed(
     organisation: Annotated[
         str | None, Query(max_length=26, description="SIREN, SIRET or identifier; all below it count.")
     ] = None,
-    state: Annotated[list[str] | None, Query(max_length=20, description="May be repeated.")] = None,
+    state: Annotated[list[_State] | None, Query(max_length=20, description="May be repeated.")] = None,
     cursor: Annotated[str | None, Query(max_length=200, description="From `next` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> SaeTransferPage:
     """Return a page of transfers, newest first; an accepted one leaves the sealed record here as it was."""
     meant = below(platform, organisation_named(platform, caller, organisation)) if organisation else ()
     page = list_transfers(platform.database, caller, Wanted(meant, tuple(state or ()), cursors.read(cursor), limit=limit))
-    return SaeTransferPage(transfers=[SaeTransferLine.of(line) for line in page.lines], next=cursors.written(page.after))
+    return SaeTransferPage(
+        transfers=[SaeTransferLine.of(line) for line in page.lines],
+        total=page.total,
+        total_exact=page.exact,
+        next=cursors.written(page.after),
+    )

@@ -91,16 +91,18 @@ def listed(
         return _found(platform, caller, narrowed.wanted(named.id if named else None, _after(cursor), limit))
     meant = below(platform, named) if named else ()
     with reading.opened(platform.database, caller) as session:
-        found, after = records.records(session, meant, limit, cursors.read(cursor))
-    return RecordPage(records=[RecordShape.of(record) for record in found], next=cursors.written(after))
+        found, after, (total, exact) = records.records(session, meant, limit, cursors.read(cursor))
+    shapes = [RecordShape.of(record) for record in found]
+    return RecordPage(records=shapes, total=total, exact=exact, next=cursors.written(after))
 
 
 def _found(platform: Platform, caller: Principal, wanted: Wanted) -> RecordPage:
     page = search.find(platform, caller, wanted)
+    counts = page.counts or search.Counts()
     return RecordPage(
         records=[RecordShape.of(line.record) for line in page.lines],
-        total=page.counts.total if page.counts else None,
-        exact=page.counts.exact if page.counts else None,
+        total=counts.total,
+        exact=counts.exact,
         next=f"{_NUMBER}{page.next}" if page.next else None,
     )
 

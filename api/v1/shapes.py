@@ -195,8 +195,8 @@ class RecordPage(BaseModel):
     """A page of records, newest first."""
 
     records: list[RecordShape]
-    total: int | None = Field(None, description="How many records a search found, 10000 at most; null when nothing was searched.")
-    exact: bool | None = Field(None, description="False when a search found more than `total`.")
+    total: int = Field(description="How many there are in all, 10000 at most.")
+    exact: bool = Field(description="False when there are more than `total`.")
     next: str | None
 
 

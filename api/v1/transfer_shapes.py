@@ -62,6 +62,8 @@ class TransferPage(BaseModel):
     """A page of transfers, newest first."""
 
     transfers: list[TransferLine]
+    total: int = Field(description="How many there are in all; a lower bound when total_exact is false.")
+    total_exact: bool
     next: str | None = Field(description="Cursor of the next page; null on the last one.")
 
 

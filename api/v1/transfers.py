@@ -17,6 +17,7 @@ from api.v1.access import Caller, Parts, own_organisation
 from api.v1.act_asked import read_json
 from api.v1.bodies import schema_of
 from api.v1.dossiers import BYTES
+from api.v1.states import StateOf
 from api.v1.transfer_shapes import (
     Accepted,
     DecisionAsked,
@@ -44,6 +45,7 @@ from flows.transfers.reading import Wanted
 router = APIRouter(prefix="/v1", tags=["Versements"])
 TransferId = Annotated[str, Path(pattern="^[0-9A-Z]{26}$", description="Identifier of its dossier, of 26 characters.")]
 PATH = "/v1/transfers"
+_State = Annotated[str, StateOf(TRANSFER)]
 _FIELDS = FIELDS | {"organisation"}
 _FORM, _JSON = "multipart/form-data", "application/json"
 _RAW = ("application/zip", "application/x-tar", "application/gzip", "application/x-bzip2", "application/octet-stream")
@@ -154,7 +156,7 @@ def listed(
     organisation: Annotated[
         str | None, Query(max_length=26, description="SIREN, SIRET or identifier; all below it count.")
     ] = None,
-    state: Annotated[list[str] | None, Query(max_length=20, description="May be repeated.")] = None,
+    state: Annotated[list[_State] | None, Query(max_length=20, description="May be repeated.")] = None,
     agreement: Annotated[str, Query(max_length=26, description="Identifier of an agreement, of 26 characters.")] = "",
     q: Annotated[str, Query(max_length=255, description="A part of the title, or a whole identifier.")] = "",
     cursor: Annotated[str | None, Query(max_length=200, description="From `next` of the page before.")] = None,
@@ -164,7 +166,12 @@ def listed(
     meant = below(platform, organisation_named(platform, caller, organisation)) if organisation else ()
     wanted = Wanted(meant, tuple(state or ()), agreement, q.strip(), after=cursors.read(cursor), limit=limit)
     page = reading.list_transfers(platform.database, caller, wanted)
-    return TransferPage(transfers=[TransferLine.of(line) for line in page.lines], next=cursors.written(page.after))
+    return TransferPage(
+        transfers=[TransferLine.of(line) for line in page.lines],
+        total=page.total,
+        total_exact=page.exact,
+        next=cursors.written(page.after),
+    )
 
 
 @router.get("/transfers/{transfer_id}", summary="Show a transfer")

@@ -30,6 +30,7 @@ from api.web.archive.agreements import page as archive_agreements
 from api.web.archive.check import page as archive_check
 from api.web.archive.eliminations import acting as eliminating
 from api.web.archive.eliminations import page as eliminations
+from api.web.archive.eliminations import visas as elimination_visas
 from api.web.archive.holds import page as holds
 from api.web.archive.incidents import page as incidents
 from api.web.archive.places import page as archive_places
@@ -84,6 +85,7 @@ from api.web.trays import page as trays
 from api.web.types import page as types
 from api.web.viewer import page as viewer
 from api.web.visitor import SignedIn, allowed
+from archive.elimination.taking_part import RIGHTS as ELIMINATING
 from core.principal import Right
 
 router = APIRouter(include_in_schema=False)
@@ -93,7 +95,7 @@ _PARTS: tuple[tuple[tuple[ModuleType, ...], tuple[Right, ...]], ...] = (
     ((incidents, archive_places), (Right.ARCHIVE, Right.OPERATE)),  # before the records: /archives/lieux is no record
     ((holds, archive_rules, archive_rule), (Right.ARCHIVE,)),
     ((register,), (Right.ARCHIVE, Right.CONTROL)),
-    ((eliminations, eliminating), eliminations.RIGHTS),
+    ((eliminations, eliminating, elimination_visas), ELIMINATING),
     ((archive_agreements,), (Right.ARCHIVE,)),
     ((archive_handing,), (Right.DEPOSIT,)),  # before what is named by an identifier: /archives/versements/nouveau
     ((archive_listing, archive_transfers, sae), (Right.READ, Right.ARCHIVE)),

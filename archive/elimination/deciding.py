@@ -18,6 +18,7 @@ from archive.elimination.analysis import MOST_DESTROYED, Verdict, verdicts
 from archive.elimination.lists import counts, locked, visible, write
 from archive.elimination.models import Elimination, EliminationLine
 from archive.elimination.states import State, Status
+from archive.elimination.taking_part import taking_part
 from archive.models import Record
 from archive.places import statements
 from core import clock
@@ -108,9 +109,10 @@ def agree(platform: Platform, principal: Principal, elimination_id: str) -> None
 
     Raises:
         NotFound, Conflict: as ``lists.locked``.
-        Forbidden: the principal is no person, or neither administers the producer nor deposits for it.
+        Forbidden: the principal is no person, or neither administers the producer nor deposits for it, or operates only.
     """
     _require_person(principal)
+    principal = taking_part(principal)
     with platform.database.writing(PLATFORM) as session:
         right = Right.ADMINISTER if _administers(session, principal, elimination_id) else Right.DEPOSIT
         elimination = locked(session, principal, elimination_id, right, State.PROPOSED)

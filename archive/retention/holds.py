@@ -8,11 +8,12 @@ not be told because it did not answer is told by ``settle``, again and again. ``
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import structlog
 from sqlalchemy import tuple_
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import Select
 
@@ -37,7 +38,7 @@ _log = structlog.get_logger()
 ACTOR, QUEUE, EVERY = "archive.holds", "archive", timedelta(minutes=5)
 PLACED, LIFTED = "archive.hold_placed", "archive.hold_lifted"
 """The journal entries of a hold."""
-STATEMENT = "hold"
+STATEMENT, LIFT_STATEMENT = "hold", "hold_lifted"
 MOST, LONGEST_REASON, LONGEST_OWNER = 1000, 1000, 200
 _AT_ONCE = 200
 
@@ -51,12 +52,50 @@ class Wanted:
         owner: who answers for it: a service, a function.
         review: the day on which somebody is to look whether it must stand any longer.
         records: by their identifiers.
+        key: by which a repeat of the same wish is known.
     """
 
     reason: str
     owner: str
     review: date
     records: tuple[str, ...]
+    key: str | None = None
+
+
+def put_once(platform: Platform, principal: Principal, organisation_id: str, wanted: Wanted) -> tuple[str, bool]:
+    """Put records under a hold, or return the one that the same wish under the same key has put.
+
+    Returns:
+        The identifier of the hold, and whether this call put it.
+
+    Raises:
+        Conflict: the key was used for another hold, which ``existing`` names; or as ``put``, as everything else.
+    """
+    principal.require(Right.ARCHIVE, organisation_id)
+    if same := _repeated(platform, organisation_id, wanted):
+        return same, False
+    try:
+        return put(platform, principal, organisation_id, wanted), True
+    except IntegrityError:
+        # It came twice at the same moment: the other one has committed, so it is known now.
+        same = _repeated(platform, organisation_id, wanted)
+        if same is None:
+            raise
+        return same, False
+
+
+def _repeated(platform: Platform, organisation_id: str, wanted: Wanted) -> str | None:
+    if wanted.key is None:
+        return None
+    with platform.database.reading(PLATFORM) as session:
+        own = (RecordHold.organisation_id == organisation_id, RecordHold.idempotency_key == wanted.key)
+        hold = session.exec(select(RecordHold).where(*own)).first()
+        if hold is None:
+            return None
+        records = set(session.exec(select(RecordHeld.record_id).where(RecordHeld.hold_id == hold.id)))
+    if (hold.reason, hold.owner, hold.review, records) != (*_words(wanted), wanted.review, set(wanted.records)):
+        raise Conflict(_messages("hold.key_taken", key=wanted.key), hold.id)
+    return hold.id
 
 
 def put(platform: Platform, principal: Principal, organisation_id: str, wanted: Wanted) -> str:
@@ -84,6 +123,7 @@ def put(platform: Platform, principal: Principal, organisation_id: str, wanted: 
         review=checked.review,
         statement="",
         placed_by=principal.actor,
+        idempotency_key=checked.key,
     )
     hold.statement = statements.keep(platform, STATEMENT, hold.id, _statement(hold, checked.records))
     with platform.database.writing(PLATFORM) as session:
@@ -104,17 +144,25 @@ def put(platform: Platform, principal: Principal, organisation_id: str, wanted: 
     return hold.id
 
 
+def _words(wanted: Wanted) -> tuple[str, str]:
+    return wanted.reason.strip(), wanted.owner.strip()
+
+
 def _checked(wanted: Wanted) -> Wanted:
-    reason, owner, records = wanted.reason.strip(), wanted.owner.strip(), tuple(dict.fromkeys(wanted.records))
-    if not 0 < len(reason) <= LONGEST_REASON or "\0" in reason:
-        raise UsageError(_messages("hold.reason", most=LONGEST_REASON))
+    (reason, owner), records = _words(wanted), tuple(dict.fromkeys(wanted.records))
+    _require_reason(reason, "hold.reason")
     if not 0 < len(owner) <= LONGEST_OWNER or not owner.isprintable():
         raise UsageError(_messages("hold.owner", most=LONGEST_OWNER))
     if wanted.review < clock.in_paris(clock.now()).date():
         raise UsageError(_messages("hold.review"))
     if not 0 < len(records) <= MOST:
         raise UsageError(_messages("hold.records", most=MOST))
-    return Wanted(reason, owner, wanted.review, records)
+    return replace(wanted, reason=reason, owner=owner, records=records)
+
+
+def _require_reason(reason: str, otherwise: str) -> None:
+    if not 0 < len(reason) <= LONGEST_REASON or "\0" in reason:
+        raise UsageError(_messages(otherwise, most=LONGEST_REASON))
 
 
 def _records(session: Session, organisation_id: str, wanted: Sequence[str], *, locked: bool = False) -> list[Record]:
@@ -138,24 +186,37 @@ def _statement(hold: RecordHold, records: Sequence[str]) -> bytes:
     return canonical_bytes(said | {"placed": clock.iso(hold.placed), "records": sorted(records)})
 
 
-def lift(platform: Platform, principal: Principal, hold_id: str) -> None:
+def lift(platform: Platform, principal: Principal, hold_id: str, reason: str) -> None:
     """Lift a hold; records that another one holds stay held.
+
+    Args:
+        platform: whose archive it is.
+        principal: who lifts it.
+        hold_id: of the hold.
+        reason: why, in words: a statement under lock of its own, named in the journal by its digest.
 
     Raises:
         NotFound: there is no such hold for the principal.
         Forbidden: the principal manages no archives there.
+        UsageError: no reason.
         Conflict: it was lifted before.
+        Unavailable: a place of the archive does not answer: it stands.
     """
     with platform.database.reading(principal) as session:
         visible = session.exec(select(RecordHold).where(RecordHold.id == hold_id)).first()
     if visible is None:
         raise NotFound(_messages("hold.unknown"))
     principal.require(Right.ARCHIVE, visible.organisation_id)
+    _require_standing(visible)
+    why = reason.strip()
+    _require_reason(why, "hold.lift_reason")
+    lifted, statement = clock.now(), new_id()
+    said = {"hold": hold_id, "reason": why, "lifted": clock.iso(lifted), "lifted_by": principal.actor}
+    digest = statements.keep(platform, LIFT_STATEMENT, statement, canonical_bytes(said))
     with platform.database.writing(PLATFORM) as session:
         hold = session.exec(select(RecordHold).where(RecordHold.id == hold_id).with_for_update()).one()
-        if hold.lifted is not None:
-            raise Conflict(_messages("hold.lifted", day=f"{clock.in_paris(hold.lifted):%d/%m/%Y}"))
-        hold.lifted, hold.lifted_by = clock.now(), principal.actor
+        _require_standing(hold)
+        hold.lifted, hold.lifted_by, hold.lift_reason = lifted, principal.actor, why
         session.flush()
         rows = list(session.exec(select(RecordHeld).where(RecordHeld.hold_id == hold.id)))
         for row in rows:
@@ -163,8 +224,15 @@ def lift(platform: Platform, principal: Principal, hold_id: str) -> None:
         let_go = {row.record_id for row in rows}
         for record_id in let_go - held(session, let_go):
             index.mark(session, record_id, RecordState.KEPT)
-        journal.write(session, organisation_id=hold.organisation_id, kind=LIFTED, actor=principal.actor, facts={"hold": hold.id})
+        facts = {"hold": hold.id, "statement": statement, "sha256": digest}
+        owner, actor = hold.organisation_id, principal.actor
+        journal.write(session, organisation_id=owner, kind=LIFTED, actor=actor, facts=facts, at=lifted)
     settle(platform, hold_id)
+
+
+def _require_standing(hold: RecordHold) -> None:
+    if hold.lifted is not None:
+        raise Conflict(_messages("hold.lifted", day=f"{clock.in_paris(hold.lifted):%d/%m/%Y}"))
 
 
 def held(session: Session, records: Collection[str]) -> set[str]:

@@ -74,9 +74,12 @@ class RecordHold(Owned, table=True):
         owner: who answers for it, in words.
         statement: SHA-256 of the statement under lock that says all of this.
         review: the day on which somebody is to look whether it must stand any longer.
+        lift_reason: why it was lifted, in words, as ``reason``; None while it stands.
+        idempotency_key: the key that whoever put it gave, bound to this very hold.
     """
 
     __tablename__ = "record_hold"
+    __table_args__ = (Index("record_hold_idempotency", "organisation_id", "idempotency_key", unique=True),)
 
     id: str = Field(default_factory=new_id, primary_key=True, max_length=26)
     reason: str = Field(max_length=1000)
@@ -87,6 +90,8 @@ class RecordHold(Owned, table=True):
     placed_by: str = Field(max_length=40)
     lifted: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     lifted_by: str | None = Field(default=None, max_length=40)
+    lift_reason: str | None = Field(default=None, max_length=1000)
+    idempotency_key: str | None = Field(default=None, max_length=200)
 
 
 class RecordHeld(Owned, table=True):

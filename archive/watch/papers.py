@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import heapq
 import hmac
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from itertools import groupby, islice
+from typing import Any
 
 from sqlalchemy import ColumnElement, true
 from sqlalchemy.orm import Mapped
 from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from archive.elimination.deciding import DECIDED
 from archive.elimination.deciding import STATEMENT as VISA
@@ -30,6 +32,7 @@ from archive.proof.ers.batches import PREFIX as EVIDENCE
 from archive.proof.segment_keys import PREFIX as SEGMENTS
 from archive.replication.models import Replication, Task
 from archive.retention.changing import STATEMENT as RULE
+from archive.retention.holds import LIFT_STATEMENT, LIFTED
 from archive.retention.holds import STATEMENT as HOLD
 from archive.retention.models import RecordHold, RuleVersion
 from archive.watch.incidents import Kind
@@ -101,6 +104,7 @@ def _named(platform: Platform, after: str) -> Iterator[str]:
     stamps = partial(_identifiers, platform, col(EvidenceStamp.id), col(EvidenceStamp.locked_until).is_not(None))
     kinds: dict[str, Callable[[str], Iterator[str]]] = {
         batches.key_of("*"): stamps,
+        statements.key_of(LIFT_STATEMENT, "*"): partial(_lifts, platform),
         statements.key_of(HOLD, "*"): partial(_identifiers, platform, col(RecordHold.id), true()),
         statements.key_of(RULE, "*"): partial(_identifiers, platform, col(RuleVersion.id), true()),
         statements.key_of(VISA, "*"): partial(_visas, platform),
@@ -126,8 +130,18 @@ def _identifiers(platform: Platform, column: Mapped[str], sealed: ColumnElement[
 def _visas(platform: Platform, after: str) -> Iterator[str]:
     """Yield the identifiers of the statements of visas: there are few, and each stands in the journal alone."""
     decided = select(JournalEntry.facts).join(Elimination, about(Elimination.id)).where(JournalEntry.kind == DECIDED)
+    yield from _in_journal(platform, decided, after)
+
+
+def _lifts(platform: Platform, after: str) -> Iterator[str]:
+    """Yield the identifiers of the statements of lifted holds, as those of visas; the first ones were lifted without."""
+    lifted = select(JournalEntry.facts).join(RecordHold, about(RecordHold.id)).where(JournalEntry.kind == LIFTED)
+    yield from _in_journal(platform, lifted, after)
+
+
+def _in_journal(platform: Platform, told: SelectOfScalar[Mapping[str, Any]], after: str) -> Iterator[str]:
     with platform.database.reading(PLATFORM) as session:
-        named = {facts["statement"] for facts in session.exec(decided)}
+        named = {facts["statement"] for facts in session.exec(told) if "statement" in facts}
     yield from sorted(name for name in named if name > after)
 
 

@@ -9,7 +9,7 @@ moment of the elimination on, whatever its rows still hold. Nothing here knows H
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy import and_, case, func, literal, true, tuple_
 from sqlmodel import col, or_, select
+from sqlmodel.sql.expression import Select, SelectOfScalar
 
 from core import clock
 from core.database import Database, ScopedSession, UtcDateTime
@@ -181,11 +182,11 @@ def page(session: ScopedSession, wanted: Wanted, limit: int, after: Place | None
         lines.reverse()
     has_next = more if not backwards else True
     has_previous = more if backwards else after is not None
-    total = _count(session, conditions)
+    total, exact = counted(session, select(Dossier.id).where(*conditions))
     return Page(
         tuple(lines),
-        min(total, COUNTED_UP_TO),
-        total <= COUNTED_UP_TO,
+        total,
+        exact,
         Place(lines[-1].created, lines[-1].id) if lines and has_next else None,
         Place(lines[0].created, lines[0].id) if lines and has_previous else None,
     )
@@ -193,7 +194,16 @@ def page(session: ScopedSession, wanted: Wanted, limit: int, after: Place | None
 
 def parked_count(session: ScopedSession) -> int:
     """Return how many dossiers wait for an operator, counted up to the bound of every total."""
-    return min(_count(session, _wanted(session.principal, Wanted(parked=True))), COUNTED_UP_TO)
+    return counted(session, select(Dossier.id).where(*_wanted(session.principal, Wanted(parked=True))))[0]
+
+
+def counted(session: ScopedSession, wanted: Select[Any] | SelectOfScalar[Any]) -> tuple[int, bool]:
+    """Return how many rows a list has in all, up to ``COUNTED_UP_TO``, and whether there are no more.
+
+    Bounded: to count a million rows for a figure that nobody reads would cost more than the page.
+    """
+    total = int(session.exec(select(func.count()).select_from(wanted.limit(COUNTED_UP_TO + 1).subquery())).one())
+    return min(total, COUNTED_UP_TO), total <= COUNTED_UP_TO
 
 
 def seen(session: ScopedSession, dossier_id: str, *, although_eliminated: bool = False) -> Seen:
@@ -253,12 +263,6 @@ def timeline(session: ScopedSession, dossier_id: str) -> list[JournalEntry]:
         .limit(_TIMELINE)
     ).all()
     return list(reversed(newest))
-
-
-def _count(session: ScopedSession, conditions: Sequence[Any]) -> int:
-    # Bounded: to count a million rows for a figure that nobody reads would cost more than the page.
-    counted = select(Dossier.id).where(*conditions).limit(COUNTED_UP_TO + 1).subquery()
-    return int(session.exec(select(func.count()).select_from(counted)).one())
 
 
 def _readable(principal: Principal) -> Any:

@@ -16,7 +16,7 @@ from core.organisations import Organisation
 from core.platform import Platform
 from core.principal import PLATFORM, Principal, Right
 from flows.engine.models import Dossier
-from flows.engine.reading import Place
+from flows.engine.reading import Place, counted
 from flows.sae.intake import waiting
 from flows.sae.knowledge import account_of, accounts, settings_of
 from flows.sae.models import SaeTransfer
@@ -58,9 +58,11 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of the list, newest first."""
+    """A page of the list, newest first; ``total`` and ``exact`` are those of ``flows.engine.reading.Page``."""
 
     lines: tuple[Line, ...]
+    total: int
+    exact: bool
     after: Place | None
     before: Place | None
 
@@ -95,14 +97,17 @@ def list_transfers(database: Database, principal: Principal, wanted: Wanted) -> 
     newest_first = (col(Dossier.created).desc(), col(Dossier.id).desc())
     oldest_first = (col(Dossier.created), col(Dossier.id))
     with database.reading(seeing(principal)) as session:
+        conditions = open_to(session.principal), *_conditions(wanted)
         rows = session.execute(
             select(*_COLUMNS)  # type: ignore[call-overload]
             .join(SaeTransfer, col(SaeTransfer.dossier_id) == Dossier.id)
             .join(Record, col(Record.id) == SaeTransfer.record_id)
-            .where(open_to(session.principal), *_conditions(wanted))
+            .where(*conditions, *_beyond(wanted))
             .order_by(*(oldest_first if backwards else newest_first))
             .limit(wanted.limit + 1)
         ).all()
+        known = select(Dossier.id).join(SaeTransfer, col(SaeTransfer.dossier_id) == Dossier.id)
+        total, exact = counted(session, known.join(Record, col(Record.id) == SaeTransfer.record_id).where(*conditions))
     more = len(rows) > wanted.limit
     lines = [Line(*row) for row in rows[: wanted.limit]]
     if backwards:
@@ -110,6 +115,8 @@ def list_transfers(database: Database, principal: Principal, wanted: Wanted) -> 
     has_next, has_previous = (True, more) if backwards else (more, wanted.after is not None)
     return Page(
         tuple(lines),
+        total,
+        exact,
         Place(lines[-1].created, lines[-1].id) if lines and has_next else None,
         Place(lines[0].created, lines[0].id) if lines and has_previous else None,
     )
@@ -140,9 +147,13 @@ def _conditions(wanted: Wanted) -> list[Any]:
         conditions.append(col(Dossier.organisation_id).in_(wanted.organisations))
     if wanted.states:
         conditions.append(col(Dossier.state).in_(wanted.states))
+    return conditions
+
+
+def _beyond(wanted: Wanted) -> list[Any]:
     here = tuple_(col(Dossier.created), col(Dossier.id))
     if wanted.after is not None:
-        conditions.append(here < tuple_(literal(wanted.after.created, UtcDateTime()), literal(wanted.after.id)))
-    elif wanted.before is not None:
-        conditions.append(here > tuple_(literal(wanted.before.created, UtcDateTime()), literal(wanted.before.id)))
-    return conditions
+        return [here < tuple_(literal(wanted.after.created, UtcDateTime()), literal(wanted.after.id))]
+    if wanted.before is not None:
+        return [here > tuple_(literal(wanted.before.created, UtcDateTime()), literal(wanted.before.id))]
+    return []

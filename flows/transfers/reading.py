@@ -66,9 +66,11 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of the list, newest first."""
+    """A page of the list, newest first; ``total`` and ``exact`` are those of ``flows.engine.reading.Page``."""
 
     lines: tuple[Line, ...]
+    total: int
+    exact: bool
     after: Place | None
     before: Place | None
 
@@ -110,14 +112,17 @@ def list_transfers(database: Database, principal: Principal, wanted: Wanted) -> 
     backwards = wanted.after is None and wanted.before is not None
     newest_first = (col(Dossier.created).desc(), col(Dossier.id).desc())
     oldest_first = (col(Dossier.created), col(Dossier.id))
+    conditions = Dossier.flow == TRANSFER.name, *_conditions(wanted)
     with dossiers.opened(database, principal) as session:
         rows = session.execute(
             select(*_COLUMNS)  # type: ignore[call-overload]
             .join(ArchiveTransfer, col(ArchiveTransfer.dossier_id) == Dossier.id)
-            .where(Dossier.flow == TRANSFER.name, *_conditions(wanted))
+            .where(*conditions, *_beyond(wanted))
             .order_by(*(oldest_first if backwards else newest_first))
             .limit(wanted.limit + 1)
         ).all()
+        known = select(Dossier.id).join(ArchiveTransfer, col(ArchiveTransfer.dossier_id) == Dossier.id).where(*conditions)
+        total, exact = dossiers.counted(session, known)
     more = len(rows) > wanted.limit
     lines = [Line(*row) for row in rows[: wanted.limit]]
     if backwards:
@@ -125,6 +130,8 @@ def list_transfers(database: Database, principal: Principal, wanted: Wanted) -> 
     has_next, has_previous = (True, more) if backwards else (more, wanted.after is not None)
     return Page(
         tuple(lines),
+        total,
+        exact,
         Place(lines[-1].created, lines[-1].id) if lines and has_next else None,
         Place(lines[0].created, lines[0].id) if lines and has_previous else None,
     )
@@ -203,9 +210,13 @@ def _conditions(wanted: Wanted) -> list[Any]:
     if wanted.text:
         here = (col(Dossier.id) == wanted.text) | (col(ArchiveTransfer.identifier) == wanted.text)
         conditions.append(or_(col(Dossier.title).icontains(wanted.text, autoescape=True), here))
-    here_after = tuple_(col(Dossier.created), col(Dossier.id))
-    if wanted.after is not None:
-        conditions.append(here_after < tuple_(literal(wanted.after.created, UtcDateTime()), literal(wanted.after.id)))
-    elif wanted.before is not None:
-        conditions.append(here_after > tuple_(literal(wanted.before.created, UtcDateTime()), literal(wanted.before.id)))
     return conditions
+
+
+def _beyond(wanted: Wanted) -> list[Any]:
+    here = tuple_(col(Dossier.created), col(Dossier.id))
+    if wanted.after is not None:
+        return [here < tuple_(literal(wanted.after.created, UtcDateTime()), literal(wanted.after.id))]
+    if wanted.before is not None:
+        return [here > tuple_(literal(wanted.before.created, UtcDateTime()), literal(wanted.before.id))]
+    return []

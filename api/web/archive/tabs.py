@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from api.web.visitor import Visitor
+from archive.elimination.taking_part import RIGHTS, taking_part
 from core.messages import Catalogue
 from core.principal import Right
 
@@ -17,7 +18,7 @@ TABS: tuple[tuple[str, str, tuple[Right, ...]], ...] = (
     ("verifier", "/archives/verifier", (Right.READ,)),
     ("versements", "/archives/versements", (Right.READ, Right.ARCHIVE)),
     ("sae", "/archives/sae", (Right.READ, Right.ARCHIVE)),
-    ("eliminations", "/archives/eliminations", (Right.ARCHIVE, Right.CONTROL, Right.ADMINISTER, Right.DEPOSIT)),
+    ("eliminations", "/archives/eliminations", RIGHTS),
     ("gels", "/archives/gels", (Right.ARCHIVE,)),
     ("regles", "/archives/regles", (Right.ARCHIVE,)),
     ("registre", "/archives/registre", (Right.ARCHIVE, Right.CONTROL)),
@@ -27,6 +28,13 @@ TABS: tuple[tuple[str, str, tuple[Right, ...]], ...] = (
     ("lieux", "/archives/lieux", (Right.ARCHIVE, Right.OPERATE)),
 )
 """Each page: the name that its words and the template know it by, its address, the rights of which one is enough."""
+_HOMES = (
+    (Right.READ, "/archives"),
+    (Right.ARCHIVE, "/archives/versements"),
+    (Right.CONTROL, "/archives/eliminations"),
+    (Right.OPERATE, "/archives/lieux"),
+)
+"""Where each begins: who operates sees how the archive is kept and watched, and nothing of what it holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +58,16 @@ def row_of(visitor: Visitor) -> Row:
     """Return the tabs of a visitor, in order."""
     return Row(
         _messages("tabs"),
-        tuple(
-            Tab(name, _messages(f"tab.{name}"), address)
-            for name, address, rights in TABS
-            if any(visitor.where(right) for right in rights)
-        ),
+        tuple(Tab(name, _messages(f"tab.{name}"), address) for name, address, rights in TABS if _opens(visitor, name, rights)),
     )
 
 
+def _opens(visitor: Visitor, name: str, rights: tuple[Right, ...]) -> bool:
+    if name == "eliminations":
+        return bool(taking_part(visitor.principal).grants)
+    return any(visitor.where(right) for right in rights)
+
+
 def home_of(visitor: Visitor) -> str | None:
-    """Return the first page of the archive that a visitor may open; None when there is none."""
-    return next((address for _, address, rights in TABS if any(visitor.where(right) for right in rights)), None)
+    """Return the page of the archive on which a visitor begins; None when there is none."""
+    return next((address for right, address in _HOMES if visitor.where(right)), None)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from api.web.archive.eliminations.page import PATH, RIGHTS
+from api.web.archive.eliminations.page import PATH
 from api.web.visitor import Visitor
 from archive.elimination.models import Elimination
+from archive.elimination.taking_part import taking_part
 from core.platform import Platform
 from core.principal import PLATFORM, Right
 from flows.engine.eliminated import Eliminated
@@ -16,7 +17,7 @@ def certificate_of(platform: Platform, visitor: Visitor, eliminated: Eliminated)
         elimination = session.get(Elimination, eliminated.elimination_id)
     if elimination is None or elimination.certificate is None:
         return None  # the database was made anew from the places, or working copies are still being destroyed
-    if any(visitor.principal.may(right, elimination.organisation_id) for right in RIGHTS):
+    if elimination.organisation_id in taking_part(visitor.principal).grants:
         return f"{PATH}/{elimination.id}/certificat.pdf"
     reads = visitor.principal.may(Right.READ, elimination.organisation_id)
     return f"/archives/{elimination.record_id}" if reads and elimination.record_id else None

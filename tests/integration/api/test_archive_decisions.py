@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,13 +15,15 @@ import httpx
 import pytest
 from sqlmodel import select
 
-from archive.elimination.models import Elimination
+from api.web.archive.eliminations import visas
+from archive.elimination.models import Elimination, EliminationLine
 from archive.models import Record
 from archive.retention.referential import rules_for
 from core.identifiers import new_id
 from core.organisations import Organisation, OrganisationKind, add_organisation
 from core.people import add_person, grant_role
 from core.principal import PLATFORM, Right
+from core.roles import BUILT_IN, OPERATOR
 from core.tokens import issue_token
 from tests.ended_records import ended, run, today
 from tests.integration.api.acts_forms import csrf, somebody
@@ -32,6 +35,7 @@ _RIGHTS = {
     "maire": {Right.READ, Right.ADMINISTER},
     "controle": {Right.CONTROL},
     "lecteur": {Right.READ},
+    "exploitant": BUILT_IN[OPERATOR],
 }
 
 
@@ -95,10 +99,14 @@ def test_an_elimination_goes_from_hand_to_hand_through_its_pages(town: Town, tmp
     assert town.post("archiviste", f"{here}/proposition").status_code == 303
     assert town.people["maire"].get(f"{here}/bordereau.pdf").content.startswith(b"%PDF-")
     assert town.post("archiviste", f"{here}/accord").status_code == 403
+    assert (town.people["exploitant"].get(here).status_code, town.post("exploitant", f"{here}/accord").status_code) == (404, 404)
     assert town.post("maire", f"{here}/accord").status_code == 303
     assert town.post("maire", f"{here}/visa", {"reference": "AD-1"}).status_code == 403
     assert "Mandats b" in town.see("controle", here)
+    assert re.findall(r'name="refused" value="(\w+)" +>', town.see("controle", f"{here}/visa")) == [gone.id]
+    assert town.people["maire"].get(f"{here}/visa").status_code == 403
     assert town.post("controle", f"{here}/visa", {"reference": "AD-1"}).status_code == 303
+    assert town.people["controle"].get(f"{here}/visa").headers["location"] == here  # there is nothing left to decide
     assert town.post("controle", f"{here}/execution").status_code == 403
     assert "Détruire 1 document" in town.see("archiviste", here)
     assert town.post("archiviste", f"{here}/execution").status_code == 303
@@ -141,6 +149,29 @@ def test_a_visa_signed_on_paper_is_handed_in_with_its_document(town: Town, tmp_p
     assert town.people["maire"].get(f"{here}/visa.pdf").content == signed
 
 
+def test_lines_that_are_ticked_are_refused_whatever_their_page_and_the_rest_of_the_list_is_accepted(
+    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(visas, "_LINES", 2)
+    first, second, third = sorted(town.due(tmp_path).id for _ in range(3))
+    here = town.post("archiviste", "/archives/eliminations", {"as_of": today().isoformat()}).headers["location"]
+    town.post("archiviste", f"{here}/proposition")
+    town.post("maire", f"{here}/accord")
+    for who, way in (("controle", "visa"), ("archiviste", "visa-signe")):
+        page = town.post(who, f"{here}/{way}", {"refused": [first, second], "apres": second})
+        assert page.status_code == 200, page.text
+        assert re.findall(r'type="hidden" name="refused" value="(\w+)"', page.text) == [first, second]
+        assert re.findall(r'type="checkbox" name="refused" value="(\w+)" +>', page.text) == [third]
+    back = town.post("controle", f"{here}/visa", {"refused": [first, third], "apres": ""}).text
+    assert re.findall(r'type="checkbox" name="refused" value="(\w+)" checked>', back) == [first]
+    assert town.post("controle", f"{here}/visa", {"refused": "01JABCDEFGHJKMNPQRSTVWXYZ0"}).status_code == 400
+    assert town.post("controle", f"{here}/visa", {"refused": [first, third]}).status_code == 303
+    with town.service.platform.database.reading(PLATFORM) as session:
+        listed = (EliminationLine.elimination_id == here.rpartition("/")[2], EliminationLine.chosen)
+        lines = session.exec(select(EliminationLine).where(*listed))
+        assert {line.record_id: line.accepted for line in lines} == {first: False, second: True, third: False}
+
+
 def test_nobody_else_opens_these_pages(town: Town) -> None:
     reader = town.people["lecteur"]
     names = ("gels", "regles", "registre", "eliminations", "eliminations/nouvelle")
@@ -148,22 +179,39 @@ def test_nobody_else_opens_these_pages(town: Town) -> None:
     assert town.people["maire"].get("/archives/eliminations/nouvelle").status_code == 403
     assert town.people["controle"].get("/archives/gels").status_code == 403
     assert "/archives/gels" not in town.see("controle", "/archives/eliminations")
+    assert town.people["exploitant"].get("/archives/eliminations").status_code == 403
+    assert "/archives/eliminations" not in town.see("exploitant", "/archives/lieux")
+
+
+@pytest.mark.parametrize("path", ["archives/xyz", "archives/eliminations/1", "archives/xyz/fichiers/1", "dossiers/é", "actes/x"])
+def test_an_address_that_names_nothing_by_its_very_shape_leads_to_a_page_that_says_so(town: Town, path: str) -> None:
+    answer = town.people["archiviste"].get(f"/{path}")
+    assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (404, "text/html")
+    assert "ne convient pas" not in answer.text
 
 
 def test_records_are_held_and_let_go_through_the_pages(town: Town, tmp_path: Path) -> None:
-    one = town.due(tmp_path, title="Marché litigieux")
-    fields: dict[str, object] = {"reason": "litige", "owner": "service juridique", "review": "hier", "records": one.id}
-    wrong = town.post("archiviste", "/archives/gels", fields)
+    one, other = (town.due(tmp_path, title=f"Marché litigieux {rank}") for rank in "ab")
+    picked = r'name="archive" type="checkbox" value="(\w+)" checked><label class="long" for="archive-\w+">([^<]*)<'
+    asked = re.findall(picked, town.see("archiviste", f"/archives/gels/nouveau?archive={one.id}"))
+    assert [(identifier, "Marché litigieux a" in title) for identifier, title in asked] == [(one.id, True)]
+    fields: dict[str, object] = {"reason": "litige", "owner": "service juridique", "review": "hier", "archive": one.id}
+    wrong = town.post("archiviste", "/archives/gels", {**fields, "records": f"{other.id}, inconnu"})
     assert (wrong.status_code, "Donnez le jour du réexamen" in wrong.text) == (400, True)
+    assert [identifier for identifier, _ in re.findall(picked, wrong.text)] == [one.id, other.id]
+    assert ">inconnu</textarea>" in wrong.text
     held = town.post("archiviste", "/archives/gels", {**fields, "review": (today() + timedelta(days=9)).isoformat()})
     assert held.status_code == 303, held.text
     here = held.headers["location"].partition("?")[0]
-    assert "Marché litigieux" in town.see("archiviste", here)
+    assert "Marché litigieux a" in town.see("archiviste", here)
     assert "litige" in town.see("archiviste", "/archives/gels")
     assert town.people["maire"].get(here).status_code == 403
-    assert town.post("archiviste", f"{here}/levee").status_code == 303
+    silent = town.post("archiviste", f"{here}/levee", {"reason": " "})
+    assert (silent.status_code, "Dites pourquoi ce gel est levé" in silent.text) == (400, True)
+    assert town.post("archiviste", f"{here}/levee", {"reason": "jugement rendu"}).status_code == 303
+    assert "jugement rendu" in town.see("archiviste", here)
     assert "litige" in town.see("archiviste", "/archives/gels?etat=leves")
-    again = town.post("archiviste", f"{here}/levee")
+    again = town.post("archiviste", f"{here}/levee", {"reason": "jugement rendu"})
     assert (again.status_code, "a été levé" in again.text) == (409, True)
 
 
@@ -177,21 +225,31 @@ def test_software_holds_and_lets_go_over_the_api(town: Town, tmp_path: Path) -> 
         "records": [one.id],
     }
     with town.service.client(town.token) as client:
-        put = client.post("/v1/holds", json=asked)
+        put, repeat = (client.post("/v1/holds", json=asked, headers={"Idempotency-Key": "gel-1"}) for _ in range(2))
         assert put.status_code == 201, put.text
         hold = put.json()
+        assert (repeat.status_code, repeat.headers["idempotent-replay"], repeat.json()) == (200, "true", hold)
+        other = client.post("/v1/holds", json=asked | {"reason": "autre"}, headers={"Idempotency-Key": "gel-1"})
+        assert (other.status_code, other.json()["existing"]) == (409, hold["id"])
+        assert client.post("/v1/holds", json=asked, headers={"Idempotency-Key": "a b"}).status_code == 400
         assert (hold["records"], hold["told"], hold["lifted"]) == ([one.id], True, None)
-        assert hold["id"] in [found["id"] for found in client.get("/v1/holds").json()["holds"]]
-        lifted = client.post(f"/v1/holds/{hold['id']}/lift").json()
-        assert lifted["lifted_by"].startswith("token:")
-        assert client.post(f"/v1/holds/{hold['id']}/lift").status_code == 409
+        second = client.post("/v1/holds", json=asked | {"reason": "autre"}).json()
+        page = client.get("/v1/holds", params={"limit": 1}).json()
+        assert ([one["id"] for one in page["holds"]], page["total"], page["total_exact"]) == ([second["id"]], 2, True)
+        page = client.get("/v1/holds", params={"limit": 1, "cursor": page["next"]}).json()
+        assert ([one["id"] for one in page["holds"]], page["total"], page["next"]) == ([hold["id"]], 2, None)
+        lift = f"/v1/holds/{hold['id']}/lift"
+        assert [client.post(lift, json=body).status_code for body in ({}, {"reason": ""}, {"reason": " "})] == [422, 422, 400]
+        lifted = client.post(lift, json={"reason": "enquête close"}).json()
+        assert (lifted["lifted_by"].partition(":")[0], lifted["lift_reason"]) == ("token", "enquête close")
+        assert client.post(lift, json={"reason": "enquête close"}).status_code == 409
         assert client.get("/v1/holds", params={"standing": "false"}).json()["holds"][0]["id"] == hold["id"]
         assert client.post("/v1/holds", json=asked | {"records": []}).status_code == 422
     for token in (town.service.mairie.token, town.service.mairie.reader_token):
         with town.service.client(token) as stranger:
             assert stranger.get(f"/v1/holds/{hold['id']}").status_code == 404
-            assert stranger.post(f"/v1/holds/{hold['id']}/lift").status_code in {403, 404}
-            assert stranger.get("/v1/holds").json() == {"holds": [], "next": None}
+            assert stranger.post(lift, json={"reason": "rien"}).status_code in {403, 404}
+            assert stranger.get("/v1/holds").json() == {"holds": [], "total": 0, "total_exact": True, "next": None}
 
 
 def test_rules_are_followed_chosen_and_exchanged_through_the_pages(town: Town) -> None:

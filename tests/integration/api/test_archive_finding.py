@@ -120,7 +120,7 @@ def test_the_archive_is_met_by_whoever_has_something_to_do_there_and_by_nobody_e
     assert 'href="/archives"' in town.see("archiviste", "/archives")
     assert "dont la conservation s’achève" in town.see("archiviste", "/archives")
     assert "dont la conservation s’achève" not in town.see("lecteur", "/archives")
-    for who, home in (("controle", "/archives/eliminations"), ("exploitant", "/archives/incidents")):
+    for who, home in (("controle", "/archives/eliminations"), ("exploitant", "/archives/lieux")):
         turned = town.people[who].get("/archives")
         assert (turned.status_code, turned.headers["location"]) == (303, home)
         assert town.people[who].get(f"/archives/{town.record.id}").status_code == 403

@@ -121,6 +121,31 @@ def test_who_operates_without_reading_sees_keys_and_never_a_title(watched: Servi
         assert record.title not in operator.get("/archives/lieux").text
 
 
+def test_what_was_noted_is_said_in_words(watched: Service) -> None:
+    owner = watched.mairie.organisation
+    facts = {
+        "marker": True,
+        "eliminated": False,
+        "on_top": "marker",
+        "until": "2026-03-02T09:15:00.000000Z",
+        "expected": "3f" * 16,
+    }
+    with watched.platform.database.writing(PLATFORM) as session:
+        noted = open_incident(
+            session, organisation_id=owner.id, kind=Kind.OBJECT_UNKNOWN, place=SECOND, subject=new_id(), facts=facts
+        )
+    with person(watched, owner, Right.ARCHIVE) as archivist:
+        told = re.findall(r"<dd class=\"((?:code )?)long\">([^<]*)</dd>", archivist.get(f"{PATH}/{noted}").text)
+    said = [(bool(code), words.replace("\u00a0", " ")) for code, words in told]
+    assert said[-5:] == [
+        (False, "oui"),
+        (False, "non"),
+        (False, "une marque de suppression"),
+        (False, "2 mars 2026, 10 h 15"),
+        (True, "3f" * 16),
+    ]
+
+
 def test_others_see_neither_the_incident_nor_the_pages(watched: Service, altered: tuple[Record, str]) -> None:
     _, incident = altered
     deeds = [("prise", {}), ("cloture", {"how": "rien"}), ("reconstruction", {"source": "principal"})]

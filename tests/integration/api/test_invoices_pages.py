@@ -245,7 +245,7 @@ def test_nothing_is_decided_of_what_is_over_suspended_stopped_or_unheard_of(
     ):
         assert "/decision/" not in clerk.get(f"/factures/{invoice}").text
         assert clerk.get(f"/factures/{invoice}/decision/rejet").status_code == 303
-    assert clerk.get(f"/factures/{invoices_mairie.invoice()}/decision/autre").status_code == 422
+    assert clerk.get(f"/factures/{invoices_mairie.invoice()}/decision/autre").status_code == 404
 
 
 def test_where_chorus_pro_is_told_nothing_a_rejection_ends_the_invoice_here(

@@ -13,6 +13,8 @@ from archive.ingest.models import ArchiveAgreement
 from core.people import Person, grant_role
 from core.principal import PLATFORM, Right
 from core.tokens import issue_token
+from flows.sae.flow import SAE
+from flows.transfers.flow import TRANSFER
 from tests.integration.api.service import PASSWORD, Service
 from tests.transfers import Desk, Sip
 
@@ -109,7 +111,14 @@ def test_the_list_narrows_and_goes_on_by_its_cursor(service: Service, desk: Desk
         rest = sender.get("/v1/transfers", params={"state": "to_accept", "limit": 2, "cursor": page["next"]}).json()
         found = [one["id"] for one in (*page["transfers"], *rest["transfers"])]
         assert found[:3] == ids[::-1]
+        assert (page["total"], rest["total"], page["total_exact"]) == (len(found), len(found), True)
         assert sender.get("/v1/transfers", params={"state": "rejected", "q": "LISTE-1"}).json()["transfers"] == []
+        for path, states in (("/v1/transfers", TRANSFER.states), ("/v1/sae-transfers", SAE.states)):
+            unknown = sender.get(path, params={"state": [states[0], "perdu"]})
+            (problem,) = unknown.json()["problems"]
+            assert (unknown.status_code, problem["path"], problem["found"]) == (422, "query.state.1", "perdu")
+            assert all(repr(state) in problem["expected"] for state in states)
+            assert "« state »" in problem["message"].replace("\u00a0", " ")
 
 
 def test_an_archivist_reads_a_transfer_and_refuses_it_on_its_page(

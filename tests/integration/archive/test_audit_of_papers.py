@@ -18,6 +18,7 @@ from archive.places import statements
 from archive.places.places import places_of
 from archive.proof import segments
 from archive.proof.ers import batches
+from archive.retention.holds import LIFTED
 from archive.retention.models import RecordHold, RuleVersion
 from archive.watch import audits, existence, papers
 from archive.watch.audits import AuditKind, Duty
@@ -201,10 +202,16 @@ def test_what_the_database_names_and_no_place_has_is_missing_in_each(kept: Platf
     ]  # fmt: skip
     with kept.database.writing(PLATFORM) as session:
         session.add_all(made)
-        facts = {"elimination": "01JELIM1", "statement": "01JVISA1"}
-        journal.write(session, organisation_id=mairie.id, kind=DECIDED, actor="person:p", facts=facts)
+        told = [
+            (DECIDED, {"elimination": "01JELIM1", "statement": "01JVISA1"}),
+            (LIFTED, {"hold": "01JHOLD1", "statement": "01JLIFT1"}),
+            (LIFTED, {"hold": "01JHOLD2"}),  # lifted when nobody was asked why
+        ]
+        for kind, facts in told:
+            journal.write(session, organisation_id=mairie.id, kind=kind, actor="person:p", facts=facts)
     missing = ["evidence/01JSTAMP1.zip"]
-    missing += [f"statements/{name}.json" for name in ("hold/01JHOLD0", "hold/01JHOLD2", "rule/01JRULE1", "visa/01JVISA1")]
+    named = ("hold/01JHOLD0", "hold/01JHOLD2", "hold_lifted/01JLIFT1", "rule/01JRULE1", "visa/01JVISA1")
+    missing += [f"statements/{name}.json" for name in named]
     for place in PLACES:
         assert [(t.kind, t.subject) for t in found(kept, AuditKind.PAPERS, place)] == [
             (Kind.OBJECT_MISSING, key) for key in missing

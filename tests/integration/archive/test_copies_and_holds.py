@@ -48,12 +48,12 @@ def test_a_hold_that_was_put_or_lifted_without_the_source_knowing_is_told_to_all
         hold = holds.put(platform, PLATFORM, mairie.id, wanted)
         untold.setattr(holds, "settle", lambda *_: 0)
         if moment == "lifted before":
-            holds.lift(platform, PLATFORM, hold)
+            holds.lift(platform, PLATFORM, hold, "clos")
     original = LockedObjects.seal
 
     def seal_while_it_is_lifted(self: LockedObjects, key: str, *args: object) -> LockedObject:
         if moment == "lifted meanwhile" and key == record.key:
-            holds.lift(platform, PLATFORM, hold)
+            holds.lift(platform, PLATFORM, hold, "clos")
         return original(self, key, *args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(LockedObjects, "seal", seal_while_it_is_lifted)

@@ -146,6 +146,9 @@ def test_nobody_decides_alone(kept: Platform, mairie: Organisation, people: Peop
         deciding.give_visa(kept, people.state, identifier, Visa())
     with pytest.raises(Forbidden):
         deciding.agree(kept, people.state, identifier)
+    operator = replace(people.mayor, grants={mairie.id: frozenset({Right.ADMINISTER, Right.OPERATE, Right.SURVEY})})
+    with pytest.raises(NotFound):
+        deciding.agree(kept, operator, identifier)
     software = replace(everything, actor="token:01JABCDEFGHJKMNPQRSTVWXYZ0")
     with pytest.raises(Forbidden, match="Seule une personne"):
         deciding.agree(kept, software, identifier)
@@ -245,7 +248,7 @@ def test_a_hold_wins_before_the_list_on_it_and_after_the_order(
         assert versions(kept, one.key) == {"principal": 1, "second": 1}
         with pytest.raises(Conflict):
             locks.remove(kept, one)
-    holds.lift(kept, people.archivist, hold)
+    holds.lift(kept, people.archivist, hold, "clos")
     assert set(lines_of(kept, lists.make(kept, people.archivist, mairie.id, today(), Criteria()))) >= {never.id}
     with pytest.raises(Conflict, match="a été détruit"):
         _held(kept, people, mairie, gone)

@@ -75,13 +75,39 @@ def test_a_hold_stands_in_the_journal_under_lock_and_on_every_copy_until_the_las
     assert "Untel" not in told.leaf().decode()
     with kept.database.reading(PLATFORM) as session:
         assert holds.held(session, [one.id, other.id]) == {one.id, other.id}
-    holds.lift(kept, people.archivist, first)
+    holds.lift(kept, people.archivist, first, "M. Untel se désiste")
     assert (in_store(kept, one), in_store(kept, other)) == ([True, True], [False, False])
     with pytest.raises(Conflict, match="a été levé"):
-        holds.lift(kept, people.archivist, first)
-    holds.lift(kept, people.archivist, second)
+        holds.lift(kept, people.archivist, first, "encore")
+    with pytest.raises(UsageError, match="pourquoi ce gel est levé"):
+        holds.lift(kept, people.archivist, second, " ")
+    holds.lift(kept, people.archivist, second, " M. Untel se désiste ")
     assert in_store(kept, one) == [False, False]
-    assert entry(kept, "archive.hold_lifted").facts == {"hold": second}
+    told = entry(kept, "archive.hold_lifted")
+    said = {identifier: data for kind, identifier, data in statements.read_all(kept) if kind == "hold_lifted"}
+    why = said[told.facts["statement"]]
+    assert (told.facts["hold"], told.facts["sha256"]) == (second, hashlib.sha256(why).hexdigest())
+    assert json.loads(why)["reason"] == "M. Untel se désiste"
+    assert (len(said), "Untel" in told.leaf().decode()) == (2, False)
+
+
+def test_a_wish_that_is_sent_again_under_its_key_puts_one_hold_even_at_the_same_moment(
+    kept: Platform, mairie: Organisation, people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = (ended(kept, mairie, tmp_path) for _ in range(2))
+    wish = wanted(one, other, key="greffe-1")
+    first, created = holds.put_once(kept, people.archivist, mairie.id, wish)
+    assert created
+    assert holds.put_once(kept, people.archivist, mairie.id, replace(wish, records=wish.records[::-1])) == (first, False)
+    with monkeypatch.context() as raced:  # as if the first one had committed between the look and the write
+        looked, unseen = holds._repeated, iter([True])
+        raced.setattr(holds, "_repeated", lambda *asked: None if next(unseen, False) else looked(*asked))
+        assert holds.put_once(kept, people.archivist, mairie.id, wish) == (first, False)
+    with pytest.raises(Conflict, match="greffe-1") as taken:
+        holds.put_once(kept, people.archivist, mairie.id, replace(wish, reason="autre"))
+    assert taken.value.existing == first
+    with pytest.raises(Forbidden):
+        holds.put_once(kept, people.mayor, mairie.id, wish)
 
 
 def test_only_whoever_manages_the_archives_there_holds_and_lifts_and_says_why(
@@ -98,10 +124,10 @@ def test_only_whoever_manages_the_archives_there_holds_and_lifts_and_says_why(
         holds.put(kept, people.archivist, mairie.id, wanted(one, records=("01JABCDEFGHJKMNPQRSTVWXYZ0",)))
     identifier = holds.put(kept, people.archivist, mairie.id, wanted(one))
     with pytest.raises(Forbidden):
-        holds.lift(kept, people.mayor, identifier)
+        holds.lift(kept, people.mayor, identifier, "clos")
     assert in_store(kept, one) == [True, True]
     with pytest.raises(NotFound):
-        holds.lift(kept, Principal("person:01JABCDEFGHJKMNPQRSTVWXYZ0", {}), identifier)
+        holds.lift(kept, Principal("person:01JABCDEFGHJKMNPQRSTVWXYZ0", {}), identifier, "clos")
 
 
 def test_what_a_silent_place_could_not_be_told_is_told_later(
@@ -140,7 +166,7 @@ def test_a_hold_that_a_place_knows_only_in_part_leaves_nothing_behind_when_it_is
         patched.setattr(type(second), "freeze", silent)
         identifier = holds.put(kept, people.archivist, mairie.id, wanted(one))
     assert in_store(kept, one) == [True, False]
-    holds.lift(kept, people.archivist, identifier)
+    holds.lift(kept, people.archivist, identifier, "clos")
     assert in_store(kept, one) == [False, False]
 
 

@@ -1,4 +1,4 @@
-"""What is done with an elimination: its list edited, proposed, agreed, visa given or recorded, ordered, given up; its papers."""
+"""What is done with an elimination beside its visa: its list edited, proposed, agreed, ordered, given up; its papers."""
 
 from __future__ import annotations
 
@@ -6,25 +6,21 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from anyio import to_thread
 from fastapi import APIRouter
-from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from api.problems import fault_of
 from api.web.administered import Filled, Identifier
-from api.web.archive.eliminations.page import ONE, identifiers, page, part_of
+from api.web.archive.eliminations.page import ONE, page, part_of
 from api.web.visitor import Fields, Parts, SignedIn, Visitor
 from archive.elimination import deciding, lists
-from archive.elimination.deciding import LARGEST_VISA, Visa
 from core.errors import NotFound, TabellionError
 from core.messages import Catalogue
 from core.platform import Platform
 
 router = APIRouter()
 _t = Catalogue("api.web.archive.eliminations")
-SIGNED_VISA = f"{ONE}/visa-signe"
 _HARMLESS = {"Content-Security-Policy": "default-src 'none'; sandbox", "X-Content-Type-Options": "nosniff"}
 _PAPERS = {
     "bordereau": ("bordereau-d-elimination.pdf", "application/pdf"),
@@ -76,28 +72,6 @@ def agreed(request: Request, platform: Parts, visitor: SignedIn, elimination_id:
     visitor.check(fields.get("csrf"))
     act = lambda: deciding.agree(platform, visitor.principal, elimination_id)  # noqa: E731
     return _done(request, platform, visitor, elimination_id, "accord", act)
-
-
-@router.post(f"{ONE}/visa")
-def visa_given(request: Request, platform: Parts, visitor: SignedIn, elimination_id: Identifier, fields: Fields) -> Response:
-    """Give the visa of the State."""
-    visitor.check(fields.get("csrf"))
-    visa = Visa(fields.get("reference", ""), identifiers(fields.get("refused", "")))
-    act = lambda: deciding.give_visa(platform, visitor.principal, elimination_id, visa)  # noqa: E731
-    return _done(request, platform, visitor, elimination_id, "visa", act)
-
-
-@router.post(SIGNED_VISA)
-async def visa_recorded(request: Request, platform: Parts, visitor: SignedIn, elimination_id: Identifier) -> Response:
-    """Record a visa that was signed on paper."""
-    form = await request.form(max_files=1, max_fields=20, max_part_size=1 << 20)
-    texts = {name: value for name, value in form.items() if isinstance(value, str)}
-    visitor.check(texts.get("csrf"))
-    document = form.get("document")
-    octets = await document.read(LARGEST_VISA + 1) if isinstance(document, UploadFile) else b""
-    visa = Visa(texts.get("reference", ""), identifiers(texts.get("refused", "")), octets)
-    act = lambda: deciding.record_visa(platform, visitor.principal, elimination_id, visa)  # noqa: E731
-    return await to_thread.run_sync(_done, request, platform, visitor, elimination_id, "visa", act)
 
 
 @router.post(f"{ONE}/execution")

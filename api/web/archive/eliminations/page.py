@@ -11,7 +11,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.problems import fault_of
-from api.tenants import holding
 from api.web.administered import Filled, Identifier, Place, place_of
 from api.web.archive.rules.page import owners, table_of
 from api.web.pages import render
@@ -19,9 +18,9 @@ from api.web.visitor import Parts, SignedIn, Visitor
 from archive.elimination import bordereau, lists
 from archive.elimination.analysis import Criteria
 from archive.elimination.bordereau import kind_in_words, known_kinds, title_of
-from archive.elimination.deciding import LARGEST_VISA, LONGEST_REFERENCE
 from archive.elimination.models import Elimination
 from archive.elimination.states import Outcome, State
+from archive.elimination.taking_part import RIGHTS, taking_part
 from core import clock
 from core.errors import Forbidden, TabellionError, UsageError
 from core.messages import Catalogue
@@ -34,8 +33,6 @@ router = APIRouter()
 _t = Catalogue("api.web.archive.eliminations")
 PATH = "/archives/eliminations"
 ONE = f"{PATH}/{{elimination_id}}"
-RIGHTS = (Right.ARCHIVE, Right.CONTROL, Right.ADMINISTER, Right.DEPOSIT)
-"""Who has a part in an elimination: who makes it, the control of the State, and the producer."""
 _NEW = f"{PATH}/nouvelle"
 _A_PAGE, _LINES = 25, 50
 _SHOWN = ("chosen", "off", "conflict", "refused", *(outcome.value for outcome in Outcome if outcome))
@@ -51,7 +48,10 @@ def listed(
     query = select(Elimination).order_by(col(Elimination.id).desc()).limit(_A_PAGE + 1)
     if apres:
         query = query.where(col(Elimination.id) < apres)
-    with platform.database.reading(holding(visitor.principal, *RIGHTS)) as session:
+    here = taking_part(visitor.principal)
+    if not here.grants:
+        raise Forbidden(_t("no_part"))
+    with platform.database.reading(here) as session:
         found = session.exec(query).all()
         shown = found[:_A_PAGE]
         sizes = lists.sizes(session, [one.id for one in shown])
@@ -170,7 +170,7 @@ def part_of(platform: Platform, visitor: Visitor, elimination_id: str) -> Elimin
     Raises:
         NotFound: there is none.
     """
-    with platform.database.reading(holding(visitor.principal, *RIGHTS)) as session:
+    with platform.database.reading(taking_part(visitor.principal)) as session:
         return lists.visible(session, elimination_id)
 
 
@@ -199,7 +199,7 @@ def page(
     may = {right.name.lower(): visitor.principal.may(right, elimination.organisation_id) for right in (*RIGHTS, Right.READ)}
     values |= {"csrf": visitor.csrf, "elimination": elimination, "may": may, "shown": shown, "facets": _SHOWN}
     values |= {"colour": _COLOURS.get(State(elimination.state), "amber"), "today": _today()}
-    values |= {"most_visa": LARGEST_VISA >> 20, "longest_reference": LONGEST_REFERENCE, "done": done, "trouble": trouble}
+    values |= {"done": done, "trouble": trouble}
     values["more"] = f"{PATH}/{elimination.id}?apres={more}" + (f"&montrer={shown}" if shown else "") if more else ""
     return render(request, "web/archive/eliminations/elimination.html", visitor=visitor, status=status, **values)
 
@@ -217,8 +217,3 @@ def _decisions(session: Session, elimination: Elimination) -> list[tuple[str, An
 def _name(session: Session, actor: str | None) -> str:
     person = session.get(Person, (actor or "").removeprefix("person:"))
     return person.name if person else actor or ""
-
-
-def identifiers(text: str) -> frozenset[str]:
-    """Return the identifiers that were typed into a field."""
-    return frozenset(text.replace(",", " ").replace(";", " ").split())

@@ -15,6 +15,7 @@ from api.problems import fault_of
 from api.tenants import holding
 from api.web.administered import Identifier, Place, place_of
 from api.web.archive.managing import Managed
+from api.web.archive.picking import Named, Picked, Picking, picked, place_for
 from api.web.archive.rules.page import owners
 from api.web.pages import render
 from api.web.visitor import Fields, Parts, SignedIn, Visitor
@@ -37,7 +38,7 @@ _NEW, _ONE = f"{PATH}/nouveau", f"{PATH}/{{hold_id}}"
 _A_PAGE, _RECORDS = 25, 200
 _LIFTED = "leves"
 _DONE = frozenset({"gele", "leve"})
-_FIELDS = ("reason", "owner", "review", "records")
+_FIELDS = ("reason", "owner", "review")
 
 
 @router.get(PATH)
@@ -74,32 +75,33 @@ def listed(
 
 @router.get(_NEW)
 def ask(
-    request: Request, visitor: SignedIn, place: Managed, document: Annotated[str, Query(max_length=2000)] = ""
+    request: Request, platform: Parts, visitor: SignedIn, place: Managed, archive: Named = None, organisation: str = ""
 ) -> HTMLResponse:
-    """Ask what is to be held, and why; ``document`` names records already."""
-    return _form(request, visitor, place, {**dict.fromkeys(_FIELDS, ""), "records": document})
+    """Ask what is to be held, and why; ``archive`` names records already, and with them whose they are."""
+    where = place if organisation else place_for(platform, visitor, place, archive or ())
+    return _form(request, visitor, where, dict.fromkeys(_FIELDS, ""), picked(platform, visitor, archive or ()))
 
 
 @router.post(PATH)
-def put(request: Request, platform: Parts, visitor: SignedIn, place: Managed, fields: Fields) -> Response:
+def put(request: Request, platform: Parts, visitor: SignedIn, place: Managed, form: Picking) -> Response:
     """Put records under a hold."""
-    visitor.check(fields.get("csrf"))
-    given = {name: fields.get(name, "").strip() for name in _FIELDS}
+    visitor.check(form.fields.get("csrf"))
+    given = {name: form.fields.get(name, "").strip() for name in _FIELDS}
     try:
-        identifier = holds.put(platform, visitor.principal, place.id, _wanted(given))
+        wanted = Wanted(given["reason"], given["owner"], _review(given["review"]), form.records)
+        identifier = holds.put(platform, visitor.principal, place.id, wanted)
     except TabellionError as error:
         fault = fault_of(error)
-        return _form(request, visitor, place, given, trouble=fault.detail, status=fault.status)
+        shown = picked(platform, visitor, form.records)
+        return _form(request, visitor, place, given, shown, trouble=fault.detail, status=fault.status)
     return RedirectResponse(f"{PATH}/{identifier}?fait=gele", status_code=303)
 
 
-def _wanted(given: dict[str, str]) -> Wanted:
+def _review(text: str) -> date:
     try:
-        review = date.fromisoformat(given["review"])
+        return date.fromisoformat(text)
     except ValueError as error:
         raise UsageError(_t("wrong.review")) from error
-    records = tuple(given["records"].replace(",", " ").replace(";", " ").split())
-    return Wanted(given["reason"], given["owner"], review, records)
 
 
 @router.get(_ONE)
@@ -116,14 +118,15 @@ def one(
 
 @router.post(f"{_ONE}/levee")
 def lifted(request: Request, platform: Parts, visitor: SignedIn, hold_id: Identifier, fields: Fields) -> Response:
-    """Lift a hold."""
+    """Lift a hold, with the reason."""
     visitor.check(fields.get("csrf"))
     _own(platform, visitor, hold_id)
+    why = fields.get("reason", "")
     try:
-        holds.lift(platform, visitor.principal, hold_id)
+        holds.lift(platform, visitor.principal, hold_id, why)
     except TabellionError as error:
         fault = fault_of(error)
-        return _page(request, platform, visitor, hold_id, trouble=fault.detail, status=fault.status)
+        return _page(request, platform, visitor, hold_id, trouble=fault.detail, why=why, status=fault.status)
     return RedirectResponse(f"{PATH}/{hold_id}?fait=leve", status_code=303)
 
 
@@ -147,9 +150,16 @@ def _sizes(session: Session, identifiers: list[str]) -> dict[str, int]:
 
 
 def _form(
-    request: Request, visitor: Visitor, place: Place, given: dict[str, str], *, trouble: str = "", status: int = 200
+    request: Request,
+    visitor: Visitor,
+    place: Place,
+    given: dict[str, str],
+    records: Picked,
+    *,
+    trouble: str = "",
+    status: int = 200,
 ) -> HTMLResponse:
-    values: dict[str, Any] = {"csrf": visitor.csrf, "place": place, "given": given, "trouble": trouble, "today": _today()}
+    values: dict[str, Any] = {"csrf": visitor.csrf, "place": place, "given": given, "trouble": trouble, "picked": records}
     values |= {"longest_reason": LONGEST_REASON, "longest_owner": LONGEST_OWNER, "most": MOST}
     return render(request, "web/archive/holds/new.html", visitor=visitor, status=status, **values)
 
@@ -169,9 +179,8 @@ def _page(
     place = place_of(platform, visitor, hold.organisation_id, Right.ARCHIVE)
     values: dict[str, Any] = {"csrf": visitor.csrf, "place": place, "hold": hold, "people": people, "today": _today()}
     values |= {"records": [(record, title_of(record)) for _, record in rows], "count": count, "waiting": waiting}
-    return render(
-        request, "web/archive/holds/hold.html", visitor=visitor, status=status, **values | {"trouble": "", "done": ""} | said
-    )
+    values |= {"trouble": "", "done": "", "why": "", "longest_reason": LONGEST_REASON}
+    return render(request, "web/archive/holds/hold.html", visitor=visitor, status=status, **values | said)
 
 
 def _name(session: Session, actor: str) -> str:

@@ -5,6 +5,7 @@ Whoever operates the platform without reading its documents sees keys and identi
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -19,11 +20,13 @@ from api.web.archive.watching import watched
 from api.web.dossier.page import Identifier
 from api.web.pages import render
 from api.web.visitor import Fields, Parts, SignedIn, Visitor
+from api.words import moment
 from archive.models import Record
 from archive.places.places import copies_of, places_of
 from archive.watch import incidents, restoring
 from archive.watch.incidents import Kind, watcher
 from archive.watch.models import Incident
+from core.clock import from_iso
 from core.errors import Conflict, NotFound, TabellionError, UsageError
 from core.messages import Catalogue
 from core.organisations import Organisation
@@ -39,6 +42,7 @@ _ONE = f"{PATH}/{{incident_id}}"
 _A_PAGE = 25
 _CLOSED = "clos"
 _DONE = frozenset({"pris", "clos", "reconstruite"})
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|\+00:00)")
 
 
 def _filters(
@@ -169,7 +173,7 @@ def _page(
         "incident": incident,
         "words": incidents.words_of(incident.kind),
         "organisation": organisation,
-        "facts": [(_named(name), value) for name, value in incident.facts.items() if value is not None and value != ""],
+        "facts": _facts(incident),
         "record": record if reads else None,
         "owner": _people(platform, [incident]).get(incident.owner_id or ""),
         "mine": incident.owner_id == visitor.person_id,
@@ -189,10 +193,29 @@ def _page(
     )
 
 
+def _facts(incident: Incident) -> list[tuple[str, str, bool]]:
+    """Return what was noted: the name of each fact, its value, and whether it is a code, to be compared rather than read."""
+    told = [(name, value, _worded(value)) for name, value in incident.facts.items() if value is not None and value != ""]
+    return [(_named(name), words, words == str(value)) for name, value, words in told]
+
+
 def _named(fact: str) -> str:
     """Return the words of a fact, or its bare name where another room noted one of its own."""
     key = f"fact.{fact}"
     return _t(key) if key in _t else fact
+
+
+def _worded(value: object) -> str:
+    """Return a value of a fact as people read it; identifiers, digests and codes of others stay as they are."""
+    if isinstance(value, bool):
+        return _t("value.true" if value else "value.false")
+    if isinstance(value, list):
+        return ", ".join(_worded(one) for one in value)
+    text = str(value)
+    if _MOMENT.fullmatch(text):
+        return moment(from_iso(text))
+    key = f"value.{text.replace(' ', '_')}"
+    return _t(key) if key in _t else text
 
 
 def _record(platform: Platform, incident: Incident) -> Record | None:

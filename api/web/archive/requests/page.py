@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.problems import fault_of
+from api.web.archive.picking import Named, Picked, Picking, picked
 from api.web.dossier.page import Identifier
 from api.web.pages import render
 from api.web.visitor import Fields, Parts, SignedIn, Visitor
@@ -27,7 +28,7 @@ router = APIRouter()
 PATH = "/archives/demandes"
 _A_PAGE = 50
 _ONE = f"{PATH}/{{request_id}}"
-_FIELDS = ("requester", "contact", "reason", "records")
+_FIELDS = ("requester", "contact", "reason")
 _DONE = frozenset({"enregistree", "accordee", "refusee"})
 _COLOURS = {
     RequestState.ASKED.value: "amber",
@@ -61,24 +62,23 @@ def listed(
 
 
 @router.get(f"{PATH}/nouvelle")
-def ask(
-    request: Request, visitor: SignedIn, archive: Annotated[list[str] | None, Query(max_length=requests.MOST_RECORDS)] = None
-) -> HTMLResponse:
+def ask(request: Request, platform: Parts, visitor: SignedIn, archive: Named = None) -> HTMLResponse:
     """Show the form, for records that the address names."""
-    return _form(request, visitor, dict.fromkeys(_FIELDS, "") | {"records": "\n".join(archive or ())})
+    return _form(request, visitor, dict.fromkeys(_FIELDS, ""), picked(platform, visitor, archive or ()))
 
 
 @router.post(PATH)
-def asked(request: Request, platform: Parts, visitor: SignedIn, fields: Fields) -> Response:
+def asked(request: Request, platform: Parts, visitor: SignedIn, form: Picking) -> Response:
     """Write a request down."""
-    visitor.check(fields.get("csrf"))
-    said = {name: fields.get(name, "") for name in _FIELDS}
-    wish = Asked(said["requester"], said["contact"], said["reason"], tuple(said["records"].split()))
+    visitor.check(form.fields.get("csrf"))
+    said = {name: form.fields.get(name, "") for name in _FIELDS}
+    wish = Asked(said["requester"], said["contact"], said["reason"], form.records)
     try:
         identifier = requests.make(platform, visitor.principal, wish)
     except (UsageError, NotFound, Forbidden) as error:
         fault = fault_of(error)
-        return _form(request, visitor, said, status=fault.status, trouble=fault.detail)
+        shown = picked(platform, visitor, form.records)
+        return _form(request, visitor, said, shown, status=fault.status, trouble=fault.detail)
     return RedirectResponse(f"{PATH}/{identifier}?fait=enregistree", status_code=303)
 
 
@@ -117,13 +117,16 @@ def linked(request: Request, platform: Parts, visitor: SignedIn, fields: Fields,
     return _page(request, platform, visitor, request_id, link=requests.address(platform.settings, secret))
 
 
-def _form(request: Request, visitor: Visitor, said: dict[str, str], *, status: int = 200, trouble: str = "") -> HTMLResponse:
+def _form(
+    request: Request, visitor: Visitor, said: dict[str, str], records: Picked, *, status: int = 200, trouble: str = ""
+) -> HTMLResponse:
     return render(
         request,
         "web/archive/requests/new.html",
         visitor=visitor,
         status=status,
         said=said,
+        picked=records,
         trouble=trouble,
         longest=requests.LONGEST,
         longest_name=requests.LONGEST_NAME,

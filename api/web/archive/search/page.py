@@ -150,6 +150,7 @@ def _shown(
         after=after,
         names=names,
         several=len(organisations) > 1,
+        managed=set(visitor.where(Right.ARCHIVE)),
         states=list(RecordState),
         actions=list(FinalAction),
         today=clock.in_paris(clock.now()).date(),
