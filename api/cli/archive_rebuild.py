@@ -28,7 +28,7 @@ def rebuild(*, as_json: bool) -> int:
         Misconfigured: the embedded platform is running.
         SegmentAltered, ObjectMissing, ObjectAltered: the journal or a statement in the places does not hold.
     """
-    with _stopped_platform() as platform:
+    with stopped_platform() as platform:
         done = make_anew(platform, lambda what, count: _progress(what, count, as_json=as_json))
     if as_json:
         json_line({name: getattr(done, name) for name in Rebuilt.__slots__})
@@ -38,7 +38,7 @@ def rebuild(*, as_json: bool) -> int:
 
 
 @contextmanager
-def _stopped_platform() -> Iterator[Platform]:
+def stopped_platform() -> Iterator[Platform]:
     """Open the platform, its own S3 server started where it has one; nothing else of it may be at work meanwhile."""
     settings = load_settings()
     if settings.s3_endpoint:

@@ -290,6 +290,13 @@ with speaking(LANGUAGE):
 
         raise typer.Exit(archive_rebuild.rebuild(as_json=as_json))
 
+    @archive.command("catch-up", help=_t("catch_up.help"))
+    def catch_up(as_json: Json = False) -> None:
+        """Bring a database that was restored from a backup forward."""
+        from api.cli import archive_catch_up
+
+        raise typer.Exit(archive_catch_up.catch_up(as_json=as_json))
+
     @schemas.command("import", help=_t("schemas.import"))
     def import_schemas(source: Annotated[Path, typer.Argument(help=_t("schemas.source"))]) -> None:
         """Install an official set of schemas."""

@@ -1,1 +1,1 @@
-"""Making the database of the archive anew, from the store alone."""
+"""Making the database of the archive anew, or bringing a restored backup forward, from the store alone."""

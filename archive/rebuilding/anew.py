@@ -10,7 +10,7 @@ import heapq
 import itertools
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sqlmodel import Session, select
@@ -42,18 +42,24 @@ _KEY = re.compile(
 """As `archive.sealing.intent_of` gives them."""
 
 
-def enter(platform: Platform) -> Iterator[tuple[str, bool]]:
+def enter(platform: Platform, left: Callable[[str | None], bool] = lambda _dossier: False) -> Iterator[tuple[str, bool]]:
     """Enter what no record names, in every place; yield each key, and whether there is a record of it now.
 
     There is none of what is no package, of nobody who is known, under a key that is not its own or holds other bytes elsewhere,
     or of a dossier that has its record: an earlier try of the same sealing left it.
+
+    Args:
+        platform: its places, and its new database.
+        left: tells whether a package of a dossier, or of none, is left to whoever seals it: a second try finds it there.
 
     Raises:
         Misconfigured: a place cannot lock, or refuses us.
         Unavailable: a place does not answer.
     """
     for key, place in _unnamed(platform):
-        yield key, _entered(platform, place, key)
+        named = _KEY.fullmatch(key)
+        if named is None or not left(named["dossier"]):
+            yield key, _entered(platform, place, key)
 
 
 def _unnamed(platform: Platform) -> Iterator[tuple[str, Place]]:

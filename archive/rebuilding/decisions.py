@@ -10,6 +10,7 @@ import json
 from datetime import date
 from typing import Any
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from archive.finding import index
@@ -19,7 +20,7 @@ from archive.places import statements
 from archive.rebuilding.journal import entries
 from archive.retention.changing import CHOSEN, FOLLOWED, WITHDRAWN, end_before
 from archive.retention.changing import STATEMENT as RULE
-from archive.retention.holds import LIFTED, PLACED, STATEMENT
+from archive.retention.holds import LIFT_STATEMENT, LIFTED, PLACED, STATEMENT, held
 from archive.retention.models import RecordHeld, RecordHold, RuleChoice, RuleVersion
 from core import journal
 from core.clock import from_iso
@@ -28,24 +29,28 @@ from core.platform import Platform
 from core.principal import PLATFORM
 
 
-def restore_rules(platform: Platform) -> None:
+def restore_rules(platform: Platform, after: int = 0) -> None:
     """Write the versions of rules that are not there, and the choices among them, as they were made one after the other.
+
+    Args:
+        platform: its places, and its database, in which the journal is.
+        after: number of the entry after which the journal tells of any that are not there.
 
     Raises:
         ObjectMissing, ObjectAltered: a statement that the journal names is in no place, or is another one.
         Unavailable: no place that answers has one.
     """
-    for entry in entries(platform, FOLLOWED, WITHDRAWN, CHOSEN):
-        if entry.kind == FOLLOWED and _stands(platform, RuleVersion, entry.facts["rule"]):
+    for entry in entries(platform, FOLLOWED, WITHDRAWN, CHOSEN, after=after):
+        if entry.kind == FOLLOWED and _stands(platform, entry.facts["rule"]):
             continue
         said = _statement_of(platform, entry) if entry.kind == FOLLOWED else {}
         with platform.database.writing(PLATFORM) as session:
             _RULES[entry.kind](session, entry, said)
 
 
-def _stands(platform: Platform, table: type[RuleVersion | RecordHold], identifier: str) -> bool:
+def _stands(platform: Platform, rule: str) -> bool:
     with platform.database.reading(PLATFORM) as session:
-        return session.get(table, identifier) is not None
+        return session.get(RuleVersion, rule) is not None
 
 
 def _statement_of(platform: Platform, entry: JournalEntry) -> dict[str, Any]:
@@ -81,27 +86,60 @@ def _choose(session: Session, entry: JournalEntry, said: dict[str, Any]) -> None
 _RULES = {FOLLOWED: _follow, WITHDRAWN: _withdraw, CHOSEN: _choose}
 
 
-def restore_holds(platform: Platform) -> int:
-    """Write every hold that the journal tells of, unless it is there; return how many of them stand.
+def restore_holds(platform: Platform, after: int = 0) -> int:
+    """Write every hold that the journal tells of, unless it is there, lift those lifted since, and return how many stand.
 
     The journal names each statement by its digest: nobody adds a hold, or changes its words, by writing to a place. The places
     are told again what they are to hold at the next turn (`archive.retention.holds.settle`).
+
+    Args:
+        platform: its places, and its database, in which the journal is.
+        after: number of the entry after which the journal tells of any that are not there as it says.
 
     Raises:
         ObjectMissing, ObjectAltered: a statement that the journal names is in no place, or is another one.
         Unavailable: no place that answers has one.
     """
-    standing = 0
-    for entry in entries(platform, PLACED):
-        lifted = _lifted(platform, entry)
-        standing += lifted is None
+    for entry in entries(platform, PLACED, after=after):
         hold, digest = entry.facts["hold"], entry.facts["statement"]
-        if _stands(platform, RecordHold, hold):
-            continue
+        with platform.database.reading(PLATFORM) as session:
+            if session.get(RecordHold, hold) is not None:
+                continue
         said = json.loads(statements.read(platform, STATEMENT, hold, digest))
+        lifted = _lifted(platform, entry)
+        why = _why_lifted(platform, lifted) if lifted else None
         with platform.database.writing(PLATFORM) as session:
-            _restore(session, said, digest, lifted)
-    return standing
+            _restore(session, said, digest, lifted, why)
+    for entry in entries(platform, LIFTED, after=after):
+        _lift(platform, entry)
+    with platform.database.reading(PLATFORM) as session:
+        return session.exec(select(func.count()).select_from(RecordHold).where(col(RecordHold.lifted).is_(None))).one()
+
+
+def _lift(platform: Platform, entry: JournalEntry) -> None:
+    """Lift a hold that stood when the database was saved; what was made anew is lifted from its first moment."""
+    with platform.database.reading(PLATFORM) as session:
+        if session.get_one(RecordHold, entry.facts["hold"]).lifted is not None:
+            return
+    why = _why_lifted(platform, entry)
+    with platform.database.writing(PLATFORM) as session:
+        hold = session.get_one(RecordHold, entry.facts["hold"])
+        hold.lifted, hold.lifted_by, hold.lift_reason = entry.at, entry.actor, why
+        session.flush()
+        rows = list(session.exec(select(RecordHeld).where(RecordHeld.hold_id == hold.id)))
+        for row in rows:
+            row.told = False
+        let_go = {row.record_id for row in rows}
+        for record_id in let_go - held(session, let_go):
+            index.mark(session, record_id, RecordState.KEPT)
+
+
+def _why_lifted(platform: Platform, lifted: JournalEntry) -> str | None:
+    """Return why a hold was lifted; None for one that was lifted when nobody was asked."""
+    if "statement" not in lifted.facts:
+        return None
+    named = lifted.facts["statement"], lifted.facts["sha256"]
+    return str(json.loads(statements.read(platform, LIFT_STATEMENT, *named))["reason"])
 
 
 def _lifted(platform: Platform, placed: JournalEntry) -> JournalEntry | None:
@@ -110,7 +148,7 @@ def _lifted(platform: Platform, placed: JournalEntry) -> JournalEntry | None:
         return session.exec(select(JournalEntry).where(*told, JournalEntry.organisation_id == placed.organisation_id)).first()
 
 
-def _restore(session: Session, said: dict[str, Any], statement: str, lifted: JournalEntry | None) -> None:
+def _restore(session: Session, said: dict[str, Any], statement: str, lifted: JournalEntry | None, why_lifted: str | None) -> None:
     hold = RecordHold(
         id=said["id"],
         organisation_id=said["organisation_id"],
@@ -122,6 +160,7 @@ def _restore(session: Session, said: dict[str, Any], statement: str, lifted: Jou
         placed_by=said["placed_by"],
         lifted=lifted.at if lifted else None,
         lifted_by=lifted.actor if lifted else None,
+        lift_reason=why_lifted,
     )
     session.add(hold)
     session.flush()

@@ -73,13 +73,13 @@ def restore(platform: Platform, progress: Callable[[int], None]) -> int:
         size = made[segment.head.hash] = segment.head.size
         progress(size)
     _require_nothing_else(platform, size)
-    _grow(platform, made)
+    grow(platform, made)
     return size
 
 
-def entries(platform: Platform, *kinds: str) -> Iterator[JournalEntry]:
-    """Yield the entries of some kinds, in the order of the journal."""
-    last = 0
+def entries(platform: Platform, *kinds: str, after: int = 0) -> Iterator[JournalEntry]:
+    """Yield the entries of some kinds, in the order of the journal; those after a number."""
+    last = after
     while True:
         with platform.database.reading(PLATFORM) as session:
             later = select(JournalEntry).where(col(JournalEntry.kind).in_(kinds), col(JournalEntry.number) > last)
@@ -98,7 +98,7 @@ def _stands(platform: Platform, segment: Segment) -> bool:
         if session.exec(select(func.count()).select_from(JournalEntry).where(*between)).one() == 0:
             return False
     first = segment.first
-    for leaves in _batches(segment):
+    for leaves in batches(segment):
         with platform.database.reading(PLATFORM) as session:
             there = select(JournalEntry).where(number > first, number <= first + len(leaves)).order_by(number)
             found = [entry.leaf() for entry in session.exec(there)]
@@ -120,23 +120,28 @@ def _require_nothing_else(platform: Platform, size: int) -> None:
 
 
 def _write(platform: Platform, segment: Segment) -> None:
-    head = segment.head
-    stamp = Timestamp.read(segment.contents.token).gen_time
     first = segment.first
     with platform.database.writing(PLATFORM) as session:
-        _know(session, segment)
-        for leaves in _batches(segment):
-            made = [_entry(number, leaf) for number, leaf in enumerate(leaves, start=first + 1)]
+        know(session, segment)
+        for leaves in batches(segment):
+            # The number is the place, since places follow numbers.
+            made = [entry_of(number, leaf) for number, leaf in enumerate(leaves, start=first + 1)]
             session.connection().execute(insert(JournalEntry), [entry.model_dump() for entry in made])
-            session.add_all(_changes_of_hash(made))
+            session.add_all(changes_of_hash(made))
             first += len(leaves)
         if not platform.database.is_sqlite:  # which numbers on from the highest that there is
-            session.connection().execute(_NUMBER_ON, {"last": head.size})
-        row = TreeHead(size=head.size, root=head.root, head=head.canonical(), token=segment.contents.token, stamped=stamp)
-        session.add_all([row, segment.row()])
+            session.connection().execute(_NUMBER_ON, {"last": segment.head.size})
+        session.add_all([head_of(segment), segment.row()])
 
 
-def _grow(platform: Platform, made: dict[str, int]) -> None:
+def head_of(segment: Segment) -> TreeHead:
+    """Return what the table says of the head that a segment ends with."""
+    head, token = segment.head, segment.contents.token
+    stamped = Timestamp.read(token).gen_time
+    return TreeHead(size=head.size, root=head.root, head=head.canonical(), token=token, stamped=stamped)
+
+
+def grow(platform: Platform, made: dict[str, int]) -> None:
     """Give every entry its place, and make the tree of each hash as far as there are heads made with it."""
     heads.grow(platform.database)
     for algorithm, end in made.items():
@@ -146,21 +151,22 @@ def _grow(platform: Platform, made: dict[str, int]) -> None:
                 extended = heads.extend(session.connection(), algorithm, end)
 
 
-def _know(session: ScopedSession, segment: Segment) -> None:
+def know(session: ScopedSession, segment: Segment) -> None:
     """Add the organisations that the segment names, those above first; a later segment knows their later names."""
     for told in sorted(segment.organisations, key=lambda one: len(one["path"])):
         session.merge(Organisation(**told | {"created": from_iso(told["created"])}))
         session.flush()
 
 
-def _batches(segment: Segment) -> Iterator[list[bytes]]:
+def batches(segment: Segment) -> Iterator[list[bytes]]:
+    """Yield the leaves of a segment, some at once."""
     leaves = segment.leaves()
     while some := list(itertools.islice(leaves, _AT_ONCE)):
         yield some
 
 
-def _entry(number: int, leaf: bytes) -> JournalEntry:
-    """Return the entry that has this leaf; its number is its place, since places follow numbers."""
+def entry_of(number: int | None, leaf: bytes) -> JournalEntry:
+    """Return the entry that has this leaf; the database gives it a number where there is none."""
     said = json.loads(leaf)
     return JournalEntry(
         number=number,
@@ -174,7 +180,8 @@ def _entry(number: int, leaf: bytes) -> JournalEntry:
     )
 
 
-def _changes_of_hash(entries: list[JournalEntry]) -> Iterator[TreeHash]:
+def changes_of_hash(entries: list[JournalEntry]) -> Iterator[TreeHash]:
+    """Yield what the table of hashes says, as these entries tell it."""
     for entry in entries:
         if entry.kind == CHANGED:
             yield TreeHash(algorithm=entry.facts["to"], since=entry.at, entry_id=entry.id)

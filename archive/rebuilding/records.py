@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from enum import Enum, auto
@@ -147,6 +148,33 @@ def _write_eliminated(session: Session, sealing: JournalEntry, elimination: Jour
     session.add(RecordDigest(**owned, algorithm="SHA-256", value=record.sha256, taken=sealing.at))
     session.flush()
     index.remove(session, record.id)
+
+
+def copy(platform: Platform, entry: JournalEntry) -> None:
+    """Write the copy of a record that is there, as the entry of its writing tells; none of a record that was destroyed since.
+
+    Raises:
+        Unavailable: its place does not answer.
+    """
+    facts = entry.facts
+    with platform.database.reading(PLATFORM) as session:
+        record = session.get_one(Record, facts["record"])
+    if record.eliminated is not None:
+        return
+    place, version = facts["place"], facts["version"]
+    until = _locked_until(platform, place, record.key, version) or entry.at
+    with platform.database.writing(PLATFORM) as session:
+        owned = {"record_id": record.id, "organisation_id": record.organisation_id}
+        session.merge(RecordCopy(**owned, place=place, version_id=version, locked_until=until, checked=entry.at))
+
+
+def _locked_until(platform: Platform, name: str, key: str, version: str) -> datetime | None:
+    """Return the end of the lock of a copy; None where none is known: the audits tell of a copy that is gone."""
+    for place in places_of(platform):
+        if place.name == name:
+            with suppress(ObjectMissing):
+                return place.store.lock_of(key, version).until
+    return None
 
 
 def digest_of(entry: JournalEntry) -> RecordDigest:

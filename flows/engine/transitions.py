@@ -21,6 +21,7 @@ from core.messages import Catalogue
 from core.principal import PLATFORM
 from core.problems import Problem
 from flows.engine.models import Dossier, DossierFile, Schedule, Step
+from flows.engine.overtaken import RESUMED, is_overtaken
 from flows.engine.table import Flow, On, Row, Wait
 from flows.engine.work import Advance, KeptFile
 
@@ -219,7 +220,7 @@ def resume(database: Database, flow: Flow, dossier_id: str, actor: str) -> None:
         if row.parked is None:
             raise Conflict(_messages("dossier.not_parked"))
         _enter(connection, flow, dossier_id, row.organisation_id, row.state)
-        _journal(session, row.organisation_id, dossier_id, "dossier.resumed", {"state": row.state}, actor)
+        _journal(session, row.organisation_id, dossier_id, RESUMED, {"state": row.state}, actor)
 
 
 def start(connection: Connection, flow: Flow, dossier_id: str, organisation_id: str) -> None:
@@ -239,13 +240,16 @@ def signal(
 ) -> bool:
     """Apply an event to a waiting dossier in the session's transaction; False when it does not wait for that event.
 
-    A parked dossier still hears its event: the operator's question has answered itself. Where the event is an end that lets a
-    mended document follow, the reference is free again, as after a refusal.
+    A parked dossier still hears its event: the operator's question has answered itself. One that a restored backup has as it was
+    does not: the event could send it off again. Where the event is an end that lets a mended document follow, the reference is
+    free again, as after a refusal.
     """
     connection: Connection = session.connection()
     row = connection.execute(select(_dossier).where(_dossier.c.id == dossier_id).with_for_update()).first()
     waiting = flow.rows.get(row.state) if row else None
     if row is None or not isinstance(waiting, Wait) or event not in waiting.leads:
+        return False
+    if row.parked is not None and is_overtaken(connection, dossier_id):
         return False
     freed = {"reference": None} if frees_reference else {}
     _enter(connection, flow, dossier_id, row.organisation_id, waiting.leads[event], facts={**row.facts, **outcome.facts}, **freed)

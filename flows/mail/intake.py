@@ -157,8 +157,7 @@ def send(platform: Platform, principal: Principal, dossier_id: str) -> None:
         session.add(mail)
         session.add(dossier)
         session.flush()
-        outcome = Advance("sent", journal={"recipients": len(recipients)})
-        transitions.signal(session, MAIL, dossier_id, "sent", outcome, principal.actor)
+        _signal(session, principal, dossier_id, Advance("sent", journal={"recipients": len(recipients)}))
 
 
 def abandon(platform: Platform, principal: Principal, dossier_id: str) -> None:
@@ -169,7 +168,12 @@ def abandon(platform: Platform, principal: Principal, dossier_id: str) -> None:
     """
     with platform.database.writing(principal) as session:
         _drafted(session, principal, dossier_id)
-        transitions.signal(session, MAIL, dossier_id, "abandoned", Advance("abandoned"), principal.actor)
+        _signal(session, principal, dossier_id, Advance("abandoned"))
+
+
+def _signal(session: Session, principal: Principal, dossier_id: str, outcome: Advance) -> None:
+    if not transitions.signal(session, MAIL, dossier_id, outcome.outcome, outcome, principal.actor):
+        raise Conflict(_messages("draft.set_aside"))
 
 
 def _drafted(session: Session, principal: Principal, dossier_id: str) -> tuple[Mail, Dossier]:

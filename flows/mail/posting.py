@@ -119,6 +119,8 @@ def post(platform: Platform, dossier_id: str) -> bool:
 def post_due(platform: Platform, _key: str = KEY) -> None:
     """Send the notices of every send that are due; those of a send that is about to leave are its own stage's.
 
+    Those of a send that is set aside wait for an operator: a restored backup may not know that they have left.
+
     Raises:
         TabellionError: see ``post``.
     """
@@ -133,7 +135,9 @@ def _due(platform: Platform, dossier_id: str | None = None) -> list[tuple[str, s
     if dossier_id is not None:
         due = due.where(MailNotice.dossier_id == dossier_id)
     else:
-        due = due.join(Dossier, col(Dossier.id) == col(MailNotice.dossier_id)).where(Dossier.state != "ready")
+        due = due.join(Dossier, col(Dossier.id) == col(MailNotice.dossier_id)).where(
+            Dossier.state != "ready", col(Dossier.parked).is_(None)
+        )
     with platform.database.reading(PLATFORM) as session:
         return [
             (one, other)

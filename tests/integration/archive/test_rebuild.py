@@ -56,7 +56,7 @@ def test_all_that_was_archived_is_there_again_with_the_same_proofs(
     standing = Wanted("contentieux", "service juridique", tomorrow, (first.id, second.id))
     lifted = holds.put(kept, PLATFORM, mairie.id, replace(standing, records=(third.id,)))
     holds.put(kept, PLATFORM, mairie.id, standing)
-    holds.lift(kept, PLATFORM, lifted)
+    holds.lift(kept, PLATFORM, lifted, "désistement")
     restoring.restore(kept, third.id, SECOND, "principal", "platform")
     for years in (6, 7):
         changing.follow(kept, PLATFORM, mairie.id, _rule(years))

@@ -1,0 +1,114 @@
+"""Dossiers that a restored backup has as they were: the journal tells that more has happened since.
+
+What lives here: setting them aside, and which of them the backup does not have at all. What does not: the journal's end, which is
+brought back below (`archive.rebuilding.catching_up`).
+
+From the state that the backup has, a stage could send off again what has left. So the dossier is parked, and hears no event
+either, until an operator has looked at what the journal says, and resumes it (`flows.engine.transitions.resume`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, select, update
+from sqlmodel import Session
+
+from core import clock, journal
+from core.journal import JournalEntry
+from core.messages import Catalogue
+from flows.engine.models import Dossier, Step
+from flows.engine.table import End, Flow
+
+OVERTAKEN, RESUMED = "dossier.overtaken", "dossier.resumed"
+"""The journal entries of a dossier that was set aside so, and of one that an operator took up again."""
+_messages = Catalogue("flows.engine")
+_MOST_SHOWN, _LONGEST = 8, 1000
+_dossier: Table = Dossier.__table__  # type: ignore[attr-defined]
+_step: Table = Step.__table__  # type: ignore[attr-defined]
+_entry: Table = JournalEntry.__table__  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A dossier that the journal tells of and the database does not have.
+
+    Attributes:
+        entries: how many are about it.
+        last: what the last of them says: its kind.
+        at: when.
+    """
+
+    id: str
+    organisation_id: str
+    entries: int
+    last: str
+    at: datetime
+
+
+def set_aside(
+    session: Session, mark: JournalEntry, dossiers: Collection[str], flows: Mapping[str, Flow], words: Callable[[str], str]
+) -> None:
+    """Park, in the session's transaction, those of some dossiers that may still move, with what the journal says since a mark.
+
+    Args:
+        session: a writing one.
+        mark: the journal entry after which everything is news.
+        dossiers: those that news are about; some may not be there.
+        flows: all that there are, by their names.
+        words: says the kind of a journal entry in words.
+    """
+    connection = session.connection()
+    for dossier_id in sorted(dossiers):
+        row = connection.execute(select(_dossier).where(_dossier.c.id == dossier_id).with_for_update()).first()
+        if row is None or isinstance(flows[row.flow].rows[row.state], End):
+            continue
+        connection.execute(delete(_step).where(_step.c.dossier_id == dossier_id))
+        reason = _reason(connection, mark, dossier_id, words)
+        connection.execute(update(_dossier).where(_dossier.c.id == dossier_id).values(parked=reason))
+        own = select(_entry.c.id).where(*_by(mark), _entry.c.dossier_id == dossier_id)
+        if connection.execute(own).first() is None:
+            facts = {"caught_up": mark.id, "state": row.state}
+            owner = row.organisation_id
+            journal.write(session, organisation_id=owner, dossier_id=dossier_id, kind=OVERTAKEN, actor="platform", facts=facts)
+
+
+def is_overtaken(connection: Connection, dossier_id: str) -> bool:
+    """Tell whether a dossier was set aside so, and not taken up since.
+
+    By the moments, not the numbers: what the journal brought back may tell of an operator who took it up in the days before.
+    """
+    own = (_entry.c.dossier_id == dossier_id, _entry.c.kind.in_([OVERTAKEN, RESUMED]))
+    newest = select(_entry.c.kind).where(*own).order_by(_entry.c.at.desc(), _entry.c.number.desc()).limit(1)
+    return connection.execute(newest).scalar() == OVERTAKEN
+
+
+def count(session: Session, mark: JournalEntry) -> int:
+    """Return how many dossiers were set aside on account of what came after a mark."""
+    return int(session.connection().execute(select(func.count()).where(*_by(mark))).scalar_one())
+
+
+def missing(session: Session, mark: JournalEntry) -> Iterator[Missing]:
+    """Yield the dossiers that entries after a mark are about and that are not there, in the order of the last of these."""
+    unknown = ~select(_dossier.c.id).where(_dossier.c.id == _entry.c.dossier_id).exists()
+    news = (_entry.c.number > mark.number, _entry.c.dossier_id.is_not(None), unknown)
+    grouped = select(func.count().label("entries"), func.max(_entry.c.number).label("last")).where(*news)
+    lasts = grouped.group_by(_entry.c.dossier_id).subquery()
+    rows = select(_entry, lasts.c.entries).join(lasts, _entry.c.number == lasts.c.last).order_by(_entry.c.number)
+    for row in session.connection().execute(rows):
+        yield Missing(row.dossier_id, row.organisation_id, row.entries, row.kind, row.at)
+
+
+def _by(mark: JournalEntry) -> tuple[ColumnElement[bool], ...]:
+    told = _entry.c.facts["caught_up"].as_string() == mark.id
+    return _entry.c.number > mark.number, _entry.c.kind == OVERTAKEN, told
+
+
+def _reason(connection: Connection, mark: JournalEntry, dossier_id: str, words: Callable[[str], str]) -> str:
+    """Return what a person is told: the last things that happened, as many as there is room for."""
+    news = (_entry.c.dossier_id == dossier_id, _entry.c.number > mark.number, _entry.c.kind != OVERTAKEN)
+    rows = connection.execute(select(_entry.c.at, _entry.c.kind).where(*news).order_by(_entry.c.number)).all()
+    shown = [f"{clock.in_paris(row.at):%d/%m/%Y %H:%M} {words(row.kind)}" for row in rows[-_MOST_SHOWN:]]
+    return _messages("dossier.overtaken", count=len(rows), last="; ".join(shown))[:_LONGEST]
