@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from core.problems import Problem, Severity
 from schemas.invoices.invoice import Attachment
-from schemas.invoices.pieces import EXECUTABLE, Piece, agree
+from schemas.invoices.pieces import EXECUTABLE, ZIPS, Piece, agree
 from schemas.invoices.wording import problem
 
 RULE = "PIECE"
@@ -33,6 +33,6 @@ def _piece_problems(attachment: Attachment, piece: Piece, severity: Severity) ->
         yield problem(RULE, piece.flaw, grave, line=piece.line, path=name or None, scope="piece", name=name)
     elif piece.media_type in EXECUTABLE:
         yield problem(RULE, "program", Severity.ERROR, line=piece.line, path=name or None, scope="piece", name=name)
-    elif not agree(attachment.declared, piece.media_type):
+    elif not agree(attachment.declared, piece.media_type) and not (piece.zipped and attachment.declared.lower() in ZIPS):
         told = {"found": piece.media_type, "expected": attachment.declared}
         yield problem(RULE, "type", Severity.WARNING, line=piece.line, path=name or None, scope="piece", name=name, **told)

@@ -1,4 +1,4 @@
-"""Examining a life-cycle message: schema, rules of the reform (BR-FR-CDV), and two things that these let pass."""
+"""Examining a life-cycle message: schema, rules of the reform (BR-FR-CDV), and what these ask for without looking for it."""
 
 from __future__ import annotations
 
@@ -7,22 +7,42 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lxml import etree
+
 from core.problems import Problem, Report, Severity
-from schemas.invoices.cdar import LifeCycle, read
+from schemas.invoices.cdar import NAMESPACES, LifeCycle, read
 from schemas.invoices.findings import Told
-from schemas.invoices.life_cycle import STATUSES
+from schemas.invoices.life_cycle import PLATFORM, PORTAL, STATUSES, TREATMENT
 from schemas.invoices.opening import DEFAULT_LIMIT, opened, strange_root, value_problems
 from schemas.invoices.rules import applied, serialised
 from schemas.invoices.schema import compiled
-from schemas.invoices.source import Source
+from schemas.invoices.source import Source, path_of
 from schemas.invoices.stylesheets import life_cycle_rules, schema_of
 from schemas.invoices.syntax import CDAR, Root, root_of
+from schemas.invoices.values import Values, stripped
 from schemas.invoices.violations import problems_of
-from schemas.invoices.wording import problem
+from schemas.invoices.wording import messages, problem
 from schemas.schematron.checking import Findings
 
-_NUMBER, _STATUS = "BR-FR-CDV-10", "BR-FR-CDV-CL-06"
-_INVOICE = "/*/*/*[local-name()='ReferenceReferencedDocument']"
+_STATUS = "BR-FR-CDV-CL-06"
+_CODE = "ram:ProcessConditionCode"
+_INVOICE = "rsm:AcknowledgementDocument/ram:ReferenceReferencedDocument"
+_RECIPIENT = "rsm:ExchangedDocument/ram:RecipientTradeParty"
+# What the rules call compulsory and look at only where it stands, or find though it is blank.
+_COMPULSORY = {
+    "BR-FR-CDV-01": "rsm:ExchangedDocumentContext/ram:GuidelineSpecifiedDocumentContextParameter/ram:ID",
+    "BR-FR-CDV-03": "rsm:ExchangedDocument/ram:ID",
+    "BR-FR-CDV-04": "rsm:ExchangedDocument/ram:IssueDateTime/udt:DateTimeString",
+}
+_OF_TREATMENT = {"BR-FR-CDV-07": "rsm:ExchangedDocument/ram:IssuerTradeParty/ram:GlobalID"}
+_OF_INVOICE = {"BR-FR-CDV-10": "ram:IssuerAssignedID", "BR-FR-CDV-12": _CODE}
+_OF_ADMITTED = {
+    "BR-FR-CDV-11": "ram:FormattedIssueDateTime/qdt:DateTimeString",
+    "BR-FR-CDV-13": "ram:IssuerTradeParty/ram:GlobalID",
+}
+_OF_RECIPIENT = {"BR-FR-CDV-CL-04": "ram:RoleCode"}
+_OF_PARTY = {"BR-FR-CDV-08": "ram:URIUniversalCommunication/ram:URIID"}
+_INADMISSIBLE = "501"
 
 
 def examine_cdar(path: Path, *, issued: bool = True, limit: int = DEFAULT_LIMIT) -> tuple[LifeCycle | None, Report]:
@@ -52,7 +72,8 @@ def examine_cdar(path: Path, *, issued: bool = True, limit: int = DEFAULT_LIMIT)
     fatal = Severity.ERROR if issued else Severity.WARNING
     told = problems_of(compiled(schema_of(Root.CDAR, None)).violations(source.tree), fatal)
     ruled = _against_rules(source, fatal, broken=bool(told))
-    own = [one for one in _own(message, fatal) if one.rule not in {each.rule for each in ruled if each.severity is fatal}]
+    known = {one.rule for one in ruled if one.severity is fatal}
+    own = [one for one in _own(source.tree.getroot(), message.phase, fatal) if one.rule not in known]
     report.problems += [*told, *value_problems(flaws, told), *ruled, *own]
     return message, report
 
@@ -62,14 +83,28 @@ def _against_rules(source: Source, fatal: Severity, *, broken: bool) -> list[Pro
     return Told(source.tree).problems(found, fatal) if isinstance(found, Findings) else [found]
 
 
-def _own(message: LifeCycle, severity: Severity) -> Iterator[Problem]:
-    """The invoice has a number, its status a known code: the published rules let the one be empty, and only warn of the other."""
-    for rank, status in enumerate(message.statuses, 1):
-        place = f"{_INVOICE}[{rank}]"
-        if not status.number:
-            yield problem(_NUMBER, "own", severity, path=place)
-        if status.code and status.code not in STATUSES:
-            yield problem(_STATUS, "own", severity, path=place, found=status.code)
+def _own(root: etree._Element, phase: str, severity: Severity) -> Iterator[Problem]:
+    """What is compulsory is there, and the status has a known code: the published rules only warn of one that is not."""
+    values = Values(NAMESPACES)
+    yield from _absent(root, _COMPULSORY | (_OF_TREATMENT if phase == TREATMENT else {}), severity)
+    for recipient in values.every(root, _RECIPIENT):
+        platform = values.text(recipient, "ram:RoleCode") in {PLATFORM, PORTAL}
+        yield from _absent(recipient, _OF_RECIPIENT | ({} if platform else _OF_PARTY), severity)
+    for invoice in values.every(root, _INVOICE):
+        code = values.text(invoice, _CODE)
+        yield from _absent(invoice, _OF_INVOICE | (_OF_ADMITTED if code != _INADMISSIBLE else {}), severity)
+        if code and code not in STATUSES:
+            yield problem(_STATUS, "own", severity, path=path_of(invoice), found=code)
+
+
+def _absent(above: etree._Element, compulsory: dict[str, str], severity: Severity) -> Iterator[Problem]:
+    """Tell which elements are not there, or are blank, by the rule that asks for each."""
+    values = Values(NAMESPACES)
+    for rule, path in compulsory.items():
+        if not any(map(stripped, values.every(above, path))):
+            element = "/".join(step.partition(":")[2] for step in path.split("/"))
+            message = messages("BR-FR-CDV.absent.message", element=element)
+            yield Problem(rule, severity, message, path=path_of(above), mend=messages("BR-FR-CDV.mend"))
 
 
 def _facts(message: LifeCycle) -> dict[str, Any]:

@@ -98,11 +98,14 @@ def _of_party(party: Party, place: str | None) -> Iterator[Problem]:
 
 
 def _of_pieces(invoice: Invoice, place: str | None) -> Iterator[Problem]:
-    """The invoice itself is among its pieces."""
+    """The invoice itself is among its pieces, and no piece is a name without a document."""
     if not invoice.attachments:
         yield problem(RULE, "pieces", Severity.WARNING, path=place, scope="piece")
     elif all(attachment.role != ORIGINAL for attachment in invoice.attachments):
         yield problem(RULE, "original", Severity.WARNING, path=place, scope="piece")
+    for attachment in invoice.attachments:
+        if attachment.piece is None:
+            yield problem(RULE, "content", Severity.WARNING, path=attachment.name or place, scope="piece", name=attachment.name)
 
 
 def _facts(file: ChorusFile) -> dict[str, object]:

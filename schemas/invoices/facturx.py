@@ -30,6 +30,8 @@ _MEMORY = 512 << 20
 _SECONDS = 60.0
 _HEAD = 2048
 _PDFA_3 = "3"
+_CONFORMANCES = {"A", "B", "U"}
+_INVOICE, _VERSION = "INVOICE", "1.0"
 _XML = {"text/xml", "application/xml"}
 _RELATIONSHIPS = {"Data", "Alternative", "Source"}
 _PROGRAMS = frozenset(
@@ -75,6 +77,7 @@ class Metadata(BaseModel):
     level: str = Field("", max_length=300)
     file_name: str = Field("", max_length=300)
     document_type: str = Field("", max_length=300)
+    version: str = Field("", max_length=300)
 
 
 class Pdf(BaseModel):
@@ -156,8 +159,9 @@ def packaging_problems(pdf: Pdf, invoice: Embedded, profile: Profile | None, sev
     if invoice.relationship not in allowed:
         expected = ", ".join(sorted(allowed))
         found = invoice.relationship or None
-        yield problem(PACKAGING, "relationship", Severity.WARNING, path=invoice.name, found=found, expected=expected)
-    if invoice.declared not in _XML:
+        mild = Severity.WARNING if invoice.relationship in _RELATIONSHIPS else severity
+        yield problem(PACKAGING, "relationship", mild, path=invoice.name, found=found, expected=expected)
+    if invoice.declared.lower() not in _XML:
         found = invoice.declared or None
         yield problem(PACKAGING, "media_type", Severity.WARNING, path=invoice.name, found=found, expected="text/xml")
     yield from _metadata_problems(pdf.xmp, invoice, profile, severity)
@@ -175,12 +179,20 @@ def _metadata_problems(xmp: Metadata | None, invoice: Embedded, profile: Profile
         return
     if xmp.part != _PDFA_3:
         yield problem(PACKAGING, "part", severity, path="XMP", found=xmp.part or None, expected=_PDFA_3)
+    if xmp.conformance.upper() not in _CONFORMANCES:
+        expected = ", ".join(sorted(_CONFORMANCES))
+        yield problem(PACKAGING, "conformance", severity, path="XMP", found=xmp.conformance or None, expected=expected)
     if not xmp.level:
         yield problem(PACKAGING, "level_missing", severity, path="XMP", expected=profile.level if profile else None)
     elif profile is not None and xmp.level.upper().replace(" ", "") != profile.level.replace(" ", ""):
         yield problem(PACKAGING, "level", severity, path="XMP", found=xmp.level, expected=profile.level)
-    if xmp.file_name and xmp.file_name != invoice.name:
-        yield problem(PACKAGING, "file_name", Severity.WARNING, path="XMP", found=xmp.file_name, expected=invoice.name)
+    if xmp.document_type.upper() != _INVOICE:
+        yield problem(PACKAGING, "document_type", severity, path="XMP", found=xmp.document_type or None, expected=_INVOICE)
+    if xmp.file_name != invoice.name:
+        found = xmp.file_name or None
+        yield problem(PACKAGING, "file_name", Severity.WARNING, path="XMP", found=found, expected=invoice.name)
+    if xmp.version != _VERSION:
+        yield problem(PACKAGING, "version", Severity.WARNING, path="XMP", found=xmp.version or None, expected=_VERSION)
 
 
 def _is_invoice(file: Embedded, folder: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
 from lxml import etree
 
@@ -23,12 +24,21 @@ _NAMED = re.compile(r"^\[((?:BR|CII|UBL|PEPPOL)-[A-Z0-9-]+)\]")
 _PREFIX = re.compile(r"^\[?(?:BR|CII|UBL|PEPPOL)-[^\]:]*?(?:\]\s*-?\s*:?|\s:)\s*")
 _FACTUR_X = "FX-SCH"
 _OF_EN16931 = re.compile(r"(BR-(?!FR|FX)|CII-|UBL-)")
+_LIST = re.compile(r"BR-(?:(?:FR)?EXT-)?CL-(\d+)")
+_COMPLETING = re.compile(r"BR-(?!CO-25$)(?:[A-Z]{1,3}-)?\d+|CII-SR-\d+|CII-DT-037|CII-DT-097")  # EN 16931 gave BR-CO-25 up
 _FRENCH = "BR-FR-"
 _FAMILIES = {"BR-FR-CDV": "BR-FR-CDV", _FRENCH: "BR-FR", "BR-FREXT": "extension", "BR-FXEXT": "extension", _FACTUR_X: _FACTUR_X}
 _EN16931 = "EN16931"
 _TERM = re.compile(r"\b(?:BT|BG|MDT|MDG)-\d+\b")
 _QUOTED = re.compile(r'(?:Valeur actuelle|Valeur fournie|Taux fourni)[^"]*"\s*([^"]*?)\s*"')
 _MOST_TEXT = 300
+_NO_SUMS = "'ram:SpecifiedTradeSettlementHeaderMonetarySummation' must occur"
+"""Rules of EN 16931 on the sums look at each in their group; that the group is there is for the profile alone to say."""
+_EMPTY = "PEPPOL-EN16931-R008"
+_DEMANDED = re.compile(r".*[:/]ApplicableHeaderTradeDelivery(?:\[[^/]*)?")
+"""An element that the schema of CII demands, even of an invoice that says nothing of a delivery."""
+_EITHER = re.compile(r"BR-F[RX]EXT-[A-Z]+-08(?:ini|rev)")
+"""Warnings of the extension that a base of VAT is reckoned without, or with, reasons of exemption: its rule refuses neither."""
 
 
 class Told:
@@ -50,7 +60,7 @@ class Told:
             found: as the rules gave them.
             fatal: what a finding that its authors call fatal does to the verdict; the others warn.
         """
-        told = {(finding.rule, finding.location, finding.text): finding for finding in found.first}
+        told = {(finding.rule, finding.location, finding.text): finding for finding in found.first if not _is_void(finding)}
         # A supplier's software departs from a profile in the same way all over an invoice: it is said once.
         repeated = Counter(finding.text for finding in told.values() if not finding.rule)
         kept = {finding.text if not finding.rule else key: finding for key, finding in reversed(told.items())}
@@ -115,6 +125,16 @@ class Told:
         return next((child for seen, child in enumerate(element.iterchildren(tag), 1) if seen == rank), None)
 
 
+def _is_void(finding: Finding) -> bool:
+    """Tell whether a finding blames nothing.
+
+    Either an element is empty that can be neither filled nor left out, or a sum is reckoned in one of the two ways that the
+    extension lets.
+    """
+    demanded = rule_of(finding) == _EMPTY and _DEMANDED.fullmatch(finding.location) is not None
+    return demanded or (not finding.fatal and _EITHER.fullmatch(finding.rule) is not None)
+
+
 def rule_of(finding: Finding) -> str:
     """Return the rule that a finding is about.
 
@@ -124,6 +144,8 @@ def rule_of(finding: Finding) -> str:
         return CLOSED_MODEL
     if finding.rule.startswith(_FACTUR_X) and (match := _NAMED.match(finding.text)):
         return match.group(1)
+    if finding.rule.startswith(_FACTUR_X) and _NO_SUMS in finding.text:
+        return "BR-12"
     return finding.rule.partition("_")[0] if finding.rule.startswith(_FRENCH) else finding.rule
 
 
@@ -132,10 +154,29 @@ def named(rule: str) -> str:
     return f"{_EN16931}:{rule}" if _OF_EN16931.match(rule) else rule
 
 
+def whole(found: Findings) -> Findings:
+    """Keep all that was found."""
+    return found
+
+
 def without_profile(found: Findings) -> Findings:
     """Leave out what only a profile of Factur-X asks, for a document that claims none."""
     kept = tuple(finding for finding in found.first if _OF_EN16931.match(rule_of(finding)))
     return Findings(kept, found.total - len(found.first) + len(kept))
+
+
+def completing(found: Findings) -> Findings:
+    """Keep, of what the rules of the French extension find, what EN 16931 asks under the same names.
+
+    Elements that it has no use for are left to the profile, whose closed model only warns of them. A list of codes that the
+    extension made longer bears the name that EN 16931 gives it: what is not even in the longer one is in neither.
+    """
+    kept = tuple(
+        replace(finding, rule=f"BR-CL-{code.group(1)}") if code else finding
+        for finding in found.first
+        if finding.fatal and ((code := _LIST.fullmatch(finding.rule)) or _COMPLETING.fullmatch(finding.rule))
+    )
+    return Findings(kept, len(kept))
 
 
 def _message(rule: str, places: dict[str, str]) -> str:

@@ -43,7 +43,12 @@ _XMP = {
     **{
         f"{uri} {name}": key
         for uri in _HYBRID
-        for name, key in (("ConformanceLevel", "level"), ("DocumentFileName", "file_name"), ("DocumentType", "document_type"))
+        for name, key in (
+            ("ConformanceLevel", "level"),
+            ("DocumentFileName", "file_name"),
+            ("DocumentType", "document_type"),
+            ("Version", "version"),
+        )
     },
 }
 
@@ -81,8 +86,8 @@ def _looked(pdf: pikepdf.Pdf) -> dict[str, Any]:
 
 def _specifications(pdf: pikepdf.Pdf) -> Iterator[tuple[str, pikepdf.Object, bool, bool]]:
     """Give each file once, by its content: its key, what tells of it, whether the name tree and the catalogue's /AF know it."""
-    array = pdf.Root.get("/AF")
-    catalogue = [("", one) for one in array] if isinstance(array, pikepdf.Array) else []
+    files = pdf.Root.get("/AF")  # ISO 32000-2 lets one stand without an array
+    catalogue = [("", one) for one in (files if isinstance(files, pikepdf.Array) else [files])]
     listed, associated = (_by_content(found) for found in (_name_tree(pdf), catalogue))
     for content, (key, specification) in list((associated | listed).items())[:MOST_FILES]:
         yield key, specification, content in listed, content in associated
@@ -164,6 +169,8 @@ def _metadata(pdf: pikepdf.Pdf) -> dict[str, str] | None:
 
     def start(name: str, attributes: dict[str, str]) -> None:
         under_way.append(name)
+        if name in _XMP:  # what two descriptions tell is told once: those of Factur-X and of ZUGFeRD stand beside each other
+            told[_XMP[name]] = ""
         told.update({_XMP[each]: value[:_LONGEST] for each, value in attributes.items() if each in _XMP})
 
     def text(data: str) -> None:

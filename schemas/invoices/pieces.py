@@ -39,9 +39,13 @@ _TYPES = (
     (b"{\\rtf", "application/rtf"),
     (b"MZ", "application/x-msdownload"),
     (b"\x7fELF", "application/x-executable"),
+    (b"X5O!P%@AP[4\\PZX54(P^)", "application/x-msdos-program"),  # the test file that every antivirus knows (EICAR, 2003)
 )
-EXECUTABLE = frozenset({"application/x-msdownload", "application/x-executable"})
+EXECUTABLE = frozenset({"application/x-msdownload", "application/x-executable", "application/x-msdos-program"})
 """Media types, as ``sniffed`` gives them, of programs."""
+
+ZIPS = frozenset({"application/zip", "application/x-zip-compressed"})
+"""What a document may be said to be that stands alone in a ZIP: its container is meant."""
 
 _CONTAINERS = {"application/zip", "application/x-ole-storage", "text/plain", "application/octet-stream"}
 _ALIKE = {"application/xml": {"text/xml", "text/plain", "image/svg+xml", "text/html", "application/xhtml+xml"}}

@@ -18,12 +18,19 @@ from schemas.invoices import cii, ubl
 from schemas.invoices.attached import piece_problems
 from schemas.invoices.facts import facts_of
 from schemas.invoices.facturx import LARGEST_XML, Embedded, Pdf, hostile, invoices_in, look, octets_of, packaging_problems
-from schemas.invoices.findings import RULES, Told, without_profile
+from schemas.invoices.findings import RULES, Told, completing, whole, without_profile
 from schemas.invoices.invoice import Invoice
 from schemas.invoices.opening import DEFAULT_LIMIT, opened, strange_root, value_problems
 from schemas.invoices.schema import compiled
 from schemas.invoices.source import Source
-from schemas.invoices.stylesheets import EXTENDED_CTC, french_rules_of, profile_of, rules_of, schema_of
+from schemas.invoices.stylesheets import (
+    EXTENDED_CTC,
+    completing_rules_of,
+    french_rules_of,
+    profile_of,
+    rules_of,
+    schema_of,
+)
 from schemas.invoices.syntax import INVOICE, Root, root_of
 from schemas.invoices.violations import problems_of
 from schemas.invoices.wording import PACKAGING, problem
@@ -175,15 +182,16 @@ def _against_schema(source: Source, root: Root, invoice: Invoice, asked: _Asked)
 def _against_rules(source: Source, root: Root, invoice: Invoice, asked: _Asked, *, broken: bool) -> list[Problem]:
     document, told = serialised(source.tree), Told(source.tree, invoice)
     claims_none = profile_of(invoice.profile) is None and not invoice.profile.endswith(EXTENDED_CTC)
+    keep = without_profile if root is Root.CII and claims_none else whole
+    sets = [(rules, keep) for rules in rules_of(root, invoice.profile, asked.installed)]
+    if (besides := completing_rules_of(root, invoice.profile, asked.installed)) is not None:
+        sets.append((besides, completing))
     problems: list[Problem] = []
-    for rules in rules_of(root, invoice.profile, asked.installed):
+    for rules, kept in sets:
         found = applied(rules, document, Severity.WARNING if broken else asked.fatal)
-        if isinstance(found, Findings):
-            kept = without_profile(found) if root is Root.CII and claims_none else found
-            known = {one.rule for one in problems}  # the profile's rules say what those of EN 16931 say again
-            problems += [one for one in told.problems(kept, asked.fatal) if one.rule not in known]
-        else:
-            problems.append(found)
+        said = told.problems(kept(found), asked.fatal) if isinstance(found, Findings) else [found]
+        known = {one.rule for one in problems}  # the profile's rules say what those of EN 16931 say again
+        problems += [one for one in said if one.rule not in known]
     french = applied(french_rules_of(root), document, asked.reform)
     return [*problems, *(told.problems(french, asked.reform) if isinstance(french, Findings) else [french])]
 

@@ -101,12 +101,27 @@ def rules_of(root: Root, identifier: str, installed: Path | None) -> list[Schema
     if root is not Root.CII:
         return [_schematron("facturx", "xsd_and_schematron/ubl-2.1", "EN16931-UBL-*.xsl*")]
     profile = profile_of(identifier)
-    imported = None if installed is None else installed / IMPORTED
-    concerned = profile is None or (profile.whole and not profile.extended)
-    if concerned and imported is not None and imported.is_file():
+    imported = _imported(installed)
+    if _of_en16931(profile) and imported is not None:
         own = [] if profile is None else [_profile_rules(profile)]
         return [*own, Schematron(imported)]
     return [_profile_rules(profile or _EN16931)]
+
+
+def completing_rules_of(root: Root, identifier: str, installed: Path | None) -> Schematron | None:
+    """Return rules that hold those of EN 16931 on CII that its profile lacks (``findings.completing``); None where none lacks.
+
+    Profiles of Factur-X check codes under numbers of their own, blank ones not at all, the form of no date, and take white space
+    for a name. The rules of the French extension are those of CEN for CII, save for what they loosen under names of their own.
+
+    Args:
+        root: which syntax.
+        identifier: BT-24.
+        installed: folder of official schemas, whose rules of CEN lack nothing; None when there is none.
+    """
+    profile = profile_of(identifier)
+    concerned = root is Root.CII and not identifier.endswith(EXTENDED_CTC) and _of_en16931(profile)
+    return None if not concerned or _imported(installed) else _schematron("facturx", *_extended(root))
 
 
 def french_rules_of(root: Root) -> Schematron:
@@ -119,6 +134,16 @@ def french_rules_of(root: Root) -> Schematron:
 def life_cycle_rules() -> Schematron:
     """Return the rules of life-cycle messages (BR-FR-CDV)."""
     return _schematron("pyfrctc", "cdar-schematron", "BR-FR-CDV-*.xsl*")
+
+
+def _of_en16931(profile: Profile | None) -> bool:
+    """Tell whether the rules of EN 16931 hold as they are for what claims a profile, or none."""
+    return profile is None or (profile.whole and not profile.extended)
+
+
+def _imported(installed: Path | None) -> Path | None:
+    rules = None if installed is None else installed / IMPORTED
+    return rules if rules is not None and rules.is_file() else None
 
 
 def _profile_rules(profile: Profile) -> Schematron:

@@ -28,7 +28,12 @@ _KINDS = {Root.PIVOT: PIVOT, Root.MIXTE: PIVOT, Root.CDAR: CDAR}
 
 
 def root_of(tag: str) -> Root | None:
-    """Return which root a tag (Clark notation) is; None when it is none of this room's."""
+    """Return which root a tag (Clark notation) is; None when it is none of this room's.
+
+    The pivot's namespace is published nowhere, no more than its schema: it is known by its name alone.
+    """
+    if tag.rpartition("}")[2] == Root.PIVOT:
+        return Root.PIVOT
     try:
         return Root(tag)
     except ValueError:

@@ -24,6 +24,7 @@ from schemas.invoices.writer import facturx_of
 from tests.unit.schemas_invoices.documents import PDF
 
 Change = Callable[[Pdf], None]
+ZUGFERD = b"urn:zugferd:pdfa:CrossIndustryDocument:invoice:2p0#"
 BOMB = 130 << 20  # more than all files of a PDF may come to
 
 
@@ -165,7 +166,7 @@ PACKAGED: dict[str, tuple[Change, list[tuple[str, Severity]]]] = {
             ("Le nom de fichier annoncé par les métadonnée", Severity.WARNING),
         ],
     ),
-    "relationship": (wrong_relationship, [("Le lien entre le fichier XML et le PDF (/AFR", Severity.WARNING)]),
+    "relationship": (wrong_relationship, [("Le lien entre le fichier XML et le PDF (/AFR", Severity.ERROR)]),
     "type": (wrong_type, [("Le type du fichier XML joint n’est pas text/", Severity.WARNING)]),
     "twice": (twice, [("Le PDF porte plusieurs factures\u00a0: on ne sait", Severity.ERROR)]),
     "none": (without_invoice, [("Le PDF ne porte aucune facture\u00a0: ce n’est pa", Severity.ERROR)]),
@@ -187,6 +188,18 @@ PACKAGED: dict[str, tuple[Change, list[tuple[str, Severity]]]] = {
         lambda pdf: replaced(pdf, b"Level>EN 16931", b"Level>MINIMUM"),
         [("Le profil annoncé par les métadonnées du PDF", Severity.ERROR)],
     ),
+    "conformance": (
+        lambda pdf: replaced(pdf, b"conformance>A", b"conformance>X"),
+        [("Le PDF ne dit pas à quel niveau il suit PDF/", Severity.ERROR)],
+    ),
+    "order": (
+        lambda pdf: replaced(pdf, b"DocumentType>INVOICE", b"DocumentType>ORDER"),
+        [("Les métadonnées XMP du PDF n’annoncent pas u", Severity.ERROR)],
+    ),
+    "version": (
+        lambda pdf: replaced(pdf, b"Version>1.0", b"Version>2.0"),
+        [("Les métadonnées XMP du PDF n’annoncent pas l", Severity.WARNING)],
+    ),
     "no-level": (
         lambda pdf: replaced(pdf, b"Level>EN 16931", b"Level>"),
         [("Les métadonnées XMP du PDF ne disent pas le", Severity.ERROR)],
@@ -199,6 +212,29 @@ def test_a_wrong_packaging_is_told(change: Change, expected: list[tuple[str, Sev
     _, report = examined(change)
     assert [(words.strip(), severity) for words, severity in told(report)] == [(words.strip(), one) for words, one in expected]
     assert all(problem.mend for problem in report.problems)
+
+
+def alone(pdf: Pdf) -> None:
+    """As ISO 32000-2 lets it stand: without an array."""
+    pdf.Root.AF = pdf.make_indirect(specification(pdf))
+
+
+def shouted(pdf: Pdf) -> None:
+    specification(pdf).EF.F.Subtype = Name("/Text/XML")
+
+
+def described_twice(pdf: Pdf) -> None:
+    xmp = pdf.Root.Metadata.read_bytes()
+    start = xmp.rindex(b"<rdf:Description", 0, xmp.index(b"<fx:"))
+    description = xmp[start : xmp.index(b"</rdf:Description>", start) + len(b"</rdf:Description>")]
+    assert b"<fx:DocumentFileName>factur-x.xml<" in description
+    of_zugferd = description.replace(b"urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#", ZUGFERD)
+    pdf.Root.Metadata.write(xmp[:start] + of_zugferd + xmp[start:])
+
+
+@pytest.mark.parametrize("change", [alone, shouted, described_twice], ids=["alone", "media-type", "descriptions"])
+def test_what_may_be_written_otherwise_is_no_flaw(change: Change, examined: Any) -> None:
+    assert examined(change)[1].problems == []
 
 
 def test_a_wrong_packaging_is_advice_on_what_was_received(examined: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -44,7 +45,9 @@ def test_a_right_invoice_has_no_problem_and_its_facts_are_read(tmp_path: Path) -
 TOTALS = sample().totals
 EN16931: dict[str, tuple[dict[str, Any], set[str]]] = {
     "number": ({"number": ""}, {"XSD", "EN16931:BR-02"}),
-    "type": ({"type_code": "999"}, {"FX-SCH-A-000555"}),
+    "type": ({"type_code": "999"}, {"EN16931:BR-CL-01"}),
+    "unit": ({"lines": (replace(sample().lines[0], unit="PIECE"), *sample().lines[1:])}, {"EN16931:BR-CL-23"}),
+    "name": ({"buyer": replace(BUYER, name=" ")}, {"EN16931:BR-07"}),
     "country": ({"seller": replace(SELLER, address=Address(("1 rue",), "99100", "Valmorin"))}, {"EN16931:BR-09"}),
     "lines": ({"totals": replace(TOTALS, lines=Decimal("224.00"))}, {"EN16931:BR-CO-10", "EN16931:BR-CO-13"}),
     "gross": ({"totals": replace(TOTALS, gross=Decimal("251.89"))}, {"EN16931:BR-CO-15"}),
@@ -106,6 +109,27 @@ def test_the_french_extension_has_rules_of_its_own(tmp_path: Path) -> None:
 def test_an_invoice_of_another_country_is_not_held_to_a_profile_that_it_does_not_claim(tmp_path: Path) -> None:
     octets = cii_of(sample()).replace(b"urn:cen.eu:en16931:2017", b"urn:cen.eu:en16931:2017#compliant#urn:elsewhere:1.0")
     assert examined(octets, tmp_path)[1].problems == []
+    sums = re.sub(rb"<ram:SpecifiedTradeSettlementHeaderM.*HeaderMonetarySummation>", b"", octets, flags=re.DOTALL)
+    assert "EN16931:BR-12" in {problem.rule for problem in examined(sums, tmp_path)[1].errors}
+    guideline = re.search(rb"<ram:GuidelineS.*</ram:GuidelineS\w+>", octets, flags=re.DOTALL)
+    assert guideline is not None
+    twice = octets.replace(guideline.group(), guideline.group() * 2)
+    assert "RULES" in {problem.rule for problem in examined(twice, tmp_path)[1].errors}
+    currency = octets.replace(b"InvoiceCurrencyCode>EUR", b"InvoiceCurrencyCode>EUX")
+    assert "EN16931:BR-CL-04" in {problem.rule for problem in examined(currency, tmp_path)[1].errors}
+
+
+def test_a_day_of_the_form_102_has_eight_digits(tmp_path: Path) -> None:
+    octets = cii_of(sample())
+    assert b'format="102">20261005<' in octets
+    _, report = examined(octets.replace(b'format="102">20261005<', b'format="102">2026-10-05<'), tmp_path)
+    assert [problem.rule for problem in report.errors] == ["EN16931:CII-DT-097"]
+
+
+def test_an_invoice_in_cii_that_tells_no_delivery_has_no_problem(tmp_path: Path) -> None:
+    octets = cii_of(sample(delivered=None, despatch="", receipt="", deliver_to=None))
+    assert b"<ram:ApplicableHeaderTradeDelivery/>" in octets
+    assert examined(octets, tmp_path)[1].problems == []
 
 
 def test_values_that_rules_cannot_count_with_are_an_error_whatever_the_rules_do(tmp_path: Path) -> None:
@@ -145,7 +169,7 @@ def life_cycle(text: str, folder: Path, **options: Any) -> Report:
     return examine_cdar(path, **options)[1]
 
 
-def test_a_life_cycle_message_is_held_against_the_rules_and_two_of_ours(tmp_path: Path) -> None:
+def test_a_life_cycle_message_is_held_against_the_rules_and_those_of_ours(tmp_path: Path) -> None:
     report = life_cycle(CDAR, tmp_path)
     assert (report.kind, report.problems) == ("cdar", [])
     assert report.facts["statuses"][0]["reasons"] == ["CMD_ERR"]
@@ -153,11 +177,27 @@ def test_a_life_cycle_message_is_held_against_the_rules_and_two_of_ours(tmp_path
         ("<ram:ReasonCode>CMD_ERR</ram:ReasonCode>", "", "BR-FR-CDV-15"),
         ("<ram:IssuerAssignedID>F2026-0187", "<ram:IssuerAssignedID>", "BR-FR-CDV-10"),
         ("ConditionCode>210<", "ConditionCode>999<", "BR-FR-CDV-CL-06"),
+        ("ConditionCode>210<", "ConditionCode> <", "BR-FR-CDV-12"),
+        ("CDV:invoice<", "<", "BR-FR-CDV-02"),
+        ("<ram:ID>F2026-0187_210", "<ram:ID>", "BR-FR-CDV-03"),
+        ('format="204">20261007093000', 'format="204">', "BR-FR-CDV-04"),
+        ('<ram:GlobalID schemeID="0002">219900016', '<ram:GlobalID schemeID="0002">', "BR-FR-CDV-07"),
+        ('<ram:URIID schemeID="0225">990000127', '<ram:URIID schemeID="0225">', "BR-FR-CDV-08"),
+        ('format="102">20261005', 'format="102">', "BR-FR-CDV-11"),
+        (
+            '<ram:IssuerTradeParty><ram:GlobalID schemeID="0002">990000127</ram:GlobalID></ram:IssuerTradeParty>',
+            "",
+            "BR-FR-CDV-13",
+        ),
+        ("<ram:RoleCode>SE</ram:RoleCode>", "", "BR-FR-CDV-CL-04"),
         ("<ram:TypeCode>23<", "<ram:Typecode>23<", "XML"),
         ("<ram:Name>Refusée</ram:Name>", "<ram:Nom/>", "XSD"),
     ):
         assert old in CDAR, old
         assert rule in {problem.rule for problem in life_cycle(CDAR.replace(old, new), tmp_path).errors}, rule
+    context = re.sub(r"<rsm:ExchangedDocumentContext>.*</rsm:ExchangedDocumentContext>", "", CDAR, flags=re.DOTALL)
+    (problem,) = life_cycle(context, tmp_path).errors
+    assert (problem.rule, problem.mend is not None) == ("BR-FR-CDV-01", True)
     received = life_cycle(CDAR.replace("<ram:ReasonCode>CMD_ERR</ram:ReasonCode>", ""), tmp_path, issued=False)
     assert received.verdict is Verdict.ACCEPTED_WITH_WARNINGS
     assert [problem.rule for problem in life_cycle("<a/>", tmp_path).errors] == ["XML"]

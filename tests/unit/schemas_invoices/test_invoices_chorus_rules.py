@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
 from core.problems import Report, Severity, Verdict
 from schemas.invoices import pieces
 from schemas.invoices.chorus_rules import examine_pivot
+from schemas.invoices.syntax import kind_of_root
 from tests.unit.schemas_invoices.documents import PDF, facts, mixte, piece, pivot, zipped
 
 WHOLE = facts(vat="TVAs") + piece(PDF)
@@ -31,6 +33,20 @@ def test_an_unknown_element_is_nobodys_business(tmp_path: Path) -> None:
     assert report_of(pivot("<Nouveau><Element/></Nouveau>" + WHOLE), tmp_path).problems == []
 
 
+@pytest.mark.parametrize("namespace", [b' xmlns="urn:pivot"', b""], ids=["namespace", "none"])
+def test_a_pivot_is_known_by_its_name_whatever_its_namespace(namespace: bytes, tmp_path: Path) -> None:
+    octets = pivot(WHOLE).replace(b"<CPPFacturePivot>", b"<CPPFacturePivot" + namespace + b">")
+    assert report_of(octets, tmp_path).problems == []
+    assert kind_of_root(etree.fromstring(octets).tag) == "cpp-pivot"
+
+
+def test_a_piece_may_be_said_to_be_the_zip_that_it_stands_in(tmp_path: Path) -> None:
+    for media_type, agreed in (("application/zip", True), ("application/x-zip-compressed", True), ("image/png", False)):
+        report = report_of(pivot(facts() + piece(zipped(**{"F.pdf": PDF}), media_type=media_type)), tmp_path)
+        assert (report.problems == []) is agreed, media_type
+    assert report_of(pivot(facts() + piece(PDF, media_type="application/zip")), tmp_path).problems != []
+
+
 def replaced(old: str, new: str, unit: str = WHOLE) -> bytes:
     octets = pivot(unit)
     assert old.encode() in octets
@@ -41,6 +57,10 @@ def replaced(old: str, new: str, unit: str = WHOLE) -> bytes:
     ("octets", "words"),
     [
         (pivot(facts()), "La facture est venue sans aucune pièce"),
+        (
+            replaced("<Contenu>", "<Contenus>").replace(b"</Contenu>", b"</Contenus>"),
+            "La pièce «\u00a0F2026-0187.pdf\u00a0» est venue",
+        ),
         (pivot(facts() + piece(PDF, role="02")), "Aucune des pièces n’est la facture elle-même"),
         (pivot(facts() + piece("@@")), "Le contenu de la pièce jointe «\u00a0F2026-0187.pdf\u00a0» n’est pas du base64"),
         (pivot(facts() + piece("QUFB<b/>")), "Le contenu de la pièce jointe «\u00a0F2026-0187.pdf\u00a0» contient des balises"),
@@ -59,6 +79,7 @@ def replaced(old: str, new: str, unit: str = WHOLE) -> bytes:
     ids=[
         *(
             "no-piece",
+            "no-content",
             "no-original",
             "base64",
             "markup",

@@ -18,12 +18,20 @@ from schemas.invoices import stylesheets
 from schemas.invoices.attached import piece_problems
 from schemas.invoices.cii_writing import cii_of
 from schemas.invoices.figures import compared
-from schemas.invoices.findings import Told, named, rule_of, without_profile
+from schemas.invoices.findings import Told, completing, named, rule_of, without_profile
 from schemas.invoices.invoice import Allowance, Attachment, Invoice, Totals
 from schemas.invoices.pieces import Piece
 from schemas.invoices.sample import sample
 from schemas.invoices.schema import compiled
-from schemas.invoices.stylesheets import PROFILES, french_rules_of, life_cycle_rules, profile_of, rules_of, schema_of
+from schemas.invoices.stylesheets import (
+    PROFILES,
+    completing_rules_of,
+    french_rules_of,
+    life_cycle_rules,
+    profile_of,
+    rules_of,
+    schema_of,
+)
 from schemas.invoices.syntax import Root
 from schemas.invoices.violations import problems_of
 from schemas.schematron.checking import Finding, Findings
@@ -117,6 +125,7 @@ def test_a_flood_is_counted() -> None:
     [
         ("BR-CO-15", "[BR-CO-15]-…", "EN16931:BR-CO-15"),
         ("FX-SCH-A-000047", "[BR-45]-Each VAT breakdown…", "EN16931:BR-45"),
+        ("FX-SCH-A-000039", "Element 'ram:SpecifiedTradeSettlementHeaderMonetarySummation' must occur exactly…", "EN16931:BR-12"),
         ("FX-SCH-A-000026", "Value of 'ram:ID' is not allowed.", "FX-SCH-A-000026"),
         ("BR-FR-05_BT-22_AAB", "BR-FR-05/BT-22 : …", "BR-FR-05"),
         ("BR-FR-CO-10_BT-29-1", "", "BR-FR-CO-10"),
@@ -137,6 +146,47 @@ def test_an_invoice_that_claims_no_profile_is_not_held_to_one() -> None:
     kept = Finding("FX-SCH-A-000047", True, "", "[BR-45]-Each…")
     found = Findings((kept, Finding("", True, "", "Element"), Finding("FX-SCH-A-000026", True, "", "Value")), 3)
     assert without_profile(found) == Findings((kept,), 1)
+
+
+def test_an_element_that_the_schema_demands_is_not_blamed_for_being_empty() -> None:
+    empty = "PEPPOL-EN16931-R008"
+    delivery = f"{TRADE}/*:ApplicableHeaderTradeDelivery[namespace-uri()='{RAM}'][1]"
+    text = "[PEPPOL-EN16931-R008]-Document MUST not contain empty elements."
+    assert told(*(Finding(rule, False, delivery, text) for rule in (empty, "FX-SCH-A-000372"))) == []
+    below = f"{delivery}/*:ShipToTradeParty[namespace-uri()='{RAM}'][1]"
+    assert [problem.rule for problem in told(Finding(empty, False, below, ""), Finding("BR-13", True, delivery, ""))] == [
+        empty,
+        "EN16931:BR-13",
+    ]
+
+
+def test_a_base_that_is_reckoned_in_one_of_the_two_ways_of_the_extension_is_not_blamed() -> None:
+    ways = [Finding(rule, False, TRADE, "") for rule in ("BR-FXEXT-E-08rev", "BR-FREXT-AE-08rev", "BR-FREXT-IC-08ini")]
+    refusing = [Finding(rule, True, TRADE, "") for rule in ("BR-FXEXT-E-08", "BR-FXEXT-E-08rev")]
+    assert [problem.rule for problem in told(*ways, *refusing)] == ["BR-FXEXT-E-08", "BR-FXEXT-E-08rev"]
+
+
+@pytest.mark.parametrize(
+    ("identifier", "kept"),
+    [
+        ("BR-CL-23", "BR-CL-23"),
+        ("BR-FREXT-CL-10", "BR-CL-10"),
+        ("BR-EXT-CL-07", "BR-CL-07"),
+        ("BR-07", "BR-07"),
+        ("BR-DEC-09", "BR-DEC-09"),
+        ("CII-SR-471", "CII-SR-471"),
+        ("CII-DT-097", "CII-DT-097"),
+        ("CII-DT-031", None),
+        ("BR-CO-25", None),
+        ("BR-FREXT-CO-15", None),
+        ("BR-FREXT-CL-20-TAX", None),
+        ("", None),
+    ],
+)
+def test_of_the_french_extension_what_en16931_asks_is_kept(identifier: str, kept: str | None) -> None:
+    found = completing(Findings((Finding(identifier, True, "", ""), Finding(identifier, False, "", "")), 2))
+    assert [finding.rule for finding in found.first] == ([kept] if kept else [])
+    assert found.total == len(found.first)
 
 
 def test_every_sum_that_a_rule_compares_is_reckoned() -> None:
@@ -237,3 +287,14 @@ def test_the_imported_rules_count_for_what_en16931_is_about(tmp_path: Path) -> N
         assert (imported in paths, len(paths)) == (concerned, 1 + concerned), profile.level
     assert [one.stylesheet for one in rules_of(Root.CII, "urn:elsewhere", tmp_path)] == [imported]
     assert imported not in [one.stylesheet for one in rules_of(Root.UBL_INVOICE, "", tmp_path)]
+
+
+def test_rules_are_completed_where_cen_has_a_say_and_nobody_put_its_own_in_place(tmp_path: Path) -> None:
+    concerned = {profile.level: completing_rules_of(Root.CII, profile.identifiers[0], None) is not None for profile in PROFILES}
+    assert concerned == {"MINIMUM": False, "BASIC WL": False, "BASIC": True, "EN 16931": True, "EXTENDED": False}
+    assert completing_rules_of(Root.CII, "urn:elsewhere", tmp_path) is not None
+    assert completing_rules_of(Root.CII, f"x#{stylesheets.EXTENDED_CTC}", None) is None
+    assert completing_rules_of(Root.UBL_INVOICE, "", None) is None
+    (tmp_path / stylesheets.IMPORTED).parent.mkdir()
+    (tmp_path / stylesheets.IMPORTED).touch()
+    assert completing_rules_of(Root.CII, "urn:elsewhere", tmp_path) is None

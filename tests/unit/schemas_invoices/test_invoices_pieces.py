@@ -103,6 +103,7 @@ def test_a_directory_of_a_million_entries_is_not_read(tmp_path: Path, monkeypatc
         (b"PK\x03\x04", "application/zip"),
         (b"MZ\x90\x00", "application/x-msdownload"),
         (b"\x7fELF", "application/x-executable"),
+        (b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$", "application/x-msdos-program"),
         ("Bon de livraison n° 778".encode("latin-1"), "text/plain"),
         (b"\x00\x01", "application/octet-stream"),
         (b"", "application/octet-stream"),
