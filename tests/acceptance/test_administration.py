@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import dramatiq
@@ -19,7 +16,7 @@ from typer.testing import CliRunner
 
 from api import words
 from api.cli import administration
-from api.cli.main import app, main
+from api.cli.main import app
 from api.runtime import working
 from api.simulators import Simulators, simulators
 from core.configuration import Configuration, revealed
@@ -39,9 +36,9 @@ from schemas.pes.sample import Authority, Sample, write_sample
 from signing.pki import TestAuthority
 from tests.conftest import AUTRE_MAIRIE, MAIRIE, Shape
 from tests.databases import sqlite_at
+from tests.terminal import TABELLION, run_here
 from tests.waiting import wait_until
 
-TABELLION = Path(sys.executable).with_name("tabellion")
 PASSWORD = "encre et papier"
 SECRETS = (PASSWORD, "mot-de-passe-du-cachet", "mot-de-passe-dgfip", "agent@valmorin.example", "Agent des finances")
 
@@ -107,16 +104,7 @@ class Terminal:
 
     def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         """Run a command from the same entrance in this process, which spares its start: there are many."""
-        command, out, err = [str(TABELLION), *map(str, arguments)], io.StringIO(), io.StringIO()
-        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-            for name in [name for name in os.environ if name.startswith("TABELLION_")]:
-                patch.delenv(name)
-            for name, value in self.environment.items():
-                patch.setenv(name, value)
-            patch.setattr(sys, "argv", command)
-            with pytest.raises(SystemExit) as ended:
-                main()
-        return subprocess.CompletedProcess(command, int(ended.value.code or 0), out.getvalue(), err.getvalue())
+        return run_here(*arguments, environment=self.environment)
 
     def told(self, *arguments: str | Path) -> str:
         ran = self.run(*arguments)

@@ -8,7 +8,6 @@ import re
 import signal
 import sqlite3
 import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -21,9 +20,8 @@ from api.demonstration import SIRET
 from schemas.pes.sample import Authority, Sample, write_sample
 from tests.clamd import Clamd
 from tests.conftest import free_port
+from tests.terminal import TABELLION, run_here
 from tests.waiting import wait_until
-
-TABELLION = Path(sys.executable).with_name("tabellion")
 
 
 class Operator:
@@ -53,10 +51,14 @@ class Operator:
             self.running.send_signal(signal.SIGKILL)
             self.running.wait()
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def spawn(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command in a process of its own, as the shell does."""
         return subprocess.run(
             [str(TABELLION), *arguments], env=self.environment, capture_output=True, text=True, check=False, timeout=120
         )
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return run_here(*arguments, environment=self.environment)
 
     def counted(self, table: str, column: str) -> dict[str, int]:
         database = sqlite3.connect(f"file:{self.folder / 'var' / 'tabellion.sqlite3'}?mode=ro", uri=True)
@@ -100,12 +102,12 @@ def test_a_deposit_is_followed_to_its_record_proved_and_verified_offline(operato
         seen=lambda: str(operator.counted("mail_recipient", "state")),
     )
     assert operator.counted("convened", "presence") == {"present": 1, "proxy": 1, "unknown": 4}
-    deposited = operator.run(
+    deposited = operator.spawn(
         "deposit", str(operator.pes("PES_CLI", 1)), "--flow", "helios", "--organisation", SIRET.siren, "--json"
     )
     assert deposited.returncode == 0, deposited.stderr
     dossier = json.loads(deposited.stdout)["dossier"]
-    followed = operator.run("follow", dossier)
+    followed = operator.spawn("follow", dossier)
     assert followed.returncode == 0, followed.stdout + followed.stderr
     shown = json.loads(operator.run("show", dossier, "--json").stdout)
     assert shown["state"] == "archived"
@@ -161,7 +163,7 @@ def test_doctor_finds_every_part_well_and_names_what_is_not(operator: Operator, 
 
 
 def test_a_second_platform_on_the_same_folder_is_refused(operator: Operator) -> None:
-    second = operator.run("up")
+    second = operator.spawn("up")
     assert second.returncode == 3
     assert "dossier" in second.stderr
     assert "Traceback" not in second.stderr

@@ -6,6 +6,10 @@ import os
 import threading
 from pathlib import Path
 
+import pyhanko.sign  # noqa: F401
+from sqlalchemy.orm import configure_mappers
+
+import connectors.helios.client  # noqa: F401
 from api.runtime import working
 from core import logs
 from core.platform import open_platform
@@ -23,6 +27,9 @@ from tests.chaos.points import (
     TELLING_POINTS,
     arm,
 )
+
+# With the two modules that are loaded by whoever needs them, half of the short life of a worker: done once, before the forks.
+configure_mappers()
 
 
 def run(environment: dict[str, str], log: str, *dying: str) -> None:

@@ -36,7 +36,7 @@ def settings_changes(played: Simulators) -> dict[str, object]:
         "tsa_url": played.timestamping.url,
         "trust_dir": played.trust_dir,
         "poll_seconds": 0.2,
-        "tree_head_seconds": 0.2,
+        "tree_head_seconds": 1.0,
         "archive_lock_days": 1,
     }
 
