@@ -74,13 +74,12 @@ def check(work: Work) -> Advance:
         del document
     # S01 asks for a signature before sending: where we sign, that is the next stage's work and no remark to the depositor.
     problems = [problem for problem in report.problems if not (signs_here and problem.rule == "S01")]
-    header: dict[str, Any] = facts.get("header", {})
     if report.kind in {"pes-acquit", "pes-retour", "pes-acquit-retour"}:
         problems = [*problems, _wrong_kind(report.kind)]
     elif facts:
         problems = [
             *problems,
-            *rules.of_the_platform(work.platform, work.organisation_id, work.dossier_id, header.get("id_coll"), kept.sha256),
+            *rules.of_the_platform(work.platform, work.organisation_id, work.dossier_id, facts, kept.sha256),
         ]
     if facts.get("attachments"):
         problems = [*problems, *scanning.attachment_problems(work.platform, source)]

@@ -39,7 +39,14 @@ _TYPES = (
 )
 _BINARY = "application/octet-stream"
 _PRINTABLE = set(range(0x20, 0x7F)) | set(range(0xA0, 0x100)) | {9, 10, 13}
-_ALIKE = {"application/xml": {"text/xml", "text/plain"}, "application/x-ole-storage": {"application/msword"}}
+_ALIKE = {
+    "application/xml": {"text/xml", "text/plain", "text/html"},
+    "application/pdf": {"application/x-pdf"},
+    "application/rtf": {"text/rtf"},
+    "image/jpeg": {"image/jpg", "image/pjpeg"},
+    "image/png": {"image/x-png"},
+    "image/tiff": {"image/tif", "image/x-tiff"},
+}
 # Containers that formats of their own are made of: what the flow says is then as likely as what the octets say.
 _CONTAINERS = {"application/zip", "application/x-ole-storage", "text/plain", _BINARY}
 
@@ -98,6 +105,8 @@ def agree(declared: str | None, found: str | None) -> bool:
     if declared is None or found is None or found in _CONTAINERS:
         return True
     plain = declared.partition(";")[0].strip().lower()
+    if plain == _BINARY or (found == "application/xml" and plain.endswith("+xml")):  # which says nothing, and which says more
+        return True
     return plain == found or plain in _ALIKE.get(found, ())
 
 

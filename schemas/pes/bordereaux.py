@@ -1,226 +1,160 @@
-"""The numbered rules on bordereaux, pièces and lines that a flow alone can break (domain rules B01 to B20, those that are here).
+"""The numbered rules on bordereaux that a flow alone can break (domain rules B01 to B20), and how all are asked.
 
 Hélios refuses a bordereau for them, not the flow: each is a warning, of the scope of a bordereau; those that are a remark
-only (B03, B17) are of that of the flow. Of each rule the first findings are told. Not here: what needs earlier flows (B02),
-the annexes of the DGFiP (B06, B15) or the nomenclature (B18); B14, B16, B19 and B20.
+only (B03, B17, B18, B20) are of that of the flow. Of each rule the first findings are told. The tree is gone through once, a
+pièce at a time, however many rules there are; those on pièces and lines are in `schemas.pes.mandats`, those on whom they pay or
+charge in `schemas.pes.parties`.
+
+Not here: what needs earlier flows (the other half of B02, with the flow), the annexes of the DGFiP that were not published
+(triplets of B06, CatTiers and NatJur of B10), or the nomenclature of the accounts, of which a flow tells only whether it is a
+hospital's (B18). What B12 says of zero, B16 and the characters of B19 are the schema's to tell (R06).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache, partial
-from itertools import islice
+from typing import Generic, TypeVar
 
-from lxml import etree
-
-from core.messages import Catalogue
-from core.problems import Problem, Severity, problem_in_words
-from schemas.pes import identities
-from schemas.pes.reader import Bordereau, Domain, PesDocument, amount, value, whole
+from core.problems import Problem
+from schemas.pes import mandats, parties
+from schemas.pes.findings import at
+from schemas.pes.pieces import DEPENSE, RECETTE, Flow, Line, pieces_of, year_of
+from schemas.pes.reader import Bordereau, Domain, PesDocument, amount, whole
 
 _TOLD = 50
-_DEPENSE, _RECETTE = "depense", "recette"
 _ROLL = "06"  # ORMC: orders of recette of several creditors
-_LINE = "Piece/LigneDePiece"
-_BLOCK = f"{_LINE}/BlocLignePiece/*"
-_ACCOUNT, _PERSON = f"{_LINE}/Tiers/CpteBancaire", f"{_LINE}/Tiers/InfoTiers"
-_TRUE = "(@V = '1' or @V = 'true')"
-_messages = Catalogue("schemas.pes")
-_problem = partial(problem_in_words, _messages, severity=Severity.WARNING)
-_REMARKS = frozenset({"B03", "B17"})
-Rule = Callable[[Domain, Bordereau], Iterator[Problem]]
+_OF_RETURNS = ("04", "05")
+_NOTHING = Decimal(0)
+About = TypeVar("About")
 
 
 def check_bordereaux(document: PesDocument) -> list[Problem]:
     """Return what Hélios will refuse bordereaux for, or remark on."""
-    return [problem for rule in _RULES for problem in islice(_over(document, rule), _TOLD)]
-
-
-def _over(document: PesDocument, rule: Rule) -> Iterator[Problem]:
+    flow = Flow.of(document)
+    of_pieces, of_lines, of_parties = _Asked(mandats.OF_PIECES), _Asked(mandats.OF_LINES), _Asked(parties.RULES)
+    of_bordereaux = _Asked(_RULES)
+    known: set[tuple[object, ...]] = set()
     for domain in document.domains:
         for bordereau in domain.bordereaux:
-            yield from rule(domain, bordereau)
+            counted = _Counted(domain, bordereau, again=_is_known(bordereau, known))
+            for piece in pieces_of(flow, bordereau):
+                of_pieces.ask(piece)
+                for line in piece.lines:
+                    counted.add(line)
+                    of_lines.ask(line)
+                    for party in line.parties:
+                        of_parties.ask(party)
+            of_bordereaux.ask(counted)
+    return [*of_bordereaux.found, *of_pieces.found, *of_lines.found, *of_parties.found]
 
 
-def _b01_count(_: Domain, bordereau: Bordereau) -> Iterator[Problem]:
+class _Asked(Generic[About]):
+    """Rules that are asked again and again; one that has found enough is asked no more, for naming a place takes long."""
+
+    def __init__(self, rules: tuple[Callable[[About], Iterator[Problem]], ...]) -> None:
+        self.found: list[Problem] = []
+        self._rules = rules
+        self._left = dict.fromkeys(rules, _TOLD)
+
+    def ask(self, about: About) -> None:
+        """Keep what the rules find."""
+        for rule in self._rules:
+            for problem in rule(about):
+                self.found.append(problem)
+                self._left[rule] -= 1
+                if not self._left[rule]:
+                    self._rules = tuple(one for one in self._rules if one is not rule)
+                    break
+
+
+@dataclass(slots=True)
+class _Counted:
+    """A bordereau and the sums of its lines, once all were read.
+
+    Attributes:
+        again: a bordereau before it in the flow is the same.
+        ht: without tax, euros; ``tva`` the tax.
+    """
+
+    domain: Domain
+    bordereau: Bordereau
+    again: bool
+    ht: Decimal = _NOTHING
+    tva: Decimal = _NOTHING
+
+    def add(self, line: Line) -> None:
+        """Count a line; what is no amount is the schema's to tell."""
+        self.ht += amount(line.values.get("MtHT")) or _NOTHING
+        self.tva += amount(line.values.get("MtTVA")) or _NOTHING
+
+    def problem(self, name: str, rule: str, variant: str = "", *, found: str | None, expected: str | None = None) -> Problem:
+        """Return what a rule says of a value of the bordereau, or of its absence."""
+        element = self.bordereau.element.find(f"BlocBordereau/{name}")
+        return at(self.bordereau.element if element is None else element, rule, variant, found=found, expected=expected)
+
+
+def _is_known(bordereau: Bordereau, known: set[tuple[object, ...]]) -> bool:
+    number = whole(bordereau.id_bord)
+    if number is None:
+        return False
+    name = (bordereau.domain, bordereau.exer, bordereau.typ_bord, number)
+    again = name in known
+    known.add(name)
+    return again
+
+
+def _b01_count(counted: _Counted) -> Iterator[Problem]:
     """NbrPce is the number of pièces, one at least."""
+    bordereau = counted.bordereau
     if bordereau.nbr_pce is not None and (bordereau.nbr_pce != bordereau.pieces or bordereau.pieces < 1):
-        yield _at(bordereau, "NbrPce", "B01", found=str(bordereau.nbr_pce), expected=str(bordereau.pieces))
+        yield counted.problem("NbrPce", "B01", found=str(bordereau.nbr_pce), expected=str(bordereau.pieces))
 
 
-def _b03_sums(domain: Domain, bordereau: Bordereau) -> Iterator[Problem]:
+def _b02_again(counted: _Counted) -> Iterator[Problem]:
+    """A number serves once by year and kind of bordereau: here, in the flow itself."""
+    if counted.again:
+        yield counted.problem("IdBord", "B02", found=counted.bordereau.id_bord)
+
+
+def _b03_sums(counted: _Counted) -> Iterator[Problem]:
     """The totals are those of the lines."""
-    name = "MtBordHT" if domain.name == _DEPENSE else "MtBordHt"
-    for place, declared, counted in (
-        (name, bordereau.mt_bord_ht, _sum(bordereau, "MtHT")),
-        ("MtBordTVA", bordereau.mt_bord_tva or Decimal(0), _sum(bordereau, "MtTVA")),
-    ):
-        if declared is not None and declared != counted:
-            yield _at(bordereau, place, "B03", found=str(declared), expected=str(counted))
+    bordereau = counted.bordereau
+    name = "MtBordHT" if counted.domain.name == DEPENSE else "MtBordHt"
+    if bordereau.mt_bord_ht is not None and bordereau.mt_bord_ht != counted.ht:
+        yield counted.problem(name, "B03", found=str(bordereau.mt_bord_ht), expected=str(counted.ht))
+    if (declared := bordereau.mt_bord_tva or _NOTHING) != counted.tva:
+        yield counted.problem("MtBordTVA", "B03", found=str(declared), expected=str(counted.tva))
 
 
-def _b04_tax(_: Domain, bordereau: Bordereau) -> Iterator[Problem]:
+def _b04_tax(counted: _Counted) -> Iterator[Problem]:
     """Tax on a line if and only if there is some on the bordereau."""
-    if (_sum(bordereau, "MtTVA") > 0) is not ((bordereau.mt_bord_tva or 0) > 0):
-        yield _at(bordereau, "MtBordTVA", "B04", found=str(bordereau.mt_bord_tva or 0))
+    declared = counted.bordereau.mt_bord_tva or 0
+    if (counted.tva > 0) is not (declared > 0):
+        yield counted.problem("MtBordTVA", "B04", found=str(declared))
 
 
-def _b05_cumul(domain: Domain, bordereau: Bordereau) -> Iterator[Problem]:
+def _b05_cumul(counted: _Counted) -> Iterator[Problem]:
     """The running total of the year, where the flow is dematerialised."""
-    wanted = domain.dematerialised and not (domain.name == _RECETTE and bordereau.typ_bord == _ROLL)
+    domain, bordereau = counted.domain, counted.bordereau
+    wanted = domain.dematerialised and not (domain.name == RECETTE and bordereau.typ_bord == _ROLL)
     if wanted and not (bordereau.mt_cumul_annuel or 0) > 0:
-        yield _at(bordereau, "MtCumulAnnuel", "B05", found=str(bordereau.mt_cumul_annuel or ""))
+        yield counted.problem("MtCumulAnnuel", "B05", found=str(bordereau.mt_cumul_annuel or ""))
 
 
-def _b07_account(domain: Domain, bordereau: Bordereau) -> Iterator[Problem]:
-    """An account for a transfer, none where nothing is transferred."""
-    if domain.name != _DEPENSE:
-        return
-    for line in _xpath(
-        f"{_LINE}[BlocLignePiece/InfoLignePce/ModRegl[@V = '03' or @V = '05']][not(Tiers/CpteBancaire)]", bordereau
-    ):
-        yield _on(line, "B07", "missing", found=_mode(line))
-    modes = " or ".join(f"@V = '{mode}'" for mode in ("01", "02", "04", "07", "08", "09", "11"))
-    for line in _xpath(f"{_LINE}[BlocLignePiece/InfoLignePce/ModRegl[{modes}]][Tiers/CpteBancaire]", bordereau):
-        yield _on(line, "B07", found=_mode(line))
+def _b06_kind(counted: _Counted) -> Iterator[Problem]:
+    """A kind of bordereau that the schema lists for returns only; the triplets themselves are in an annex."""
+    if counted.bordereau.typ_bord in _OF_RETURNS:
+        yield counted.problem("TypBord", "B06", found=counted.bordereau.typ_bord)
 
 
-def _b08_iban(_: Domain, bordereau: Bordereau) -> Iterator[Problem]:
-    """The keys of accounts; the BIC of one abroad."""
-    ibans, bics = _distinct(f"{_ACCOUNT}/IBAN", bordereau), _distinct(f"{_ACCOUNT}/BIC", bordereau)
-    wrong = {iban for iban in ibans if identities.is_abroad(iban) or not identities.iban_holds(iban)}
-    if not wrong and all(map(identities.is_bic, bics)) and not _distinct(f"{_ACCOUNT}/CleRib", bordereau):
-        return
-    for account in _xpath(_ACCOUNT, bordereau):
-        told = _values(account)
-        iban, bic = told.get("IBAN"), told.get("BIC")
-        rib = tuple(told.get(name, "") for name in ("CodeEtab", "CodeGuic", "IdCpte", "CleRib"))
-        if iban in wrong and not identities.iban_holds(iban or ""):
-            yield _on(account, "B08", found=iban)
-        elif iban in wrong and bic is None:
-            yield _on(account, "B08", "abroad", found=iban)
-        elif iban is None and all(rib) and not identities.rib_holds(*rib):
-            yield _on(account, "B08", "rib", found=" ".join(rib))
-        if bic is not None and not identities.is_bic(bic):
-            yield _on(account, "B08", "bic", found=bic)
+def _b17_year(counted: _Counted) -> Iterator[Problem]:
+    """A bordereau is issued in its year, or in the one beside it: accounts stay open for a while, and open early."""
+    bordereau = counted.bordereau
+    year, issued = year_of(bordereau.exer), year_of(bordereau.dte_bord_em)
+    if year is not None and issued is not None and abs(issued - year) > 1:
+        yield counted.problem("DteBordEm", "B17", "year", found=bordereau.dte_bord_em, expected=bordereau.exer)
 
 
-def _b09_identifier(_: Domain, bordereau: Bordereau) -> Iterator[Problem]:
-    """The identifier of a third party goes with its nature."""
-    for info in _xpath(f"{_PERSON}[(IdTiers and not(NatIdTiers)) or (NatIdTiers and not(IdTiers))]", bordereau):
-        yield _on(info, "B09", "alone", found=next(iter(_values(info).values()), None))
-    for nature in sorted(_distinct(f"{_PERSON}/NatIdTiers", bordereau)):
-        bearers = f"{_PERSON}[NatIdTiers/@V = '{nature}']"
-        found = _distinct(f"{bearers}/IdTiers", bordereau) if nature.isalnum() else set()
-        wrong = {one for one in found if not identities.identifier_holds(one, nature, None)}
-        for info in _xpath(bearers, bordereau) if wrong or identities.is_of_persons(nature) else ():
-            told = _values(info)
-            if "IdTiers" in told and not identities.identifier_holds(told["IdTiers"], nature, told.get("CatTiers")):
-                yield _on(info, "B09", found=told["IdTiers"])
-
-
-def _b10_person(domain: Domain, bordereau: Bordereau) -> Iterator[Problem]:
-    """A natural person has a title and a first name, and nobody else has."""
-    if domain.name != _DEPENSE:
-        return
-    for info in _xpath(f"{_PERSON}[CatTiers/@V = '{identities.PERSON}'][not(Civilite and Prenom)]", bordereau):
-        yield _on(info, "B10", "missing", found=value(info, "Nom"))
-    for info in _xpath(f"{_PERSON}[CatTiers/@V != '{identities.PERSON}'][Civilite or Prenom]", bordereau):
-        yield _on(info, "B10", found=value(info, "Nom"))
-
-
-def _b11_abroad(_: Domain, bordereau: Bordereau) -> Iterator[Problem]:
-    """The country of one who lives abroad."""
-    for address in _xpath(f"{_LINE}/Tiers/Adresse[CodRes/@V = '1'][not(CodPays)]", bordereau):
-        yield _on(address, "B11", "missing")
-    for address in _xpath(f"{_LINE}/Tiers/Adresse[CodRes/@V = '0'][CodPays[@V != '100']]", bordereau):
-        yield _on(address, "B11", found=value(address, "CodPays"))
-
-
-def _b12_numbers(_: Domain, bordereau: Bordereau) -> Iterator[Problem]:
-    """Numbers from 1, each once: of pièces in the bordereau, of lines in the pièce."""
-    yield from _once(_xpath("Piece/BlocPiece/IdPce | Piece/BlocPiece/InfoPce/IdPce", bordereau), "piece")
-    for piece in _xpath("Piece[LigneDePiece[2]]", bordereau):
-        yield from _once(piece.iterfind("LigneDePiece/BlocLignePiece/*/IdLigne"), "line")
-    for number in _xpath("Piece[not(LigneDePiece[2])]/LigneDePiece/BlocLignePiece/*/IdLigne[@V < 1]", bordereau):
-        yield _on(number, "B12", "line", found=number.get("V"))
-
-
-def _b13_surcharge(domain: Domain, bordereau: Bordereau) -> Iterator[Problem]:
-    """A surcharge names the titre that it adds to, its day and its rate."""
-    if domain.name != _RECETTE:
-        return
-    complete = "../RattachPiece/NatPceOrig[@V = '05'] and DteMajo and TxMajo"
-    for info in _xpath(f"{_LINE}/BlocLignePiece/InfoLignePiece[Majo[{_TRUE}]][not({complete})]", bordereau):
-        yield _on(info, "B13", "missing")
-    for info in _xpath(f"{_LINE}/BlocLignePiece/InfoLignePiece[Majo[not{_TRUE}]][DteMajo or TxMajo]", bordereau):
-        yield _on(info, "B13")
-
-
-def _b17_days(_: Domain, bordereau: Bordereau) -> Iterator[Problem]:
-    """A notice is not older than its bordereau."""
-    issued = bordereau.dte_bord_em
-    for day in _xpath("Piece/BlocPiece/DteAsp", bordereau) if issued else ():
-        if (told := day.get("V") or "") and told[:10] < (issued or "")[:10]:
-            yield _on(day, "B17", found=told, expected=f"≥ {issued}")
-
-
-_RULES: tuple[Rule, ...] = (
-    *(_b01_count, _b03_sums, _b04_tax, _b05_cumul, _b07_account, _b08_iban, _b09_identifier, _b10_person, _b11_abroad),
-    *(_b12_numbers, _b13_surcharge, _b17_days),
-)
-
-
-@lru_cache(maxsize=64)
-def _compiled(path: str) -> etree.XPath:
-    return etree.XPath(path, smart_strings=False)
-
-
-def _xpath(path: str, bordereau: Bordereau) -> Iterable[etree._Element]:
-    found: list[etree._Element] = _compiled(path)(bordereau.element)
-    return found
-
-
-def _sum(bordereau: Bordereau, name: str) -> Decimal:
-    """Return the sum of an amount over the lines; what is no amount is the schema's to tell."""
-    texts: list[str] = _compiled(f"{_BLOCK}/{name}/@V")(bordereau.element)
-    return sum((amount(text.strip()) or Decimal(0) for text in texts), Decimal(0))
-
-
-def _distinct(path: str, bordereau: Bordereau) -> set[str]:
-    """Return the values of some elements, each once."""
-    texts: list[str] = _compiled(f"{path}/@V")(bordereau.element)
-    return {text.strip() for text in texts} - {""}
-
-
-def _values(element: etree._Element) -> dict[str, str]:
-    """Return the values of the children of an element by their names; those that are blank are absent."""
-    told = ((str(one.tag), (one.get("V") or "").strip()) for one in element.iterchildren(etree.Element))
-    return {name: text for name, text in told if text}
-
-
-def _once(numbers: Iterable[etree._Element], variant: str) -> Iterator[Problem]:
-    seen: set[int] = set()
-    for element in numbers:
-        number = whole((element.get("V") or "").strip())
-        if number is None:  # which the schema tells
-            continue
-        if number < 1 or number in seen:
-            yield _on(element, "B12", variant, found=element.get("V"))
-        seen.add(number)
-
-
-def _mode(line: etree._Element) -> str | None:
-    return value(line, "BlocLignePiece/InfoLignePce/ModRegl")
-
-
-def _at(bordereau: Bordereau, name: str, rule: str, *, found: str, expected: str | None = None) -> Problem:
-    element = bordereau.element.find(f"BlocBordereau/{name}")
-    return _on(bordereau.element if element is None else element, rule, found=found, expected=expected)
-
-
-def _on(element: etree._Element, rule: str, variant: str = "", found: str | None = None, expected: str | None = None) -> Problem:
-    path = str(element.getroottree().getpath(element))
-    scope = "flow" if rule in _REMARKS else "bordereau"
-    return _problem(rule, variant, line=element.sourceline, path=path, found=found, expected=expected, scope=scope)
+_RULES = (_b01_count, _b02_again, _b03_sums, _b04_tax, _b05_cumul, _b06_kind, _b17_year)

@@ -9,7 +9,7 @@ import binascii
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from xml.parsers import expat
 
 from schemas.pes.attachments import HEAD
@@ -21,7 +21,8 @@ RATIO, RATIO_FROM = 500, 10 << 20
 
 _MAGIC = b"\x1f\x8b"
 _GZIP = 31
-_PIECE = 1 << 16
+_PIECE, _CHUNK = 1 << 16, 1 << 20
+_PART, _BEGINNING = b"<PES_PJ", b'<?xml version="1.0" encoding="ISO-8859-1"?><flow>'
 
 
 @dataclass(slots=True)
@@ -60,6 +61,8 @@ class EnclosedText:
         """Judge what was taken: all of it came."""
         if self._pending or (self.packing == "gzip" and not self._unpacker.eof):
             self.packing = "broken"
+        elif self.packing == "gzip" and not self._size:
+            self.packing = "empty"
 
     def _feed(self, octets: bytes) -> None:
         if self.packing == "empty" and octets:
@@ -72,8 +75,13 @@ class EnclosedText:
                 self.packing = "bomb"
 
 
-def texts_of(path: Path) -> list[EnclosedText]:
-    """Return what is known of the text of each PES_PJ/PJ, in order; nothing when the file cannot be streamed."""
+def texts_of(path: Path, *, latin: bool) -> list[EnclosedText]:
+    """Return what is known of the text of each PES_PJ/PJ, in order; nothing when the file cannot be streamed.
+
+    Args:
+        path: a file that holds one at least.
+        latin: its encoding is ISO-8859-1: what comes before the documents is then passed over unread.
+    """
     texts: list[EnclosedText] = []
     stack: list[str] = []
     parser = expat.ParserCreate()
@@ -95,12 +103,37 @@ def texts_of(path: Path) -> list[EnclosedText]:
             parser.CharacterDataHandler = None
             texts[-1].close()
         stack.pop()
+        if begins is not None and len(stack) == 1:
+            raise _PartRead
 
     parser.StartElementHandler = start
     parser.EndElementHandler = end
     with path.open("rb") as stream:
+        begins = _only_beginning(stream) if latin else None
         try:
+            if begins is not None:
+                parser.Parse(_BEGINNING, False)
+            stream.seek(begins or 0)
             parser.ParseFile(stream)
+        except _PartRead:
+            pass
         except (expat.ExpatError, LookupError, ValueError):  # an encoding that only the other parser knows
             return []
     return texts
+
+
+def _only_beginning(stream: IO[bytes]) -> int | None:
+    """Return the offset of the one tag of this name; None when the name stands elsewhere too, be it in a comment."""
+    times, found = 0, None
+    tail, offset = b"", 0
+    while times < 2 and (chunk := stream.read(_CHUNK)):
+        window = tail + chunk
+        if seen := window.count(_PART):
+            times, found = times + seen, offset - len(tail) + window.find(_PART)
+        offset += len(chunk)
+        tail = window[1 - len(_PART) :]
+    return found if times == 1 else None
+
+
+class _PartRead(Exception):
+    """The part of the documents has been read: not an error, but the way out of the parser."""

@@ -14,9 +14,13 @@ _HEAD = 1024
 _BOMS = ((b"\xef\xbb\xbf", "UTF-8"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
 _DECLARATION = re.compile(rb"""<\?xml\s[^>]*?\sencoding\s*=\s*(?:"([^"<>]*)"|'([^'<>]*)')""")
 _ROOT_NAME = re.compile(rb"<(?:[A-Za-z_][-.\w]*:)?(PES_[A-Za-z_]+)[\s/>]")
-# Longest first: a character of UTF-8 in two to four bytes, or one that ISO-8859-1 leaves to control codes.
-_UTF8 = rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
-_DOUBTFUL = re.compile(rb"(?P<utf8>" + _UTF8 + rb")|(?P<control>[\x80-\x9f])")
+# A character of UTF-8, or a byte that ISO-8859-1 leaves to control codes. All begin with one class of bytes, so that what cannot
+# begin either is passed over quickly. French text in ISO-8859-1 has sequences that UTF-8 could have too ("é", a space that does
+# not break, "»"): beyond the letters of Europe, those of two bytes, a control code must be among the first two.
+_DOUBTFUL = re.compile(
+    rb"[\x80-\x9f\xc2-\xf4](?:(?P<control>(?<=[\x80-\x9f]))|(?<=[\xc2-\xc5])[\x80-\xbf]|(?<=[\xc6-\xdf])[\x80-\x9f]"
+    rb"|(?<=[\xe0-\xef])[\x80-\x9f][\x80-\xbf]|(?<=[\xf0-\xf4])[\x80-\x9f][\x80-\xbf]{2})"
+)
 _OVERLAP = 3
 
 
@@ -95,9 +99,11 @@ def _first_doubt(window: bytes, line: int, *, last: bool) -> Doubt | None:
     if window.isascii():
         return None
     match = _DOUBTFUL.search(window)
-    if match is None or (match.group("control") and not last and match.start() >= len(window) - _OVERLAP):
+    if match is None:
+        return None
+    utf8 = match.group("control") is None
+    if not utf8 and not last and match.start() >= len(window) - _OVERLAP:
         return None  # the next window holds it again, with what follows
     raw = match.group()
-    utf8 = match.group("utf8") is not None
     shown = raw.decode("utf-8" if utf8 else "cp1252", "replace")
     return Doubt(line + window.count(b"\n", 0, match.start()), utf8, f"0x{raw.hex().upper()} ({shown})")

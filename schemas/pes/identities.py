@@ -23,17 +23,19 @@ _LENGTHS = {told[:2]: int(told[2:]) for told in _REGISTRY.split()}
 _WITH_RIB = ("FR", "MC")
 _BIC = re.compile(r"[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?")
 _LETTERS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "12345678912345678923456789")
+_NUMBERS = {ord(letter): str(rank) for rank, letter in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ", 10)}  # ISO 13616
 _FORMS = {
     "01": r"[0-9]{14}",
     "02": r"[0-9]{9}",
     "03": r"[0-9A-B]{9}",
-    "04": r"[12378][0-9]{4}[0-9A-B]{2}[0-9]{8}",
+    "04": r"[1-478][0-9]{4}[0-9A-B]{2}[0-9]{8}",
     "05": r".{4,18}",
+    "06": r".{1,18}",
     "07": r".{9}",
-    "08": r".{9,10}",
-    "10": r"FRWF.*",
+    "08": r"[0-9]{9,10}",
+    "10": r"FRWF.{0,14}",
     "11": r"[0-9]{5}.{0,75}",
-    "12": r".{13}",
+    "12": r"[0-9]{13}",
 }
 _OF_PERSONS = frozenset({"04", "11", "12"})
 
@@ -43,7 +45,7 @@ def iban_holds(iban: str) -> bool:
     country = iban[:2]
     if not re.fullmatch(r"[A-Z]{2}[0-9]{2}[0-9A-Z]{1,30}", iban) or len(iban) != _LENGTHS.get(country, len(iban)):
         return False
-    if int("".join(str(int(character, 36)) for character in iban[4:] + iban[:4])) % 97 != 1:
+    if int((iban[4:] + iban[:4]).translate(_NUMBERS)) % 97 != 1:
         return False
     return country not in _WITH_RIB or rib_holds(iban[4:9], iban[9:14], iban[14:25], iban[25:27])
 
@@ -84,11 +86,6 @@ def identifier_holds(identifier: str, nature: str, category: str | None) -> bool
     if nature == "02" or (nature == "03" and identifier.isdigit()):
         return luhn_holds(identifier)
     return nature != "04" or _nir_holds(identifier)
-
-
-def is_of_persons(nature: str) -> bool:
-    """Tell whether only natural persons have an identifier of this nature."""
-    return nature in _OF_PERSONS
 
 
 def _nir_holds(nir: str) -> bool:

@@ -168,9 +168,15 @@ class PesDocument:
     def attachments(self) -> tuple[Attachment, ...]:
         """All supporting documents, in the order of the file."""
         elements = self.root.findall("PES_PJ/PJ")
-        texts = texts_of(self.path) if elements else []
+        latin = self.declaration.bom is None and (self.declaration.encoding or "").upper() == "ISO-8859-1"
+        texts = texts_of(self.path, latin=latin) if elements else []
         known = len(texts) == len(elements)
         return tuple(_attachment(element, texts[rank] if known else None) for rank, element in enumerate(elements))
+
+    @cached_property
+    def kinds_of_attachments(self) -> dict[str | None, str | None]:
+        """TypePJ of each supporting document by its identifier."""
+        return {attachment.id_unique: attachment.kind for attachment in self.attachments}
 
     def facts(self) -> dict[str, Any]:
         """Return what was read, JSON values only: the facts of ``check --json``."""

@@ -63,7 +63,7 @@ def _p02_twice(document: PesDocument) -> Iterator[Problem]:
 
 def _p04_references(document: PesDocument) -> Iterator[Problem]:
     """A reference to an electronic document finds it here, or in another flow; one to paper has none."""
-    held = {attachment.id_unique for attachment in document.attachments}
+    held = document.kinds_of_attachments
     for reference in document.root.iter("PJRef"):
         support, identifier = value(reference, "Support"), value(reference, "IdUnique")
         if support == _ELECTRONIC and identifier and identifier not in held:

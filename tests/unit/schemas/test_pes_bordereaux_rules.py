@@ -10,6 +10,7 @@ import pytest
 
 from core.problems import Severity, Verdict
 from schemas.pes import identities
+from schemas.pes.reader import read
 from schemas.pes.rules import examine
 from schemas.pes.sample import Sample, fictitious_iban, fictitious_siret, write_sample
 from schemas.pes.versions import SchemaSets
@@ -100,6 +101,8 @@ def test_a_transfer_needs_an_account_and_tax_stands_on_both_or_neither(tmp_path:
         (base64.b64encode(gzip.compress(b"%PDF-1.4", mtime=0))[:-1], ["P01"]),
         (base64.b64encode(gzip.compress(b"\x89PNG\r\n\x1a\n", mtime=0)), ["P09"]),
         (base64.encodebytes(gzip.compress(b"%PDF-1.4" + bytes(12 << 20), mtime=0)), ["P08"]),
+        (base64.b64encode(gzip.compress(b"", mtime=0)), ["P01"]),
+        (base64.encodebytes(gzip.compress(b"%PDF-1.4", mtime=0)).replace(b"\n", b"&#13;\n"), []),
         (base64.b64encode(gzip.compress(b"%PDF-1.4", mtime=0)), []),
     ],
 )
@@ -112,6 +115,17 @@ def test_a_supporting_document_is_the_base64_of_a_gzip(content: bytes, rules: li
     report = examine(path, schemas=SCHEMAS)[1]
     assert [one.rule for one in report.problems if one.rule[0] in "BP"] == rules
     assert (report.verdict is Verdict.REJECTED) is any(one.rule in ("R06", "P08") for one in report.problems)
+
+
+@pytest.mark.parametrize("before", ["", "<!-- <PES_PJ><PJ><Contenu><Fichier/></Contenu></PJ></PES_PJ> -->", "<!-- <PES_PJX -->"])
+@pytest.mark.parametrize("encoding", ["iso-8859-1", "utf-8"])
+def test_the_text_of_a_document_is_found_whatever_comes_before_it(before: str, encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "flow.xml"
+    write_sample(Sample("PESALR1_ESSAI", attachment_size=100), path)
+    text = path.read_text(encoding="iso-8859-1").replace("ISO-8859-1", encoding.upper()).replace("<PES_PJ>", f"{before}<PES_PJ>")
+    path.write_text(text, encoding=encoding)
+    (attachment,) = read(path).attachments
+    assert (attachment.packing, attachment.length) == ("gzip", text.index("</Fichier>") - text.index('"application/pdf">') - 18)
 
 
 def test_two_documents_of_one_identifier_are_told(tmp_path: Path) -> None:
@@ -139,6 +153,10 @@ def test_two_documents_of_one_identifier_are_told(tmp_path: Path) -> None:
         ("FR9", "05", "60", False),
         ("123456789", "07", None, True),
         ("12345678", "08", None, False),
+        ("455081416802535", "04", "01", True),
+        ("12345678901234567890", "06", "60", False),
+        ("FRWF12345678901234", "10", "60", True),
+        ("FRWF123456789012345", "10", "60", False),
         ("XX123", "10", None, False),
         ("12345 rue", "11", "01", True),
         ("quelconque", "06", None, True),
@@ -167,3 +185,38 @@ def test_the_key_of_the_rib_counts_even_when_that_of_the_iban_holds() -> None:
     bban = f"{fictitious_iban(1)[4:-2]}00"
     digits = "".join(str(int(character, 36)) for character in f"{bban}FR00")
     assert not identities.iban_holds(f"FR{98 - int(digits) % 97:02d}{bban}")
+
+
+def test_what_the_schema_tells_of_a_payment_delay_is_not_told_again(tmp_path: Path) -> None:
+    path = tmp_path / "flow.xml"
+    write_sample(Sample("DGP", attachment_size=None), path)
+    text = path.read_text(encoding="iso-8859-1")
+    delay = '<DGP><Dgp V="0"/><DteDebDgp V="2026-01-01"/><DteFinDgp V="2026-01-31"/><DureeDgp V="30"/></DGP>'
+    path.write_text(text.replace("</InfoPce>", f"</InfoPce>{delay}"), encoding="iso-8859-1")
+    assert {problem.rule for problem in examine(path, schemas=SCHEMAS)[1].problems} == set()
+    path.write_text(text.replace("</InfoPce>", f"</InfoPce>{delay}".replace('<DureeDgp V="30"/>', "")), encoding="iso-8859-1")
+    assert {problem.rule for problem in examine(path, schemas=SCHEMAS)[1].problems} == {"R06"}
+
+
+def test_what_stands_in_a_signature_is_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "flow.xml"
+    write_sample(Sample("SIGNATURE", attachment_size=None), path)
+    hidden = (
+        '<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:Object><Piece><LigneDePiece><MtHT V="5"/><Tiers/>'
+        "</LigneDePiece></Piece></ds:Object></ds:Signature></Bordereau>"
+    )
+    path.write_text(path.read_text(encoding="iso-8859-1").replace("</Bordereau>", hidden), encoding="iso-8859-1")
+    assert {problem.rule for problem in examine(path, schemas=SCHEMAS)[1].problems} == {"R06"}
+
+
+def test_elements_where_no_schema_has_them_break_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "flow.xml"
+    write_sample(Sample("AILLEURS", attachment_size=None), path)
+    text = path.read_text(encoding="iso-8859-1")
+    for old, new in (
+        ("<Bordereau Id=", '<Bordereau><LigneDePiece/><Tiers><MtHT V="x"/></Tiers></Bordereau><Bordereau Id='),
+        ("<BlocPiece>", "<Tiers/><BlocPiece>"),
+        ('<IdPce V="1"/>', "<IdPce/>"),
+    ):
+        path.write_text(text.replace(old, new, 1), encoding="iso-8859-1")
+        assert "R06" in {problem.rule for problem in examine(path, schemas=SCHEMAS)[1].problems}

@@ -247,6 +247,10 @@ def test_the_declared_type_may_be_that_of_what_a_container_holds() -> None:
     assert agree("application/vnd.oasis.opendocument.text", "application/zip")
     assert agree("text/xml; charset=UTF-8", "application/xml")
     assert agree(None, "application/pdf")
+    assert agree("application/octet-stream", "application/pdf")
+    assert agree("image/pjpeg", "image/jpeg")
+    assert agree("image/svg+xml", "application/xml")
+    assert not agree("image/svg+xml", "image/png")
     assert not agree("application/pdf", "image/png")
 
 

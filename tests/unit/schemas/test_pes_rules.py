@@ -128,6 +128,11 @@ def test_windows_1252_under_a_latin_1_label_is_warned_of_with_rule_r04(clean: by
     assert "€" in (the_one(look(clean.replace(b"Exemple de flux", b"Exemple \x80"))[1], "R04").found or "")
 
 
+@pytest.mark.parametrize("text", ["«\xa0été\xa0»", "«\xa0CARRÉ\xa0»", "«MARCHÉ» DU PRÉ°", "ÀÂÇÉÈÊËÎÏÔÙÛÜàâçéèêëîïôùûüÿ°§²½"])
+def test_french_in_latin_1_is_not_taken_for_utf8(text: str, clean: bytes, look: Examine) -> None:
+    assert look(clean.replace(b"Exemple de flux", text.encode("iso-8859-1")))[1].problems == []
+
+
 def test_doubtful_bytes_are_found_across_the_chunks_of_a_large_file(clean: bytes, look: Examine) -> None:
     megabyte = 1 << 20
     for shift in range(4):
