@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -25,6 +25,7 @@ class Belief(StrEnum):
     UNSIGNED = "unsigned"
 
 
+_SKEW = timedelta(minutes=5)
 _GRAVITY = (Belief.VALID, Belief.INDETERMINATE, Belief.INVALID)
 
 
@@ -38,6 +39,7 @@ class TimestampVerdict:
         valid: the token is that of these data, and whole.
         trust: what the trust store says of the authority at that time.
         reason: what is wrong, in words.
+        altered: it can be read, and is of other data or was changed: somebody moved or forged it.
     """
 
     time: datetime | None
@@ -45,6 +47,7 @@ class TimestampVerdict:
     valid: bool
     trust: TrustState
     reason: str | None = None
+    altered: bool = False
 
     @property
     def proves(self) -> bool:
@@ -130,6 +133,16 @@ class FileVerdict:
             "signatures": [signature.as_json() for signature in self.signatures],
             "reasons": list(self.reasons),
         }
+
+
+def proved_time(timestamps: Iterable[TimestampVerdict], at: datetime) -> datetime | None:
+    """Return the earliest time that timestamps prove; one from after the moment of the verification proves nothing then."""
+    return min((one.time for one in timestamps if one.proves and one.time and one.time <= at + _SKEW), default=None)
+
+
+def alterations(timestamps: Iterable[TimestampVerdict]) -> tuple[str, ...]:
+    """Return in words what shows that timestamps were moved or forged, which makes a signature that carries them invalid."""
+    return tuple(one.reason or "" for one in timestamps if one.altered)
 
 
 def worst(beliefs: Iterable[Belief]) -> Belief:

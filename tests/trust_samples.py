@@ -78,12 +78,16 @@ class Holder:
     def issue_by_sha1(self, name: str, *extensions: tuple[x509.ExtensionType, bool]) -> Holder:
         """Issue a certificate signed over SHA-1, which the library that makes the others no longer does."""
         modern = self.issue(name, *extensions, start=NOW - 18 * YEAR)
-        made = asn1_x509.Certificate.load(modern.certificate.public_bytes(Encoding.DER))
+        return Holder(modern.key, self.over_sha1(modern.certificate))
+
+    def over_sha1(self, certificate: x509.Certificate) -> x509.Certificate:
+        """Sign a certificate again, over SHA-1."""
+        made = asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER))
         algorithm = {"algorithm": "sha1_ecdsa"}
         made["tbs_certificate"]["signature"] = made["signature_algorithm"] = algorithm
         assert isinstance(self.key, ec.EllipticCurvePrivateKey)
         made["signature_value"] = self.key.sign(made["tbs_certificate"].dump(force=True), ec.ECDSA(hashes.SHA1()))
-        return Holder(modern.key, x509.load_der_x509_certificate(made.dump(force=True)))
+        return x509.load_der_x509_certificate(made.dump(force=True))
 
     def authority(self, name: str) -> Holder:
         """Issue the certificate of an authority below."""

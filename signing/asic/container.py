@@ -28,6 +28,7 @@ _MOST_ENTRIES = 10_000
 _LARGEST_DIRECTORY = 4 << 20
 _END_RECORD = (1 << 16) + 42  # its longest comment, and what stands before it for the large form
 _END_FIELDS = 18
+_LOCAL_HEADER, _NAME_LENGTHS = 30, 26  # APPNOTE 4.3.7; what may follow a file, its descriptor (4.3.9), is shorter
 _LARGEST_TOTAL = 4 << 30
 _LARGEST_META = 16 << 20
 _LARGEST_MIMETYPE = 256
@@ -125,7 +126,7 @@ def opened(path: Path) -> Iterator[Container]:
 
     Raises:
         ContainerUnreadable: no zip; more than 10,000 entries or 4 GiB; more than 200 times its size, above 64 MiB; a name twice,
-            or one that leads elsewhere.
+            or one that leads elsewhere; octets that the directory does not account for.
     """
     try:
         _refuse_large_directory(path)
@@ -133,7 +134,13 @@ def opened(path: Path) -> Iterator[Container]:
     except _UNZIPPED as error:
         raise ContainerUnreadable(_messages("asic.unreadable", file=path.name)) from error
     with archive:
-        yield Container(archive, path.stat().st_size)
+        container = Container(archive, path.stat().st_size)
+        try:
+            with path.open("rb") as stream:
+                _refuse_hidden(archive, stream)
+        except _UNZIPPED as error:
+            raise ContainerUnreadable(_messages("asic.unreadable", file=path.name)) from error
+        yield container
 
 
 def _refuse_large_directory(path: Path) -> None:
@@ -154,6 +161,21 @@ def _refuse_flood(entries: list[zipfile.ZipInfo], size: int) -> None:
     total = sum(entry.file_size for entry in entries)
     if len(entries) > _MOST_ENTRIES or total > _LARGEST_TOTAL or total > max(_RATIO * size, _RATIO_FROM):
         raise ContainerUnreadable(_messages("asic.flood", entries=len(entries), size=total >> 20))
+
+
+def _refuse_hidden(archive: zipfile.ZipFile, stream: IO[bytes]) -> None:
+    """Refuse octets between the files that could be another file: programs that read from the front on would find that one."""
+    position = 0
+    for entry in sorted(archive.infolist(), key=lambda one: one.header_offset):
+        _refuse_gap(entry.header_offset - position)
+        stream.seek(entry.header_offset + _NAME_LENGTHS)
+        position = entry.header_offset + _LOCAL_HEADER + sum(struct.unpack("<HH", stream.read(4))) + entry.compress_size
+    _refuse_gap(archive.start_dir - position)
+
+
+def _refuse_gap(length: int) -> None:
+    if not 0 <= length < _LOCAL_HEADER:
+        raise ContainerUnreadable(_messages("asic.hidden"))
 
 
 def _refuse_names(entries: list[zipfile.ZipInfo]) -> None:

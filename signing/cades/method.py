@@ -19,6 +19,7 @@ HASHES: dict[str, hashes.HashAlgorithm] = {
 _FAMILIES = {"rsassa_pkcs1v15": "rsa", "rsassa_pss": "pss", "ecdsa": "ecdsa"}
 _WITHOUT_HASH = {"rsassa_pkcs1v15", "ecdsa"}
 _LONGEST_SALT = 2048
+_SET, _MESSAGE_DIGEST = b"\x31", bytes.fromhex("06092a864886f70d010904")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +84,11 @@ def _pss(parameters: algos.RSASSAPSSParams, hash_name: str) -> Method | None:
         return None
     salt = int(parameters["salt_length"].native)
     return Method("pss", hash_name, salt) if 0 <= salt <= _LONGEST_SALT else None
+
+
+def may_be_attributes(start: bytes) -> bool:
+    """Tell whether a content, by its beginning, may be the signed attributes of another signature: a SET with a message digest.
+
+    Taken from there, they pass for a document that was signed without attributes: both are hashed alike (RFC 5652, 5.4).
+    """
+    return start.startswith(_SET) and _MESSAGE_DIGEST in start

@@ -17,12 +17,12 @@ from core.errors import UnreadableInput, UsageError
 from core.messages import Catalogue
 from signing.algorithms import weakness
 from signing.cades.message import Message, SignerInfo
-from signing.cades.method import HASHES
+from signing.cades.method import HASHES, may_be_attributes
 from signing.keys import name_of
 from signing.standing import Standing, standing
 from signing.timestamp.token import TokenUnreadable, imprint_hash, verify_token
 from signing.trust import Evidence, TrustState, TrustStore
-from signing.verdicts import Belief, FileVerdict, SignatureVerdict, TimestampVerdict, worst
+from signing.verdicts import Belief, FileVerdict, SignatureVerdict, TimestampVerdict, alterations, proved_time, worst
 
 DigestOf = Callable[[str], bytes]
 """Gives the digest of what is signed, by the hash's name (``sha1``, ``sha256``, ``sha384``, ``sha512``)."""
@@ -30,6 +30,7 @@ DigestOf = Callable[[str], bytes]
 _messages = Catalogue("signing")
 _LARGEST_MESSAGE = 128 << 20
 _SHA1_REFUSED_FROM = 2017
+_START = 1 << 16  # attributes are much shorter
 _SKEW = timedelta(minutes=5)
 
 
@@ -63,7 +64,8 @@ def verify(path: Path, *, detached: Path | None = None, trust: TrustStore | None
     if not message.signers:
         return FileVerdict(Belief.UNSIGNED)
     digest = _digest_of(message, path, detached)
-    signatures = signatures_of(message, digest, trust=trust, at=at or clock.now())
+    start = _start_of(message, detached)
+    signatures = signatures_of(message, digest, trust=trust, at=at or clock.now(), start=start)
     verdict = worst(signature.verdict for signature in signatures)
     if message.content is not None and digest("sha256") != hashlib.sha256(message.content).digest():
         return FileVerdict(Belief.INVALID, signatures, (_messages("cades.two_contents"),))
@@ -103,11 +105,15 @@ def signatures_of(
     at: datetime,
     covers: str = "document",
     through: Sequence[str] = (),
+    start: bytes | None = None,
 ) -> tuple[SignatureVerdict, ...]:
-    """Return the verdict on each signature of a message, each followed by those on its counter-signatures."""
+    """Return the verdict on each signature of a message, each followed by those on its counter-signatures.
+
+    ``start`` is the beginning of the content; when it is not at hand, a signature without signed attributes is doubted.
+    """
     verdicts: list[SignatureVerdict] = []
     for signer in message.signers:
-        subject = _Subject(digest, message.content_type, covers, tuple(through))
+        subject = _Subject(digest, message.content_type, covers, tuple(through), start is None or may_be_attributes(start))
         verdicts.append(_Examiner(signer, subject, message.evidence, trust, at).run())
         value = _Subject(functools.partial(_digest, signer.value), None, "signature")
         verdicts += [_Examiner(counter, value, message.evidence, trust, at).run() for counter in signer.counters]
@@ -136,6 +142,13 @@ def _digest_of(message: Message, path: Path, detached: Path | None) -> DigestOf:
     return functools.partial(_digest, message.content)
 
 
+def _start_of(message: Message, detached: Path | None) -> bytes:
+    if detached is None:
+        return (message.content or b"")[:_START]
+    with detached.open("rb") as stream:
+        return stream.read(_START)
+
+
 def _digest(octets: bytes, hash_name: str) -> bytes:
     return hashlib.new(hash_name, octets).digest()
 
@@ -148,12 +161,16 @@ def _bounded(path: Path) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """What a signature is over: its digests, the type that it must name, what to call it, the hashes that it goes through."""
+    """What a signature is over: its digests, the type that it must name, what to call it, the hashes that it goes through.
+
+    It is doubtful when it may be no document, which only signed attributes would tell.
+    """
 
     digest: DigestOf
     content_type: str | None
     covers: str
     through: tuple[str, ...] = ()
+    doubtful: bool = True
 
 
 class _Examiner:
@@ -172,8 +189,9 @@ class _Examiner:
         certificate = self.certificate()
         intact = self.intact(certificate)
         timestamps = tuple(self.timestamp(token) for token in signer.timestamps)
-        proved = min((stamp.time for stamp in timestamps if stamp.proves and stamp.time), default=None)
+        proved = proved_time(timestamps, self.at)
         self.notes(proved)
+        self.remarks += [Remark(Belief.INVALID, reason) for reason in alterations(timestamps)]
         found = None if certificate is None else self.standing(certificate, proved)
         beliefs = [remark.belief for remark in self.remarks if remark.belief is not None]
         beliefs += [Belief.INVALID] if not intact else []
@@ -221,7 +239,7 @@ class _Examiner:
         over = actual
         same = True
         if signer.attributes is None:
-            self.add("cades.bare", Belief.INDETERMINATE)
+            self.add("cades.bare", Belief.INDETERMINATE if self.subject.doubtful else None)
         else:
             over = _digest(signer.attributes, method.hash_name)
             same = self.attributes(actual)

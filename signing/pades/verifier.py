@@ -24,11 +24,12 @@ from signing.pades.pdf import FLAWS, Filed
 from signing.timestamp.token import TokenUnreadable
 from signing.timestamp.verifier import verify_timestamp
 from signing.trust import Evidence, TrustState, TrustStore
-from signing.verdicts import Belief, FileVerdict, SignatureVerdict, TimestampVerdict, worst
+from signing.verdicts import Belief, FileVerdict, SignatureVerdict, TimestampVerdict, proved_time, worst
 
 _messages = Catalogue("signing")
 _PADES = "/ETSI.CAdES.detached"
 _DETACHED = (_PADES, "/adbe.pkcs7.detached")
+_START = 8
 _JUDGED = {
     Aftermath.HARMLESS: (Belief.VALID, None),
     Aftermath.UNKNOWN: (Belief.INDETERMINATE, "pades.uncompared"),
@@ -37,7 +38,9 @@ _JUDGED = {
 
 
 def verify(path: Path, *, trust: TrustStore | None, at: datetime | None = None) -> FileVerdict:
-    """Verify every signature of a PDF; its timestamps stand with the signatures that they cover, or alone when there are none.
+    """Verify every signature of a PDF; its timestamps stand with the signatures that they cover.
+
+    Those that are broken stand alone too, for they are signatures of the document as any; all do when there are no others.
 
     Args:
         path: of the file, 160 MiB at most.
@@ -56,7 +59,8 @@ def _verified(document: Document, trust: TrustStore | None, moment: datetime) ->
     pairs = list(zip(document.embedded, aftermaths(document), strict=True))
     stamps = [(one, _stamp(document, one, after, store, moment)) for one, after in pairs if one.is_stamp]
     examined = [_Examiner(document, one, after, store, moment).run(stamps) for one, after in pairs if not one.is_stamp]
-    signatures = tuple(verdict for verdicts in examined for verdict in verdicts) or tuple(verdict for _, verdict in stamps)
+    alone = [verdict for _, verdict in stamps if not examined or not verdict.intact]
+    signatures = (*(verdict for verdicts in examined for verdict in verdicts), *alone)
     if not signatures:
         return FileVerdict(Belief.UNSIGNED)
     return FileVerdict(worst(signature.verdict for signature in signatures), signatures)
@@ -127,13 +131,12 @@ class _Examiner:
     def examined(self, message: Message, covering: list[SignatureVerdict]) -> tuple[SignatureVerdict, ...]:
         """Verify the message over the document; without a timestamp of its own, as it stood at the first one that covers it."""
         digest = partial(self.document.digest, self.embedded)
-        found = signatures_of(message, digest, trust=self.store, at=self.at)
-        existed = min(
-            (stamp.time for verdict in covering if (stamp := _as_timestamp(verdict)).proves and stamp.time), default=None
-        )
+        start = self.document.octets[:_START]
+        found = signatures_of(message, digest, trust=self.store, at=self.at, start=start)
+        existed = proved_time(map(_as_timestamp, covering), self.at)
         if existed is None or any(stamp.proves for stamp in found[0].timestamps):
             return found
-        signature, *counters = signatures_of(message, digest, trust=self.store, at=existed)
+        signature, *counters = signatures_of(message, digest, trust=self.store, at=existed, start=start)
         unproved = _messages("time.unproved")
         return (replace(signature, reasons=tuple(one for one in signature.reasons if one != unproved)), *counters)
 

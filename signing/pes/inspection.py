@@ -27,7 +27,7 @@ from signing.pes.signed_data import SignedData
 from signing.standing import Standing, standing
 from signing.timestamp.token import TokenUnreadable, imprint_hash, verify_token
 from signing.trust import Evidence, TrustState, TrustStore
-from signing.verdicts import Belief, TimestampVerdict
+from signing.verdicts import Belief, TimestampVerdict, proved_time
 
 _INCLUSIVE_C14N = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
 _SHA1_REFUSED_FROM = 2017
@@ -299,7 +299,7 @@ class _Examiner:
         if result.certificate is None:
             return
         claimed = result.claims.signing_time if result.claims else None
-        proved = min((stamp.time for stamp in result.timestamps if stamp.proves and stamp.time), default=None)
+        proved = proved_time(result.timestamps, self.at)
         evidence = Evidence(tuple(result.claims.others) if result.claims else ())
         result.standing = standing(result.certificate, self.trust, claimed=claimed, proved=proved, at=self.at, evidence=evidence)
         if proved and proved.year < _SHA1_REFUSED_FROM:

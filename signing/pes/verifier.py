@@ -13,7 +13,7 @@ from signing.keys import name_of
 from signing.pes.bulk import Bulk
 from signing.pes.inspection import Inspected, Inspection, inspect
 from signing.trust import TrustState, TrustStore
-from signing.verdicts import Belief, FileVerdict, SignatureVerdict, worst
+from signing.verdicts import Belief, FileVerdict, SignatureVerdict, alterations, worst
 
 _SAID_BY_STANDING = ("S07.weak", "S13", "S14.usage", "S15")
 
@@ -58,10 +58,11 @@ def verdict_of(inspection: Inspection) -> FileVerdict:
 
 def _verdict(inspected: Inspected) -> SignatureVerdict:
     standing, claims = inspected.standing, inspected.claims
+    altered = alterations(inspected.timestamps)
     beliefs = [finding.belief for finding in inspected.findings if finding.belief is not None]
     if standing is not None:
         beliefs.append(standing.belief)
-    if not inspected.intact or inspected.covers == "nothing":
+    if not inspected.intact or inspected.covers == "nothing" or altered:
         beliefs.append(Belief.INVALID)
     reasons = [finding.message for finding in inspected.findings if not finding.key.startswith(_SAID_BY_STANDING)]
     return SignatureVerdict(
@@ -74,7 +75,7 @@ def _verdict(inspected: Inspected) -> SignatureVerdict:
         trust=TrustState.UNKNOWN if standing is None else standing.state,
         timestamps=inspected.timestamps,
         verdict=worst(beliefs),
-        reasons=(*reasons, *(standing.reasons if standing else ())),
+        reasons=(*reasons, *altered, *(standing.reasons if standing else ())),
         qualification=None if standing is None else standing.qualification,
     )
 

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from asn1crypto import cms, tsp
+from asn1crypto import cms, core, tsp
+from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from core import clock
@@ -97,9 +100,10 @@ class TimestampStatus:
     Attributes:
         timestamp: what it says; None when it cannot be read.
         intact: it is over the digest given, and its signature holds.
-        trust: what the trust store says of the authority at the time of the token.
+        trust: what the trust store says of the authority at the time of the token; untrusted when the token is not fit.
         reason: what is wrong, in words.
         chain: the authority's certificate and those above it, when a path was found.
+        fit: nothing that it rests on is too weak, and its certificate is for timestamps.
     """
 
     timestamp: Timestamp | None
@@ -107,6 +111,7 @@ class TimestampStatus:
     trust: TrustState
     reason: str | None = None
     chain: tuple[x509.Certificate, ...] = ()
+    fit: bool = True
 
     @property
     def holds(self) -> bool:
@@ -119,14 +124,17 @@ class TimestampStatus:
         return TimestampVerdict(
             time=found.gen_time if found else None,
             authority=found.authority if found else None,
-            valid=self.intact,
+            valid=self.intact and self.fit,
             trust=self.trust,
             reason=self.reason,
+            altered=found is not None and not self.intact,
         )
 
 
 def verify_token(token: bytes, digest: bytes, *, trust: TrustStore | None, hash_name: str = "sha256") -> TimestampStatus:
     """Verify a token offline (RFC 3161, 2.2 to 2.4): imprint, signature, usage, the authority's path at the token's time.
+
+    A token need not bring the certificate of its authority (2.4.1, certReq): it is then taken from the trust store.
 
     Args:
         token: DER of the token (not of the whole response).
@@ -134,15 +142,16 @@ def verify_token(token: bytes, digest: bytes, *, trust: TrustStore | None, hash_
         trust: authorities that are believed; None means nobody.
         hash_name: what the digest was made with; the token must use the same.
     """
+    store = trust or TrustStore(())
     try:
-        parts = _Parts.read(token)
+        parts = _Parts.read(token, (*store.material, *store.anchors))
         timestamp = Timestamp._of(token, parts)  # noqa: SLF001 - the class is this module's
-        flaw = _flaw(parts, timestamp, digest, hash_name)
     except TokenUnreadable as error:
         return TimestampStatus(None, False, TrustState.UNKNOWN, str(error))
-    if flaw:
-        return TimestampStatus(timestamp, False, TrustState.UNKNOWN, _messages(flaw))
-    store = trust or TrustStore(())
+    if broken := _broken(parts, timestamp, digest, hash_name):
+        return TimestampStatus(timestamp, False, TrustState.UNKNOWN, _messages(broken))
+    if unfit := _unfit(parts, timestamp):
+        return TimestampStatus(timestamp, True, TrustState.UNTRUSTED, _messages(unfit), fit=False)
     status = store.assess(parts.signer, at=timestamp.gen_time, evidence=Evidence(tuple(parts.others)))
     return TimestampStatus(timestamp, True, status.state, status.reason, status.chain)
 
@@ -153,7 +162,11 @@ def imprint_hash(token: bytes) -> str:
     Raises:
         TokenUnreadable: not a token.
     """
-    return Timestamp.read(token).hash_name
+    try:
+        info = _info(_signed_data(token))[0]
+        return str(info["message_imprint"]["hash_algorithm"]["algorithm"].native)
+    except UNPARSED as error:
+        raise TokenUnreadable(_messages("timestamp.unreadable")) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,14 +181,12 @@ class _Parts:
     others: tuple[x509.Certificate, ...]
 
     @classmethod
-    def read(cls, token: bytes) -> Self:
-        """Take a token apart.
+    def read(cls, token: bytes, known: Iterable[x509.Certificate] = ()) -> Self:
+        """Take a token apart; the certificate of its authority is looked for among the known ones when it brings none.
 
         Raises:
-            TokenUnreadable: it is not one.
+            TokenUnreadable: it is not one, or there is no such certificate.
         """
-        if len(token) > LARGEST_TOKEN:
-            raise TokenUnreadable(_messages("timestamp.unreadable"))
         # Heavy: pyHanko is loaded by who reads a token, not by who may.
         from pyhanko.sign.general import CMSExtractionError, CMSStructuralError, extract_signer_info
         from pyhanko.sign.validation.errors import SignatureValidationError
@@ -184,12 +195,9 @@ class _Parts:
         oids.complete()
         try:
             signed = _signed_data(token)
-            content = signed["encap_content_info"]
-            if content["content_type"].native != "tst_info":
-                raise TokenUnreadable(_messages("timestamp.unreadable"))
-            der = bytes(content["content"])
+            info, der = _info(signed)
+            _complete(signed, known)
             found = extract_certs_for_validation(signed)
-            info = tsp.TSTInfo.load(der, strict=True)
             signer = x509.load_der_x509_certificate(found.signer_cert.dump())
             _ = info.native, signed.native, signer.public_key()
             return cls(
@@ -205,34 +213,58 @@ class _Parts:
 
 
 def _signed_data(token: bytes) -> cms.SignedData:
+    if len(token) > LARGEST_TOKEN:
+        raise TokenUnreadable(_messages("timestamp.unreadable"))
     content = cms.ContentInfo.load(token, strict=True)
     if content["content_type"].native != "signed_data":
         raise TokenUnreadable(_messages("timestamp.unreadable"))
     return content["content"]
 
 
-def _flaw(parts: _Parts, timestamp: Timestamp, digest: bytes, hash_name: str) -> str | None:
-    """Return the key of what is wrong with the token itself, or None."""
+def _info(signed: cms.SignedData) -> tuple[tsp.TSTInfo, bytes]:
+    """Return what a token says, and the octets of that."""
+    content = signed["encap_content_info"]
+    if content["content_type"].native != "tst_info":
+        raise TokenUnreadable(_messages("timestamp.unreadable"))
+    der = bytes(content["content"])
+    return tsp.TSTInfo.load(der, strict=True), der
+
+
+def _complete(signed: cms.SignedData, known: Iterable[x509.Certificate]) -> None:
+    """Lay certificates of authorities that are known beside a token that brings none; which one signed it says itself."""
+    if not isinstance(signed["certificates"], core.Void) and len(signed["certificates"]):
+        return
+    found = [asn1_x509.Certificate.load(one.public_bytes(Encoding.DER)) for one in known if _stamps_only(one)]
+    if not found:
+        raise TokenUnreadable(_messages("timestamp.no_certificate"))
+    signed["certificates"] = [cms.CertificateChoices("certificate", one) for one in found]
+
+
+def _broken(parts: _Parts, timestamp: Timestamp, digest: bytes, hash_name: str) -> str | None:
+    """Return the key of what shows that the token is not of these data, or not of its authority; None when it is."""
     from pyhanko.sign.general import CMSStructuralError
     from pyhanko.sign.validation.errors import SignatureValidationError
     from pyhanko.sign.validation.generic_cms import validate_sig_integrity
 
     if timestamp.hash_name != hash_name or not hmac.compare_digest(timestamp.digest, digest):
         return "timestamp.imprint"
-    hashes = {timestamp.hash_name, parts.signer_info["digest_algorithm"]["algorithm"].native}
-    if not hashes.issubset(_HASHES) or weakness(parts.signer):
-        return "timestamp.weak"
-    if not _stamps_only(parts.signer):
-        return "timestamp.usage"
     names = {attribute["type"].native for attribute in parts.signer_info["signed_attrs"]}
     if not names & {"signing_certificate", "signing_certificate_v2"}:
         return "timestamp.signature"
-    actual = hashlib.new(parts.signer_info["digest_algorithm"]["algorithm"].native, parts.info_der).digest()
     try:
+        actual = hashlib.new(parts.signer_info["digest_algorithm"]["algorithm"].native, parts.info_der).digest()
         intact, valid = validate_sig_integrity(parts.signer_info, parts.signer_asn1, "tst_info", actual)
     except (SignatureValidationError, CMSStructuralError, UnsupportedAlgorithm, ValueError):
         return "timestamp.signature"
     return None if intact and valid else "timestamp.signature"
+
+
+def _unfit(parts: _Parts, timestamp: Timestamp) -> str | None:
+    """Return the key of what forbids to rely on a token that is whole, or None."""
+    hashes = {timestamp.hash_name, parts.signer_info["digest_algorithm"]["algorithm"].native}
+    if not hashes.issubset(_HASHES) or weakness(parts.signer):
+        return "timestamp.weak"
+    return None if _stamps_only(parts.signer) else "timestamp.usage"
 
 
 def _stamps_only(certificate: x509.Certificate) -> bool:

@@ -13,7 +13,7 @@ from core import clock
 from core.errors import UnreadableInput, UsageError
 from core.messages import Catalogue
 from signing.timestamp.client import TimestampResponse
-from signing.timestamp.token import LARGEST_TOKEN, UNPARSED, Timestamp, TokenUnreadable, verify_token
+from signing.timestamp.token import LARGEST_TOKEN, UNPARSED, TokenUnreadable, imprint_hash, verify_token
 from signing.trust import TrustState, TrustStore
 from signing.verdicts import Belief, FileVerdict, SignatureVerdict
 
@@ -67,9 +67,12 @@ def verify_timestamp(
     Raises:
         UnreadableInput: no token.
     """
-    read = Timestamp.read(token)
-    actual = digest(read.hash_name) if read.hash_name in _HASHES else b""
-    status = verify_token(token, actual, trust=trust, hash_name=read.hash_name)
+    hash_name = imprint_hash(token)
+    actual = digest(hash_name) if hash_name in _HASHES else b""
+    status = verify_token(token, actual, trust=trust, hash_name=hash_name)
+    read = status.timestamp
+    if read is None:
+        raise TokenUnreadable(status.reason or "")
     early = read.gen_time > at + _SKEW
     reasons = [status.reason] if status.reason else []
     reasons += [_messages("timestamp.future", found=clock.iso(read.gen_time))] if early else []

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import cache, lru_cache
@@ -21,26 +21,21 @@ from typing import Self
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from core.errors import Misconfigured
 from core.messages import Catalogue
 from signing.algorithms import CERTIFICATE_FLAWS, weakness
 from signing.extensions import extension
-from signing.trust.levels import RgsLevel, read_levels
+from signing.trust.folder import Contents
+from signing.trust.levels import RgsLevel
 from signing.trust.notices import known, notices, revoked_since
 from signing.trusted_lists import folder as lists_folder
 from signing.trusted_lists.reading import Kind, Service
 
 _messages = Catalogue("signing")
-_CERTIFICATES = {".pem", ".crt", ".cer", ".der"}
-_ANSWERS = {".ors", ".ocsp"}
-_LEVELS = "rgs.toml"
-_LARGEST_CERTIFICATES = 4 << 20
-_LARGEST_CRL = 64 << 20
-_LARGEST_ANSWER = 1 << 20
 _BROKEN_HASHES = ("md2", "md5")
 _SHA1_REFUSED_FROM = 2017
 _MOST_CONVERTED = 4096
@@ -119,33 +114,15 @@ class TrustStore:
     def from_folder(cls, folder: Path) -> Self:
         """Read a folder: certificates, revocation lists, OCSP answers, RGS levels, installed trusted lists.
 
-        The files are ``.pem .crt .cer .der`` and ``.crl`` (PEM or DER), ``.ors .ocsp`` (DER), ``rgs.toml``, and those that stand
-        in ``trusted-lists``; no other sub-folder is read.
+        The files are ``.pem .crt .cer .der .crl`` (PEM or DER), ``.ors .ocsp`` (DER), ``rgs.toml``, and those that stand in
+        ``trusted-lists``; no other sub-folder is read.
 
         Raises:
             Misconfigured: the folder is absent, one of these files cannot be read, or a trusted list was altered.
         """
-        if not folder.is_dir():
-            raise Misconfigured(_messages("trust.folder", folder=folder))
-        certificates: list[x509.Certificate] = []
-        revocations: list[x509.CertificateRevocationList] = []
-        answers: list[bytes] = []
-        levels: tuple[RgsLevel, ...] = ()
-        for path in sorted(folder.iterdir()):
-            suffix = path.suffix.lower()
-            try:
-                if suffix in _CERTIFICATES:
-                    certificates += _certificates(_bounded(path, _LARGEST_CERTIFICATES))
-                elif suffix == ".crl":
-                    revocations.append(_revocations(_bounded(path, _LARGEST_CRL)))
-                elif suffix in _ANSWERS:
-                    answers.append(_answer(_bounded(path, _LARGEST_ANSWER)))
-                elif path.name == _LEVELS:
-                    levels = read_levels(path)
-            except (*CERTIFICATE_FLAWS, UnsupportedAlgorithm, OSError) as error:
-                raise Misconfigured(_messages("trust.file", file=path.name)) from error
-        anchors, material = _sorted(certificates)
-        return cls(anchors, material, tuple(revocations), tuple(answers), lists_folder.services(folder), levels)
+        found = Contents.of(folder)
+        read = cls.of(found.certificates, found.revocations, found.answers)
+        return replace(read, services=lists_folder.services(folder), levels=found.levels)
 
     @classmethod
     def of(
@@ -181,7 +158,13 @@ class TrustStore:
             return TrustStatus(TrustState.TRUSTED, chain=(certificate,), revocation_known=True)
         if at.year >= _SHA1_REFUSED_FROM and _by_sha1(certificate):
             return TrustStatus(TrustState.UNTRUSTED, _messages("trust.sha1"), (certificate,))
-        status = self._path(certificate, at, [anchor for anchor in anchors if is_authority(anchor)], evidence.certificates)
+        authorities = [anchor for anchor in anchors if is_authority(anchor)]
+        # a trusted list tells itself until when it stands for its services, whose certificates may end before
+        living = [one for one in authorities if at <= one.not_valid_after_utc or one not in self.anchors]
+        status = self._path(certificate, at, living, evidence.certificates)
+        if status.state is TrustState.UNKNOWN and living != authorities:
+            ended = self._path(certificate, at, authorities, evidence.certificates).state is TrustState.TRUSTED
+            return TrustStatus(TrustState.EXPIRED, _messages("trust.chain_expired")) if ended else status
         if status.state is not TrustState.TRUSTED:
             return status
         for member in status.chain:
@@ -272,10 +255,24 @@ def is_authority(certificate: x509.Certificate) -> bool:
 def is_root(certificate: x509.Certificate) -> bool:
     """Tell whether a certificate is that of an authority and signed with its own key."""
     try:
-        certificate.verify_directly_issued_by(certificate)
+        return is_authority(certificate) and _signed_by_itself(certificate)
     except (InvalidSignature, UnsupportedAlgorithm, *CERTIFICATE_FLAWS, TypeError):
         return False
-    return is_authority(certificate)
+
+
+def _signed_by_itself(certificate: x509.Certificate) -> bool:
+    """Tell whether its signature is of its own key, over SHA-1 too: many old roots are so, and their signature proves nothing."""
+    key, digest = certificate.public_key(), certificate.signature_hash_algorithm
+    value, over = certificate.signature, certificate.tbs_certificate_bytes
+    if not isinstance(digest, hashes.SHA1) or certificate.issuer != certificate.subject:
+        certificate.verify_directly_issued_by(certificate)
+    elif isinstance(key, rsa.RSAPublicKey):
+        key.verify(value, over, padding.PKCS1v15(), digest)
+    elif isinstance(key, ec.EllipticCurvePublicKey):
+        key.verify(value, over, ec.ECDSA(digest))
+    else:
+        return False
+    return True
 
 
 def _sorted(certificates: Iterable[x509.Certificate]) -> tuple[tuple[x509.Certificate, ...], tuple[x509.Certificate, ...]]:
@@ -284,30 +281,6 @@ def _sorted(certificates: Iterable[x509.Certificate]) -> tuple[tuple[x509.Certif
     for certificate in certificates:
         (anchors if is_root(certificate) else material).append(certificate)
     return tuple(anchors), tuple(material)
-
-
-def _certificates(data: bytes) -> list[x509.Certificate]:
-    if b"-----BEGIN CERTIFICATE-----" in data:
-        return x509.load_pem_x509_certificates(data)
-    return [x509.load_der_x509_certificate(data)]
-
-
-def _revocations(data: bytes) -> x509.CertificateRevocationList:
-    return x509.load_pem_x509_crl(data) if b"-----BEGIN X509 CRL-----" in data else x509.load_der_x509_crl(data)
-
-
-def _answer(data: bytes) -> bytes:
-    """Return an answer that can be read at all; who gave it, and on what, is asked when it is used."""
-    ocsp.load_der_ocsp_response(data)
-    return data
-
-
-def _bounded(path: Path, limit: int) -> bytes:
-    with path.open("rb") as stream:
-        data = stream.read(limit + 1)
-    if len(data) > limit:
-        raise ValueError(f"{path.name} exceeds {limit} bytes")
-    return data
 
 
 def _stamps(certificate: x509.Certificate) -> bool:

@@ -27,7 +27,7 @@ from signing.pes.layout import DS, SIGNATURE
 from signing.pes.signature import XADES, Signature, Unreadable, read_signature
 from signing.standing import Standing, standing
 from signing.trust import Evidence, TrustStore
-from signing.verdicts import Belief, TimestampVerdict
+from signing.verdicts import Belief, TimestampVerdict, proved_time
 from signing.xades.forms import INCLUSIVE, Form, decoded, form_of, outermost, without
 from signing.xades.references import Cut, Recipe, Reference, read_references
 from signing.xades.unsigned import evidence, has_others, timestamps
@@ -42,7 +42,7 @@ _SHA1_REFUSED_FROM = 2017
 _MOST_SIGNATURES = 64
 _MOST_MANIFEST = 2000
 _PES_ONLY = ("S11.", "S12.", "S14.")
-_FILE = re.compile(r"(?![/\\#])(?![^/]*:)[^\\\x00-\x20]+")
+_FILE = re.compile(r"(?![/\\# ])(?![^/]*:)[^\\\x00-\x1f]+")
 _IDENTIFIED = "//*[@Id or @ID or @id or @xml:id]"
 _IDENTIFIERS = ("Id", "ID", "id", "{http://www.w3.org/XML/1998/namespace}id")
 _STANDARDS = (
@@ -290,6 +290,8 @@ class _Examiner:
                 return Target(Kind.MANIFEST, None, element)
             if element.tag == f"{{{DS}}}SignatureProperties":
                 return Target(Kind.KEY, None, element)
+            if not _qualifies(element):
+                return Target(Kind.OBJECT, f"object {identifier}", element)
         if self.countersigns(element):
             return Target(Kind.SIGNED, "signature", element)
         self.add("xades.elsewhere", found=f"#{identifier}")
@@ -464,7 +466,7 @@ class _Examiner:
         if result.certificate is None:
             return
         claimed = result.claims.signing_time if result.claims else None
-        proved = min((stamp.time for stamp in result.timestamps if stamp.proves and stamp.time), default=None)
+        proved = proved_time(result.timestamps, self.at)
         result.standing = standing(
             result.certificate, self.trust, claimed=claimed, proved=proved, at=self.at, evidence=self.evidence
         )

@@ -15,7 +15,7 @@ from core.messages import Catalogue
 from schemas import xml
 from signing.keys import name_of
 from signing.trust import TrustState, TrustStore
-from signing.verdicts import Belief, FileVerdict, SignatureVerdict, worst
+from signing.verdicts import Belief, FileVerdict, SignatureVerdict, alterations, worst
 from signing.xades.inspection import Inspected, Inspection, inspect
 
 _messages = Catalogue("signing")
@@ -48,7 +48,7 @@ def verify(path: Path, *, detached: Path | None = None, trust: TrustStore | None
         return detached.open("rb") if len(asked) == 1 else None  # one file cannot be two
 
     inspection = inspect(xml.parse(path), resolve, trust=trust, at=at or clock.now())
-    if detached is not None and inspection.signatures and not asked:
+    if detached is not None and not asked and any(one.covers for one in inspection.signatures):
         raise UsageError(_messages("verification.own_data", file=path.name))
     whole = {f"file {uri}" for uri in asked}
     return _verdict_of(inspection, lambda name: "document" if name in whole else name)
@@ -88,10 +88,11 @@ def _verdict_of(inspection: Inspection, shown: Callable[[str], str]) -> FileVerd
 
 def _verdict(inspected: Inspected, shown: Callable[[str], str]) -> SignatureVerdict:
     standing, claims = inspected.standing, inspected.claims
+    altered = alterations(inspected.timestamps)
     beliefs = [finding.belief for finding in inspected.findings if finding.belief is not None]
     if standing is not None:
         beliefs.append(standing.belief)
-    if not inspected.intact or not inspected.covers:
+    if not inspected.intact or not inspected.covers or altered:
         beliefs.append(Belief.INVALID)
     return SignatureVerdict(
         format="XMLDSig" if inspected.plain else "XAdES",
@@ -103,7 +104,7 @@ def _verdict(inspected: Inspected, shown: Callable[[str], str]) -> SignatureVerd
         trust=TrustState.UNKNOWN if standing is None else standing.state,
         timestamps=inspected.timestamps,
         verdict=worst(beliefs),
-        reasons=(*(finding.message for finding in inspected.findings), *(standing.reasons if standing else ())),
+        reasons=(*(finding.message for finding in inspected.findings), *altered, *(standing.reasons if standing else ())),
         qualification=None if standing is None else standing.qualification,
     )
 

@@ -116,13 +116,15 @@ def test_we_take_what_openssl_signs(
     assert (signature.format, signature.level) == named
 
 
-def test_a_signature_of_openssl_without_attributes_is_doubted(folder: Path, credential: Credential, trust: TrustStore) -> None:
+def test_a_signature_of_openssl_without_attributes_is_a_plain_cms(
+    folder: Path, credential: Credential, trust: TrustStore
+) -> None:
     signing = credential_files(folder, "one", credential)
     out = ("-in", "data", "-out", "made.p7s", "-outform", "DER")
     assert run(folder, "cms", "-sign", "-binary", "-noattr", *signing, *out).returncode == 0
     verdict = verify(folder / "made.p7s", detached=folder / "data", trust=trust)
-    assert verdict.signatures[0].intact
-    assert verdict.verdict is Belief.INDETERMINATE
+    assert (verdict.verdict, verdict.signatures[0].format) == (Belief.VALID, "CMS")
+    assert "attributs signés" in verdict.signatures[0].reasons[0]
 
 
 def test_several_signers_of_openssl_are_each_reported(

@@ -343,6 +343,22 @@ def test_no_altered_octet_escapes_as_a_fault(container: Path, tmp_path: Path, tr
             assert {name: data for name, data in entries(copy).items() if name in FILES} == FILES
 
 
+@pytest.mark.parametrize("where", ["before", "within"])
+def test_files_that_the_directory_does_not_list_are_refused(container: Path, tmp_path: Path, where: str) -> None:
+    octets, name = container.read_bytes(), next(iter(FILES))
+    hidden = zipped(tmp_path / "hidden.zip", {name: b"FORGED"}).read_bytes()
+    if where == "within":  # before the directory, whose place the end record tells
+        place, end = octets.index(b"PK\x01\x02"), octets.rindex(b"PK\x05\x06")
+        hidden = hidden[: hidden.index(b"PK\x01\x02")]
+        offset = struct.pack("<L", place + len(hidden))
+        octets = octets[:place] + hidden + octets[place : end + 16] + offset + octets[end + 20 :]
+    else:
+        octets = hidden + octets
+    container.write_bytes(octets)
+    with pytest.raises(ContainerUnreadable, match="aucun de ses fichiers"), opened(container):
+        pass
+
+
 def test_a_directory_of_hundreds_of_thousands_of_entries_is_refused_before_it_is_read(tmp_path: Path) -> None:
     path = tmp_path / "flood.asice"
     entry = struct.pack("<4s6H3L5H2L", b"PK\x01\x02", 20, 20, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0) + b"a"

@@ -27,6 +27,8 @@ from core.errors import UnreadableInput, UsageError
 from signing.cades.message import Message
 from signing.cades.verifier import verify, verify_message
 from signing.pki import Credential, TestAuthority
+from signing.timestamp.client import TimestampResponse, request
+from signing.timestamp.simulator import TsaSimulator
 from signing.trust import TrustState, TrustStore
 from signing.verdicts import Belief, SignatureVerdict
 
@@ -275,6 +277,26 @@ def test_signed_attributes_presented_as_the_document_are_not_believed(credential
     assert verdict.intact
     assert verdict.verdict is Belief.INDETERMINATE
     assert "attributs signés" in verdict.reasons[0]
+
+
+def test_a_document_signed_without_attributes_is_believed(tmp_path: Path, credential: Credential, trust: TrustStore) -> None:
+    path = tmp_path / "bare.p7m"
+    path.write_bytes(made(Crafted(credential, attributes=False), content=CONTENT))
+    (verdict,) = verify(path, trust=trust).signatures
+    assert (verdict.verdict, verdict.format) == (Belief.VALID, "CMS")
+    attributes = Crafted(credential).info()["signed_attrs"].untag().dump()
+    path.write_bytes(made(Crafted(credential, attributes=False, over=attributes), content=attributes))
+    assert verify(path, trust=trust).verdict is Belief.INDETERMINATE
+
+
+def test_the_timestamp_of_another_signature_makes_one_invalid(tmp_path: Path, credential: Credential, trust: TrustStore) -> None:
+    authority = TsaSimulator(tmp_path)
+    reply = TimestampResponse.load(authority.answer(request(hashlib.sha256(CONTENT).digest(), nonce=7)))
+    authority.stop()
+    token = cms.CMSAttribute({"type": "signature_time_stamp_token", "values": [reply["time_stamp_token"]]})
+    verdict = one(made(Crafted(credential, unsigned=(token,))), trust)
+    assert (verdict.verdict, verdict.intact, verdict.level) == (Belief.INVALID, True, "B")
+    assert "autres données" in verdict.reasons[0]
 
 
 def test_a_signature_without_attributes_over_other_data_is_refused(credential: Credential, trust: TrustStore) -> None:

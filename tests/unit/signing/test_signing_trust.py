@@ -54,6 +54,18 @@ def test_the_folder_tells_anchors_from_material_in_pem_and_der(
     assert len(store.revocations) == 1
 
 
+def test_what_a_file_of_the_folder_holds_is_told_by_its_octets(
+    tmp_path: Path, authority: TestAuthority, credential: Credential
+) -> None:
+    lists = [authority.revocations({credential.certificate.serial_number: NOW - DAY}), authority.revocations({})]
+    bundle = [authority.certificate.public_bytes(Encoding.PEM), *(one.public_bytes(Encoding.PEM) for one in lists)]
+    (tmp_path / "bundle.pem").write_bytes(b"# authority and lists\r\n" + b"".join(bundle).replace(b"\n", b"\r\n"))
+    (tmp_path / "list.der").write_bytes(lists[0].public_bytes(Encoding.DER))
+    store = TrustStore.from_folder(tmp_path)
+    assert (store.anchors, len(store.revocations)) == ((authority.certificate,), 3)
+    assert store.assess(credential.certificate, at=NOW).state is TrustState.REVOKED
+
+
 def test_a_folder_with_an_unreadable_certificate_is_misconfigured(tmp_path: Path) -> None:
     (tmp_path / "root.pem").write_text("not a certificate")
     with pytest.raises(Misconfigured, match=r"root\.pem"):

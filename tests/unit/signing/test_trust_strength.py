@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from signing.standing import standing
 from signing.trust import Evidence, TrustState, TrustStore, store
@@ -70,6 +71,25 @@ def test_an_authority_over_sha1_below_the_root_is_judged_like_the_certificate() 
     trust = TrustStore.of([OLD_ROOT.certificate, below.certificate])
     assert belief(leaf, trust) == (TrustState.UNTRUSTED, Belief.INVALID)
     assert belief(leaf, trust, claimed=OLD, proved=OLD) == (TrustState.TRUSTED, Belief.VALID)
+
+
+def test_a_root_signed_by_itself_over_sha1_is_an_anchor() -> None:
+    modern = Holder.root("DEMONSTRATION Vieille racine")
+    root = Holder(modern.key, modern.over_sha1(modern.certificate))
+    assert TrustStore.of([root.certificate]).anchors == (root.certificate,)
+    assert belief(root.issue("DEMONSTRATION Signataire"), TrustStore.of([root.certificate])) == (TrustState.TRUSTED, Belief.VALID)
+    altered = bytearray(root.certificate.public_bytes(Encoding.DER))
+    altered[-1] ^= 1
+    assert TrustStore.of([x509.load_der_x509_certificate(bytes(altered))]).anchors == ()
+
+
+def test_a_root_that_has_ended_vouches_for_nothing_made_later() -> None:
+    ended = Holder.root("DEMONSTRATION Racine finie", start=NOW - 21 * YEAR)
+    leaf = ended.issue("DEMONSTRATION Signataire")
+    trust = TrustStore.of([ended.certificate])
+    assert belief(leaf, trust) == (TrustState.EXPIRED, Belief.INVALID)
+    assert belief(leaf, trust, claimed=NOW - 2 * YEAR) == (TrustState.EXPIRED, Belief.INDETERMINATE)
+    assert belief(leaf, trust, claimed=NOW - 2 * YEAR, proved=NOW - 2 * YEAR) == (TrustState.TRUSTED, Belief.VALID)
 
 
 def test_what_is_believed_alone_vouches_for_nobody() -> None:

@@ -360,7 +360,7 @@ def test_a_counter_signature_elsewhere_or_of_something_else_is_refused(
 # files
 
 
-@pytest.mark.parametrize("uri", [None, "a.pdf", "d%C3%A9lib%C3%A9ration.pdf", "pieces/a.pdf", "a?b"])
+@pytest.mark.parametrize("uri", [None, "a.pdf", "d%C3%A9lib%C3%A9ration.pdf", "pieces/a.pdf", "a?b", "a b.pdf"])
 def test_a_name_is_that_of_a_file(uri: str | None) -> None:
     assert names_file(uri)
 
@@ -377,7 +377,8 @@ def test_a_name_is_that_of_a_file(uri: str | None) -> None:
         "../a",
         "a/../../b",
         "\\\\hote\\a",
-        "a b",
+        " #a",
+        "a\n",
         "cid:1",
     ],
 )
@@ -391,6 +392,16 @@ def test_the_name_of_a_file_apart_does_not_count_its_octets_do(tmp_path: Path, s
     assert (verdict.verdict, verdict.signatures[0].covers) == (Belief.VALID, "document")
     (tmp_path / "order.xml").write_text(DOCUMENT + " ", encoding="utf-8")
     assert verify(path, detached=tmp_path / "order.xml", trust=trust).verdict is Belief.INVALID
+
+
+def test_what_designates_nothing_admitted_is_invalid_whatever_is_handed_over(
+    tmp_path: Path, signer: Pkcs12Signer, trust: TrustStore
+) -> None:
+    root = detached(tmp_path, signer)
+    reference_of(root).set("URI", "http://exemple.fr/order.xml")
+    resign(root, signer)
+    verdict = verify(written(tmp_path / "apart.xml", root), detached=tmp_path / "order.xml", trust=trust)
+    assert (verdict.verdict, verdict.signatures[0].covers) == (Belief.INVALID, "nothing")
 
 
 def test_what_is_apart_is_asked_for_and_only_then(tmp_path: Path, signer: Pkcs12Signer, trust: TrustStore) -> None:

@@ -11,6 +11,7 @@ import pytest
 from lxml import etree
 
 from signing.keys import Pkcs12Signer
+from signing.pes import canonical
 from signing.pes.layout import DS
 from signing.trust import TrustStore
 from signing.verdicts import Belief
@@ -23,6 +24,9 @@ from tests.xades_samples import (
     by_identifier,
     enveloped,
     enveloping,
+    reference_of,
+    resign,
+    set_digest,
     signature_of,
     tag,
     written,
@@ -234,3 +238,18 @@ def test_nothing_is_believed_that_stands_beside_a_signed_object(samples: dict[st
     assert how == "the root renamed" or any(one.text == FORGED for one in root.iter(AMOUNT))
     verdict = verify(written(tmp_path / "forged.xml", root), trust=None)
     assert verdict.verdict is Belief.INVALID
+
+
+def test_what_an_object_holds_may_be_designated_itself(tmp_path: Path, signer: Pkcs12Signer, trust: TrustStore) -> None:
+    signature = enveloping(tmp_path, signer)
+    content = next(one for one in signature.iter(tag("Object")) if one.get("Id") == "OBJECT")[0]
+    reference = reference_of(signature)
+    reference.set("URI", "#ORDER")
+    set_digest(reference, canonical.digest(content, "sha256"))
+    resign(signature, signer)
+    verdict = verify(written(tmp_path / "held.xml", signature), trust=trust)
+    assert (verdict.verdict, verdict.signatures[0].covers) == (Belief.VALID, "object ORDER")
+    forged = copy.deepcopy(content)
+    forged.set("Id", "OTHER")
+    content.addnext(forged)
+    assert verify(written(tmp_path / "beside.xml", signature), trust=trust).verdict is Belief.INVALID

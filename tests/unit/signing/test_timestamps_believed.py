@@ -1,0 +1,104 @@
+"""What the timestamps of a signature do to its verdict: those that were moved or forged spoil it, those to come prove nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from asn1crypto import cms
+from cryptography import x509
+from lxml import etree
+
+from core import clock
+from signing.pades.verifier import verify as verify_pades
+from signing.pades.writing import _add_stamp
+from signing.pes.verifier import verify as verify_pes
+from signing.pki import Credential
+from signing.timestamp.client import AuthoritySettings, TimestampClient
+from signing.timestamp.simulator import TsaSimulator
+from signing.timestamp.token import TokenUnreadable, verify_token
+from signing.timestamp.verifier import verify_timestamp
+from signing.trust import TrustState, TrustStore
+from signing.verdicts import Belief, TimestampVerdict, proved_time
+from tests.pades_documents import paper, signed_elsewhere
+
+NOON = clock.now()
+STAMP = TimestampVerdict(NOON, "Horodatage", True, TrustState.TRUSTED)
+DATA = b"data"
+
+
+@pytest.fixture(scope="module")
+def tsa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TsaSimulator]:
+    simulator = TsaSimulator(tmp_path_factory.mktemp("tsa"))
+    simulator.start()
+    yield simulator
+    simulator.stop()
+
+
+@pytest.fixture(scope="module")
+def stamps(tsa: TsaSimulator) -> TimestampClient:
+    return TimestampClient(AuthoritySettings([tsa.url]), TrustStore.of([tsa.anchor]))
+
+
+@pytest.fixture(scope="module")
+def token(stamps: TimestampClient) -> bytes:
+    """A timestamp over data that no signature here is made of."""
+    return stamps.stamp(hashlib.sha256(DATA).digest()).token
+
+
+def test_the_earliest_time_counts_and_none_that_is_still_to_come() -> None:
+    earlier, weak = replace(STAMP, time=NOON - timedelta(days=1)), replace(STAMP, time=NOON - timedelta(days=2), valid=False)
+    assert proved_time([STAMP, earlier, weak], NOON) == earlier.time
+    assert proved_time([replace(STAMP, time=NOON + timedelta(days=1))], NOON) is None
+    assert proved_time([], NOON) is None
+
+
+def test_a_bordereau_with_the_timestamp_of_another_is_invalid(
+    tmp_path: Path, sealed: Path, trust: TrustStore, token: bytes
+) -> None:
+    tree = etree.parse(sealed)
+    qualifying = next(tree.iter("{*}QualifyingProperties"))
+    namespace = f"{{{etree.QName(qualifying).namespace}}}"
+    unsigned = etree.SubElement(qualifying, f"{namespace}UnsignedProperties")
+    holder = etree.SubElement(
+        etree.SubElement(unsigned, f"{namespace}UnsignedSignatureProperties"), f"{namespace}SignatureTimeStamp"
+    )
+    etree.SubElement(holder, f"{namespace}EncapsulatedTimeStamp").text = base64.b64encode(token).decode()
+    path = tmp_path / "stamped.xml"
+    tree.write(path, encoding="ISO-8859-1", xml_declaration=True)
+    first, second = verify_pes(path, trust=trust).signatures
+    assert (first.verdict, first.intact, second.verdict) == (Belief.INVALID, True, Belief.VALID)
+    assert any("autres données" in reason for reason in first.reasons)
+
+
+def test_a_document_whose_own_timestamp_is_broken_is_invalid(
+    tmp_path: Path, credential: Credential, tsa: TsaSimulator, stamps: TimestampClient, trust: TrustStore
+) -> None:
+    output = BytesIO(signed_elsewhere(paper(), credential))
+    _add_stamp(output, stamps)
+    path, both = tmp_path / "stamped.pdf", TrustStore.of([*trust.anchors, tsa.anchor])
+    path.write_bytes(output.getvalue())
+    assert verify_pades(path, trust=both).verdict is Belief.VALID
+    octets = output.getvalue()
+    place = octets.rindex(b"PPKLite")  # in the revision of the timestamp, which the signature does not cover
+    path.write_bytes(octets[:place] + b"ppkLite" + octets[place + 7 :])
+    verdict = verify_pades(path, trust=both)
+    assert [one.verdict for one in verdict.signatures] == [Belief.VALID, Belief.INVALID]
+    assert verdict.verdict is Belief.INVALID
+
+
+def test_a_token_that_brings_no_certificate_is_completed_from_the_trust_folder(tsa: TsaSimulator, token: bytes) -> None:
+    signed = cms.ContentInfo.load(token)["content"]
+    brought = [x509.load_der_x509_certificate(one.chosen.dump()) for one in signed["certificates"]]
+    left = cms.SignedData({name: signed[name] for name in signed if name not in {"certificates", "crls"}})
+    bare = cms.ContentInfo({"content_type": "signed_data", "content": left}).dump()
+    digest = hashlib.sha256(DATA).digest()
+    assert verify_token(bare, digest, trust=TrustStore.of([tsa.anchor, *brought])).holds
+    with pytest.raises(TokenUnreadable, match="dossier de confiance"):
+        verify_timestamp(bare, lambda _: digest, trust=TrustStore.of([tsa.anchor]), at=clock.now())
