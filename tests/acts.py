@@ -13,7 +13,7 @@ from pathlib import Path
 import dramatiq
 from sqlmodel import col, select
 
-from api.runtime import plan_schedules, working
+from api.runtime import working
 from connectors.actes.simulated_mailbox import PostOffice
 from connectors.actes.simulator import MinistrySimulator
 from core import clock
@@ -28,6 +28,7 @@ from flows.actes.models import ActesEnvelope, ActesMail, ActesMessage
 from flows.actes.settings import COLLECTIVITE, OPERATOR, ActesCollectivite
 from flows.engine.models import Dossier, DossierFile
 from tests.pades_documents import paper
+from tests.schedules import plan_without_archive
 from tests.waiting import PATIENCE, wait_until
 
 ADDRESS = "tdt@tdt.test"
@@ -61,7 +62,7 @@ class ActsTown:
         with self.platform.database.writing(PLATFORM) as session:
             configure(session, self.platform.secrets, self.organisation.id, OPERATOR, operator)
             configure(session, self.platform.secrets, self.organisation.id, COLLECTIVITE, known)
-        plan_schedules(self.platform)
+        plan_without_archive(self.platform)
         if classified:
             classifying.request(self.platform, self.organisation.id)
 

@@ -13,7 +13,7 @@ from typing import Any
 import dramatiq
 from sqlmodel import col, select
 
-from api.runtime import plan_schedules, working
+from api.runtime import working
 from connectors.finance.settings import FolderPlace
 from core.configuration import configure
 from core.journal import JournalEntry
@@ -26,6 +26,7 @@ from flows.engine.work import Advance
 from flows.invoices.flow import INVOICES
 from flows.invoices.models import Handover, ReceivedInvoice
 from flows.invoices.settings import HANDOVER, InvoiceHandover
+from tests.schedules import plan_without_archive
 from tests.waiting import wait_until
 
 _chorus = itertools.count(30_000_001)
@@ -43,9 +44,9 @@ class Books:
     folder: Path
 
     def hands_by(self, channel: str, **settings: Any) -> None:
-        """Configure the way; ``plan_schedules`` as an administrator's page would."""
+        """Configure the way, and plan what runs again and again, as an administrator's page would."""
         self.configure(HANDOVER, InvoiceHandover.model_validate({"channel": channel} | settings))
-        plan_schedules(self.platform)
+        plan_without_archive(self.platform)
 
     def configure(self, name: str, model: Any) -> None:
         with self.platform.database.writing(PLATFORM) as session:

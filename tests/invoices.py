@@ -13,7 +13,7 @@ from typing import Any
 import dramatiq
 from sqlmodel import col, select
 
-from api.runtime import plan_schedules, working
+from api.runtime import working
 from connectors.chorus.client import Chorus
 from connectors.chorus.simulated_world import CCAS, COMMUNE, ELSEWHERE
 from connectors.chorus.simulator import ChorusSimulator
@@ -28,6 +28,7 @@ from flows.engine.models import Dossier, DossierFile, Step
 from flows.invoices import collecting
 from flows.invoices.models import ChorusExchange, Handover, InvoiceStep, InvoiceTarget, ReceivedInvoice, Watch
 from flows.invoices.settings import ACCOUNT, OPERATOR, RECEPTION, InvoiceReception
+from tests.schedules import plan_without_archive
 from tests.waiting import PATIENCE, wait_until
 
 CCAS_SIRET = Siret("26400999400015")
@@ -67,7 +68,7 @@ class InvoicesTown:
             configure(session, self.platform.secrets, root, OPERATOR, self.state.operator(**operator or {}))
             configure(session, self.platform.secrets, self.organisation.id, ACCOUNT, self.state.account(login))
             configure(session, self.platform.secrets, self.organisation.id, RECEPTION, InvoiceReception(**asked))
-        plan_schedules(self.platform)
+        plan_without_archive(self.platform)
 
     def configure(self, name: str, model: Any, organisation_id: str | None = None) -> None:
         """Keep a configuration of the collectivité."""
