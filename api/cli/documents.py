@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ from rich.markup import escape
 from api.cli.output import MISUSE, NO, console, errors, json_line
 from archive.examination import SIP, is_transfer
 from archive.examination import examine as examine_transfer
-from core.errors import UnreadableInput, UsageError
+from core import clock
+from core.errors import Misconfigured, UnreadableInput, UsageError
 from core.messages import Catalogue
 from core.problems import Problem, Report, Severity, Verdict
 from core.settings import load_settings
@@ -38,13 +39,13 @@ def check(files: list[Path], *, kind: str | None, trust: Path | None, at: date |
     """Check each file and print its report; return 0 when all are accepted, 1 when one is not, 2 when one cannot be read.
 
     Raises:
-        UsageError: the kind is not one that is checked.
+        UsageError: the kind is not one that is checked; a trust folder that is none.
     """
     if kind is not None and kind not in _KINDS:
         raise UsageError(_t("check.kind", found=kind, known=", ".join(_KINDS)))
     settings = load_settings()
     installed = settings.schemas_dir
-    rules = Rules(SchemaSets(installed), _store(trust or settings.trust_dir), _moment(at), settings.upload_limit, installed)
+    rules = Rules(SchemaSets(installed), _store(trust, settings.trust_dir), _moment(at), settings.upload_limit, installed)
     status = 0
     for file in files:
         try:
@@ -78,7 +79,7 @@ def verify(
         as_json: print JSON Lines.
 
     Raises:
-        UsageError: a report on several files, or of a form that is not known.
+        UsageError: a report on several files, or of a form that is not known; a trust folder that is none.
     """
     if report is not None:
         form_of(report)
@@ -86,7 +87,7 @@ def verify(
             raise UsageError(_t("verify.one_report"))
     if detached is not None:
         _readable(detached)
-    store = _store(trust or load_settings().trust_dir)
+    store = _store(trust, load_settings().trust_dir)
     status = 0
     for file in files:
         try:
@@ -168,12 +169,21 @@ def _require_kind(file: Path, report: Report, kind: str | None) -> None:
         raise UsageError(_t("check.other_kind", file=file.name, found=report.kind, expected=kind))
 
 
-def _store(folder: Path | None) -> TrustStore | None:
-    return TrustStore.from_folder(folder) if folder else None
+def _store(asked: Path | None, configured: Path | None) -> TrustStore | None:
+    """Return who is believed; a folder that was named on the command line and cannot be read is wrong use, not a fault."""
+    if asked is None:
+        return TrustStore.from_folder(configured) if configured else None
+    try:
+        return TrustStore.from_folder(asked)
+    except Misconfigured as error:
+        raise UsageError(str(error)) from error
 
 
 def _moment(day: date | None) -> datetime | None:
-    return datetime.combine(day, time(12), UTC) if day else None
+    """Return the end of a day in metropolitan France: what was signed on it was signed by then. None, which is now, for today."""
+    if day is None or day == clock.in_paris(clock.now()).date():
+        return None
+    return clock.as_utc(datetime.combine(day, time(23, 59, 59), clock.PARIS))
 
 
 def _tell(file: Path, report: Report) -> None:

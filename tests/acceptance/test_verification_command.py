@@ -98,9 +98,10 @@ def test_wrong_use_is_told_in_a_sentence(desk: Desk, arguments: tuple[str, ...],
     assert "Traceback" not in ran.stderr
 
 
-def test_a_trust_folder_that_is_not_there_is_a_fault_of_the_setting(desk: Desk) -> None:
+def test_a_trust_folder_that_is_not_there_is_wrong_use(desk: Desk) -> None:
     ran = desk.verify("--trust", "absent", "sealed.xml", trusting=False)
-    assert ran.returncode == 3
+    assert ran.returncode == 2
+    assert "absent" in ran.stderr
     assert "Traceback" not in ran.stderr
 
 
