@@ -32,9 +32,9 @@ def with_second_place(platform: Platform, s3: S3Server, audit_days: int = 365) -
     return replace(platform, further=(FurtherPlace(SECOND, store, audit_days),))
 
 
-def seal(platform: Platform, organisation: Organisation, folder: Path, body: str = "") -> Record:
+def seal(platform: Platform, organisation: Organisation, folder: Path, body: str = "", dossier: str | None = None) -> Record:
     """Seal an acknowledged PES and return its record; its package stays in the folder, under the record’s identifier."""
-    dossier = new_id()
+    dossier = dossier or new_id()
     contents = {
         PesRole.PES: ("flux.xml", "application/xml", f"<PES>{dossier}{body}</PES>".encode()),
         PesRole.ACQUIT: ("acquit.xml", "application/xml", b"<ACQUIT/>"),

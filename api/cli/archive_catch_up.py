@@ -49,6 +49,8 @@ def catch_up(*, as_json: bool) -> int:
             lambda dossier: _is_known(platform, dossier),
             lambda what, count: _progress(what, count, as_json=as_json),
         )
+        with platform.database.writing(PLATFORM) as session:
+            overtaken.conclude(session, FLOWS)
         (_as_json if as_json else _tell)(platform, done)
     return NO if done.unreadable or done.unknown or done.evidence_lost else 0
 

@@ -24,7 +24,7 @@ from core.organisations import Organisation, OrganisationKind
 from core.platform import Platform
 from core.principal import PLATFORM, Right
 
-_MOST_FIELDS, _LONGEST, _LARGEST_FILE = 8000, 4000, 1 << 20
+_MOST_FIELDS, _LONGEST, _LARGEST_FILE = 10_200, 4000, 1 << 20
 _FRAME = "web/setup/frame.html"
 Identifier = Annotated[str, Path(pattern="^[0-9A-Z]{26}$")]
 

@@ -207,6 +207,21 @@ def awaited(session: Session, principal: Principal, most: int) -> int:
     return len(session.exec(asked.limit(most)).all())
 
 
+def awaited_of_producer(session: Session, principal: Principal, most: int) -> int:
+    """Return how many eliminations wait for an agreement that a principal may give for the producer; counted up to a bound."""
+    here = taking_part(principal)
+    mine = [one for one in here.organisations if here.may(Right.ADMINISTER, one) or here.may(Right.DEPOSIT, one)]
+    asked = select(Elimination.id).where(Elimination.state == State.PROPOSED.value, col(Elimination.organisation_id).in_(mine))
+    return len(session.exec(asked.limit(most)).all())
+
+
+def awaited_of_archivist(session: Session, principal: Principal, most: int) -> int:
+    """Return how many eliminations bear a visa and wait for a principal to carry them out; counted up to a bound."""
+    managed = [one for one in principal.organisations if principal.may(Right.ARCHIVE, one)]
+    asked = select(Elimination.id).where(Elimination.state == State.VISA.value, col(Elimination.organisation_id).in_(managed))
+    return len(session.exec(asked.limit(most)).all())
+
+
 def _require_another(principal: Principal, elimination: Elimination, right: Right) -> None:
     others = {elimination.agreed_by}
     if right is Right.CONTROL:

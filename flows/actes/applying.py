@@ -127,6 +127,12 @@ def apply(session: ScopedSession, platform: Platform, mail: ActesMail, parcel: P
     return _APPLIED[found.message.code](applying)
 
 
+def _require_heard(dossier: Dossier) -> None:
+    """Let an answer wait for an act that has not left, or that a restored backup has as it was: until an operator resumes it."""
+    if dossier.state in _NOT_SENT_YET or dossier.overtaken:
+        raise NotYet
+
+
 class _Applying:
     """One message, in the transaction that applies it."""
 
@@ -137,8 +143,7 @@ class _Applying:
     def acknowledged(self) -> Dossier:
         message = self._a(said.ARActe)
         dossier, first = self._act(message.id_acte, message.received)
-        if dossier.state in _NOT_SENT_YET:
-            raise NotYet
+        _require_heard(dossier)
         if message.reception_date is None:
             raise Unmatched(_messages("ar.undated", act=first.id_acte))
         if self._keep(dossier, first, message.reception_date) is None:
@@ -218,7 +223,7 @@ class _Applying:
         ).first()
         if asked is None:
             raise Unmatched(_messages("cancellation.unasked", act=first.id_acte))
-        if dossier.state == "answering":
+        if dossier.state == "answering" or dossier.overtaken:
             raise NotYet
         if self._keep(dossier, first, message.reception_date, answers=asked) is not None and dossier.state == "acknowledged":
             self._delivered(asked)
@@ -302,8 +307,7 @@ class _Applying:
         return None
 
     def _refuse(self, dossier: Dossier, first: ActesMessage, nature: str, detail: str, in_force: date | None = None) -> Dossier:
-        if dossier.state in _NOT_SENT_YET:
-            raise NotYet
+        _require_heard(dossier)
         if dossier.state not in _WAITING:
             if dossier.state == "refused":
                 return dossier  # the same anomaly once more

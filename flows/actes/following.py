@@ -177,6 +177,8 @@ def send_again(platform: Platform, principal: Principal, dossier_id: str) -> Non
     """
     with platform.database.writing(principal) as session:
         dossier = held(session, principal, dossier_id, right=Right.OPERATE, states=None)
+        if dossier.overtaken:
+            raise Conflict(_messages("again.overtaken"), dossier_id)
         outcome = Advance("again", journal={"envelope": dossier.facts.get("sending", {}).get("envelope")})
         if not transitions.signal(session, ACTES, dossier_id, "again", outcome, principal.actor):
             raise Conflict(_messages("again.certain"), dossier_id)

@@ -21,6 +21,7 @@ class Dossier(Owned, table=True):
         state: where it stands in the flow's table; unchanged while it is parked.
         since: when it entered the state.
         parked: why an operator must look at it; None when nobody must.
+        overtaken: a restored backup has it as it was: it is parked, and hears no event until an operator resumes it.
         reference: what makes it unique in its flow for the organisation (for HELIOS: NomFic and CodCol).
         idempotency_key: the key that the depositor gave.
         facts: what the flow knows of it; JSON without floats.
@@ -43,6 +44,7 @@ class Dossier(Owned, table=True):
     state: str = Field(max_length=40)
     since: datetime = Field(default_factory=clock.now, sa_column=Column(UtcDateTime, nullable=False))
     parked: str | None = Field(default=None, max_length=1000)
+    overtaken: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default="0"))
     reference: str | None = Field(default=None, max_length=200)
     idempotency_key: str | None = Field(default=None, max_length=200)
     facts: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JsonValue, nullable=False))

@@ -16,19 +16,22 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, select, update
 from sqlmodel import Session
 
+from archive.models import Record
 from core import clock, journal
 from core.journal import JournalEntry
 from core.messages import Catalogue
 from flows.engine.models import Dossier, Step
 from flows.engine.table import End, Flow
 
-OVERTAKEN, RESUMED = "dossier.overtaken", "dossier.resumed"
-"""The journal entries of a dossier that was set aside so, and of one that an operator took up again."""
+OVERTAKEN, CONCLUDED, RESUMED = "dossier.overtaken", "dossier.concluded", "dossier.resumed"
+"""The journal entries of a dossier that was set aside so, of one of them that is archived, and of one that was taken up again."""
+_SEALED = "sealed"
 _messages = Catalogue("flows.engine")
 _MOST_SHOWN, _LONGEST = 8, 1000
 _dossier: Table = Dossier.__table__  # type: ignore[attr-defined]
 _step: Table = Step.__table__  # type: ignore[attr-defined]
 _entry: Table = JournalEntry.__table__  # type: ignore[attr-defined]
+_record: Table = Record.__table__  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ def set_aside(
             continue
         connection.execute(delete(_step).where(_step.c.dossier_id == dossier_id))
         reason = _reason(connection, mark, dossier_id, words)
-        connection.execute(update(_dossier).where(_dossier.c.id == dossier_id).values(parked=reason))
+        connection.execute(update(_dossier).where(_dossier.c.id == dossier_id).values(parked=reason, overtaken=True))
         own = select(_entry.c.id).where(*_by(mark), _entry.c.dossier_id == dossier_id)
         if connection.execute(own).first() is None:
             facts = {"caught_up": mark.id, "state": row.state}
@@ -75,19 +78,42 @@ def set_aside(
             journal.write(session, organisation_id=owner, dossier_id=dossier_id, kind=OVERTAKEN, actor="platform", facts=facts)
 
 
-def is_overtaken(connection: Connection, dossier_id: str) -> bool:
-    """Tell whether a dossier was set aside so, and not taken up since.
+def conclude(session: Session, flows: Mapping[str, Flow]) -> int:
+    """Bring the dossiers that were set aside and whose record is sealed to their end, in the session's transaction.
 
-    By the moments, not the numbers: what the journal brought back may tell of an operator who took it up in the days before.
+    Nothing is left to be done for them: performed again, they would be sent and sealed a second time. Where a flow seals on two
+    ways, the journal tells which was taken.
+
+    Args:
+        session: a writing one.
+        flows: all that there are, by their names.
+
+    Returns:
+        How many there were.
     """
-    own = (_entry.c.dossier_id == dossier_id, _entry.c.kind.in_([OVERTAKEN, RESUMED]))
-    newest = select(_entry.c.kind).where(*own).order_by(_entry.c.at.desc(), _entry.c.number.desc()).limit(1)
-    return connection.execute(newest).scalar() == OVERTAKEN
+    connection = session.connection()
+    sealed = select(_dossier).join(_record, _record.c.dossier_id == _dossier.c.id).where(_dossier.c.overtaken)
+    rows = connection.execute(sealed.order_by(_dossier.c.id)).all()
+    for row in rows:
+        values = {"state": _end_of(connection, flows[row.flow], row.id), "since": clock.now(), "parked": None, "overtaken": False}
+        connection.execute(update(_dossier).where(_dossier.c.id == row.id).values(values))
+        owner, facts = row.organisation_id, {"from": row.state, "state": values["state"]}
+        journal.write(session, organisation_id=owner, dossier_id=row.id, kind=CONCLUDED, actor="platform", facts=facts)
+    return len(rows)
+
+
+def _end_of(connection: Connection, flow: Flow, dossier_id: str) -> str:
+    told = select(_entry.c.kind).where(_entry.c.dossier_id == dossier_id)
+    kinds = set(connection.execute(told).scalars())
+    ends = [row.state for row in flow.rows.values() if isinstance(row, End) and row.good]
+    other = [row.leads[_SEALED] for row in flow.rows.values() if _SEALED in row.leads and f"{flow.name}.{row.state}" in kinds]
+    return next((state for state in other if isinstance(flow.rows[state], End)), ends[0])
 
 
 def count(session: Session, mark: JournalEntry) -> int:
-    """Return how many dossiers were set aside on account of what came after a mark."""
-    return int(session.connection().execute(select(func.count()).where(*_by(mark))).scalar_one())
+    """Return how many dossiers are set aside on account of what came after a mark."""
+    still = select(func.count()).select_from(_entry).join(_dossier, _dossier.c.id == _entry.c.dossier_id)
+    return int(session.connection().execute(still.where(*_by(mark), _dossier.c.overtaken)).scalar_one())
 
 
 def missing(session: Session, mark: JournalEntry) -> Iterator[Missing]:

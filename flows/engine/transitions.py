@@ -21,7 +21,7 @@ from core.messages import Catalogue
 from core.principal import PLATFORM
 from core.problems import Problem
 from flows.engine.models import Dossier, DossierFile, Schedule, Step
-from flows.engine.overtaken import RESUMED, is_overtaken
+from flows.engine.overtaken import RESUMED
 from flows.engine.table import Flow, On, Row, Wait
 from flows.engine.work import Advance, KeptFile
 
@@ -247,9 +247,7 @@ def signal(
     connection: Connection = session.connection()
     row = connection.execute(select(_dossier).where(_dossier.c.id == dossier_id).with_for_update()).first()
     waiting = flow.rows.get(row.state) if row else None
-    if row is None or not isinstance(waiting, Wait) or event not in waiting.leads:
-        return False
-    if row.parked is not None and is_overtaken(connection, dossier_id):
+    if row is None or row.overtaken or not isinstance(waiting, Wait) or event not in waiting.leads:
         return False
     freed = {"reference": None} if frees_reference else {}
     _enter(connection, flow, dossier_id, row.organisation_id, waiting.leads[event], facts={**row.facts, **outcome.facts}, **freed)
@@ -281,7 +279,7 @@ def _hold(connection: Connection, claimed: Claim) -> None:
 
 
 def _enter(connection: Connection, flow: Flow, dossier_id: str, organisation_id: str, state: str, **changes: Any) -> None:
-    values = {"state": state, "since": clock.now(), "parked": None, **changes}
+    values = {"state": state, "since": clock.now(), "parked": None, "overtaken": False, **changes}
     connection.execute(update(_dossier).where(_dossier.c.id == dossier_id).values(**values))
     connection.execute(delete(_step).where(_step.c.dossier_id == dossier_id))
     _plan(connection, flow, flow.rows[state], dossier_id, organisation_id)

@@ -69,13 +69,14 @@ def settle(platform: Platform, organisation_id: str) -> None:
 def hear(session: ScopedSession, invoice: ReceivedInvoice) -> None:
     """Let a dossier that waits hear what the steps of its invoice ask for; the session holds it (``history.locked``)."""
     while (event := _event(session, invoice)) is not None:
-        if event == COMPLETED:
-            invoice.cycle += 1
-            session.add(invoice)
         session.flush()
-        outcome = Advance(event, facts={"cycle": invoice.cycle}, journal={"status": invoice.status, "cycle": invoice.cycle})
+        cycle = invoice.cycle + (event == COMPLETED)
+        outcome = Advance(event, facts={"cycle": cycle}, journal={"status": invoice.status, "cycle": cycle})
         if not transitions.signal(session, INVOICES, invoice.dossier_id, event, outcome):
             return
+        invoice.cycle = cycle
+        session.add(invoice)
+        session.flush()
 
 
 def _event(session: Session, invoice: ReceivedInvoice) -> str | None:
@@ -101,7 +102,7 @@ def _unheard(organisation_id: str) -> SelectOfScalar[str]:
     return (
         select(ReceivedInvoice.dossier_id)
         .join(Dossier, col(Dossier.id) == col(ReceivedInvoice.dossier_id))
-        .where(ReceivedInvoice.account_id == organisation_id, state.in_(_WAITING))
+        .where(ReceivedInvoice.account_id == organisation_id, state.in_(_WAITING), ~col(Dossier.overtaken))
         .where(
             or_(
                 status.in_(FINAL),

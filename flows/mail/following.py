@@ -60,7 +60,8 @@ def age(platform: Platform, _key: str = "") -> None:
 
 
 def _waiting(platform: Platform, last: str) -> list[str]:
-    wanted = select(Dossier.id).where(Dossier.flow == "mail", Dossier.state == WAITING, col(Dossier.id) > last)
+    waiting = Dossier.flow == "mail", Dossier.state == WAITING, ~col(Dossier.overtaken)
+    wanted = select(Dossier.id).where(*waiting, col(Dossier.id) > last)
     with platform.database.reading(PLATFORM) as session:
         return list(session.exec(wanted.order_by(col(Dossier.id)).limit(_AT_ONCE)))
 
@@ -128,11 +129,12 @@ def _recall(session: ScopedSession, mail: Mail, recipient: MailRecipient, told: 
 def settle(session: ScopedSession, dossier_id: str) -> bool:
     """Close a send in the session's transaction when nothing more is awaited of anybody; tell whether it was closed.
 
-    The dossier is held first: of two whose acts end it at the same moment, the second sees what the first did.
+    The dossier is held first: of two whose acts end it at the same moment, the second sees what the first did. One that a
+    restored backup has as it was is closed once an operator has resumed it.
     """
     session.flush()
     dossier = dossier_of(session, dossier_id, hold=True)
-    if dossier.state != WAITING:
+    if dossier.state != WAITING or dossier.overtaken:
         return False
     mail = mail_of(session, dossier_id)
     if not _is_over(session, mail):

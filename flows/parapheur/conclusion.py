@@ -52,7 +52,8 @@ def conclude(session: Session, standing: Standing, actor: str) -> None:
     """Tell the dossier of a folder where the folder stands, in the session's transaction.
 
     Raises:
-        Conflict: a worker has the dossier in hand, to check, start or archive it: what was done would pass it by.
+        Conflict: a worker has the dossier in hand, to check, start or archive it: what was done would pass it by; or a restored
+            backup has the dossier as it was, and an operator has not resumed it yet.
     """
     event = "going_on" if standing.automatic else "completed" if standing.leaves else _EVENTS.get(standing.state)
     dossier = session.exec(select(Dossier).where(Dossier.id == standing.dossier_id)).first()
@@ -68,6 +69,8 @@ def conclude(session: Session, standing: Standing, actor: str) -> None:
         session.flush()
     if event is None:
         return
+    if dossier.overtaken:
+        raise Conflict(_messages("conclude.overtaken"))
     completed = event == "completed"
     heard = transitions.signal(
         session,

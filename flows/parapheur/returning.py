@@ -106,7 +106,8 @@ def _opened(platform: Platform, account: str) -> _Account:
 def _waiting(platform: Platform, account: str) -> list[Dossier]:
     mine = col(Dossier.facts)[("parapheur", "account")].as_string() == account
     with platform.database.reading(PLATFORM) as session:
-        found = session.exec(select(Dossier).where(Dossier.state == WAITING, mine).order_by(col(Dossier.since), col(Dossier.id)))
+        waiting = select(Dossier).where(Dossier.state == WAITING, ~col(Dossier.overtaken), mine)
+        found = session.exec(waiting.order_by(col(Dossier.since), col(Dossier.id)))
         return list(found)
 
 

@@ -107,7 +107,7 @@ def _due(platform: Platform, account: str) -> list[_Known]:
     rows = (
         select(Dossier, SaeTransfer)
         .join(SaeTransfer, col(SaeTransfer.dossier_id) == col(Dossier.id))
-        .where(SaeTransfer.account == account, (col(Dossier.state) == _SENT) | at_leisure)
+        .where(SaeTransfer.account == account, ~col(Dossier.overtaken), (col(Dossier.state) == _SENT) | at_leisure)
         .order_by(col(SaeTransfer.looked), col(SaeTransfer.dossier_id))
         .limit(_AT_ONCE)
     )

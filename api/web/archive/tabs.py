@@ -70,4 +70,5 @@ def _opens(visitor: Visitor, name: str, rights: tuple[Right, ...]) -> bool:
 
 def home_of(visitor: Visitor) -> str | None:
     """Return the page of the archive on which a visitor begins; None when there is none."""
-    return next((address for right, address in _HOMES if visitor.where(right)), None)
+    found = next((address for right, address in _HOMES if visitor.where(right)), None)
+    return found or ("/archives/eliminations" if taking_part(visitor.principal).grants else None)

@@ -22,6 +22,7 @@ from flows.transfers import reading as transfers
 
 _t = Catalogue("api.web.archive")
 _MOST = 1000
+_ELIMINATIONS = "/archives/eliminations?etat="
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +51,14 @@ class Row:
 
 def for_archives(platform: Platform, visitor: Visitor) -> Row:
     """Return what waits for whoever manages, controls or operates archives."""
-    return Row(_t("waiting"), (*_incidents(platform, visitor), *_decisions(platform, visitor), *_audits(platform, visitor)))
+    decisions = (*_decisions(platform, visitor), *_agreements(platform, visitor))
+    return Row(_t("waiting"), (*_incidents(platform, visitor), *decisions, *_audits(platform, visitor)))
 
 
-def for_operation(platform: Platform, visitor: Visitor) -> Row:
-    """Return what waits for whoever operates; nothing for anybody else."""
-    if not visitor.where(Right.OPERATE):
-        return Row(_t("waiting"), ())
-    return Row(_t("waiting"), (*_incidents(platform, visitor), *_audits(platform, visitor)))
+def for_others(platform: Platform, visitor: Visitor) -> Row:
+    """Return what waits for those whose day begins elsewhere: who operates, and who answers for a producer."""
+    operating = (*_incidents(platform, visitor), *_audits(platform, visitor)) if visitor.where(Right.OPERATE) else ()
+    return Row(_t("waiting"), (*operating, *_agreements(platform, visitor)))
 
 
 def _incidents(platform: Platform, visitor: Visitor) -> Iterator[Waiting]:
@@ -76,10 +77,18 @@ def _decisions(platform: Platform, visitor: Visitor) -> Iterator[Waiting]:
     if not (visitor.where(Right.ARCHIVE) or visitor.where(Right.CONTROL)):
         return
     with database.reading(holding(principal, Right.ARCHIVE, Right.CONTROL)) as session:
-        yield from _told("waiting.eliminations", deciding.awaited(session, principal, _MOST + 1), "/archives/eliminations")
+        visas, orders = (count(session, principal, _MOST + 1) for count in (deciding.awaited, deciding.awaited_of_archivist))
+        yield from _told("waiting.eliminations", visas, f"{_ELIMINATIONS}agreed")
+        yield from _told("waiting.visas", orders, f"{_ELIMINATIONS}visa")
         yield from _told("waiting.requests", requests.awaited(session, _MOST + 1), "/archives/demandes")
     waiting = transfers.awaited(database, principal, _MOST + 1)
     yield from _told("waiting.transfers", waiting, "/archives/versements?etat=to_accept")
+
+
+def _agreements(platform: Platform, visitor: Visitor) -> Iterator[Waiting]:
+    with platform.database.reading(visitor.principal) as session:
+        waiting = deciding.awaited_of_producer(session, visitor.principal, _MOST + 1)
+    yield from _told("waiting.agreements", waiting, f"{_ELIMINATIONS}proposed")
 
 
 def _audits(platform: Platform, visitor: Visitor) -> Iterator[Waiting]:

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse
 from api import cursors
 from api.tenants import below, organisation_named
 from api.v1.shapes import has_ended
-from api.web.archive.waiting import for_operation
+from api.web.archive.waiting import for_others
 from api.web.pages import render
 from api.web.visitor import Parts, SignedIn
 from core.errors import NotFound, UsageError
@@ -61,7 +61,7 @@ def listed(
         good=_good_ends(),
         waiting=waiting,
         operates=bool(visitor.where(Right.OPERATE)),
-        archives=for_operation(platform, visitor),
+        archives=for_others(platform, visitor),
         next=_address(filters, apres=cursors.written(page.after)),
         previous=_address(filters, avant=cursors.written(page.before)),
     )

@@ -106,7 +106,7 @@ def _due(platform: Platform, organisation_id: str) -> list[_Known]:
     rows = (
         select(Dossier, IssuedInvoice)
         .join(IssuedInvoice, col(IssuedInvoice.dossier_id) == col(Dossier.id))
-        .where(IssuedInvoice.organisation_id == organisation_id)
+        .where(IssuedInvoice.organisation_id == organisation_id, ~col(Dossier.overtaken))
         .where(
             col(Dossier.state).in_(_SOON)
             | (col(Dossier.state).in_(_AT_LEISURE) & (col(IssuedInvoice.looked) <= clock.now() - pause))

@@ -37,6 +37,7 @@ _RIGHTS = {
     "controle": {Right.READ, Right.CONTROL},
     "lecteur": {Right.READ},
     "exploitant local": {Right.READ, Right.OPERATE},
+    "agent": {Right.READ, Right.DEPOSIT},
 }
 _NEIGHBOUR, _ABOVE = "voisin", "exploitant"
 _ROW = 'aria-label="Ce qui attend"'
@@ -108,6 +109,7 @@ def test_each_sees_what_waits_for_them_and_nobody_of_elsewhere_sees_any(town: To
                 Elimination(**list_, made_by=mine, agreed_by=other),
                 Elimination(**list_, made_by=other, agreed_by=mine),
                 Elimination(**list_ | {"state": "visa"}, made_by=mine, agreed_by=other),
+                Elimination(**list_ | {"state": "proposed"}, made_by=mine),
                 Elimination(**list_, made_by=f"person:{town.ids['controle']}", agreed_by=other),
                 Elimination(**list_, made_by=other, proposed_by=f"person:{town.ids['controle']}", agreed_by=mine),
                 ReadingRequest(**asked, derogation=False),
@@ -121,19 +123,25 @@ def test_each_sees_what_waits_for_them_and_nobody_of_elsewhere_sees_any(town: To
     assert free
     assert town.waiting("archiviste") == {
         "/archives/incidents": "3 incidents des archives ouverts : 1 sans responsable, 1 à vous",
-        "/archives/eliminations": "2 éliminations attendent un visa que vous pouvez donner ou inscrire",
+        "/archives/eliminations?etat=agreed": "2 éliminations attendent un visa que vous pouvez donner ou inscrire",
+        "/archives/eliminations?etat=visa": "1 élimination a son visa et attend que vous l’exécutiez",
         "/archives/demandes": "2 demandes de lecture attendent votre réponse",
         "/archives/versements?etat=to_accept": "1 versement attend votre décision",
     }
     for address in town.waiting("archiviste"):
         town.see("archiviste", address)
     assert town.waiting("controle") == {
-        "/archives/eliminations": "2 éliminations attendent un visa que vous pouvez donner ou inscrire",
+        "/archives/eliminations?etat=agreed": "2 éliminations attendent un visa que vous pouvez donner ou inscrire",
         "/archives/demandes": "1 demande de lecture attend votre réponse",
     }
     assert town.waiting("exploitant local", "/dossiers") == {
         "/archives/incidents": "3 incidents des archives ouverts : 1 sans responsable, 0 à vous"
     }
+    assert town.waiting("agent", "/dossiers") == {
+        "/archives/eliminations?etat=proposed": "1 liste d’élimination attend l’accord du producteur, que vous pouvez donner"
+    }
+    listed = town.see("agent", "/archives/eliminations?etat=proposed")
+    assert (listed.count("attend l’accord du producteur"), "visée" in listed) == (2, False)
     for who, path in ((_NEIGHBOUR, "/archives"), (_NEIGHBOUR, "/dossiers"), ("lecteur", "/archives"), ("lecteur", "/dossiers")):
         assert _ROW not in town.see(who, path)
     assert town.waiting("archiviste", "/dossiers") == {}

@@ -54,7 +54,9 @@ def test_what_had_moved_on_is_set_aside_until_an_operator_takes_it_up(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     kept = replace(kept, settings=kept.settings.model_copy(update={"heads_dir": tmp_path / "heads"}))
-    still, moved, answered, ended = (deposited(kept, mairie, name) for name in ("reste", "part", "revient", "fini"))
+    still, moved, answered, ended, closed = (
+        deposited(kept, mairie, name) for name in ("reste", "part", "revient", "fini", "s’archive")
+    )
     advance(kept, answered, "accepted", "sealed", "sent")
     advance(kept, ended, "refused")
     copied(kept, stamps)
@@ -66,6 +68,7 @@ def test_what_had_moved_on_is_set_aside_until_an_operator_takes_it_up(
         advance(kept, moved, "sent")
         advance(kept, answered, "accepted")
         _written(kept, mairie, ended, "test.happened")
+        seal(kept, mairie, tmp_path, dossier=closed)
         late = deposited(kept, mairie, "tardif")
         archived = seal(kept, mairie, tmp_path)
         copied(kept, stamps)
@@ -77,14 +80,15 @@ def test_what_had_moved_on_is_set_aside_until_an_operator_takes_it_up(
         assert archive_catch_up.catch_up(as_json=True) == 0
 
         said = json.loads(capsys.readouterr().out)
-        assert (said["parked"], said["records"], said["minutes_lost"]) == (2, 1, 2)
+        assert (said["parked"], said["records"], said["minutes_lost"]) == (2, 2, 2)
         missing = {one["id"]: (one["last"], one["record"]) for one in said["missing"]}
         assert missing == {late: ("dossier.received", None), archived.dossier_id: ("record.sealed", archived.id)}
-        assert [_stands(backup, one) for one in (still, moved, answered, ended)] == [
+        assert [_stands(backup, one) for one in (still, moved, answered, ended, closed)] == [
             ("received", False, True),
             ("received", True, False),
             ("sent", True, False),
             ("rejected", False, False),
+            ("archived", False, False),  # its record came back: nothing is left to be done for it
         ]
         aside = dossier_of(backup, moved)
         assert aside is not None and aside.parked is not None

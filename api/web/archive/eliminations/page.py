@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
 from sqlmodel import Session, col, select
@@ -42,10 +43,17 @@ DONE = frozenset({"liste", "proposee", "accord", "visa", "ordre", "abandon"})
 
 @router.get(PATH)
 def listed(
-    request: Request, platform: Parts, visitor: SignedIn, apres: Annotated[str, Query(max_length=26)] = ""
+    request: Request,
+    platform: Parts,
+    visitor: SignedIn,
+    etat: Annotated[str, Query(max_length=12)] = "",
+    apres: Annotated[str, Query(max_length=26)] = "",
 ) -> HTMLResponse:
-    """Show the eliminations in which the visitor has a part, newest first."""
+    """Show the eliminations in which the visitor has a part, newest first; ``etat`` narrows them to a state."""
     query = select(Elimination).order_by(col(Elimination.id).desc()).limit(_A_PAGE + 1)
+    state = State(etat) if etat in set(State) else None
+    if state:
+        query = query.where(Elimination.state == state.value)
     if apres:
         query = query.where(col(Elimination.id) < apres)
     here = taking_part(visitor.principal)
@@ -66,7 +74,8 @@ def listed(
         names=names,
         colours={one.id: _COLOURS.get(State(one.state), "amber") for one in shown},
         may_make=bool(visitor.where(Right.ARCHIVE)),
-        more=f"{PATH}?apres={shown[-1].id}" if len(found) > _A_PAGE else "",
+        state=state,
+        more=f"{PATH}?{urlencode({'etat': state or '', 'apres': shown[-1].id})}" if len(found) > _A_PAGE else "",
     )
 
 

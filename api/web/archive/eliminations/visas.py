@@ -22,6 +22,7 @@ from api.web.archive.eliminations.page import ONE, page, part_of
 from api.web.pages import render
 from api.web.visitor import Parts, SignedIn, Visitor
 from archive.elimination import deciding, lists
+from archive.elimination.analysis import MOST_DESTROYED
 from archive.elimination.bordereau import kind_in_words, title_of
 from archive.elimination.deciding import LARGEST_VISA, LONGEST_REFERENCE, Visa
 from archive.elimination.states import State
@@ -33,7 +34,7 @@ from core.principal import PLATFORM, Right
 router = APIRouter()
 VISA, SIGNED_VISA = f"{ONE}/visa", f"{ONE}/visa-signe"
 _TEMPLATE = "web/archive/eliminations/visa.html"
-_LINES, _MOST_REFUSED = 100, 8000
+_LINES, _MOST_FIELDS = 100, MOST_DESTROYED + 100  # each line that is refused is one, beside those of the form
 _RECORD = 26
 
 
@@ -82,7 +83,7 @@ def ask_signed(request: Request, platform: Parts, visitor: SignedIn, elimination
 @router.post(SIGNED_VISA)
 async def recorded(request: Request, platform: Parts, visitor: SignedIn, elimination_id: Identifier) -> Response:
     """Record a visa that was signed on paper, or go on to another page of the list: as the button says."""
-    sent = await request.form(max_files=1, max_fields=_MOST_REFUSED, max_part_size=1 << 20)
+    sent = await request.form(max_files=1, max_fields=_MOST_FIELDS, max_part_size=1 << 20)
     texts = {name: value for name, value in sent.items() if isinstance(value, str)}
     visitor.check(texts.get("csrf"))
     refused = _records([value for value in sent.getlist("refused") if isinstance(value, str)])
