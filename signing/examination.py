@@ -11,7 +11,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from core import clock
-from core.problems import Report, Verdict
+from core.problems import Problem, Report, Severity
 from schemas.actes.codes import ARCHIVE, ENVELOPE, MESSAGE, NAMESPACE, kind_of_root
 from schemas.actes.contents import future_problems
 from schemas.actes.documents import examine_envelope, examine_message
@@ -23,7 +23,7 @@ from schemas.invoices.rules import examine_carried, examine_invoice
 from schemas.invoices.syntax import CDAR, INVOICE, PIVOT
 from schemas.invoices.syntax import kind_of_root as kind_of_invoice
 from schemas.pdf.rules import RULE as PDF_RULE
-from schemas.pdf.rules import examine as examine_pdf
+from schemas.pdf.rules import problems_of as problems_of_pdf
 from schemas.pes.rules import DEFAULT_LIMIT as LARGEST_PES
 from schemas.pes.versions import SchemaSets
 from schemas.xml import DoctypeRefused, root_of_file
@@ -108,12 +108,23 @@ def _message(path: Path, rules: Rules) -> Report:
     return report
 
 
-def _pdf(path: Path, rules: Rules) -> Report:
-    report = examine_pdf(path)
-    if report.verdict is not Verdict.REJECTED:
-        unsound = signature_problems(path, path.name, trust=rules.trust, at=rules.at)
-        report.problems += (replace(problem, rule=PDF_RULE) for problem in unsound)
-    return report
+def pdf_problems(path: Path, name: str, *, trust: TrustStore | None, at: datetime | None = None) -> list[Problem]:
+    """Return what is wrong with a PDF and its signatures; that an authority is not known is a remark.
+
+    Args:
+        path: the file.
+        name: what it is called, for whoever has to mend it.
+        trust: who is believed; None means that authorities are not judged.
+        at: the moment of the check; now when None.
+
+    Raises:
+        Unavailable: too many wait for the sandbox.
+    """
+    problems = problems_of_pdf(path, name)
+    if not any(problem.severity is Severity.ERROR for problem in problems):
+        unsound = signature_problems(path, name, trust=trust, at=at)
+        problems += (replace(problem, rule=PDF_RULE) for problem in unsound)
+    return problems
 
 
 _EXAMINED: dict[str, Callable[[Path, Rules], Report]] = {
@@ -124,5 +135,5 @@ _EXAMINED: dict[str, Callable[[Path, Rules], Report]] = {
     INVOICE: lambda path, rules: examine_invoice(path, limit=rules.limit, installed=rules.installed)[1],
     PIVOT: lambda path, rules: examine_pivot(path, limit=rules.limit)[1],
     CDAR: lambda path, rules: examine_cdar(path, limit=rules.limit)[1],
-    PDF: _pdf,
+    PDF: lambda path, rules: Report(kind=PDF, problems=pdf_problems(path, path.name, trust=rules.trust, at=rules.at)),
 }

@@ -33,15 +33,15 @@ _ACTIONS = {
     "/RichMediaExecute": "media",
 }
 _PDFA = "http://www.aiim.org/pdfa/ns/id/"
-_HYBRID = (
+_HYBRID = (  # what two descriptions tell is told once: those of Factur-X and of ZUGFeRD stand beside each other, the first counts
     "urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#",
     "urn:zugferd:pdfa:CrossIndustryDocument:invoice:2p0#",
     "urn:ferd:pdfa:CrossIndustryDocument:invoice:1p0#",
 )
 _XMP = {
-    **{f"{_PDFA} {name}": key for name, key in (("part", "part"), ("conformance", "conformance"))},
+    **{f"{_PDFA} {name}": (_PDFA, key) for name, key in (("part", "part"), ("conformance", "conformance"))},
     **{
-        f"{uri} {name}": key
+        f"{uri} {name}": (uri, key)
         for uri in _HYBRID
         for name, key in (
             ("ConformanceLevel", "level"),
@@ -164,18 +164,20 @@ def _metadata(pdf: pikepdf.Pdf) -> dict[str, str] | None:
     octets = _content(stream, _LARGEST_METADATA) if isinstance(stream, pikepdf.Stream) else None
     if octets is None or len(octets) > _LARGEST_METADATA:
         return None
-    told: dict[str, str] = {}
+    told: dict[str, dict[str, str]] = {}
     under_way: list[str] = []
 
     def start(name: str, attributes: dict[str, str]) -> None:
         under_way.append(name)
-        if name in _XMP:  # what two descriptions tell is told once: those of Factur-X and of ZUGFeRD stand beside each other
-            told[_XMP[name]] = ""
-        told.update({_XMP[each]: value[:_LONGEST] for each, value in attributes.items() if each in _XMP})
+        for each, value in ((name, ""), *attributes.items()):
+            if each in _XMP:
+                uri, key = _XMP[each]
+                told.setdefault(uri, {})[key] = value[:_LONGEST]
 
     def text(data: str) -> None:
-        if (key := _XMP.get(under_way[-1])) is not None:
-            told[key] = (told.get(key, "") + data.strip())[:_LONGEST]
+        if (found := _XMP.get(under_way[-1])) is not None:
+            uri, key = found
+            told[uri][key] = (told[uri][key] + data.strip())[:_LONGEST]
 
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.StartElementHandler, parser.CharacterDataHandler = start, text
@@ -185,7 +187,7 @@ def _metadata(pdf: pikepdf.Pdf) -> dict[str, str] | None:
         parser.Parse(octets.strip(b"\0 \r\n\t"), True)
     except (expat.ExpatError, LookupError, ValueError):
         return None
-    return told
+    return told.get(_PDFA, {}) | next((told[uri] for uri in _HYBRID if uri in told), {})
 
 
 def _refuse(*_: object) -> None:

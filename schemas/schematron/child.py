@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import resource
 import socket
+from collections import Counter
 from pathlib import Path
 from typing import Any
 from xml.parsers import expat
@@ -57,6 +58,7 @@ class _Rules:
 def _findings(report: str) -> dict[str, Any]:
     """Return what an SVRL report found: lists of rule, fatal, location and text."""
     found: list[list[Any]] = []
+    kept: Counter[tuple[bool, str]] = Counter()
     texts: list[str] | None = None
     total = 0
 
@@ -73,10 +75,12 @@ def _findings(report: str) -> dict[str, Any]:
         if name in _FOUND:
             found[-1][3] = " ".join("".join(texts or ()).split())[:_TEXT]
             texts = None
-            # Warnings make room for what is fatal, so that no flood of the former hides the latter.
+            kept[_kind(found[-1])] += 1
+            # Warnings make room for what is fatal, and the rule that was broken most often for the others: no flood hides them.
             if len(found) > SHOWN:
-                mild = next((rank for rank, one in enumerate(found) if not one[1]), len(found) - 1)
-                del found[mild]
+                most = max(kept, key=lambda kind: (kept[kind] > 0 and not kind[0], kept[kind]))
+                del found[next(rank for rank in reversed(range(len(found))) if _kind(found[rank]) == most)]
+                kept[most] -= 1
 
     def text(data: str) -> None:
         if texts is not None:
@@ -87,6 +91,11 @@ def _findings(report: str) -> dict[str, Any]:
     parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, text
     parser.Parse(report.encode(), True)
     return {"findings": found, "total": total}
+
+
+def _kind(found: list[Any]) -> tuple[bool, str]:
+    rule, fatal, *_ = found
+    return fatal, rule
 
 
 def _resident() -> int:

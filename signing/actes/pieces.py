@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from core.errors import UsageError
@@ -18,6 +20,7 @@ from signing.verdicts import Belief, FileVerdict
 from signing.verification import verify
 
 _messages = Catalogue("signing.actes")
+_problem = partial(problem_in_words, _messages)
 _PDF = ".pdf"
 
 
@@ -65,11 +68,19 @@ def signature_problems(
     at: datetime | None,
     signer_must_be_known: bool = True,
 ) -> Iterator[Problem]:
-    """Yield what is wrong with the signatures of a PDF, or with one over another file: none is needed, none may be unsound."""
+    """Yield what is wrong with the signatures of a PDF, or with one over another file: none is needed, none may be unsound.
+
+    A PDF is one that opens; where it strays so far that no signature can be looked for, and shows none, it is a remark.
+    """
     try:
         verdict = verify(path, detached=over, trust=trust, at=at)
     except UsageError as error:  # a document that viewers alone can mend, or no signature that can be read, over another file
-        yield _r29(name, reason=str(error)) if over else replace(broken_pdf(name, str(error)), rule="R28")
+        if over is not None:
+            yield _r29(name, reason=str(error))
+        elif _shows_a_signature(path):
+            yield replace(broken_pdf(name, str(error)), rule="R28")
+        else:
+            yield _problem("R28", "unread", Severity.WARNING, path=name, places={"name": name}, scope="piece")
         return
     if verdict.verdict is Belief.INVALID:
         # That anybody may have signed excuses a certificate, not a document that was changed since.
@@ -81,6 +92,12 @@ def signature_problems(
         yield _r29(name, reason=_messages("R29.none"))
 
 
+def _shows_a_signature(path: Path) -> bool:
+    """Tell whether octets of a PDF are those of a signature, which cannot stand in a compressed stream (ISO 32000-2, 12.8.1)."""
+    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as octets:
+        return octets.find(b"/ByteRange") >= 0
+
+
 def _reasons(verdict: FileVerdict) -> str:
     told = [*verdict.reasons, *(reason for one in verdict.signatures for reason in one.reasons)]
     return " ".join(dict.fromkeys(told)) or verdict.verdict.value
@@ -88,4 +105,4 @@ def _reasons(verdict: FileVerdict) -> str:
 
 def _r29(name: str, severity: Severity = Severity.ERROR, *, reason: str) -> Problem:
     told = {"name": name, "reason": reason}
-    return problem_in_words(_messages, "R29", "", severity, path=name, found=reason, places=told, scope="piece")
+    return _problem("R29", "", severity, path=name, found=reason, places=told, scope="piece")

@@ -28,7 +28,10 @@ _MOST_ENTRIES = 10_000
 _LARGEST_DIRECTORY = 4 << 20
 _END_RECORD = (1 << 16) + 42  # its longest comment, and what stands before it for the large form
 _END_FIELDS = 18
-_LOCAL_HEADER, _NAME_LENGTHS = 30, 26  # APPNOTE 4.3.7; what may follow a file, its descriptor (4.3.9), is shorter
+_LOCAL_HEADER = struct.Struct("<6x2H8x2I2H")  # APPNOTE 4.3.7; what may follow a file, its descriptor (4.3.9), is shorter
+_STREAMED = 1 << 3  # APPNOTE 4.4.4: the sizes were not known yet when the header was written
+_LARGE, _LARGE_SIZES = 0xFFFFFFFF, 1  # APPNOTE 4.5.3
+_PIECE = 1 << 16
 _LARGEST_TOTAL = 4 << 30
 _LARGEST_META = 16 << 20
 _LARGEST_MIMETYPE = 256
@@ -167,15 +170,63 @@ def _refuse_hidden(archive: zipfile.ZipFile, stream: IO[bytes]) -> None:
     """Refuse octets between the files that could be another file: programs that read from the front on would find that one."""
     position = 0
     for entry in sorted(archive.infolist(), key=lambda one: one.header_offset):
-        _refuse_gap(entry.header_offset - position)
-        stream.seek(entry.header_offset + _NAME_LENGTHS)
-        position = entry.header_offset + _LOCAL_HEADER + sum(struct.unpack("<HH", stream.read(4))) + entry.compress_size
-    _refuse_gap(archive.start_dir - position)
-
-
-def _refuse_gap(length: int) -> None:
-    if not 0 <= length < _LOCAL_HEADER:
+        stream.seek(entry.header_offset)
+        if not _is_gap(entry.header_offset - position) or not _fills_its_place(entry, stream):
+            raise ContainerUnreadable(_messages("asic.hidden"))
+        position = stream.tell()
+    if not _is_gap(archive.start_dir - position):
         raise ContainerUnreadable(_messages("asic.hidden"))
+
+
+def _is_gap(length: int) -> bool:
+    return 0 <= length < _LOCAL_HEADER.size
+
+
+def _fills_its_place(entry: zipfile.ZipInfo, stream: IO[bytes]) -> bool:
+    """Tell whether a file ends where the directory says for those too who read its own header, and leave the stream there."""
+    flags, method, packed, size, name, extra = _LOCAL_HEADER.unpack(stream.read(_LOCAL_HEADER.size))
+    fields = stream.read(name + extra)[name:]
+    start = stream.tell()
+    if _LARGE in {packed, size}:
+        size, packed = _large_sizes(fields) or (size, packed)
+    unknown = {0} if flags & _STREAMED else set()
+    sizes = packed in {entry.compress_size, *unknown} and size in {entry.file_size, *unknown}
+    if entry.compress_type == zipfile.ZIP_DEFLATED:
+        ends = _is_deflated_whole(entry, stream)
+    else:  # nothing but its size tells the end of what is stored
+        bare = entry.compress_type != zipfile.ZIP_STORED or entry.compress_size == entry.file_size
+        ends = bare and not (flags & _STREAMED and entry.compress_size)
+    stream.seek(start + entry.compress_size)
+    return method == entry.compress_type and sizes and ends
+
+
+def _large_sizes(fields: bytes) -> tuple[int, int] | None:
+    """Return the sizes, unpacked and packed, of the large form among the extra fields of a local header."""
+    while len(fields) >= 4:
+        kind, length = struct.unpack_from("<HH", fields)
+        if kind == _LARGE_SIZES:
+            size, packed = struct.unpack_from("<QQ", fields, 4)
+            return size, packed
+        fields = fields[4 + length :]
+    return None
+
+
+def _is_deflated_whole(entry: zipfile.ZipInfo, stream: IO[bytes]) -> bool:
+    """Tell whether nothing stands behind the end of what is deflated; damage is left to be told by who reads the file."""
+    unpacker, left, size, piece = zlib.decompressobj(-zlib.MAX_WBITS), entry.compress_size, 0, b""
+    try:
+        while not unpacker.eof and size <= entry.file_size:
+            if not piece:
+                piece = stream.read(min(left, _PIECE))
+                left -= len(piece)
+            octets = unpacker.decompress(piece, _PIECE)
+            if not piece and not octets:
+                return True
+            size += len(octets)
+            piece = unpacker.unconsumed_tail
+    except zlib.error:
+        return True
+    return unpacker.eof and not unpacker.unused_data and not left and size == entry.file_size
 
 
 def _refuse_names(entries: list[zipfile.ZipInfo]) -> None:

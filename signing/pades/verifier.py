@@ -100,7 +100,7 @@ class _Examiner:
         signature, *counters = self.examined(message, [verdict for _, verdict in covering])
         timestamps = (*signature.timestamps, *(_as_timestamp(verdict) for _, verdict in covering))
         is_pades = signature.format == "CAdES" and self.embedded.encoding == _PADES
-        sealing = [one for one, verdict in covering if verdict.intact]
+        sealing = [one for one, verdict in covering if _as_timestamp(verdict).valid]
         whole = replace(
             signature,
             format="PAdES" if is_pades else "CMS",
@@ -197,7 +197,8 @@ def _noted(key: str | None) -> tuple[str, ...]:
 
 def _as_timestamp(verdict: SignatureVerdict) -> TimestampVerdict:
     reason = " ".join(verdict.reasons) or None
-    return TimestampVerdict(verdict.signing_time, verdict.signer, verdict.intact, verdict.trust, reason)
+    valid = verdict.intact and verdict.trust is not TrustState.UNTRUSTED
+    return TimestampVerdict(verdict.signing_time, verdict.signer, valid, verdict.trust, reason)
 
 
 def _checkable(message: Message, evidence: Evidence) -> bool:

@@ -12,9 +12,6 @@ from itertools import pairwise
 from lxml import etree
 
 from core.errors import UnreadableInput
-from schemas import xml
-
-_XML = "{http://www.w3.org/XML/1998/namespace}"
 
 
 class _HashWriter:
@@ -27,15 +24,15 @@ class _HashWriter:
         self.hash.update(data)
 
 
-def digest(element: etree._Element, hash_name: str, *, exclusive: bool = True) -> bytes:
-    """Return the digest of an element's canonical form, exclusive unless said otherwise; no buffer of its size is made.
+def digest(element: etree._Element, hash_name: str) -> bytes:
+    """Return the digest of an element's canonical form; no buffer of its size is made.
 
     Raises:
         UnreadableInput: it has none (a namespace that is a relative URI: Canonical XML 1.0, 1.3).
     """
     writer = _HashWriter(hash_name)
     try:
-        etree.ElementTree(element if exclusive else _alone(element)).write_c14n(writer, exclusive=exclusive, with_comments=False)
+        etree.ElementTree(element).write_c14n(writer, exclusive=True, with_comments=False)
     except etree.C14NError as error:
         raise UnreadableInput(str(error)) from error
     return writer.hash.digest()
@@ -52,20 +49,6 @@ def octets(element: etree._Element) -> bytes:
     except etree.C14NError as error:
         raise UnreadableInput(str(error)) from error
     return form
-
-
-def _alone(element: etree._Element) -> etree._Element:
-    """Return a small element as the root of a document of its own, with the xml: attributes that it inherits.
-
-    Within its document lxml leaves out of an inclusive form what an element imports from its ancestors (Canonical XML, 2.4), and
-    undeclares below it a default namespace that stands above it.
-    """
-    alone = xml.parse_pieces([etree.tostring(element, encoding="UTF-8", with_tail=False)]).getroot()
-    for ancestor in element.iterancestors():
-        for name, value in ancestor.attrib.items():
-            if name.startswith(_XML) and name not in alone.attrib:
-                alone.set(name, value)
-    return alone
 
 
 @contextmanager

@@ -20,16 +20,15 @@ from signing.algorithms import DIGESTS, ENVELOPED, EXCLUSIVE_C14N, METHODS, Sign
 from signing.pes import canonical
 from signing.pes.bulk import Bulk
 from signing.pes.claims import Claims, examine_claims
-from signing.pes.findings import Finding, messages
+from signing.pes.findings import Finding
 from signing.pes.layout import Domain, domains, own_signatures, path_of, signatures
-from signing.pes.signature import Reference, Signature, Unreadable, read_signature, timestamp_elements, timestamp_token
+from signing.pes.signature import Reference, Signature, Unreadable, read_signature
 from signing.pes.signed_data import SignedData
 from signing.standing import Standing, standing
-from signing.timestamp.token import TokenUnreadable, imprint_hash, verify_token
 from signing.trust import Evidence, TrustState, TrustStore
 from signing.verdicts import Belief, TimestampVerdict, proved_time
+from signing.xades.unsigned import timestamps
 
-_INCLUSIVE_C14N = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
 _SHA1_REFUSED_FROM = 2017
 _MOST_SIGNATURES = 2000
 _MOST_PLACES = 50
@@ -155,7 +154,7 @@ class _Examiner:
             self.add("S05.place", found=path_of(element))
         try:
             signature = read_signature(element)
-            timestamps = [(holder, timestamp_token(holder)) for holder in timestamp_elements(signature)]
+            self.result.timestamps = timestamps(signature, self.trust)  # over the value, which is read while the tree is whole
         except Unreadable as error:
             self.add("S04.unreadable", found=str(error))
             return self.result
@@ -165,7 +164,6 @@ class _Examiner:
         covered = self.references(signature)
         self.certificate(signature)
         try:
-            self.timestamps(signature, timestamps)  # over the value, which is read while the tree is whole
             if covered and digests and self.parent in self.places and len(own_signatures(self.parent)) == 1:
                 self.cryptography(signature, *covered)
         except UnreadableInput as error:
@@ -276,22 +274,6 @@ class _Examiner:
         claimed = self.result.claims.signing_time if self.result.claims else None
         old = claimed is not None and claimed.year < _SHA1_REFUSED_FROM
         self.add("S07.sha1", Belief.INDETERMINATE if old else Belief.INVALID)
-
-    def timestamps(self, signature: Signature, tokens: list[tuple[etree._Element, bytes]]) -> None:
-        self.result.timestamps = tuple(self.timestamp(signature, holder, token) for holder, token in tokens)
-
-    def timestamp(self, signature: Signature, holder: etree._Element, token: bytes) -> TimestampVerdict:
-        """Verify a timestamp over the canonical SignatureValue (ETSI TS 101 903, 7.3)."""
-        method = holder.xpath("string(*[local-name()='CanonicalizationMethod']/@Algorithm)") or _INCLUSIVE_C14N
-        try:
-            name = imprint_hash(token)
-        except TokenUnreadable as error:
-            return TimestampVerdict(None, None, False, TrustState.UNKNOWN, str(error))
-        if method not in {EXCLUSIVE_C14N, _INCLUSIVE_C14N} or name not in DIGESTS.values():
-            return TimestampVerdict(None, None, False, TrustState.UNKNOWN, messages("timestamp.weak"))
-        exclusive = method == EXCLUSIVE_C14N
-        digest = canonical.digest(signature.value_element, name, exclusive=exclusive)
-        return verify_token(token, digest, trust=self.trust, hash_name=name).as_verdict()
 
     def time(self) -> None:
         """Say where the certificate stands at the times that count."""

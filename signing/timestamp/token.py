@@ -30,6 +30,7 @@ from signing.verdicts import TimestampVerdict
 
 _messages = Catalogue("signing")
 _HASHES = ("sha256", "sha384", "sha512")
+_UNCHECKED = "timestamp.unchecked"
 LARGEST_TOKEN = 256 << 10
 UNPARSED = (
     *CERTIFICATE_FLAWS,
@@ -104,6 +105,7 @@ class TimestampStatus:
         reason: what is wrong, in words.
         chain: the authority's certificate and those above it, when a path was found.
         fit: nothing that it rests on is too weak, and its certificate is for timestamps.
+        checked: its signature could be checked; what could not is not known to be altered.
     """
 
     timestamp: Timestamp | None
@@ -112,6 +114,7 @@ class TimestampStatus:
     reason: str | None = None
     chain: tuple[x509.Certificate, ...] = ()
     fit: bool = True
+    checked: bool = True
 
     @property
     def holds(self) -> bool:
@@ -127,7 +130,7 @@ class TimestampStatus:
             valid=self.intact and self.fit,
             trust=self.trust,
             reason=self.reason,
-            altered=found is not None and not self.intact,
+            altered=found is not None and self.checked and not self.intact,
         )
 
 
@@ -149,7 +152,7 @@ def verify_token(token: bytes, digest: bytes, *, trust: TrustStore | None, hash_
     except TokenUnreadable as error:
         return TimestampStatus(None, False, TrustState.UNKNOWN, str(error))
     if broken := _broken(parts, timestamp, digest, hash_name):
-        return TimestampStatus(timestamp, False, TrustState.UNKNOWN, _messages(broken))
+        return TimestampStatus(timestamp, False, TrustState.UNKNOWN, _messages(broken), checked=broken != _UNCHECKED)
     if unfit := _unfit(parts, timestamp):
         return TimestampStatus(timestamp, True, TrustState.UNTRUSTED, _messages(unfit), fit=False)
     status = store.assess(parts.signer, at=timestamp.gen_time, evidence=Evidence(tuple(parts.others)))
@@ -241,7 +244,7 @@ def _complete(signed: cms.SignedData, known: Iterable[x509.Certificate]) -> None
 
 
 def _broken(parts: _Parts, timestamp: Timestamp, digest: bytes, hash_name: str) -> str | None:
-    """Return the key of what shows that the token is not of these data, or not of its authority; None when it is."""
+    """Return the key of what shows, or lets one fear, that the token is not of these data or its authority; None when it is."""
     from pyhanko.sign.general import CMSStructuralError
     from pyhanko.sign.validation.errors import SignatureValidationError
     from pyhanko.sign.validation.generic_cms import validate_sig_integrity
@@ -254,9 +257,20 @@ def _broken(parts: _Parts, timestamp: Timestamp, digest: bytes, hash_name: str) 
     try:
         actual = hashlib.new(parts.signer_info["digest_algorithm"]["algorithm"].native, parts.info_der).digest()
         intact, valid = validate_sig_integrity(parts.signer_info, parts.signer_asn1, "tst_info", actual)
-    except (SignatureValidationError, CMSStructuralError, UnsupportedAlgorithm, ValueError):
+    except (SignatureValidationError, CMSStructuralError, AssertionError):  # the last: the key is of another algorithm
         return "timestamp.signature"
-    return None if intact and valid else "timestamp.signature"
+    except (*UNPARSED, NotImplementedError):
+        return _UNCHECKED
+    if intact and valid:
+        return None
+    return _UNCHECKED if intact and not _is_known(parts.signer_info) else "timestamp.signature"
+
+
+def _is_known(signer_info: cms.SignerInfo) -> bool:
+    try:
+        return bool(signer_info["signature_algorithm"].signature_algo)
+    except ValueError:
+        return False
 
 
 def _unfit(parts: _Parts, timestamp: Timestamp) -> str | None:

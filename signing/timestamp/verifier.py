@@ -13,7 +13,7 @@ from core import clock
 from core.errors import UnreadableInput, UsageError
 from core.messages import Catalogue
 from signing.timestamp.client import TimestampResponse
-from signing.timestamp.token import LARGEST_TOKEN, UNPARSED, TokenUnreadable, imprint_hash, verify_token
+from signing.timestamp.token import LARGEST_TOKEN, UNPARSED, TimestampStatus, TokenUnreadable, imprint_hash, verify_token
 from signing.trust import TrustState, TrustStore
 from signing.verdicts import Belief, FileVerdict, SignatureVerdict
 
@@ -85,7 +85,7 @@ def verify_timestamp(
         covers=covers,
         trust=status.trust,
         timestamps=(),
-        verdict=_belief(status.intact, status.trust, early=early),
+        verdict=_belief(status, early=early),
         reasons=tuple(reasons),
     )
 
@@ -116,7 +116,8 @@ def _token_in_response(octets: bytes) -> bytes:
     return der
 
 
-def _belief(intact: bool, trust: TrustState, *, early: bool) -> Belief:
-    if not intact or trust not in {TrustState.TRUSTED, TrustState.UNKNOWN}:
+def _belief(status: TimestampStatus, *, early: bool) -> Belief:
+    broken = status.checked and not status.intact
+    if broken or status.trust not in {TrustState.TRUSTED, TrustState.UNKNOWN}:
         return Belief.INVALID
-    return Belief.INDETERMINATE if early or trust is TrustState.UNKNOWN else Belief.VALID
+    return Belief.INDETERMINATE if early or status.trust is TrustState.UNKNOWN else Belief.VALID

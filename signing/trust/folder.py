@@ -26,7 +26,7 @@ _ANSWERS = {".ors", ".ocsp"}
 _LEVELS = "rgs.toml"
 _LARGEST = 64 << 20
 _LARGEST_ANSWER = 1 << 20
-_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\s(.*?)-----END \1-----", re.DOTALL)
+_BLOCK = re.compile(rb"-----BEGIN ((?:X509 )?(?:CERTIFICATE|CRL))-----\s(.*?)-----END \1-----", re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -75,14 +75,14 @@ class Contents:
 
     def _take(self, data: bytes) -> None:
         """Take every certificate and every list of a file, in PEM or DER; blocks of other kinds, such as keys, are left there."""
-        blocks = [(label, base64.b64decode(text)) for label, text in _BLOCK.findall(data)]
-        known = [(label, der) for label, der in blocks if label.endswith((b"CERTIFICATE", b"CRL"))]
-        for label, der in known:
+        blocks = _BLOCK.findall(data)
+        for label, text in blocks:
+            der = base64.b64decode(text)
             if label.endswith(b"CRL"):
                 self.revocations.append(x509.load_der_x509_crl(der))
             else:
                 self.certificates.append(x509.load_der_x509_certificate(der))
-        if not known:
+        if not blocks:
             self._take_der(data)
 
     def _take_der(self, data: bytes) -> None:

@@ -229,7 +229,8 @@ def described_twice(pdf: Pdf) -> None:
     description = xmp[start : xmp.index(b"</rdf:Description>", start) + len(b"</rdf:Description>")]
     assert b"<fx:DocumentFileName>factur-x.xml<" in description
     of_zugferd = description.replace(b"urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#", ZUGFERD)
-    pdf.Root.Metadata.write(xmp[:start] + of_zugferd + xmp[start:])
+    other = of_zugferd.replace(b"Level>EN 16931<", b"Level>BASIC<")
+    pdf.Root.Metadata.write(xmp[:start] + of_zugferd + xmp[start:].replace(b"</rdf:RDF>", other + b"</rdf:RDF>"))
 
 
 @pytest.mark.parametrize("change", [alone, shouted, described_twice], ids=["alone", "media-type", "descriptions"])

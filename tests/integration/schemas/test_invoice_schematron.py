@@ -69,6 +69,11 @@ def test_findings_say_rule_weight_place_and_text_and_warnings_make_room(rules: S
     assert (flood.total, len(flood.first), [one.rule for one in flood.first].count("R-1")) == (301, 200, 1)
 
 
+def test_a_rule_broken_all_over_a_document_hides_no_other(rules: Schematron) -> None:
+    found = rules.findings(b"<a>" + b"<bad/>" * 300 + b"<closed/>" * 3 + b"<bad/></a>")
+    assert (found.total, len(found.first), [one.rule for one in found.first].count("")) == (304, 200, 3)
+
+
 def test_one_child_serves_a_whole_process_and_stays_warm(rules: Schematron, child: Process) -> None:
     first = pid_of(child)
     with ThreadPoolExecutor(4) as pool:

@@ -104,12 +104,20 @@ def test_a_pdf_by_itself_is_checked_with_its_signatures(papers: Papers, trust: T
     assert [problem.rule for problem in reports[2].problems] == ["PDF"]
 
 
-@pytest.mark.parametrize("flaw", ["locked, without a password", "cut, which viewers mend"])
-def test_what_opens_all_the_same_is_no_document_for_the_state(flaw: str, tmp_path: Path, trust: TrustStore) -> None:
+@pytest.mark.parametrize("flaw", ["locked", "cut", "begun late"])
+@pytest.mark.parametrize("signed", [False, True])
+def test_what_viewers_mend_is_taken_where_it_shows_no_signature(
+    flaw: str, signed: bool, papers: Papers, tmp_path: Path, trust: TrustStore
+) -> None:
+    octets = (papers.signed if signed else papers.plain).read_bytes()
     path = tmp_path / "acte.pdf"
-    path.write_bytes(encrypted(paper(), "") if flaw.startswith("locked") else paper()[:-20])
+    path.write_bytes({"locked": encrypted(octets, ""), "cut": octets[:-20], "begun late": b"\n" + octets}[flaw])
     (problem,) = piece_problems(path, "acte.pdf", trust=trust)
-    assert (problem.rule, problem.severity) == ("R28", Severity.ERROR)
+    assert (problem.rule, problem.path) == ("R28", "acte.pdf")
+    assert problem.severity is (Severity.ERROR if signed or flaw == "locked" else Severity.WARNING)
+    if flaw != "locked":
+        (told,) = examine_file(path, Rules(SchemaSets(None), trust, None, 1 << 20)).problems
+        assert (told.rule, told.severity) == ("PDF", problem.severity)
 
 
 def test_a_budget_is_told_with_the_name_of_its_file(tmp_path: Path, trust: TrustStore) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import shutil
 import struct
@@ -11,6 +12,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 from lxml import etree
@@ -357,6 +359,79 @@ def test_files_that_the_directory_does_not_list_are_refused(container: Path, tmp
     container.write_bytes(octets)
     with pytest.raises(ContainerUnreadable, match="aucun de ses fichiers"), opened(container):
         pass
+
+
+GENUINE, HIDDEN = b"genuine " * 20, b"PK\x07\x08" + bytes(12)
+STREAMED = 8
+
+
+@pytest.mark.parametrize("told", ["nothing", "its own size", "that of the directory"])
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED], ids=["deflated", "stored"])
+def test_a_file_hidden_behind_the_end_of_another_is_refused(tmp_path: Path, method: int, told: str) -> None:
+    path = tmp_path / "a.asice"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("a.xml", GENUINE)
+    octets = path.read_bytes()
+    directory = octets.index(b"PK\x01\x02")
+    hidden = HIDDEN + zipped(tmp_path / "hidden.zip", {"a.xml": b"FORGED"}).read_bytes()
+    header, central, end = bytearray(octets[:directory]), bytearray(octets[directory:-22]), bytearray(octets[-22:])
+    packed = struct.pack("<L", directory - len("a.xml") - 30 + len(hidden))
+    central[20:24] = packed
+    end[16:20] = struct.pack("<L", directory + len(hidden))
+    if told == "nothing":
+        header[6:8], header[14:26] = struct.pack("<H", STREAMED), bytes(12)
+    elif told == "that of the directory":
+        header[18:22] = packed
+    path.write_bytes(header + hidden + central + end)
+    assert entries(path) == {"a.xml": GENUINE}
+    with pytest.raises(ContainerUnreadable, match="aucun de ses fichiers"), opened(path):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("method", "place", "told"),
+    [
+        (zipfile.ZIP_STORED, 18, struct.pack("<2L", 8, 8)),
+        (zipfile.ZIP_DEFLATED, 6, struct.pack("<2H", STREAMED, zipfile.ZIP_STORED)),
+    ],
+    ids=["shorter", "of another method"],
+)
+def test_a_file_that_its_own_header_tells_otherwise_is_refused(tmp_path: Path, method: int, place: int, told: bytes) -> None:
+    path = tmp_path / "a.asice"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("a.xml", GENUINE)
+    octets = path.read_bytes()
+    path.write_bytes(octets[:place] + told + octets[place + len(told) :])
+    with pytest.raises(ContainerUnreadable, match="aucun de ses fichiers"), opened(path):
+        pass
+
+
+class _Pipe(io.RawIOBase):
+    """What cannot be gone back in: sizes follow the files."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, octets: Any) -> int:
+        return self._stream.write(octets)
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("piped", [False, True])
+def test_files_written_without_knowing_their_size_or_in_the_large_form_are_read(
+    tmp_path: Path, *, large: bool, piped: bool
+) -> None:
+    path = tmp_path / "a.asice"
+    with path.open("wb") as stream, zipfile.ZipFile(_Pipe(stream) if piped else stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, octets in {"empty": b"", "zeros": bytes(1 << 18), "a.xml": GENUINE}.items():
+            with archive.open(name, "w", force_zip64=large) as entry:
+                entry.write(octets)
+        archive.writestr("folder/", b"", zipfile.ZIP_STORED)
+    with opened(path) as container:
+        assert container.read("a.xml") == GENUINE
 
 
 def test_a_directory_of_hundreds_of_thousands_of_entries_is_refused_before_it_is_read(tmp_path: Path) -> None:

@@ -22,7 +22,9 @@ from signing.pades import pdf
 from signing.pades.seal import SLOT, Level, Pades
 from signing.pades.stamp import Stamp
 from signing.pades.verifier import verify
+from signing.pades.writing import _add_stamp
 from signing.pki import Credential, TestAuthority
+from signing.timestamp import token
 from signing.timestamp.client import AuthoritySettings, AuthorityUnavailable, TimestampClient
 from signing.timestamp.simulator import TsaSimulator
 from signing.trust import Evidence, TrustStore
@@ -145,6 +147,31 @@ def test_each_level_is_reached_and_proves_the_time(
     assert [stamp.proves for stamp in signature.timestamps] == [True] * (2 if level == "LTA" else 1)
     known = [reason for reason in signature.reasons if "révocation" in reason]
     assert bool(known) == (level == "T")
+
+
+@pytest.mark.parametrize("level", ["B", "LT"])
+def test_a_timestamp_by_a_certificate_for_something_else_raises_no_level(
+    authority: TestAuthority,
+    both: TrustStore,
+    stamps: tuple[TsaSimulator, TimestampClient],
+    evidence: Evidence,
+    signer: Pkcs12Signer,
+    source: Path,
+    target: Path,
+    level: Level,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sign(Pades(level=level, evidence=evidence), source, target, signer, timestamps=stamps[1])
+    output = BytesIO(target.read_bytes())
+    with monkeypatch.context() as patched:
+        patched.setattr(token, "_unfit", lambda *_: None)
+        patched.setattr(stamps[0], "_credential", authority.seal(bits=2048))
+        patched.setattr(stamps[1], "_trust", both)
+        _add_stamp(output, stamps[1])
+    target.write_bytes(output.getvalue())
+    (signature,) = verify(target, trust=both).signatures
+    assert signature.level == level
+    assert not signature.timestamps[-1].valid
 
 
 def test_without_a_timestamp_a_certificate_that_has_ended_proves_nothing(

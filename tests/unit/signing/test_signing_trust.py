@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from core import clock
 from core.errors import Misconfigured
@@ -64,6 +64,16 @@ def test_what_a_file_of_the_folder_holds_is_told_by_its_octets(
     store = TrustStore.from_folder(tmp_path)
     assert (store.anchors, len(store.revocations)) == ((authority.certificate,), 3)
     assert store.assess(credential.certificate, at=NOW).state is TrustState.REVOKED
+
+
+def test_what_is_neither_a_certificate_nor_a_list_stays_in_its_file(
+    tmp_path: Path, authority: TestAuthority, credential: Credential
+) -> None:
+    key = credential.key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, BestAvailableEncryption(b"x"))
+    assert b"DEK-Info" in key
+    attributes = b"-----BEGIN ATTRIBUTE CERTIFICATE-----\nMAA=\n-----END ATTRIBUTE CERTIFICATE-----\n"
+    (tmp_path / "bundle.pem").write_bytes(key + attributes + authority.certificate.public_bytes(Encoding.PEM))
+    assert TrustStore.from_folder(tmp_path).anchors == (authority.certificate,)
 
 
 def test_a_folder_with_an_unreadable_certificate_is_misconfigured(tmp_path: Path) -> None:

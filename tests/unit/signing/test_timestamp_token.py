@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from asn1crypto import algos, tsp
+from asn1crypto import algos, cms, tsp
 from cryptography import x509
 
 from core import clock
@@ -15,7 +15,9 @@ from signing.timestamp import simulator as simulator_module
 from signing.timestamp.client import TimestampResponse, request
 from signing.timestamp.simulator import POLICY, TsaSimulator
 from signing.timestamp.token import Timestamp, TokenUnreadable, verify_token
+from signing.timestamp.verifier import verify_timestamp
 from signing.trust import TrustState, TrustStore
+from signing.verdicts import Belief
 
 DIGEST = hashlib.sha256(b"data").digest()
 
@@ -79,6 +81,22 @@ def test_what_is_no_token_is_unreadable(data: bytes) -> None:
 def test_a_truncated_token_is_unreadable(token: bytes) -> None:
     for length in range(0, len(token) - 1, 97):
         assert not verify_token(token[:length], DIGEST, trust=None).intact
+
+
+@pytest.mark.parametrize(
+    ("which", "identifier"), [("signature_algorithm", "1.2.643.7.1.1.3.2"), ("digest_algorithm", "1.2.643.7.1.1.2.2")]
+)
+def test_a_token_whose_algorithm_is_unknown_proves_nothing_and_is_not_called_altered(
+    tsa: TsaSimulator, token: bytes, which: str, identifier: str
+) -> None:
+    content = cms.ContentInfo.load(token)
+    content["content"]["signer_infos"][0][which] = {"algorithm": identifier}
+    strange, store = content.dump(force=True), TrustStore.of([tsa.anchor])
+    found = verify_token(strange, DIGEST, trust=store).as_verdict()
+    assert (found.valid, found.proves, found.altered) == (False, False, False)
+    assert "n’est pas connu" in (found.reason or "")
+    alone = verify_timestamp(strange, lambda _: DIGEST, trust=store, at=clock.now())
+    assert (alone.verdict, alone.intact) == (Belief.INDETERMINATE, False)
 
 
 def test_a_token_signed_by_a_certificate_for_something_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,8 +16,14 @@ from cryptography import x509
 from lxml import etree
 
 from core import clock
+from signing.algorithms import EXCLUSIVE_C14N
+from signing.keys import Pkcs12Signer
 from signing.pades.verifier import verify as verify_pades
 from signing.pades.writing import _add_stamp
+from signing.pes import canonical
+from signing.pes.envelope import SealContext
+from signing.pes.layout import DS
+from signing.pes.seal import seal
 from signing.pes.verifier import verify as verify_pes
 from signing.pki import Credential
 from signing.timestamp.client import AuthoritySettings, TimestampClient
@@ -59,22 +65,41 @@ def test_the_earliest_time_counts_and_none_that_is_still_to_come() -> None:
     assert proved_time([], NOON) is None
 
 
+def stamped(tree: etree._ElementTree, token: bytes, before: str = "") -> None:
+    """Put a timestamp into the first signature, after what says what it is over."""
+    qualifying = next(tree.iter("{*}QualifyingProperties"))
+    namespace = etree.QName(qualifying).namespace
+    inside = f"{before}<EncapsulatedTimeStamp>{base64.b64encode(token).decode()}</EncapsulatedTimeStamp>"
+    properties = f"<UnsignedSignatureProperties><SignatureTimeStamp>{inside}</SignatureTimeStamp></UnsignedSignatureProperties>"
+    qualifying.append(etree.fromstring(f'<UnsignedProperties xmlns="{namespace}">{properties}</UnsignedProperties>'))
+
+
 def test_a_bordereau_with_the_timestamp_of_another_is_invalid(
     tmp_path: Path, sealed: Path, trust: TrustStore, token: bytes
 ) -> None:
     tree = etree.parse(sealed)
-    qualifying = next(tree.iter("{*}QualifyingProperties"))
-    namespace = f"{{{etree.QName(qualifying).namespace}}}"
-    unsigned = etree.SubElement(qualifying, f"{namespace}UnsignedProperties")
-    holder = etree.SubElement(
-        etree.SubElement(unsigned, f"{namespace}UnsignedSignatureProperties"), f"{namespace}SignatureTimeStamp"
-    )
-    etree.SubElement(holder, f"{namespace}EncapsulatedTimeStamp").text = base64.b64encode(token).decode()
+    stamped(tree, token)
     path = tmp_path / "stamped.xml"
     tree.write(path, encoding="ISO-8859-1", xml_declaration=True)
     first, second = verify_pes(path, trust=trust).signatures
     assert (first.verdict, first.intact, second.verdict) == (Belief.INVALID, True, Belief.VALID)
     assert any("autres données" in reason for reason in first.reasons)
+
+
+@pytest.mark.parametrize(("form", "level"), [(EXCLUSIVE_C14N, "T"), ("urn:unknown", "EPES")])
+def test_a_timestamp_of_the_first_version_is_over_the_form_that_it_tells(
+    tmp_path: Path, flow: Path, signer: Pkcs12Signer, context: SealContext, stamps: TimestampClient, form: str, level: str
+) -> None:
+    path = tmp_path / "stamped.xml"
+    seal(flow, path, signer, replace(context, xades="1.1.1"))
+    tree = etree.parse(path)
+    value = next(tree.iter(f"{{{DS}}}SignatureValue"))
+    told = f'<Transforms><Transform xmlns="{DS}" Algorithm="{form}"/></Transforms>'
+    token = stamps.stamp(canonical.digest(value, "sha256")).token
+    stamped(tree, token, f'<HashDataInfo uri="#{value.get("Id")}">{told}</HashDataInfo>')
+    tree.write(path, encoding="ISO-8859-1", xml_declaration=True)
+    first, _ = verify_pes(path, trust=None).signatures
+    assert (first.verdict, first.level) == (Belief.INDETERMINATE, level)  # nobody is believed here
 
 
 def test_a_document_whose_own_timestamp_is_broken_is_invalid(
