@@ -7,7 +7,8 @@ from core.problems import Problem, Severity
 from flows.document import archiving
 from flows.engine.table import stage
 from flows.engine.work import Advance, KeptFile, Work
-from schemas.pdf.rules import problems_of
+from signing.examination import pdf_problems
+from signing.trust import trust_store
 
 _PDF = "application/pdf"
 _FROM_OUTSIDE = {"document", "annex"}
@@ -15,7 +16,7 @@ _FROM_OUTSIDE = {"document", "annex"}
 
 @stage("cpu", "accepted", "refused")
 def check(work: Work) -> Advance:
-    """Open every PDF as a viewer would: one that nobody can read is refused before anybody is asked to sign it."""
+    """Open every PDF as a viewer would, and look at its signatures: what nobody can read, or was changed, nobody has to sign."""
     problems = [
         problem
         for kept in work.files
@@ -31,7 +32,7 @@ def _problems(work: Work, kept: KeptFile) -> list[Problem]:
     path = work.folder / kept.sha256
     if not path.exists():
         work.platform.objects.fetch(kept.sha256, path)
-    return problems_of(path, kept.name)
+    return pdf_problems(path, kept.name, trust=trust_store(work.platform.settings.trust_dir))
 
 
 @stage("archive", "sealed")

@@ -29,6 +29,7 @@ from flows.engine.models import Dossier
 from flows.engine.table import Wait
 from flows.engine.work import Advance, KeptFile
 from flows.helios.flow import HELIOS
+from flows.helios.history import AGAIN, refusals_of
 from flows.helios.knowledge import gateway_of, sessions
 from flows.helios.models import HeliosResponse
 from flows.helios.settings import GATEWAY
@@ -197,21 +198,22 @@ def _tell(session: ScopedSession, dossier: Dossier, response: HeliosResponse, ac
     answer = acquit.answer
     if answer is None:
         return False
-    facts = {"acquit": acquit.as_json(), "acquit_date": acquit.header.dte_str}
+    told = acquit.as_json()
+    facts = {"acquit": told, "acquit_date": acquit.header.dte_str}
     waiting = HELIOS.rows.get(dossier.state)
     if isinstance(waiting, Wait):
         kept = _as_file(response, "acquit")
         outcome = Advance(answer.value, facts=facts, files=(kept,), journal={"response": response.id})
         return transitions.signal(session, HELIOS, dossier.id, answer.value, outcome)
-    # A second acquit is kept beside the first and downgrades nothing silently: the journal says what it answers.
+    # A second acquit is kept beside the first and downgrades nothing silently: the journal says what it answers and refuses.
     transitions.add_files(session, dossier.organisation_id, dossier.id, (_as_file(response, "acquit.later"),))
     journal.write(
         session,
         organisation_id=dossier.organisation_id,
         dossier_id=dossier.id,
-        kind="helios.acquit_again",
+        kind=AGAIN,
         actor="platform",
-        facts={"answer": answer.value, "sha256": response.sha256},
+        facts={"answer": answer.value, "sha256": response.sha256, "refused": refusals_of(told["elements"])},
     )
     return True
 

@@ -51,7 +51,8 @@ def attachment_problems(message: Message, name: MessageName | None, classificati
             yield problem("R21", "counter", path=file.name, found=file.name, other=counters[attachment.n], n=attachment.n)
         counters.setdefault(attachment.n, file.name)
         if attachment.type is None or not type_holds(attachment.type):
-            yield problem("R21", "type", path=file.name, found=file.name)
+            variant = "type" if attachment.type is None else "capitals"
+            yield problem("R21", variant, path=file.name, found=file.name)
         elif classification is not None and nature is not None and not classification.allows(nature, attachment.type):
             allowed = ", ".join(sorted(piece.code for piece in classification.types(nature)))
             yield problem("R22", path=file.name, found=attachment.type, expected=allowed, nature=nature)

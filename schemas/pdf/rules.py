@@ -6,20 +6,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from core.problems import Problem, Report, Severity
+from core.problems import Problem, Severity
 from schemas.pdf import preview
 from schemas.pdf.pages import messages
 
 RULE = "PDF"
-
-
-def examine(path: Path) -> Report:
-    """Examine a PDF.
-
-    Raises:
-        Unavailable: too many wait for the sandbox.
-    """
-    return Report(kind="pdf", problems=problems_of(path, path.name))
 
 
 def problems_of(path: Path, name: str, *, locked: bool = True) -> list[Problem]:

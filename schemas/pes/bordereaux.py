@@ -1,9 +1,9 @@
 """The numbered rules on bordereaux that a flow alone can break (domain rules B01 to B20), and how all are asked.
 
 Hélios refuses a bordereau for them, not the flow: each is a warning, of the scope of a bordereau; those that are a remark
-only (B03, B17, B18, B20) are of that of the flow. Of each rule the first findings are told. The tree is gone through once, a
-pièce at a time, however many rules there are; those on pièces and lines are in `schemas.pes.mandats`, those on whom they pay or
-charge in `schemas.pes.parties`.
+only (B02 of a roll, B03, B17, B18, B20) are of that of the flow. Of each rule the first findings are told. The tree is gone
+through once, a pièce at a time, however many rules there are; those on pièces and lines are in `schemas.pes.mandats`, those on
+whom they pay or charge in `schemas.pes.parties`.
 
 Not here: what needs earlier flows (the other half of B02, with the flow), the annexes of the DGFiP that were not published
 (triplets of B06, CatTiers and NatJur of B10), or the nomenclature of the accounts, of which a flow tells only whether it is a
@@ -113,9 +113,10 @@ def _b01_count(counted: _Counted) -> Iterator[Problem]:
 
 
 def _b02_again(counted: _Counted) -> Iterator[Problem]:
-    """A number serves once by year and kind of bordereau: here, in the flow itself."""
+    """A number serves once by year and kind of bordereau (and of roll, which no flow tells): here, in the flow itself."""
     if counted.again:
-        yield counted.problem("IdBord", "B02", found=counted.bordereau.id_bord)
+        variant = "roll" if counted.bordereau.typ_bord == _ROLL else ""
+        yield counted.problem("IdBord", "B02", variant, found=counted.bordereau.id_bord)
 
 
 def _b03_sums(counted: _Counted) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ from core.problems import Problem, Severity, problem_in_words
 _messages = Catalogue("schemas.pes")
 _problem = partial(problem_in_words, _messages, severity=Severity.WARNING)
 # Nothing is refused for these: what they say is of the scope of the flow.
-_REMARKS = frozenset({"B03", "B17", "B18", "B20"})
+_REMARKS = frozenset({"B02.roll", "B03", "B17", "B18", "B20"})
 
 
 def at(
@@ -20,5 +20,5 @@ def at(
 ) -> Problem:
     """Return what a rule has to say at an element."""
     path = str(element.getroottree().getpath(element))
-    scope = "flow" if rule in _REMARKS else "bordereau"
+    scope = "flow" if rule in _REMARKS or f"{rule}.{variant}" in _REMARKS else "bordereau"
     return _problem(rule, variant, line=element.sourceline, path=path, found=found, expected=expected, scope=scope)

@@ -100,11 +100,12 @@ def _b14_origin(line: Line) -> Iterator[Problem]:
     if year is not None and of_the_books is not None:
         wrong = (kind == _CORRECTION and year != of_the_books) or (kind == _OF_A_CLOSED_YEAR and year >= of_the_books)
         if wrong:
-            yield _within(line, "BlocLignePiece/RattachPiece/ExerRat", "B14", "year", told)
+            expected = f"{'' if kind == _CORRECTION else '< '}{of_the_books}"
+            yield _within(line, "BlocLignePiece/RattachPiece/ExerRat", "B14", "year", told, expected)
     told = value(line.element, "BlocLignePiece/RattachPiece/IdLigneOrig")
     number = whole(told) or 0
     if (origin in _LINE_STANDS[domain] and number < 1) or (origin in _LINE_STANDS_NOT[domain] and number > 0):
-        yield _within(line, "BlocLignePiece/RattachPiece", "B14", "line", told)
+        yield _within(line, "BlocLignePiece/RattachPiece", "B14", "line", told, "0" if number > 0 else "≥ 1")
 
 
 def _may_go_back(domain: str, kind: tuple[str, str, str], origin: str) -> bool:
@@ -209,7 +210,7 @@ def _b20_links(line: Line) -> Iterator[Problem]:
 def _b20_roll(piece: Piece) -> Iterator[Problem]:
     """The number of a roll, on the titre that sums it up only."""
     if "IdRol" in piece.values and piece.kind != _OF_A_ROLE:
-        yield _within(piece, "BlocPiece/IdRol", "B20", "roll", piece.values["IdRol"])
+        yield _within(piece, "BlocPiece/IdRol", "B20", "roll", piece.values["IdRol"], " ".join(_OF_A_ROLE))
 
 
 OF_PIECES = (_b12_numbers, _b15_notice, _b17_days, _b18_period, _b20_roll)

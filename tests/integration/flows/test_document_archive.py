@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pypdfium2
 import pytest
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from sqlmodel import select
 
 from archive.ingest.inspection import check_package
@@ -26,13 +28,18 @@ from schemas.seda.reader import read_manifest
 from signing.docket.checking import check
 from signing.docket.content import Docket, content_of
 from signing.docket.printed import printed
+from signing.keys import Pkcs12Signer
+from signing.legs import sign
+from signing.pades.seal import Pades
 from signing.parapheur import actions, folders
 from signing.parapheur.history import Said
 from signing.parapheur.models import FolderDocument
+from signing.pki import TestAuthority
 from signing.trust import trust_store
 from tests.conftest import Shape
 from tests.databases import sqlite_at
 from tests.office import Office, pdf
+from tests.pades_documents import revised
 from tests.town import Town
 
 
@@ -55,6 +62,27 @@ def archived(office: Office, town: Town, title: str = "Réponse à M. le Préfet
         office.signs("maire", dossier)
         town.wait_for(dossier, "archived")
     return dossier
+
+
+def emptied(writer: IncrementalPdfFileWriter) -> None:
+    page = writer.root["/Pages"]["/Kids"][0]
+    page["/Contents"] = writer.add_object(generic.StreamObject(stream_data=b""))
+    writer.update_container(page)
+
+
+def test_a_document_signed_elsewhere_is_taken_unless_it_was_changed_since(office: Office, town: Town, tmp_path: Path) -> None:
+    plain, signed = tmp_path / "plain.pdf", tmp_path / "signed.pdf"
+    plain.write_bytes(pdf())
+    authority = TestAuthority.create("Inconnue")
+    stranger = Pkcs12Signer.load(authority.seal("Fournisseur", bits=2048).as_pkcs12("essai"), "essai")
+    sign(Pades(), plain, signed, stranger)
+    with town.at_work():
+        taken = office.sends("visa", "Signé ailleurs", signed.read_bytes())
+        changed = office.sends("visa", "Modifié depuis", revised(signed.read_bytes(), emptied))
+        (problem,) = town.wait_for(changed, "rejected").problems
+        (remark,) = town.wait_for(taken, "in_parapheur").facts["warnings"]
+    assert (problem["rule"], problem["severity"], remark["rule"], remark["severity"]) == ("PDF", "error", "PDF", "warning")
+    assert "modifié après signature" in problem["message"]
 
 
 def docket_of(office: Office, dossier: str) -> Docket:

@@ -163,6 +163,9 @@ def test_a_second_acquit_is_kept_and_changes_nothing(town: Town) -> None:
         town.wait_for(dossier, "archived")
         wait_until(lambda: "acquit.later" in files_of(town, dossier))
     assert town.dossier(dossier).state == "archived"
+    with town.platform.database.reading(PLATFORM) as session:
+        again = session.exec(select(JournalEntry.facts).where(JournalEntry.kind == "helios.acquit_again")).one()
+    assert (again["answer"], again["refused"]) == ("accepted", [])
 
 
 @on_one_shape

@@ -15,6 +15,7 @@ from schemas.pes.versions import SchemaSets
 
 SCHEMAS = SchemaSets(None)
 REMARKS = {"B03", "B17", "B18", "B20"}
+OF_A_ROLL = re.compile(r"<TypBord\s+V\s*=\s*['\"]06")  # whether Hélios refuses one of a number that is known cannot be told
 SIRET = fictitious_siret(1)
 NIR = "255081416802538"
 PERSON = '<CatTiers V="01"/><NatJur V="01"/><TypTiers V="01"/><Civilite V="MME"/><Nom V="ESSAI"/><Prenom V="CAMILLE"/>'
@@ -32,7 +33,8 @@ def found(path: Path, content: str) -> list[str]:
     for problem in problems:
         assert problem.rule.startswith("B"), problem
         assert problem.severity is Severity.WARNING
-        assert problem.scope == ("flow" if problem.rule in REMARKS else "bordereau")
+        remark = problem.rule in REMARKS or (problem.rule == "B02" and OF_A_ROLL.search(content))
+        assert problem.scope == ("flow" if remark else "bordereau")
         assert problem.line
         assert problem.path
         assert problem.message
@@ -106,6 +108,7 @@ HOSPITAL = '<FinJur V="990000001"/>'
 RECETTES: dict[str, tuple[dict[str, object], list[str]]] = {
     "plain": ({}, []),
     "two of one number": ({"again": 2}, ["B02"]),
+    "two rolls of one number": ({"kind": "06 15 01", "again": 2}, ["B02"]),
     "kind of returns": ({"kind": "05 01 01"}, ["B06"]),
     "a year after": ({"issued": "2027-01-20"}, []),
     "two years after": ({"issued": "2028-01-20"}, ["B17"]),
@@ -249,6 +252,29 @@ def test_a_mandat_is_told_what_helios_refuses_it_for(name: str, tmp_path: Path) 
     changes, rules = DEPENSES[name]
     path = tmp_path / "mandats.xml"
     assert found(path, mandats(path, changes)) == rules
+
+
+@pytest.mark.parametrize(
+    ("name", "expected", "said"),
+    [
+        ("reduction of another year", ("2025", "2026"), "(2025)"),
+        ("of a closed year that is not", ("2026", "< 2026"), "(2026)"),
+        ("reduction of no line", (None, "≥ 1"), "≥ 1"),
+        ("after collection, by its line", ("1", "0"), "0)"),
+        ("notice before its bordereau", ("2026-03-01", "≥ 2026-03-02"), "(2026-03-01)"),
+        ("employer elsewhere", ("TypTiers 05", None), "M21 ou M22"),
+        ("roll of an ordinary titre", ("3", "01 06 01"), "(3)"),
+        ("lives abroad, of a French postcode", ("99001", "99999"), "(99001) autre que 99999"),
+        ("insured, of a town", (None, None), "M21 ou M22"),
+    ],
+)
+def test_what_was_found_and_expected_is_said(name: str, expected: tuple[str, str], said: str, tmp_path: Path) -> None:
+    path = tmp_path / "flow.xml"
+    text = recette(**RECETTES[name][0]) if name in RECETTES else mandats(path, DEPENSES[name][0])  # type: ignore[arg-type]
+    path.write_text(text, encoding="iso-8859-1")
+    (problem,) = (one for one in examine(path, schemas=SCHEMAS)[1].problems if one.rule.startswith("B"))
+    assert (problem.found, problem.expected) == expected
+    assert said in problem.message
 
 
 WRITTEN_OTHERWISE = (

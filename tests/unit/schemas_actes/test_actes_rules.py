@@ -207,6 +207,13 @@ def test_r17_a_nature_that_nobody_knows(tmp_path: Path) -> None:
     assert [(problem.rule, problem.found) for problem in problems] == [("R17", "8")]
 
 
+def test_r21_tells_a_typology_in_small_letters_from_one_that_is_missing(tmp_path: Path) -> None:
+    parcel = a_parcel()
+    renamed(DOCUMENT, DOCUMENT.replace("99_DE", "99_de"))(parcel)
+    (problem,) = examined(parcel, tmp_path).problems
+    assert "minuscules" in problem.message
+
+
 def test_r22_is_silent_without_a_classification_and_with_one_older_than_typologies(tmp_path: Path) -> None:
     parcel = a_parcel()
     renamed(DOCUMENT, DOCUMENT.replace("99_DE", "99_XX"))(parcel)
