@@ -5,30 +5,39 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from rich.markup import escape
-from sqlmodel import select
+from sqlmodel import col, select
 
-from api.cli.archive_rebuild import stopped_platform
+from api.cli.archive_rebuild import Counting, stopped_platform
 from api.cli.output import NO, console, json_line
-from api.words import moment, told
+from api.pastell.models import PastellNumber
+from api.s2low.models import S2lowTransaction
+from api.words import moment, moment_to_the_second, told
 from archive.models import Record
+from archive.rebuilding import tail
 from archive.rebuilding.catching_up import CaughtUp
 from archive.rebuilding.catching_up import catch_up as bring_forward
+from core import clock, numbers
 from core.clock import iso
 from core.database import ScopedSession
+from core.errors import Conflict
 from core.journal import JournalEntry
 from core.messages import Catalogue
 from core.organisations import Organisation
 from core.platform import Platform
 from core.principal import PLATFORM
+from flows.actes import numbering
 from flows.engine import overtaken
-from flows.engine.models import Dossier
+from flows.engine.models import Dossier, Schedule, Step
 from flows.registry import FLOWS
 
 _t = Catalogue("api.cli")
-_TOLD_EVERY = 1000
+_PASSED_OVER = 10_000
+"""Numbers of the S2LOW and Pastell interfaces that are passed over: other software keeps those that were given after the backup,
+and nothing here names them. More than are given between two backups, and few of the two thousand million that there are."""
 _LATE = 2
 """Heads are cut, and copied, each once in the same interval: what happened before the last but one is in the places."""
 
@@ -37,22 +46,46 @@ def catch_up(*, as_json: bool) -> int:
     """Catch up; return 0 when everything was found whole, 1 otherwise.
 
     Raises:
-        Conflict: the database is not the beginning of the journal in the places, or went on by itself.
+        Conflict: the database is not the beginning of the journal in the places, or went on by itself, or somebody is at work.
         Misconfigured: the embedded platform is running.
         SegmentAltered, ObjectMissing, ObjectAltered: the journal or a statement in the places does not hold.
         Unavailable: a place does not answer.
     """
     with stopped_platform() as platform:
+        _require_nobody_at_work(platform)
         done = bring_forward(
             platform,
             _set_aside,
             lambda dossier: _is_known(platform, dossier),
-            lambda what, count: _progress(what, count, as_json=as_json),
+            Counting("catch_up", as_json=as_json),
         )
         with platform.database.writing(PLATFORM) as session:
             overtaken.conclude(session, FLOWS)
+            if done.mark is not None and tail.unfinished(session):
+                _pass_over_numbers(session, done.mark, done.stamped or done.mark.at)
+                tail.end(session)
         (_as_json if as_json else _tell)(platform, done)
     return NO if done.unreadable or done.unknown or done.evidence_lost else 0
+
+
+def _require_nobody_at_work(platform: Platform) -> None:
+    """Refuse while anybody holds a lease; that of a process that is gone, or of the moment of the backup, is over in a minute."""
+    with platform.database.reading(PLATFORM) as session:
+        held = [
+            until
+            for table in (Step, Schedule)
+            for until in session.exec(select(table.leased_until).where(col(table.leased_until) > clock.now()))
+            if until is not None
+        ]
+    if held:
+        raise Conflict(_t("catch_up.at_work", until=moment_to_the_second(max(held))))
+
+
+def _pass_over_numbers(session: ScopedSession, mark: JournalEntry, until: datetime) -> None:
+    """Pass over the numbers that were given since the backup; the journal tells of what happened until a moment."""
+    numbering.pass_over(session, mark.number or 0, clock.in_paris(until).date())
+    for table in (S2lowTransaction, PastellNumber):
+        numbers.pass_over(session, str(table.__tablename__), _PASSED_OVER)
 
 
 def _set_aside(session: ScopedSession, mark: JournalEntry, dossiers: Collection[str]) -> None:
@@ -62,11 +95,6 @@ def _set_aside(session: ScopedSession, mark: JournalEntry, dossiers: Collection[
 def _is_known(platform: Platform, dossier_id: str) -> bool:
     with platform.database.reading(PLATFORM) as session:
         return session.get(Dossier, dossier_id) is not None
-
-
-def _progress(what: str, count: int, *, as_json: bool) -> None:
-    if not as_json and count % _TOLD_EVERY == 0:
-        console.print(f"  {_t(f'catch_up.progress.{what}', count=count)}")
 
 
 def _tell(platform: Platform, done: CaughtUp) -> None:

@@ -29,7 +29,7 @@ def rebuild(*, as_json: bool) -> int:
         SegmentAltered, ObjectMissing, ObjectAltered: the journal or a statement in the places does not hold.
     """
     with stopped_platform() as platform:
-        done = make_anew(platform, lambda what, count: _progress(what, count, as_json=as_json))
+        done = make_anew(platform, Counting("rebuild", as_json=as_json))
     if as_json:
         json_line({name: getattr(done, name) for name in Rebuilt.__slots__})
     else:
@@ -58,9 +58,17 @@ def stopped_platform() -> Iterator[Platform]:
         yield platform
 
 
-def _progress(what: str, count: int, *, as_json: bool) -> None:
-    if not as_json and count % _TOLD_EVERY == 0:
-        console.print(f"  {_t(f'rebuild.progress.{what}', count=count)}")
+class Counting:
+    """Tells how much of something there is, whenever there is a good deal more than was last told."""
+
+    def __init__(self, command: str, *, as_json: bool) -> None:
+        self._command, self._as_json, self._told = command, as_json, dict[str, int]()
+
+    def __call__(self, what: str, count: int) -> None:
+        """Tell it, to people only."""
+        if not self._as_json and count - self._told.get(what, 0) >= _TOLD_EVERY:
+            self._told[what] = count
+            console.print(f"  {_t(f'{self._command}.progress.{what}', count=count)}")
 
 
 def _tell(done: Rebuilt) -> None:

@@ -10,11 +10,13 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.cli.finding import Finding, tried
+from api.words import moment
 from archive.ingest import formats
 from archive.places import extending
 from archive.places.places import places_of
 from archive.proof import strays
 from archive.proof.segments import last_copied
+from archive.rebuilding import tail
 from archive.replication import copies, rounds
 from archive.watch import audits, incidents
 from archive.watch.models import IncidentState
@@ -89,7 +91,10 @@ def _copies(part: str, platform: Platform) -> Finding:
 
 def _journal(part: str, platform: Platform) -> Finding:
     with platform.database.reading(PLATFORM) as session:
-        size = last_copied(session)
+        size, unfinished = last_copied(session), tail.unfinished(session)
+    if unfinished:
+        seen = _t("doctor.journal.unfinished", at=moment(unfinished[0].at))
+        return Finding(part, False, seen, _t("doctor.journal.catch_up"))
     stray = strays.first(platform, size)
     if stray is None:
         return Finding(part, True, _t("doctor.journal.well", size=size))

@@ -42,7 +42,7 @@ _KEY = re.compile(
 """As `archive.sealing.intent_of` gives them."""
 
 
-def enter(platform: Platform, left: Callable[[str | None], bool] = lambda _dossier: False) -> Iterator[tuple[str, bool]]:
+def enter(platform: Platform, left: Callable[[str | None], bool], looked: Callable[[int], None]) -> Iterator[tuple[str, bool]]:
     """Enter what no record names, in every place; yield each key, and whether there is a record of it now.
 
     There is none of what is no package, of nobody who is known, under a key that is not its own or holds other bytes elsewhere,
@@ -51,21 +51,23 @@ def enter(platform: Platform, left: Callable[[str | None], bool] = lambda _dossi
     Args:
         platform: its places, and its new database.
         left: tells whether a package of a dossier, or of none, is left to whoever seals it: a second try finds it there.
+        looked: told how many keys were looked at.
 
     Raises:
         Misconfigured: a place cannot lock, or refuses us.
         Unavailable: a place does not answer.
     """
-    for key, place in _unnamed(platform):
+    for key, place in _unnamed(platform, looked):
         named = _KEY.fullmatch(key)
         if named is None or not left(named["dossier"]):
             yield key, _entered(platform, place, key)
 
 
-def _unnamed(platform: Platform) -> Iterator[tuple[str, Place]]:
+def _unnamed(platform: Platform, looked: Callable[[int], None]) -> Iterator[tuple[str, Place]]:
     """Yield the keys that no record has, in their order, each with the first place that has it."""
     listed = heapq.merge(*map(_keys, places_of(platform)), key=lambda found: found[0])
-    for key, group in itertools.groupby(listed, key=lambda found: found[0]):
+    for count, (key, group) in enumerate(itertools.groupby(listed, key=lambda found: found[0]), start=1):
+        looked(count)
         with platform.database.reading(PLATFORM) as session:
             named = session.exec(select(Record.id).where(Record.key == key)).first() is not None
         if not named:

@@ -5,7 +5,8 @@ rebuilding is made of as well (`records`, `evidence`, `decisions`, `anew`), what
 aside (``flows.engine.overtaken``).
 
 What was written after the last head that stands in the places is lost, as it is for a rebuilding. It may be stopped at any
-moment: begun again, it goes on with what stands already, and tells the same.
+moment: begun again, it goes on with what stands already, and tells the same; also when the platform was at work meanwhile: what
+came later than an entry tells is left as it is.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func
+from sqlalchemy import func, or_
 from sqlmodel import col, select
 
 from archive.elimination.concluding import ENDED
+from archive.elimination.deciding import DECIDED, ORDERED
+from archive.elimination.lists import ABANDONED
 from archive.elimination.states import ELIMINATED
 from archive.models import TreeHead, TreeLeaf
 from archive.proof.ers.stamping import STAMPED
@@ -30,6 +33,14 @@ from archive.watch.restoring import COPIED, RESTORED
 from core.journal import JournalEntry
 from core.platform import Platform
 from core.principal import PLATFORM
+
+_TOLD_OF_ELIMINATIONS = {
+    ABANDONED: eliminations.abandon,
+    ORDERED: eliminations.order,
+    ELIMINATED: eliminations.destroy,
+    ENDED: eliminations.conclude,
+}
+"""What is told of lists, and of the records on them, in the order in which it happens."""
 
 
 @dataclass(slots=True)
@@ -66,36 +77,38 @@ class CaughtUp:
 
 
 def catch_up(platform: Platform, moved: Moved, is_known: Callable[[str], bool], progress: Callable[[str, int], None]) -> CaughtUp:
-    """Bring a restored database forward to the newest head in the places.
+    """Bring a restored database forward to the newest head in the places; whoever called writes its end (`tail.end`).
 
     Args:
         platform: its places, and the restored database, migrated; nobody else may be at work on it.
         moved: sets aside the dossiers that new entries name, in the transaction of these.
         is_known: tells whether the database has a dossier.
-        progress: told what is being done (``read``, ``entries``, ``records``) and how much of it there is.
+        progress: told what is being done (``read``, ``entries``, ``records``, ``places``) and how much of it there is.
 
     Raises:
         Conflict: the database is no beginning of what the places have, or went on by itself; or a head outside differs.
         SegmentAltered: the journal in the places does not hold; nothing is written.
-        ObjectMissing, ObjectAltered: a statement of a hold or a rule is gone or altered.
+        ObjectMissing, ObjectAltered: a statement of a hold, a rule or a visa is gone or altered.
         Misconfigured: a place cannot lock, or refuses us.
         Unavailable: a place does not answer.
     """
     known, size = tail.verified(platform, lambda count: progress("read", count))
-    mark = tail.marked(platform, size)
+    marks = tail.marked(platform, size)
+    # The backup may have one that was left unfinished before: what is news to this one has a mark of its own.
+    mark = next((one for one in marks if size in (known, one.facts["size"])), None)
     if mark is None:
         if size == known:
             return CaughtUp(size=size, stamped=_stamped(platform, size), outside=outside.newest(platform))
         mark = tail.mark(platform, known, size)
-    tail.restore(platform, mark, moved, lambda count: progress("entries", count))
-    after = mark.number or 0
-    done = CaughtUp(mark, _placed(platform, after, size), size, _stamped(platform, size), outside.newest(platform))
-    _derive(platform, after, done, progress)
-    entered = dict(anew.enter(platform, lambda dossier: dossier is None or is_known(dossier)))
-    done.unknown = tuple(key for key, there in entered.items() if not there)
-    sealed, eliminated = (_placed(platform, after, size, kind) for kind in (SEALED, ELIMINATED))
-    done.records, done.eliminated = sealed, eliminated
-    done.anew = sum(1 for _ in journal.entries(platform, SEALED, after=after)) - sealed
+        marks.append(mark)
+    oldest = marks[0]
+    tail.restore(platform, mark, oldest.facts["known"], moved, lambda count: progress("entries", count))
+    done = CaughtUp(mark, _placed(platform, mark), size, _stamped(platform, size), outside.newest(platform))
+    _derive(platform, oldest.number or 0, done, progress)
+    entered = anew.enter(platform, lambda dossier: dossier is None or is_known(dossier), lambda count: progress("places", count))
+    done.unknown = tuple(key for key, there in entered if not there)
+    done.records, done.eliminated = (_placed(platform, mark, kind) for kind in (SEALED, ELIMINATED))
+    done.anew = _anew(platform, mark, is_known)
     return done
 
 
@@ -113,15 +126,27 @@ def _derive(platform: Platform, after: int, done: CaughtUp, progress: Callable[[
         done.evidence_lost += not evidence.restore(platform, entry)
     decisions.restore_rules(platform, after)
     done.holds = decisions.restore_holds(platform, after)
-    for kind, tell in ((ELIMINATED, eliminations.destroy), (ENDED, eliminations.conclude)):
+    for entry in journal.entries(platform, DECIDED, after=after):
+        eliminations.decide(platform, entry)
+    for kind, tell in _TOLD_OF_ELIMINATIONS.items():
         for entry in journal.entries(platform, kind, after=after):
             with platform.database.writing(PLATFORM) as session:
                 tell(session, entry)
 
 
-def _placed(platform: Platform, after: int, size: int, *kinds: str) -> int:
-    """Return how many entries after a number, of some kinds or of all, have their place in the tree of a size."""
-    placed = (col(JournalEntry.number) > after, col(TreeLeaf.position) < size)
+def _anew(platform: Platform, mark: JournalEntry, is_known: Callable[[str], bool]) -> int:
+    """Return how many records were entered that no segment tells of, now or by a try that was stopped, as `anew.enter` does."""
+    beyond = or_(col(TreeLeaf.position).is_(None), col(TreeLeaf.position) >= mark.facts["size"])
+    own = (JournalEntry.kind == SEALED, col(JournalEntry.number) > mark.number, col(JournalEntry.dossier_id).is_not(None))
+    joined = select(JournalEntry.dossier_id).outerjoin(TreeLeaf, col(TreeLeaf.entry_number) == col(JournalEntry.number))
+    with platform.database.reading(PLATFORM) as session:
+        dossiers = session.exec(joined.where(*own, beyond)).all()
+    return sum(1 for dossier in dossiers if dossier is not None and not is_known(dossier))
+
+
+def _placed(platform: Platform, mark: JournalEntry, *kinds: str) -> int:
+    """Return how many entries, of some kinds or of all, the segments have that a mark tells of: later ones are no news."""
+    placed = (col(JournalEntry.number) > mark.number, col(TreeLeaf.position) < mark.facts["size"])
     counted = select(func.count()).select_from(JournalEntry).join(TreeLeaf, col(TreeLeaf.entry_number) == JournalEntry.number)
     with platform.database.reading(PLATFORM) as session:
         return session.exec(counted.where(*placed, *((col(JournalEntry.kind).in_(kinds),) if kinds else ()))).one()

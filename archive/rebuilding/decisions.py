@@ -167,6 +167,6 @@ def _restore(session: Session, said: dict[str, Any], statement: str, lifted: Jou
     for record in session.exec(select(Record).where(col(Record.id).in_(said["records"]))).all():
         owner = record.organisation_id
         session.add(RecordHeld(hold_id=hold.id, record_id=record.id, organisation_id=owner))
-        if lifted is None:
+        if lifted is None and record.eliminated is None:
             index.mark(session, record.id, RecordState.HELD)
     session.flush()

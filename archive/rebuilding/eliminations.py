@@ -1,19 +1,74 @@
-"""Eliminations that a restored backup does not know to have taken place: what they left of records, lines and lists.
+"""Eliminations that a restored backup does not know to have gone on: what was decided, and what is left of records and lists.
 
-What lives here: the traces, as the journal tells them. What does not: records that the backup never had
+What lives here: visas, as their statements under lock say them, and what followed, as the journal tells it. What does not:
+proposals and agreements that no visa followed, which are made again; records that the backup never had
 (`archive.rebuilding.records`), and the working copies of dossiers, which follow from the lines (``flows.emptying``).
 """
 
 from __future__ import annotations
 
+import json
+
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
+from archive.elimination.deciding import AGREED, PROPOSED, STATEMENT
 from archive.elimination.models import Elimination, EliminationLine
 from archive.elimination.states import Outcome, State
 from archive.finding import index
 from archive.models import Record, RecordCopy, RecordFile
+from archive.places import statements
+from core import journal
 from core.journal import JournalEntry
+from core.platform import Platform
+from core.principal import PLATFORM
+
+
+def decide(platform: Platform, entry: JournalEntry) -> None:
+    """Write the visa on a list, where there is one that bears none, with what it was given to: proposal, agreement, lines.
+
+    Raises:
+        ObjectMissing, ObjectAltered: the statement that the journal names is in no place, or is another one.
+        Unavailable: no place that answers has it.
+    """
+    named = entry.facts
+    with platform.database.reading(PLATFORM) as session:
+        known = session.get(Elimination, named["elimination"])
+    if known is None or known.visa is not None:
+        return
+    said = json.loads(statements.read(platform, STATEMENT, named["statement"], named["sha256"]))
+    with platform.database.writing(PLATFORM) as session:
+        elimination = session.get_one(Elimination, known.id)
+        proposed, agreed = (_told(session, kind, elimination) for kind in (PROPOSED, AGREED))
+        elimination.proposed, elimination.proposed_by = proposed.at, proposed.actor
+        elimination.listing, elimination.bordereau = said["list"], said["bordereau"]
+        elimination.agreed, elimination.agreed_by = agreed.at, agreed.actor
+        elimination.visa, elimination.visa_by, elimination.visa_reference = entry.at, entry.actor, said["reference"] or None
+        elimination.visa_document, elimination.visa_statement = said["document"], named["sha256"]
+        elimination.state = (State.VISA if said["accepted"] else State.REFUSED).value
+        accepted, refused = set(said["accepted"]), set(said["refused"])
+        for line in session.exec(select(EliminationLine).where(EliminationLine.elimination_id == elimination.id)):
+            line.chosen = line.record_id in accepted | refused
+            line.accepted = line.record_id in accepted if line.chosen else None
+
+
+def _told(session: Session, kind: str, elimination: Elimination) -> JournalEntry:
+    """Return the one entry of a kind about a list."""
+    return session.exec(select(JournalEntry).where(journal.about(elimination.id), JournalEntry.kind == kind)).one()
+
+
+def order(session: Session, entry: JournalEntry) -> None:
+    """Say of a list, where there is one, that what its visa accepts is being destroyed."""
+    elimination = session.get(Elimination, entry.facts["elimination"])
+    if elimination is not None and elimination.ordered is None:
+        elimination.state, elimination.ordered, elimination.ordered_by = State.EXECUTING.value, entry.at, entry.actor
+
+
+def abandon(session: Session, entry: JournalEntry) -> None:
+    """Say of a list, where there is one, that it was given up."""
+    elimination = session.get(Elimination, entry.facts["elimination"])
+    if elimination is not None:
+        elimination.state = State.ABANDONED.value
 
 
 def destroy(session: Session, entry: JournalEntry) -> None:

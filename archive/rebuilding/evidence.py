@@ -105,7 +105,9 @@ def _stamp(entry: JournalEntry, key: str, token: bytes, found: dict[str, LockedO
 def _rows(session: Session, stamp_id: str, members: dict[str, bytes]) -> None:
     """Write what a batch covers; of two batches with the same chain the later one counts, as it did in the table."""
     for said in _lines(members["records.jsonl"]):
-        if session.get(Record, said["record_id"]) is not None:
+        known = session.get(RecordEvidence, (said["record_id"], said["chain"]))
+        later = known is not None and known.stamp_id is not None and known.stamp_id > stamp_id
+        if session.get(Record, said["record_id"]) is not None and not later:
             session.merge(RecordEvidence(**said, stamp_id=stamp_id))
     for said in _lines(members["renewals.jsonl"]):
         if session.get(EvidenceStamp, said["stamp_id"]) is not None:  # one whose own batch is lost renews nothing here

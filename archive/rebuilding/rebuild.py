@@ -53,7 +53,7 @@ def rebuild(platform: Platform, progress: Callable[[str, int], None]) -> Rebuilt
 
     Args:
         platform: its places, and its new database.
-        progress: told what is being made (``entries``, ``records``) and how much of it there is.
+        progress: told what is being made (``entries``, ``records``, ``places``) and how much of it there is.
 
     Raises:
         Conflict: the database has a journal that is not that of the places, or people.
@@ -80,7 +80,7 @@ def rebuild(platform: Platform, progress: Callable[[str, int], None]) -> Rebuilt
     decisions.restore_rules(platform)
     done.holds = decisions.restore_holds(platform)
     unknown: list[str] = []
-    for key, entered in anew.enter(platform):
+    for key, entered in anew.enter(platform, lambda _dossier: False, lambda count: progress("places", count)):
         done.anew += entered
         done.records += entered
         unknown += [] if entered else [key]

@@ -157,11 +157,12 @@ def copy(platform: Platform, entry: JournalEntry) -> None:
         Unavailable: its place does not answer.
     """
     facts = entry.facts
+    place, version = facts["place"], facts["version"]
     with platform.database.reading(PLATFORM) as session:
         record = session.get_one(Record, facts["record"])
-    if record.eliminated is not None:
+        stands = session.get(RecordCopy, (record.id, place))
+    if record.eliminated is not None or (stands is not None and stands.checked >= entry.at):  # this one, or a later one
         return
-    place, version = facts["place"], facts["version"]
     until = _locked_until(platform, place, record.key, version) or entry.at
     with platform.database.writing(PLATFORM) as session:
         owned = {"record_id": record.id, "organisation_id": record.organisation_id}

@@ -15,7 +15,7 @@ import json
 from collections.abc import Callable, Collection
 
 from sqlalchemy import Table, insert, or_
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from archive.models import TreeHead, TreeLeaf
@@ -34,8 +34,9 @@ from core.organisations import Organisation
 from core.platform import Platform
 from core.principal import PLATFORM
 
-CAUGHT_UP = "journal.caught_up"
-"""The journal entry of the mark: after the head of which size the backup was behind, and to that of which size it is brought."""
+CAUGHT_UP, CAUGHT_UP_ENDED = "journal.caught_up", "journal.caught_up_ended"
+"""The journal entries of a catching up: the mark, after the head of which size the backup was behind, and to that of which size
+it is brought; and the end, which names the mark."""
 Moved = Callable[[ScopedSession, JournalEntry, Collection[str]], None]
 """Told of the dossiers that new entries name, in the transaction of these, with the mark."""
 
@@ -78,13 +79,33 @@ def verified(platform: Platform, progress: Callable[[int], None]) -> tuple[int, 
     return known, ends[-1] if _is_behind(platform, ends) else known
 
 
-def marked(platform: Platform, size: int) -> JournalEntry | None:
-    """Return the mark of a catching up that was begun, and that no segment up to the head of a size tells of as over."""
+def unfinished(session: Session) -> list[JournalEntry]:
+    """Return the marks of catchings up that have no end, oldest first, however much was written after them."""
+    either = (col(JournalEntry.dossier_id).is_(None), col(JournalEntry.kind).in_([CAUGHT_UP, CAUGHT_UP_ENDED]))  # by the index
+    found = session.exec(select(JournalEntry).where(*either).order_by(col(JournalEntry.number))).all()
+    ended = {entry.facts["caught_up"] for entry in found if entry.kind == CAUGHT_UP_ENDED}
+    return [entry for entry in found if entry.kind == CAUGHT_UP and entry.id not in ended]
+
+
+def marked(platform: Platform, size: int) -> list[JournalEntry]:
+    """Return the marks of what is to be gone on with, oldest first; or else that of what has ended, to be told again.
+
+    Args:
+        platform: its database.
+        size: of the newest head in the places: once the mark has its place below, the platform was started: nobody asks again.
+    """
     beyond = or_(col(TreeLeaf.position).is_(None), col(TreeLeaf.position) >= size)
     own = select(JournalEntry).outerjoin(TreeLeaf, col(TreeLeaf.entry_number) == col(JournalEntry.number))
     newest = own.where(JournalEntry.kind == CAUGHT_UP, beyond).order_by(col(JournalEntry.number).desc()).limit(1)
     with platform.database.reading(PLATFORM) as session:
-        return session.exec(newest).first()
+        return unfinished(session) or list(session.exec(newest))
+
+
+def end(session: Session) -> None:
+    """Write the end of what was begun: of what came before as well, for whatever followed the oldest mark was told."""
+    for one in unfinished(session):
+        facts, owner = {"caught_up": one.id}, one.organisation_id
+        journal.write(session, organisation_id=owner, kind=CAUGHT_UP_ENDED, actor="platform", facts=facts)
 
 
 def mark(platform: Platform, known: int, size: int) -> JournalEntry:
@@ -97,12 +118,13 @@ def mark(platform: Platform, known: int, size: int) -> JournalEntry:
         return session.exec(select(JournalEntry).where(JournalEntry.id == written)).one()
 
 
-def restore(platform: Platform, written: JournalEntry, moved: Moved, progress: Callable[[int], None]) -> None:
+def restore(platform: Platform, written: JournalEntry, grown: int, moved: Moved, progress: Callable[[int], None]) -> None:
     """Write what the places have and the database has not, with the dossiers that it names told of; then grow the tree.
 
     Args:
         platform: its places, and the restored database.
         written: the mark.
+        grown: size of the head up to which the tree of every hash is known to be whole.
         moved: see `Moved`.
         progress: told how many entries the journal has so far.
 
@@ -117,7 +139,7 @@ def restore(platform: Platform, written: JournalEntry, moved: Moved, progress: C
             moved(session, written, named)
         progress(segment.head.size)
     _place_the_rest(platform)
-    grow(platform, _made(platform, written.facts["known"]))
+    grow(platform, _made(platform, grown))
 
 
 def _id(leaf: bytes) -> str:

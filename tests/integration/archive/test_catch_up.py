@@ -14,6 +14,7 @@ from archive.proof.ers import stamping
 from archive.proof.proving import write_evidence
 from archive.proof.resealing import reseal
 from archive.proof.verification import EvidenceVerdict, verify_evidence
+from archive.rebuilding import tail
 from archive.retention import changing, holds
 from archive.retention.rules import Category, RetentionRule
 from archive.watch import consistency, restoring
@@ -91,6 +92,8 @@ def test_a_restored_backup_knows_and_proves_all_that_the_places_do_and_goes_on(
         assert _proofs(backup, tmp_path / "after") == _proofs(kept, tmp_path / "before")
         assert (caught_up(backup), proven(backup)) == (done, after)  # once more changes nothing
 
+        with backup.database.writing(PLATFORM) as session:
+            tail.end(session)
         # Life goes on: the next head continues the same tree, in the same places, and what comes is proved like the rest.
         new = seal(backup, mairie, tmp_path)
         copied(backup, stamps)
