@@ -43,16 +43,16 @@ def test_what_a_place_lacks_is_counted_for_who_watches_and_the_round_is_told_to_
             root = session.get_one(Organisation, service.mairie.organisation.parent_id)
             grant_role(session, add_person(session, OPERATOR, "Exploitante", PASSWORD), root, "exploite", {Right.OPERATE})
         with somebody(service, OPERATOR) as operator, somebody(service, service.mairie.email) as agent:
-            assert "3 copies restantes" in operator.get(PATH).text
+            assert "3 copies manquent encore" in operator.get(PATH).text
             monkeypatch.setattr(rounds, "_RUN", Budget(2, 1 << 30))
             rounds.go_on(service.platform)
             page, told = operator.get(PATH).text, agent.get(PATH).text
-            assert ("2 copies restantes" in page, "Un objet apporté depuis le" in page) == (True, True)
+            assert ("2 copies manquent encore" in page, "Un objet apporté depuis le" in page) == (True, True)
             assert "Un objet que nul autre lieu ne donne intact" in page
-            assert ("2 copies restantes" in told, "apporté" in told, "intact" in told) == (True, False, False)
+            assert ("2 copies manquent encore" in told, "apporté" in told, "intact" in told) == (True, False, False)
             rounds.go_on(service.platform)
             rounds.go_on(service.platform)
             page = operator.get(PATH).text
-            assert ("Une copie restante" in page, "apporté" in page) == (True, False)
+            assert ("Une copie manque encore" in page, "apporté" in page) == (True, False)
         with somebody(service, service.syndicat.email) as neighbour:
-            assert "restante" not in neighbour.get(PATH).text
+            assert "manque" not in neighbour.get(PATH).text

@@ -49,7 +49,7 @@ def test_software_opens_reads_and_closes_agreements(service: Service, archivist:
         assert archives.get(opened.headers["Location"]).json() == told
         assert archives.get(told["links"]["profile"]).content == rng
         assert archives.post("/v1/agreements", json=asked).status_code == 409
-        assert sender.get("/v1/agreements").json() == {"agreements": [], "next": None}
+        assert sender.get("/v1/agreements").json() == {"agreements": [], "total": 0, "total_exact": True, "next": None}
         assert sender.get(opened.headers["Location"]).status_code == 404
         closed = archives.post(f"{opened.headers['Location']}/close")
         assert closed.json()["closed"] is not None
