@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlmodel import col, or_, update
+from sqlmodel import and_, col, or_, update
 
 from api.runtime import plan_schedules
 from core import clock
@@ -12,12 +12,13 @@ from core.platform import Platform
 from core.principal import PLATFORM
 from flows.engine.models import Schedule
 
-_WAITING = ("archive.", "sittings.", "uploads.")
+_WAITING, _BUT = ("archive.", "sittings.", "uploads."), "archive.proof."
 
 
 def plan_without_archive(platform: Platform) -> None:
-    """Plan everything; what audits, extends locks, cuts heads and sweeps is due in an hour, as on a platform that just did."""
+    """Plan everything; what audits, extends locks and sweeps is due in an hour, as on a platform that just did."""
     plan_schedules(platform)
-    waiting = or_(*(col(Schedule.actor).startswith(prefix) for prefix in _WAITING))
+    named = or_(*(col(Schedule.actor).startswith(prefix) for prefix in _WAITING))
+    waiting = and_(named, ~col(Schedule.actor).startswith(_BUT))
     with platform.database.writing(PLATFORM) as session:
         session.connection().execute(update(Schedule).where(waiting).values(due=clock.now() + timedelta(hours=1)))
