@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from signing.pes.envelope import SealContext
 from signing.pes.offsets import locate
 from signing.pes.seal import seal
 from signing.pki import Credential, TestAuthority
+from signing.timestamp.client import AuthoritySettings, TimestampClient
+from signing.timestamp.simulator import TsaSimulator
 from signing.trust import TrustStore
 
 
@@ -31,6 +34,21 @@ def reading(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     """What is signed, read both ways: from the tree, and from the bytes as files of mostly text are."""
     if request.param == "bulk":
         read_as_bulk(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def tsa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TsaSimulator]:
+    """An authority that puts timestamps over HTTP."""
+    simulator = TsaSimulator(tmp_path_factory.mktemp("tsa"))
+    simulator.start()
+    yield simulator
+    simulator.stop()
+
+
+@pytest.fixture(scope="module")
+def stamps(tsa: TsaSimulator) -> TimestampClient:
+    """A client that believes it."""
+    return TimestampClient(AuthoritySettings([tsa.url]), TrustStore.of([tsa.anchor]))
 
 
 @pytest.fixture(scope="session")

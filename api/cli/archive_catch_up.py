@@ -11,7 +11,7 @@ from typing import Any
 from rich.markup import escape
 from sqlmodel import col, select
 
-from api.cli.archive_rebuild import Counting, stopped_platform
+from api.cli.archive_rebuild import Counting, stopped_platform, tell_troubles
 from api.cli.output import NO, console, json_line
 from api.pastell.models import PastellNumber
 from api.s2low.models import S2lowTransaction
@@ -120,14 +120,7 @@ def _tell_what_came(platform: Platform, done: CaughtUp, mark: JournalEntry) -> N
     for one in missing:
         line = _t("catch_up.missing.line", **one | {"at": moment(one["at"]), "last": told(one["last"])})
         console.print(escape(f"    {line}") + (f" [green]{_t('catch_up.missing.sealed')}[/]" if one["record"] else ""))
-    if done.anew:
-        console.print(f"  [yellow]![/] {_t('rebuild.anew', count=done.anew)}")
-    if done.unreadable:
-        console.print(f"  [red]✗[/] {_t('rebuild.unreadable', count=done.unreadable)}")
-    if done.evidence_lost:
-        console.print(f"  [red]✗[/] {_t('rebuild.evidence_lost', count=done.evidence_lost)}")
-    for key in done.unknown:
-        console.print(f"  [red]✗[/] {escape(_t('rebuild.unknown', key=key))}")
+    tell_troubles(done)
 
 
 def _as_json(platform: Platform, done: CaughtUp) -> None:

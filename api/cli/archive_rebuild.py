@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from rich.markup import escape
 
 from api.cli.output import NO, console, json_line
+from archive.rebuilding.catching_up import CaughtUp
 from archive.rebuilding.rebuild import Rebuilt
 from archive.rebuilding.rebuild import rebuild as make_anew
 from core.messages import Catalogue
@@ -74,6 +75,12 @@ class Counting:
 def _tell(done: Rebuilt) -> None:
     console.print(f"  [green]✓[/] {_t('rebuild.entries', count=done.entries)}")
     console.print(f"  [green]✓[/] {_t('rebuild.records', count=done.records, eliminated=done.eliminated, holds=done.holds)}")
+    tell_troubles(done)
+    console.print(_t("rebuild.beyond"))
+
+
+def tell_troubles(done: Rebuilt | CaughtUp) -> None:
+    """Print what a person must look at of what came back from the places."""
     if done.anew:
         console.print(f"  [yellow]![/] {_t('rebuild.anew', count=done.anew)}")
     if done.unreadable:
@@ -82,4 +89,3 @@ def _tell(done: Rebuilt) -> None:
         console.print(f"  [red]✗[/] {_t('rebuild.evidence_lost', count=done.evidence_lost)}")
     for key in done.unknown:
         console.print(f"  [red]✗[/] {escape(_t('rebuild.unknown', key=key))}")
-    console.print(_t("rebuild.beyond"))

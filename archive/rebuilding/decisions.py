@@ -20,7 +20,7 @@ from archive.places import statements
 from archive.rebuilding.journal import entries
 from archive.retention.changing import CHOSEN, FOLLOWED, WITHDRAWN, end_before
 from archive.retention.changing import STATEMENT as RULE
-from archive.retention.holds import LIFT_STATEMENT, LIFTED, PLACED, STATEMENT, held
+from archive.retention.holds import LIFT_STATEMENT, LIFTED, PLACED, STATEMENT, write_lift
 from archive.retention.models import RecordHeld, RecordHold, RuleChoice, RuleVersion
 from core import journal
 from core.clock import from_iso
@@ -123,15 +123,7 @@ def _lift(platform: Platform, entry: JournalEntry) -> None:
             return
     why = _why_lifted(platform, entry)
     with platform.database.writing(PLATFORM) as session:
-        hold = session.get_one(RecordHold, entry.facts["hold"])
-        hold.lifted, hold.lifted_by, hold.lift_reason = entry.at, entry.actor, why
-        session.flush()
-        rows = list(session.exec(select(RecordHeld).where(RecordHeld.hold_id == hold.id)))
-        for row in rows:
-            row.told = False
-        let_go = {row.record_id for row in rows}
-        for record_id in let_go - held(session, let_go):
-            index.mark(session, record_id, RecordState.KEPT)
+        write_lift(session, session.get_one(RecordHold, entry.facts["hold"]), entry.at, entry.actor, why)
 
 
 def _why_lifted(platform: Platform, lifted: JournalEntry) -> str | None:

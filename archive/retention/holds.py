@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import structlog
 from sqlalchemy import tuple_
@@ -216,18 +216,31 @@ def lift(platform: Platform, principal: Principal, hold_id: str, reason: str) ->
     with platform.database.writing(PLATFORM) as session:
         hold = session.exec(select(RecordHold).where(RecordHold.id == hold_id).with_for_update()).one()
         _require_standing(hold)
-        hold.lifted, hold.lifted_by, hold.lift_reason = lifted, principal.actor, why
-        session.flush()
-        rows = list(session.exec(select(RecordHeld).where(RecordHeld.hold_id == hold.id)))
-        for row in rows:
-            row.told = False
-        let_go = {row.record_id for row in rows}
-        for record_id in let_go - held(session, let_go):
-            index.mark(session, record_id, RecordState.KEPT)
+        write_lift(session, hold, lifted, principal.actor, why)
         facts = {"hold": hold.id, "statement": statement, "sha256": digest}
         owner, actor = hold.organisation_id, principal.actor
         journal.write(session, organisation_id=owner, kind=LIFTED, actor=actor, facts=facts, at=lifted)
     settle(platform, hold_id)
+
+
+def write_lift(session: Session, hold: RecordHold, at: datetime, actor: str, why: str | None) -> None:
+    """Write in the session's transaction that a hold is lifted: places are told next, records that no other one holds are kept.
+
+    Args:
+        session: a writing one.
+        hold: one that stands, of the session.
+        at: when.
+        actor: who lifted it, as the journal names them.
+        why: in words; None for one that was lifted when nobody was asked.
+    """
+    hold.lifted, hold.lifted_by, hold.lift_reason = at, actor, why
+    session.flush()
+    rows = list(session.exec(select(RecordHeld).where(RecordHeld.hold_id == hold.id)))
+    for row in rows:
+        row.told = False
+    let_go = {row.record_id for row in rows}
+    for record_id in let_go - held(session, let_go):
+        index.mark(session, record_id, RecordState.KEPT)
 
 
 def _require_standing(hold: RecordHold) -> None:

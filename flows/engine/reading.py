@@ -172,7 +172,7 @@ def page(session: ScopedSession, wanted: Wanted, limit: int, after: Place | None
     oldest_first = (col(Dossier.created), col(Dossier.id))
     rows = session.execute(
         select(*_columns(session.principal))
-        .where(*conditions, *_beyond(after, before))
+        .where(*conditions, *beyond(after, before))
         .order_by(*(oldest_first if backwards else newest_first))
         .limit(limit + 1)
     ).all()
@@ -320,7 +320,8 @@ def _wanted(principal: Principal, wanted: Wanted) -> list[Any]:
     return conditions
 
 
-def _beyond(after: Place | None, before: Place | None) -> list[Any]:
+def beyond(after: Place | None, before: Place | None) -> list[Any]:
+    """Return the condition that a dossier is older than one place of a list, or else newer than another; none of neither."""
     here = tuple_(col(Dossier.created), col(Dossier.id))
     if after is not None:
         return [here < tuple_(literal(after.created, UtcDateTime()), literal(after.id))]

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, tuple_
+from sqlalchemy import ColumnElement, and_, exists, func, or_
 from sqlmodel import Session, col, select
 
-from core.database import Database, UtcDateTime
+from core.database import Database
 from core.organisations import Organisation
 from core.principal import Principal, Right
 from flows.engine import reading
 from flows.engine.models import Dossier, DossierFile
-from flows.engine.reading import Place
+from flows.engine.reading import Place, beyond
 from flows.mail.keeping import TAKEN, mail_of, recipients_of
 from flows.mail.models import Mail, MailAnswer, MailEvent, MailNotice, MailRecipient, MailReturn, RecipientState
 from flows.mail.standing import Standing, counted, standing_of, stands
@@ -115,7 +115,9 @@ def list_mails(database: Database, principal: Principal, wanted: Wanted) -> Page
         chosen = (
             select(Dossier, Mail)
             .join(Mail, col(Mail.dossier_id) == col(Dossier.id))
-            .where(Dossier.flow == "mail", Dossier.state != "abandoned", *_conditions(wanted), *_beyond(wanted))
+            .where(
+                Dossier.flow == "mail", Dossier.state != "abandoned", *_conditions(wanted), *beyond(wanted.after, wanted.before)
+            )
             .order_by(*((col(Dossier.created), col(Dossier.id)) if backwards else newest_first))
         )
         found = list(session.exec(chosen.limit(limit + 1)))
@@ -226,12 +228,3 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
         subject = col(Mail.subject).icontains(text, autoescape=True)
         conditions.append(or_(subject, col(Dossier.id) == text, exists(named.correlate(Dossier))))
     return conditions
-
-
-def _beyond(wanted: Wanted) -> list[ColumnElement[bool]]:
-    place = wanted.after or wanted.before
-    if place is None:
-        return []
-    here = tuple_(col(Dossier.created), col(Dossier.id))
-    there = tuple_(literal(place.created, UtcDateTime()), literal(place.id))
-    return [here < there if wanted.after else here > there]

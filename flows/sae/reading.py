@@ -6,17 +6,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import literal, tuple_
 from sqlmodel import col, select
 
 from archive.finding.seeing import open_to
 from archive.models import Record
-from core.database import Database, UtcDateTime
+from core.database import Database
 from core.organisations import Organisation
 from core.platform import Platform
 from core.principal import PLATFORM, Principal, Right
 from flows.engine.models import Dossier
-from flows.engine.reading import Place, counted
+from flows.engine.reading import Place, beyond, counted
 from flows.sae.intake import waiting
 from flows.sae.knowledge import account_of, accounts, settings_of
 from flows.sae.models import SaeTransfer
@@ -102,7 +101,7 @@ def list_transfers(database: Database, principal: Principal, wanted: Wanted) -> 
             select(*_COLUMNS)  # type: ignore[call-overload]
             .join(SaeTransfer, col(SaeTransfer.dossier_id) == Dossier.id)
             .join(Record, col(Record.id) == SaeTransfer.record_id)
-            .where(*conditions, *_beyond(wanted))
+            .where(*conditions, *beyond(wanted.after, wanted.before))
             .order_by(*(oldest_first if backwards else newest_first))
             .limit(wanted.limit + 1)
         ).all()
@@ -148,12 +147,3 @@ def _conditions(wanted: Wanted) -> list[Any]:
     if wanted.states:
         conditions.append(col(Dossier.state).in_(wanted.states))
     return conditions
-
-
-def _beyond(wanted: Wanted) -> list[Any]:
-    here = tuple_(col(Dossier.created), col(Dossier.id))
-    if wanted.after is not None:
-        return [here < tuple_(literal(wanted.after.created, UtcDateTime()), literal(wanted.after.id))]
-    if wanted.before is not None:
-        return [here > tuple_(literal(wanted.before.created, UtcDateTime()), literal(wanted.before.id))]
-    return []

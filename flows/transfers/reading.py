@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import literal, tuple_
 from sqlmodel import col, or_, select
 
 from archive.ingest.models import ArchiveAgreement
-from core.database import Database, ScopedSession, UtcDateTime
+from core.database import Database, ScopedSession
 from core.errors import NotFound
 from core.messages import Catalogue
 from core.platform import Platform
@@ -117,7 +116,7 @@ def list_transfers(database: Database, principal: Principal, wanted: Wanted) -> 
         rows = session.execute(
             select(*_COLUMNS)  # type: ignore[call-overload]
             .join(ArchiveTransfer, col(ArchiveTransfer.dossier_id) == Dossier.id)
-            .where(*conditions, *_beyond(wanted))
+            .where(*conditions, *dossiers.beyond(wanted.after, wanted.before))
             .order_by(*(oldest_first if backwards else newest_first))
             .limit(wanted.limit + 1)
         ).all()
@@ -211,12 +210,3 @@ def _conditions(wanted: Wanted) -> list[Any]:
         here = (col(Dossier.id) == wanted.text) | (col(ArchiveTransfer.identifier) == wanted.text)
         conditions.append(or_(col(Dossier.title).icontains(wanted.text, autoescape=True), here))
     return conditions
-
-
-def _beyond(wanted: Wanted) -> list[Any]:
-    here = tuple_(col(Dossier.created), col(Dossier.id))
-    if wanted.after is not None:
-        return [here < tuple_(literal(wanted.after.created, UtcDateTime()), literal(wanted.after.id))]
-    if wanted.before is not None:
-        return [here > tuple_(literal(wanted.before.created, UtcDateTime()), literal(wanted.before.id))]
-    return []

@@ -259,7 +259,7 @@ def _broken(parts: _Parts, timestamp: Timestamp, digest: bytes, hash_name: str) 
         intact, valid = validate_sig_integrity(parts.signer_info, parts.signer_asn1, "tst_info", actual)
     except (SignatureValidationError, CMSStructuralError, AssertionError):  # the last: the key is of another algorithm
         return "timestamp.signature"
-    except (*UNPARSED, NotImplementedError):
+    except (*UNPARSED, NotImplementedError):  # an algorithm that the library does not know: nothing is shown, either way
         return _UNCHECKED
     if intact and valid:
         return None

@@ -1,5 +1,5 @@
 """The signing fixtures, for the integration tests."""
 
-from tests.signing_fixtures import authority, context, credential, flow, reading, sealed, signer, trust
+from tests.signing_fixtures import authority, context, credential, flow, reading, sealed, signer, stamps, trust, tsa
 
-__all__ = ["authority", "context", "credential", "flow", "reading", "sealed", "signer", "trust"]
+__all__ = ["authority", "context", "credential", "flow", "reading", "sealed", "signer", "stamps", "trust", "tsa"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,14 +22,6 @@ from signing.verdicts import Belief
 
 OPENSSL = shutil.which("openssl")
 pytestmark = pytest.mark.skipif(OPENSSL is None, reason="openssl is not installed")
-
-
-@pytest.fixture(scope="module")
-def tsa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TsaSimulator]:
-    simulator = TsaSimulator(tmp_path_factory.mktemp("tsa"))
-    simulator.start()
-    yield simulator
-    simulator.stop()
 
 
 @pytest.fixture

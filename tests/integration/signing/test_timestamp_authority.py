@@ -28,14 +28,6 @@ DIGEST = hashlib.sha256(DATA).digest()
 
 
 @pytest.fixture(scope="module")
-def tsa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TsaSimulator]:
-    simulator = TsaSimulator(tmp_path_factory.mktemp("tsa"))
-    simulator.start()
-    yield simulator
-    simulator.stop()
-
-
-@pytest.fixture(scope="module")
 def believed(tsa: TsaSimulator) -> TrustStore:
     return TrustStore.of([tsa.anchor])
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
@@ -51,14 +50,6 @@ DOCUMENTS = {
     "around": "<?xml-stylesheet href='a'?><!-- avant -->\n<a xml:lang='fr'><!-- dedans --> <b>x</b></a>\n<!-- après --><?fin?>",
     "windows": "<?xml version='1.0' encoding='windows-1252'?><a>œuvre à 5 €</a>",
 }
-
-
-@pytest.fixture(scope="module")
-def tsa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TsaSimulator]:
-    simulator = TsaSimulator(tmp_path_factory.mktemp("tsa"))
-    simulator.start()
-    yield simulator
-    simulator.stop()
 
 
 def encoded(text: str) -> bytes:

@@ -10,7 +10,7 @@ import struct
 import tracemalloc
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -46,19 +46,6 @@ def zipped(path: Path, files: dict[str, bytes]) -> Path:
 def entries(path: Path) -> dict[str, bytes]:
     with zipfile.ZipFile(path) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
-
-
-@pytest.fixture(scope="module")
-def tsa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TsaSimulator]:
-    simulator = TsaSimulator(tmp_path_factory.mktemp("tsa"))
-    simulator.start()
-    yield simulator
-    simulator.stop()
-
-
-@pytest.fixture(scope="module")
-def stamps(tsa: TsaSimulator) -> TimestampClient:
-    return TimestampClient(AuthoritySettings([tsa.url]), TrustStore.of([tsa.anchor]))
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tracemalloc
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,19 +21,6 @@ from signing.timestamp.client import AuthoritySettings, AuthorityUnavailable, Ti
 from signing.timestamp.simulator import TsaSimulator
 from signing.trust import TrustStore
 from signing.verdicts import Belief
-
-
-@pytest.fixture(scope="module")
-def tsa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TsaSimulator]:
-    simulator = TsaSimulator(tmp_path_factory.mktemp("tsa"))
-    simulator.start()
-    yield simulator
-    simulator.stop()
-
-
-@pytest.fixture(scope="module")
-def stamps(tsa: TsaSimulator) -> TimestampClient:
-    return TimestampClient(AuthoritySettings([tsa.url]), TrustStore.of([tsa.anchor]))
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
@@ -26,7 +25,7 @@ from signing.pes.layout import DS
 from signing.pes.seal import seal
 from signing.pes.verifier import verify as verify_pes
 from signing.pki import Credential
-from signing.timestamp.client import AuthoritySettings, TimestampClient
+from signing.timestamp.client import TimestampClient
 from signing.timestamp.simulator import TsaSimulator
 from signing.timestamp.token import TokenUnreadable, verify_token
 from signing.timestamp.verifier import verify_timestamp
@@ -37,19 +36,6 @@ from tests.pades_documents import paper, signed_elsewhere
 NOON = clock.now()
 STAMP = TimestampVerdict(NOON, "Horodatage", True, TrustState.TRUSTED)
 DATA = b"data"
-
-
-@pytest.fixture(scope="module")
-def tsa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TsaSimulator]:
-    simulator = TsaSimulator(tmp_path_factory.mktemp("tsa"))
-    simulator.start()
-    yield simulator
-    simulator.stop()
-
-
-@pytest.fixture(scope="module")
-def stamps(tsa: TsaSimulator) -> TimestampClient:
-    return TimestampClient(AuthoritySettings([tsa.url]), TrustStore.of([tsa.anchor]))
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 import tracemalloc
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -53,19 +52,6 @@ ACT = """<?xml version="1.0" encoding="{encoding}"?>\r
 <?fin rien?>
 """
 KINDS = pytest.mark.parametrize("kind", [Xades, XadesDetached], ids=lambda kind: kind.name)
-
-
-@pytest.fixture(scope="module")
-def tsa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TsaSimulator]:
-    simulator = TsaSimulator(tmp_path_factory.mktemp("tsa"))
-    simulator.start()
-    yield simulator
-    simulator.stop()
-
-
-@pytest.fixture(scope="module")
-def stamps(tsa: TsaSimulator) -> TimestampClient:
-    return TimestampClient(AuthoritySettings([tsa.url]), TrustStore.of([tsa.anchor]))
 
 
 @pytest.fixture

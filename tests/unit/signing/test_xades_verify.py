@@ -9,7 +9,7 @@ import base64
 import copy
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -31,7 +31,7 @@ from signing.pes import canonical
 from signing.pes.layout import DS
 from signing.pes.policy import HELIOS
 from signing.pki import Credential, TestAuthority
-from signing.timestamp.client import AuthoritySettings, TimestampClient
+from signing.timestamp.client import TimestampClient
 from signing.timestamp.simulator import TsaSimulator
 from signing.trust import TrustStore
 from signing.verdicts import Belief, SignatureVerdict
@@ -62,21 +62,8 @@ SHA1 = "http://www.w3.org/2000/09/xmldsig#sha1"
 
 
 @pytest.fixture(scope="module")
-def tsa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TsaSimulator]:
-    simulator = TsaSimulator(tmp_path_factory.mktemp("tsa"))
-    simulator.start()
-    yield simulator
-    simulator.stop()
-
-
-@pytest.fixture(scope="module")
 def both(authority: TestAuthority, tsa: TsaSimulator) -> TrustStore:
     return TrustStore.of([authority.certificate, tsa.anchor])
-
-
-@pytest.fixture(scope="module")
-def stamps(tsa: TsaSimulator) -> TimestampClient:
-    return TimestampClient(AuthoritySettings([tsa.url]), TrustStore.of([tsa.anchor]))
 
 
 def judged(folder: Path, root: Element, trust: TrustStore) -> SignatureVerdict:
