@@ -58,15 +58,21 @@ def intent_of(sealing: Sealing, package: Package) -> dict[str, Any]:
     return {"key": key, "sha256": package.sha256, "size": package.size}
 
 
-def put_under_lock(platform: Platform, package: Package, intent: dict[str, Any]) -> tuple[Copy, ...]:
+def put_under_lock(platform: Platform, package: Package, intent: dict[str, Any], *, untried: bool = False) -> tuple[Copy, ...]:
     """Put a package in every place under lock; a second try finds what the first one put there.
+
+    Args:
+        platform: whose places.
+        package: it.
+        intent: what was written down of it.
+        untried: it was written down by this very try, under a lease: nobody has put anything there before.
 
     Raises:
         Unavailable: a place does not answer.
         ObjectAltered: the key holds other bytes.
         Misconfigured: a place does not lock it.
     """
-    return places.seal(platform, intent["key"], package.path, package.sha256)
+    return places.seal(platform, intent["key"], package.path, package.sha256, untried=untried)
 
 
 def put_before(platform: Platform, intent: dict[str, Any]) -> tuple[Copy, ...] | None:

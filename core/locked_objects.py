@@ -55,7 +55,7 @@ class LockedObject(SealedObject):
 class LockedObjects(LockedBucket):
     """The packages under lock in a bucket."""
 
-    def seal(self, key: str, path: Path, sha256: str, until: datetime | None = None) -> LockedObject:
+    def seal(self, key: str, path: Path, sha256: str, until: datetime | None = None, *, untried: bool = False) -> LockedObject:
         """Put a package in the archive once, locked by the bucket as it is written, and read it back.
 
         The write is conditional (``If-None-Match: *``): of two workers that seal the same key, or of two tries of one, a single
@@ -67,6 +67,8 @@ class LockedObjects(LockedBucket):
             path: the package.
             sha256: hexadecimal digest of the package.
             until: end of its lock, which has not come yet; as the bucket locks by itself when not given.
+            untried: nobody has put anything under this key before: the condition, for which a store may have to lock the key,
+                is left out. Of whoever sleeps until another has tried as well, the same bytes come to lie on top of the same.
 
         Raises:
             ObjectAltered: the package does not have the digest, or the key is taken by other bytes.
@@ -74,7 +76,8 @@ class LockedObjects(LockedBucket):
             Unavailable: the store does not answer, or refuses the bytes.
         """
         with classified("s3.doing.seal"):
-            written = self._written(key, path, sha256, {"If-None-Match": "*"} | self._lock_to(until))
+            condition = {} if untried else {"If-None-Match": "*"}
+            written = self._written(key, path, sha256, condition | self._lock_to(until))
             if written:
                 return self._locked(key, written, sha256, path.stat().st_size)
         return self.seal_again(key, sha256, path.stat().st_size)

@@ -120,4 +120,4 @@ def _locked(work: Work, facts: Sealing, package: Package) -> tuple[Copy, ...]:
         return copies
     if noted != intent:
         work.note("intended", package=intent)
-    return sealing.put_under_lock(work.platform, package, intent)
+    return sealing.put_under_lock(work.platform, package, intent, untried=noted is None)

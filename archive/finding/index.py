@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Connection, delete, func, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, delete, func, text, update
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -24,7 +23,6 @@ from archive.finding.words import day_tokens, facet, tokens_of
 from archive.models import Record
 from archive.places.places import fetch
 from archive.retention.models import RecordHeld, RecordHold
-from core.organisations import Organisation
 from core.platform import Platform
 from core.principal import PLATFORM
 
@@ -32,6 +30,17 @@ ALL = "all:"
 """The token of every record: a question has to ask for something."""
 CONFIDENTIAL = "confidential:"
 _AT_ONCE = 100
+# Each gives the record's number, and the path of its organisation.
+_ADD_IF_NEW = text(
+    "INSERT INTO indexed_record (record_id, organisation_id, kind, producer, year, state)"
+    " VALUES (:record_id, :organisation_id, :kind, :producer, :year, :state)"
+    " ON CONFLICT (record_id) DO NOTHING"
+    " RETURNING number, (SELECT path FROM organisation WHERE id = :organisation_id) AS path"
+)
+_OF_RECORD = text(
+    "SELECT number, (SELECT path FROM organisation WHERE id = :organisation_id) AS path"
+    " FROM indexed_record WHERE record_id = :record_id"
+)
 
 
 def add(session: Session, record: Record, description: Description) -> None:
@@ -130,28 +139,20 @@ def _not_indexed() -> ColumnElement[bool]:
 def _put(session: Session, record: Record, state: RecordState, words: Iterable[str]) -> None:
     """Write the words of a record with its facts of management, in place of those that it had."""
     connection = session.connection()
-    number = _number_given(connection, record, state)
-    if number is None:
-        number = connection.execute(select(IndexedRecord.number).where(IndexedRecord.record_id == record.id)).scalar_one()
-        matching.take(connection, number)
-    path = connection.execute(select(Organisation.path).where(Organisation.id == record.organisation_id)).scalar_one()
-    matching.put(connection, [Entry(number, record.organisation_id, [*facets_of(record, path, state), *words])])
-
-
-def _number_given(connection: Connection, record: Record, state: RecordState) -> int | None:
-    """Return the number that a record is given in the index; None when it has one already."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    values = {
+    given = {
         "record_id": record.id,
         "organisation_id": record.organisation_id,
         "kind": record.kind,
         "producer": record.producer,
         "year": record.dated.year,
-        "state": state,
+        "state": state.value,
     }
-    known = insert(IndexedRecord).values(values).on_conflict_do_nothing(index_elements=["record_id"])
-    number = connection.execute(known.returning(col(IndexedRecord.number))).scalar()
-    return None if number is None else int(number)
+    added = connection.execute(_ADD_IF_NEW, given).first()
+    if added is None:
+        added = connection.execute(_OF_RECORD, given).one()
+        matching.take(connection, added.number)
+    facets = facets_of(record, added.path, state)
+    matching.put(connection, [Entry(added.number, record.organisation_id, [*facets, *words])])
 
 
 def _write(session: Session, record_id: str, state: RecordState) -> None:

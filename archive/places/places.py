@@ -89,15 +89,22 @@ def places_of(platform: Platform) -> tuple[Place, ...]:
     return (first, *(Place(place.name, place.store, place.audit_days) for place in platform.further))
 
 
-def seal(platform: Platform, key: str, path: Path, sha256: str) -> tuple[Copy, ...]:
+def seal(platform: Platform, key: str, path: Path, sha256: str, *, untried: bool = False) -> tuple[Copy, ...]:
     """Put a package in every place under its lock, and read it back in each; a second try finds what the first one put there.
+
+    Args:
+        platform: whose places.
+        key: name of the object, never used for another content.
+        path: the package.
+        sha256: hexadecimal digest of the package.
+        untried: nobody has tried this key before; see `core.locked_objects`.
 
     Raises:
         Unavailable: a place does not answer; nothing counts as sealed until all of them have.
         ObjectAltered: the key holds other bytes in a place.
         Misconfigured: a place does not lock it.
     """
-    return tuple(Copy(place.name, place.store.seal(key, path, sha256)) for place in places_of(platform))
+    return tuple(Copy(place.name, place.store.seal(key, path, sha256, untried=untried)) for place in places_of(platform))
 
 
 def seal_again(platform: Platform, key: str, sha256: str, size: int) -> tuple[Copy, ...]:

@@ -167,6 +167,18 @@ def test_a_list_that_comes_in_pages_is_the_same_whole(
     assert listed == [("a/1.zip", True), ("a/1.zip", False), *two, ("c+d.zip", False), ("été 1&2.zip", False)]
 
 
+def test_after_a_first_try_that_asked_nothing_a_second_one_finds_what_it_wrote(store: ObjectStore, tmp_path: Path) -> None:
+    path, sha256 = tmp_path / "one", hashlib.sha256(b"one").hexdigest()
+    path.write_bytes(b"one")
+    first = store.seal("one.zip", path, sha256, untried=True)
+    assert first.locked_until > clock.now()
+    assert store.seal("one.zip", path, sha256) == first
+    assert store.sealed_versions("one.zip") == 1
+    # Whoever slept meanwhile writes the same once more; what was recorded stays as it is, below.
+    assert store.seal("one.zip", path, sha256, untried=True).version_id != first.version_id
+    assert store.standing("one.zip", first.version_id).sha256 == sha256
+
+
 def test_a_locked_version_stays_and_a_marker_goes(store: ObjectStore, tmp_path: Path) -> None:
     kept = seal(store, tmp_path)
     store._client.remove_object(store.archive, kept.key)

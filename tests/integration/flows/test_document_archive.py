@@ -21,7 +21,7 @@ from core import sandbox
 from core.errors import NeedsOperator, UsageError
 from core.principal import PLATFORM
 from flows.document import archiving
-from flows.engine.models import DossierFile
+from flows.engine.models import Dossier, DossierFile
 from flows.engine.work import KeptFile, Work
 from flows.parapheur.conclusion import perform
 from schemas.seda.reader import read_manifest
@@ -136,12 +136,11 @@ def test_the_package_holds_what_was_signed_its_docket_and_the_journal_that_led_t
 
 def test_a_second_try_makes_the_same_package_and_finds_it_locked(office: Office, town: Town, tmp_path: Path) -> None:
     dossier = archived(office, town)
-    facts: dict[str, object] = {}
-    first = archiving.seal(work_on(office, dossier, tmp_path / "1", facts))
-    again = archiving.seal(work_on(office, dossier, tmp_path / "2"))
-    assert first.journal == again.journal
-    assert facts["package"]["sha256"] == first.journal["package"]  # type: ignore[index]
-    assert town.platform.objects.sealed_versions(facts["package"]["key"]) == 1  # type: ignore[index]
+    with town.platform.database.reading(PLATFORM) as session:
+        noted = session.get_one(Dossier, dossier).facts["package"]
+    again = archiving.seal(work_on(office, dossier, tmp_path / "1", {"package": noted}))
+    assert noted["sha256"] == again.journal["package"]
+    assert town.platform.objects.sealed_versions(noted["key"]) == 1
 
 
 def test_documents_that_are_not_those_that_left_the_circuit_are_not_archived(office: Office, town: Town, tmp_path: Path) -> None:

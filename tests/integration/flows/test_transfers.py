@@ -21,7 +21,7 @@ from core.organisations import Organisation
 from core.platform import Platform
 from core.principal import PLATFORM, Principal, Right
 from core.settings import Settings
-from flows.engine.models import DossierFile, Step
+from flows.engine.models import Dossier, DossierFile, Step
 from flows.engine.work import KeptFile, Work
 from flows.transfers import archiving, deciding
 from schemas.seda.replies import read_reply
@@ -247,8 +247,14 @@ def test_a_second_try_of_the_sealing_finds_what_the_first_one_locked(desk: Desk,
     files = tuple(KeptFile(one.role, one.name, one.media_type, one.sha256, one.size) for one in own)
     folder = tmp_path / "work"
     folder.mkdir()
+
+    def note(_kind: str, **facts: object) -> None:
+        with desk.platform.database.writing(PLATFORM) as session:
+            dossier = session.get_one(Dossier, dossier_id)
+            dossier.facts = dossier.facts | facts
+
     # As if the process had died after the lock, before the record was written.
-    work = Work(desk.platform, dossier_id, desk.organisation.id, "", "accepted", {}, files, folder, 1, lambda *_, **__: None)
+    work = Work(desk.platform, dossier_id, desk.organisation.id, "", "accepted", {}, files, folder, 1, note)
     archiving.seal(work)
     assert desk.records() == []
     assert desk.run(dossier_id).state == "archived"
