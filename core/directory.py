@@ -10,9 +10,9 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from core.errors import NotFound
+from core.folding import folded
 from core.messages import Catalogue
 from core.organisations import Organisation, OrganisationKind
-from core.passwords import folded
 from core.people import Membership, Person
 
 _messages = Catalogue("core")

@@ -6,12 +6,11 @@ Length counts, composition does not (ANSSI, « Recommandations relatives à l’
 
 from __future__ import annotations
 
-import unicodedata
-
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
 from core.errors import UsageError
+from core.folding import folded
 from core.messages import Catalogue
 
 SHORTEST, LONGEST = 12, 256
@@ -51,11 +50,6 @@ def check(password: str, *personal: str) -> None:
     names = (folded(name.partition("@")[0]) for name in personal)
     if any(len(name) >= _SHORTEST_NAME and name in reduced for name in names):
         raise UsageError(_messages("password.personal"))
-
-
-def folded(text: str) -> str:
-    """Return a text as one compares names: small letters, without accents."""
-    return "".join(sign for sign in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(sign))
 
 
 def hashed(password: str) -> str:

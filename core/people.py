@@ -12,6 +12,7 @@ from sqlmodel import Field, Session, SQLModel, select
 from core import clock, passwords, roles
 from core.database import JsonValue, Owned, UtcDateTime
 from core.errors import Unauthenticated, UsageError
+from core.folding import folded
 from core.identifiers import new_id
 from core.messages import Catalogue
 from core.organisations import Organisation, OrganisationKind, subtree
@@ -96,7 +97,7 @@ def check_address(email: str) -> None:
 
 def rename(person: Person, name: str) -> None:
     """Give a person another name."""
-    person.name, person.sought = name, passwords.folded(f"{name} {person.email}")[:400]
+    person.name, person.sought = name, folded(f"{name} {person.email}")[:400]
 
 
 def choose_password(person: Person, password: str) -> None:

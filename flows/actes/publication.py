@@ -13,8 +13,8 @@ from archive.package import PackageFile
 from archive.retention.referential import rules_for
 from core import clock
 from core.blobs import Blob
+from core.folding import folded
 from core.identifiers import new_id
-from core.passwords import folded
 from core.platform import Platform
 from core.principal import PLATFORM
 from flows.actes.act import Act

@@ -21,9 +21,9 @@ from core import clock
 from core.configuration import configuration_of
 from core.database import UtcDateTime
 from core.errors import NotFound
+from core.folding import folded
 from core.messages import Catalogue
 from core.organisations import Organisation
-from core.passwords import folded
 from core.platform import Platform
 from core.principal import PLATFORM
 from flows.actes.models import ActesPublication

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import JSON, ColumnElement, Connection, Table, delete, or_, select, update
 from sqlmodel import SQLModel
 
+from core.folding import folded
 from flows.engine.models import Dossier
 from flows.sae.models import SaeTransfer
 from flows.sae.stages import RECORD
@@ -97,7 +98,8 @@ def destroy(connection: Connection, dossier_id: str, found: Belonging) -> None:
     connection.execute(update(_transfer).where(_transfer.c.dossier_id == dossier_id).values(comment=""))
     facts = connection.execute(select(_dossier.c.facts).where(_dossier.c.id == dossier_id)).scalar() or {}
     left = {name: facts[name] for name in facts.keys() & {RECORD}}  # what hands it over may still be under way
-    blank: dict[str, Any] = {"title": dossier_id, "idempotency_key": None, "facts": left, "problems": [], "parked": None}
+    named = {"title": dossier_id, "sought": folded(dossier_id)}
+    blank: dict[str, Any] = named | {"idempotency_key": None, "facts": left, "problems": [], "parked": None}
     connection.execute(update(_dossier).where(_dossier.c.id == dossier_id).values(blank))
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, text
 from sqlmodel import Field, SQLModel
 
 from core import clock
 from core.database import JsonValue, Owned, UtcDateTime
+from core.folding import LONGEST, keep_sought
 from core.identifiers import new_id
 
 
@@ -18,6 +19,7 @@ class Dossier(Owned, table=True):
 
     Attributes:
         flow: name of the flow (``helios``).
+        sought: the title as it is searched (`core.folding`).
         state: where it stands in the flow's table; unchanged while it is parked.
         since: when it entered the state.
         parked: why an operator must look at it; None when nobody must.
@@ -41,6 +43,7 @@ class Dossier(Owned, table=True):
     organisation_id: str = Field(foreign_key="organisation.id", max_length=26)
     flow: str = Field(max_length=40)
     title: str = Field(max_length=200)
+    sought: str = Field(default="", max_length=LONGEST, sa_column_kwargs={"server_default": text("''")})
     state: str = Field(max_length=40)
     since: datetime = Field(default_factory=clock.now, sa_column=Column(UtcDateTime, nullable=False))
     parked: str | None = Field(default=None, max_length=1000)
@@ -51,6 +54,9 @@ class Dossier(Owned, table=True):
     problems: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JsonValue, nullable=False))
     confidential: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default="0"))
     created: datetime = Field(default_factory=clock.now, sa_column=Column(UtcDateTime, nullable=False))
+
+
+keep_sought(Dossier)
 
 
 class DossierFile(Owned, table=True):

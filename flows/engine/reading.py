@@ -22,6 +22,7 @@ from sqlmodel.sql.expression import Select, SelectOfScalar
 from core import clock
 from core.database import Database, ScopedSession, UtcDateTime
 from core.errors import NotFound
+from core.folding import holds
 from core.journal import JournalEntry
 from core.messages import Catalogue
 from core.organisations import Organisation
@@ -315,7 +316,7 @@ def _wanted(principal: Principal, wanted: Wanted) -> list[Any]:
     if wanted.created_to and wanted.created_to < date.max:
         conditions.append(col(Dossier.created) < _midnight(wanted.created_to + timedelta(days=1)))
     if wanted.text:
-        titled = and_(_readable(principal), col(Dossier.title).icontains(wanted.text, autoescape=True))
+        titled = and_(_readable(principal), holds(Dossier.sought, wanted.text))
         conditions.append(or_(titled, col(Dossier.id) == wanted.text))
     return conditions
 

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_
 from sqlmodel import Session, col, select
 
 from core.database import Database
+from core.folding import holds
 from core.organisations import Organisation
 from core.principal import Principal, Right
 from flows.engine import reading
@@ -225,6 +226,5 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
                 col(MailRecipient.name).icontains(text, autoescape=True),
             ),
         )
-        subject = col(Mail.subject).icontains(text, autoescape=True)
-        conditions.append(or_(subject, col(Dossier.id) == text, exists(named.correlate(Dossier))))
+        conditions.append(or_(holds(Dossier.sought, text), col(Dossier.id) == text, exists(named.correlate(Dossier))))
     return conditions

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from core import passwords
 from core.errors import UsageError
+from core.folding import folded
 from core.messages import Catalogue
 from core.problems import Problem, Severity, problem_in_words
 from flows.mail.kinds import Kind, Regime
@@ -169,8 +170,8 @@ def password_problem(password: str, name: str, address: str, subject: str) -> Pr
         address: of the recipient.
         subject: of the send.
     """
-    folded = passwords.folded(password)
-    if folded in {passwords.folded(text) for text in (subject, name, address) if text}:
+    reduced = folded(password)
+    if reduced in {folded(text) for text in (subject, name, address) if text}:
         return _problem("M04", "same", path=address[:80])
     if _SIX_DIGITS.fullmatch(password):
         steps = {(int(right) - int(left)) % 10 for left, right in pairwise(password)}

@@ -13,6 +13,7 @@ from sqlmodel import col, or_, select
 from archive.ingest.models import ArchiveAgreement
 from core.database import Database, ScopedSession
 from core.errors import NotFound
+from core.folding import holds
 from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import PLATFORM, Principal, Right
@@ -208,5 +209,5 @@ def _conditions(wanted: Wanted) -> list[Any]:
         conditions.append(col(ArchiveTransfer.agreement_id) == wanted.agreement)
     if wanted.text:
         here = (col(Dossier.id) == wanted.text) | (col(ArchiveTransfer.identifier) == wanted.text)
-        conditions.append(or_(col(Dossier.title).icontains(wanted.text, autoescape=True), here))
+        conditions.append(or_(holds(Dossier.sought, wanted.text), here))
     return conditions

@@ -6,11 +6,12 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, LargeBinary
+from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, LargeBinary, text
 from sqlmodel import Field, SQLModel
 
 from core import clock
 from core.database import JsonValue, Owned, UtcDateTime
+from core.folding import LONGEST, keep_sought
 from core.identifiers import new_id
 
 
@@ -225,6 +226,7 @@ class Folder(Owned, table=True):
         dossier_id: the dossier of the flow that it serves.
         external_id: what software outside knows it by; unique in the organisation.
         title: its object, as people read it.
+        sought: the title as it is searched (`core.folding`).
         summary: what is known of its content, for lists: counts, an amount; JSON values only.
         state: a ``FolderState``.
         visibility: a ``Visibility``.
@@ -253,6 +255,7 @@ class Folder(Owned, table=True):
     dossier_id: str = Field(max_length=26)
     external_id: str | None = Field(default=None, max_length=200)
     title: str = Field(max_length=255)
+    sought: str = Field(default="", max_length=LONGEST, sa_column_kwargs={"server_default": text("''")})
     summary: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
     subtype_id: str | None = Field(default=None, foreign_key="folder_subtype.id", max_length=26)
     state: str = Field(default=FolderState.DRAFT.value, max_length=20)
@@ -269,6 +272,9 @@ class Folder(Owned, table=True):
     leaves_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     trouble: str | None = Field(default=None, max_length=1000)
     created: datetime = Field(default_factory=clock.now, sa_column=_moment())
+
+
+keep_sought(Folder)
 
 
 class FolderDocument(Owned, table=True):

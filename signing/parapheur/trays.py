@@ -18,6 +18,7 @@ from sqlmodel import Session, col
 
 from core import clock
 from core.database import UtcDateTime
+from core.folding import holds
 from signing.parapheur.desks import Around
 from signing.parapheur.models import Desk, Folder, FolderReading, FolderState, FolderType, Subtype, Task, TaskState
 
@@ -288,8 +289,7 @@ def _columns(person_id: str, tray: Tray) -> Select[Any]:
 def _within(desks: Around, tray: Tray, wanted: Wanted) -> list[ColumnElement[bool]]:
     conditions = [_there(desks, tray, wanted.desk_id)]
     if wanted.text:
-        pattern = "%" + wanted.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        conditions.append(or_(col(Folder.title).ilike(pattern, escape="\\"), col(Folder.external_id) == wanted.text))
+        conditions.append(or_(holds(Folder.sought, wanted.text), col(Folder.external_id) == wanted.text))
     if wanted.subtype_id:
         conditions.append(col(Folder.subtype_id) == wanted.subtype_id)
     if wanted.kind and tray in _OF_TASKS:

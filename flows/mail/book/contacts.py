@@ -11,8 +11,8 @@ from sqlmodel import Session, col, select
 
 from core.database import ScopedSession
 from core.errors import Conflict, NotFound, UsageError
+from core.folding import folded
 from core.messages import Catalogue
-from core.passwords import folded
 from core.platform import Platform
 from core.principal import PLATFORM, Principal
 from flows.mail.book import reach

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from io import StringIO
 
 from core.errors import UnreadableInput, UsageError
+from core.folding import folded
 from core.messages import Catalogue
-from core.passwords import folded
 from flows.mail.book import contacts, groups
 from flows.mail.book.contacts import Told
 from flows.mail.book.written import Fault, FaultyLines, named

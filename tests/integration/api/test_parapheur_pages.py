@@ -152,6 +152,13 @@ def test_the_home_says_in_one_sentence_what_waits_then_lists_it_oldest_first(off
     assert text_of(enter("mayor").get("/parapheur")).count("non lu") == 1
 
 
+def test_a_folder_is_found_by_a_part_of_its_title_whatever_its_accents(office: Office, enter: Enter) -> None:
+    for title in ("Travaux des ÉCOLES", "Voirie"):
+        office.folder(title, "visa")
+    shown = enter("mayor").get("/parapheur/a-traiter?q=écoles").text
+    assert ("Travaux des ÉCOLES" in shown, "Voirie" in shown) == (True, False)
+
+
 def test_an_act_leads_to_the_next_folder_of_the_same_list_and_says_how_to_take_it_back(office: Office, enter: Enter) -> None:
     first, second, third = (office.folder(f"Suite {rank}", "visa") for rank in (1, 2, 3))
     mayor = enter("mayor")

@@ -211,6 +211,7 @@ def test_the_documents_of_an_eliminated_pes_are_gone_and_what_another_dossier_ke
     with platform.database.reading(PLATFORM) as session:
         left = session.get_one(Dossier, dossier.id)
         assert (left.title, left.state, left.facts, left.reference) == (left.id, "archived", {}, dossier.reference)
+        assert left.sought == left.id.casefold()
         assert {one.dossier_id for one in session.exec(select(DossierFile))} == {other.id}
         assert {one.dossier_id for one in session.exec(select(HeliosResponse))} == {other.id}
         for table in (Folder, FolderDocument, FolderEvent, Task, SittingItem):
