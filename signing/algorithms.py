@@ -34,6 +34,8 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
 CERTIFICATE_FLAWS = (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 """What reading a certificate that a stranger made may raise."""
 LEAST_RSA_BITS = 2048
+SHA1_REFUSED_FROM = 2017
+"""The first year in which nothing new may rest on SHA-1."""
 CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 
 

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives import hashes
 
 from core.messages import Catalogue
 from signing.trust import TrustStatus, TrustStore
+from signing.trusted_lists.content import Kind, Period, Service
 from signing.trusted_lists.criteria import policies_of
-from signing.trusted_lists.reading import Kind, Period, Service
 
 _messages = Catalogue("signing")
 _STATEMENTS = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.3")

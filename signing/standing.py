@@ -2,7 +2,8 @@
 
 The time that counts is that of a valid timestamp; else the moment of the verification. The claimed time is looked at too: a
 certificate that was already expired or revoked when it is said to have signed makes the signature invalid, while one that has
-expired since only leaves it unproved. A certificate that is not for signing, or too weak, makes it invalid whoever issued it.
+expired since, or a signature that says no time, is only left unproved. A certificate that is not for signing, or too weak, makes
+it invalid whoever issued it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import datetime
 from cryptography import x509
 
 from core.messages import Catalogue
-from signing.keys.fitness import may_sign
+from signing.keys.fitness import may_sign, reserved_for
 from signing.qualified import qualification
 from signing.trust import NO_EVIDENCE, Evidence, TrustState, TrustStatus, TrustStore
 from signing.verdicts import Belief
@@ -64,12 +65,15 @@ def standing(
     store = trust or TrustStore(())
     then = store.assess(certificate, at=claimed or proved or at, evidence=evidence)
     now = store.assess(certificate, at=proved or at, evidence=evidence)
-    notes = () if proved else (_messages("time.unproved"),)
+    timeless = claimed is None and proved is None
+    notes = () if proved else (_messages("time.absent" if timeless else "time.unproved"),)
     if not may_sign(certificate):
         return Standing(TrustState.UNTRUSTED, then, Belief.INVALID, (_messages("trust.usage"), *notes))
+    if other := reserved_for(certificate):
+        return Standing(TrustState.UNTRUSTED, then, Belief.INVALID, (_messages("trust.reserved", found=other), *notes))
     if then.state is TrustState.UNKNOWN:
         return Standing(then.state, then, Belief.INDETERMINATE, (then.reason or "", *notes))
-    if then.state is not TrustState.TRUSTED:
+    if then.state is not TrustState.TRUSTED and not (timeless and then.state in _GONE):
         return Standing(then.state, then, Belief.INVALID, (then.reason or "", *notes))
     if now.state is TrustState.REVOKED and proved:
         return Standing(now.state, then, Belief.INVALID, (now.reason or "",))

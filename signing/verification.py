@@ -6,8 +6,6 @@ strict rules.
 
 from __future__ import annotations
 
-import base64
-import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -18,6 +16,7 @@ from core.errors import UnreadableInput, UsageError
 from core.messages import Catalogue
 from schemas.pes.roots import UNKNOWN, kind_of, root_of
 from schemas.xml import DoctypeRefused, Malformed, root_of_file
+from signing.armour import unarmoured_beginning
 from signing.asic import verifier as asic
 from signing.asic.container import ASIC_E, ASIC_S, opened
 from signing.cades import verifier as cades
@@ -30,12 +29,12 @@ from signing.xades import verifier as xades
 _messages = Catalogue("signing")
 _LARGEST = 256 << 20
 _HEAD = 1 << 16
+_BEFORE_PDF = 1024  # as far as viewers look for the beginning of a PDF
 _ZIPS = (b"PK\x03\x04", b"PK\x05\x06")
 _BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 _SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
 _TST_INFO = bytes.fromhex("060b2a864886f70d0109100104")
 _SEQUENCE, _EXPLICIT, _LONG = 0x30, 0xA0, 0x80
-_ARMOUR = re.compile(rb"\s*-----BEGIN (?:PKCS7|CMS|PKCS #7 SIGNED DATA)-----\s([A-Za-z0-9+/=\s]+)")
 
 
 class Kind(StrEnum):
@@ -117,6 +116,8 @@ def recognise(path: Path) -> Kind:
         return Kind.PES if _is_pes(path) else Kind.XML
     if found := _message(head):
         return found
+    if b"%PDF-" in head[:_BEFORE_PDF]:
+        raise UnreadableInput(_messages("verification.before_pdf", file=path.name))
     raise UnreadableInput(_messages("verification.unknown", file=path.name))
 
 
@@ -129,7 +130,7 @@ def _is_pes(path: Path) -> bool:
 def _message(head: bytes) -> Kind | None:
     """Tell a CMS SignedData from a timestamp, bare or in its response (RFC 5652, 3 and 5.1; RFC 3161, 2.4.2); DER or PEM."""
     try:
-        first = _Place(_unarmoured(head)).inside(_SEQUENCE)
+        first = _Place(unarmoured_beginning(head)).inside(_SEQUENCE)
         if first.tag == _SEQUENCE:  # PKIStatusInfo: the token follows
             return Kind.TIMESTAMP if first.after().inside(_SEQUENCE).is_at(_SIGNED_DATA) else None
         if not first.is_at(_SIGNED_DATA):
@@ -174,12 +175,3 @@ class _Place:
             return begin, length
         begin += (size := length - _LONG)
         return begin, int.from_bytes(self.octets[begin - size : begin])
-
-
-def _unarmoured(head: bytes) -> bytes:
-    """Return the beginning of the DER in a PEM, or the octets as they are when they are none."""
-    armour = _ARMOUR.match(head)
-    if armour is None:
-        return head
-    text = b"".join(armour[1].split())
-    return base64.b64decode(text[: len(text) // 4 * 4])

@@ -9,12 +9,15 @@ from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.crypt import StandardSecurityHandler
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.writer import copy_into_new_writer
-from pyhanko.sign.fields import MDPPerm, SigSeedSubFilter
+from pyhanko.sign.fields import MDPPerm, SigFieldSpec, SigSeedSubFilter
 from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, SimpleSigner
+from pyhanko.sign.signers.cms_embedder import PdfCMSEmbedder, SigIOSetup, SigObjSetup
+from pyhanko.sign.signers.pdf_byterange import DocumentTimestamp
 from reportlab.pdfgen.canvas import Canvas
 
 from signing.keys import Pkcs12Signer
@@ -103,6 +106,27 @@ def signed_elsewhere(
     )
     signed = PdfSigner(meta, signer=signer).sign_pdf(IncrementalPdfFileWriter(BytesIO(octets)))
     return bytes(signed.getbuffer())
+
+
+def stamped_elsewhere(octets: bytes, timestamps: TimestampClient, *, box: tuple[int, int, int, int] = (0, 0, 0, 0)) -> bytes:
+    """The document timestamped by another tool, which dresses the field, seen or not, and gives the form resources for it."""
+    output = BytesIO(octets)
+    writer = IncrementalPdfFileWriter(output, strict=False)
+    steps = PdfCMSEmbedder(new_field_spec=SigFieldSpec("Horodatage", box=box if any(box) else None)).write_cms(
+        field_name="Horodatage", writer=writer
+    )
+    field = next(steps).get_object()
+    look = generic.StreamObject({generic.pdf_name("/Subtype"): generic.pdf_name("/Form")}, stream_data=b"")
+    field[generic.pdf_name("/AP")] = generic.DictionaryObject({generic.pdf_name("/N"): writer.add_object(look)})
+    named = generic.DictionaryObject({generic.pdf_name("/FRM"): writer.add_object(look)})
+    resources = generic.DictionaryObject({generic.pdf_name("/XObject"): writer.add_object(named)})
+    writer.root["/AcroForm"][generic.pdf_name("/DR")] = writer.add_object(resources)
+    writer.update_container(writer.root["/AcroForm"])
+    placeholder = DocumentTimestamp(bytes_reserved=1 << 15)
+    steps.send(SigObjSetup(sig_placeholder=placeholder))
+    prepared, _ = steps.send(SigIOSetup(md_algorithm="sha256", in_place=True))
+    prepared.fill_reserved_region(output, timestamps.stamp(prepared.document_digest).token)
+    return output.getvalue()
 
 
 def signer_of(authority: TestAuthority, family: str = "rsa", bits: int = 2048, name: str = "Camille Exemple") -> Pkcs12Signer:

@@ -18,8 +18,8 @@ from signing.asic.container import ASIC_E, META, MIMETYPE, Container, opened
 from signing.asic.manifest import write_manifest
 from signing.asic.verifier import verify
 from signing.cades.assembly import signed_attributes
+from signing.cades.content import digests_of
 from signing.cades.seal import SLOT, Level, appearing, completed, refuse_changed, refuse_unsound, written_chain
-from signing.cades.verifier import digests_of
 from signing.keys import check_fit
 from signing.legs import NotSignable, Prepared, Signatory, Slot
 from signing.timestamp.client import TimestampClient

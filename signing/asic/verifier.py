@@ -1,7 +1,8 @@
 """Verifying a container: every signature in it, and that every file of it is signed.
 
 A signature in CMS, or a timestamp, is over a manifest that names files by their digests, or over the only file. One in XML names
-the files itself.
+the files itself, as do those of office documents (OpenDocument 1.2, 3). A timestamp whose manifest names signatures
+(ASiCArchiveManifest: ETSI EN 319 162-1, A.7) proves when they existed, and stands with them.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from typing import IO
 from core import clock
 from core.errors import UnreadableInput, UsageError
 from core.messages import Catalogue
+from signing.algorithms import SHA1_REFUSED_FROM
 from signing.asic.container import ASIC_E, ASIC_S, MIMETYPE, Container, EntryUnreadable, opened
 from signing.asic.manifest import Manifest, parsed
-from signing.cades.verifier import DigestOf, Remark, verify_message
-from signing.timestamp.verifier import token_of, verify_timestamp
-from signing.trust import TrustStore
-from signing.verdicts import Belief, FileVerdict, SignatureVerdict, worst
+from signing.cades.content import DigestOf
+from signing.cades.verifier import Remark, verify_message
+from signing.timestamp.verifier import as_timestamp, token_of, verify_timestamp
+from signing.trust import TrustState, TrustStore
+from signing.verdicts import Belief, FileVerdict, SignatureVerdict, TimestampVerdict, proved_time, worst
 from signing.xades.verifier import verify_document
 
 _messages = Catalogue("signing")
@@ -31,7 +34,9 @@ _MESSAGE = re.compile(r"META-INF/[^/]+\.p7[sm]", re.IGNORECASE)
 _TOKEN = re.compile(r"META-INF/[^/]+\.tst", re.IGNORECASE)
 _XML = re.compile(r"META-INF/[^/]*signatures[^/]*\.xml", re.IGNORECASE)
 _MANIFEST = re.compile(r"META-INF/[^/]*ASiC(Archive)?Manifest[^/]*\.xml", re.IGNORECASE)
+_OF_SIGNATURES = re.compile(r"META-INF/[^/]*ASiCManifest[^/]*\.xml", re.IGNORECASE)
 _ACCOMPANYING = {"META-INF/manifest.xml", "META-INF/container.xml"}
+_OPEN_DOCUMENT = "application/vnd.oasis.opendocument."
 _MOST_SHOWN = 10
 
 
@@ -61,12 +66,14 @@ class _Scope:
     Attributes:
         digest: of the octets signed: a manifest, or the only file.
         names: the data files that it reaches.
+        beside: the other files that it reaches: signatures, timestamps, their manifests.
         hashes: by which a manifest reaches them.
         flaws: what breaks on the way.
     """
 
     digest: DigestOf
     names: frozenset[str]
+    beside: frozenset[str] = frozenset()
     hashes: frozenset[str] = frozenset()
     flaws: tuple[str, ...] = ()
 
@@ -83,7 +90,8 @@ class _Examiner:
         self.stamped: set[str] = set()
         self.manifests: dict[str, tuple[str, Manifest]] = {}
         self.remarks: list[Remark] = []
-        self.signatures: list[SignatureVerdict] = []
+        self.found: dict[str, tuple[SignatureVerdict, ...]] = {}
+        self.stamps: dict[str, list[TimestampVerdict]] = {}
 
     def run(self) -> FileVerdict:
         names = self.container.names
@@ -94,12 +102,16 @@ class _Examiner:
         self.type()
         for name in manifests:
             self.reading(name, self.manifest)
+        for name in filter(_TOKEN.fullmatch, carriers):
+            self.reading(name, self.token)
         for name in carriers:
-            self.reading(name, self.xml if _XML.fullmatch(name) else self.carrier)
+            if not _TOKEN.fullmatch(name):
+                self.reading(name, self.xml if _XML.fullmatch(name) else self.message)
         self.completeness(carriers)
+        signatures = tuple(verdict for name in carriers for verdict in self.found.get(name, ()))
         beliefs = [remark.belief for remark in self.remarks if remark.belief is not None]
-        verdict = worst([*beliefs, *(signature.verdict for signature in self.signatures)])
-        return FileVerdict(verdict, tuple(self.signatures), tuple(remark.message for remark in self.remarks))
+        verdict = worst([*beliefs, *(signature.verdict for signature in signatures)])
+        return FileVerdict(verdict, signatures, tuple(remark.message for remark in self.remarks))
 
     def add(self, key: str, belief: Belief | None = Belief.INVALID, **places: object) -> None:
         self.remarks.append(Remark(belief, _messages(key, **places)))
@@ -118,7 +130,7 @@ class _Examiner:
         except EntryUnreadable as error:
             self.add("asic.broken", name=MIMETYPE, detail=str(error))
             return
-        if kind not in {ASIC_E, ASIC_S}:
+        if kind not in {ASIC_E, ASIC_S} and not (kind or "").startswith(_OPEN_DOCUMENT):
             self.add("asic.type", None, found=kind or "")
         elif not self.container.first_is_plain_type:
             self.add("asic.type_place", None)
@@ -133,33 +145,62 @@ class _Examiner:
         else:
             self.manifests[signature] = (name, manifest)
 
-    def carrier(self, name: str) -> None:
-        """Verify a CMS or a timestamp over its manifest, or over the only file."""
+    def token(self, name: str) -> None:
+        """Verify a timestamp over its manifest, or over the only file; what its manifest names existed at its time."""
         octets = self.container.read(name)
         scope = self.scope(name)
         if scope is None:
-            self.add("asic.no_manifest", name=name)
             return
-        if _TOKEN.fullmatch(name):
-            stamp = verify_timestamp(
-                token_of(octets), scope.digest, trust=self.trust, at=self.at, covers=self.covers(scope.names)
-            )
-            self.stamped |= self.keep((stamp,), scope)
+        covers = self.covers(scope.names)
+        stamp = verify_timestamp(token_of(octets), scope.digest, trust=self.trust, at=self.at, covers=covers)
+        self.stamped |= self.keep(name, (_through(stamp, scope.hashes),), scope)
+        over = [other for other in scope.beside if _MESSAGE.fullmatch(other) or _XML.fullmatch(other)]
+        if over and self.found[name][0].intact:  # a broken one is told by itself, as any signature
+            (stamp,) = self.found.pop(name)
+            for other in over:
+                self.stamps.setdefault(other, []).append(as_timestamp(stamp))
+
+    def message(self, name: str) -> None:
+        """Verify a CMS over its manifest, or over the only file."""
+        octets = self.container.read(name)
+        scope = self.scope(name)
+        if scope is None:
             return
         verdicts = verify_message(
-            octets, scope.digest, trust=self.trust, at=self.at, covers=self.covers(scope.names), through=tuple(scope.hashes)
+            octets,
+            scope.digest,
+            trust=self.trust,
+            at=self.at,
+            covers=self.covers(scope.names),
+            through=tuple(scope.hashes),
+            existed=self.existed(name),
         )
         if not verdicts:
             self.add("asic.empty", name=name)
-        self.signed |= self.keep(verdicts, scope)
+        self.signed |= self.keep(name, self.archived(name, verdicts), scope)
+
+    def existed(self, name: str) -> datetime | None:
+        """Return the earliest time at which a file is proved to have existed."""
+        return proved_time(self.stamps.get(name, ()), self.at)
+
+    def archived(self, name: str, verdicts: tuple[SignatureVerdict, ...]) -> tuple[SignatureVerdict, ...]:
+        """Put the timestamps over a file of signatures beside those that each of them carries."""
+        stamps = tuple(self.stamps.get(name, ()))
+        stamped = any(stamp.valid for stamp in stamps)
+        return tuple(
+            replace(one, timestamps=(*one.timestamps, *stamps), level="T" if stamped and one.level else one.level)
+            for one in verdicts
+        )
 
     def scope(self, name: str) -> _Scope | None:
+        """Return what a signature or a timestamp is over; None, and why, when nothing tells."""
         if name in self.manifests:
             holder, manifest = self.manifests[name]
             return self.through(manifest, functools.partial(self.container.digest, holder))
-        if len(self.data) == 1 and not self.manifests:
+        if len(self.data) == 1 and not any(map(_OF_SIGNATURES.fullmatch, self.container.names)):
             (only,) = self.data
             return _Scope(functools.partial(self.container.digest, only), self.data)
+        self.add("asic.no_manifest", name=name)
         return None
 
     def through(self, manifest: Manifest, digest: DigestOf) -> _Scope:
@@ -177,7 +218,8 @@ class _Examiner:
             else:
                 reached.append(name)
         hashes = frozenset(reference.hash_name for reference in manifest.references if reference.hash_name)
-        return _Scope(digest, self.data.intersection(reached), hashes, tuple(flaws))
+        names = self.data.intersection(reached)
+        return _Scope(digest, names, frozenset(reached) - names, hashes, tuple(flaws))
 
     def same(self, name: str, hash_name: str, expected: bytes) -> bool:
         try:
@@ -185,13 +227,13 @@ class _Examiner:
         except EntryUnreadable:
             return False
 
-    def keep(self, verdicts: tuple[SignatureVerdict, ...], scope: _Scope) -> frozenset[str]:
+    def keep(self, name: str, verdicts: tuple[SignatureVerdict, ...], scope: _Scope) -> frozenset[str]:
         """Keep the verdicts, made worse by what breaks between a manifest and its files; return the files that hold."""
         if scope.flaws:
             verdicts = tuple(
                 replace(one, intact=False, verdict=Belief.INVALID, reasons=(*scope.flaws, *one.reasons)) for one in verdicts
             )
-        self.signatures += verdicts
+        self.found[name] = verdicts
         return scope.names if any(one.intact for one in verdicts) else frozenset()
 
     def xml(self, name: str) -> None:
@@ -206,7 +248,8 @@ class _Examiner:
                 asked.add(found)
                 return streams.enter_context(self.container.opened(found))
 
-            verdict = verify_document(parsed(self.container.read(name)), resolve=resolve, trust=self.trust, at=self.at)
+            tree, existed = parsed(self.container.read(name)), self.existed(name)
+            verdict = verify_document(tree, resolve=resolve, trust=self.trust, at=self.at, existed=existed)
         if verdict.verdict is Belief.UNSIGNED:
             self.add("asic.empty", name=name)
             return
@@ -216,7 +259,8 @@ class _Examiner:
         if intact:
             self.signed |= reached
         alone = intact and len(verdict.signatures) == 1  # of several, only they can tell which is over what
-        self.signatures += [replace(one, covers=self.covers(reached)) if alone else one for one in verdict.signatures]
+        told = tuple(replace(one, covers=self.covers(reached)) if alone else one for one in verdict.signatures)
+        self.found[name] = self.archived(name, told)
 
     def covers(self, names: frozenset[str]) -> str:
         """Say what a signature covers: ``document`` when it is every file."""
@@ -234,3 +278,12 @@ class _Examiner:
         known = {*carriers, *self.data, *_ACCOMPANYING, MIMETYPE, *filter(_MANIFEST.fullmatch, self.container.names)}
         if others := [name for name in self.container.names if name not in known]:
             self.add("asic.unexamined", None, found=", ".join(others[:_MOST_SHOWN]))
+
+
+def _through(stamp: SignatureVerdict, hashes: frozenset[str]) -> SignatureVerdict:
+    """Return the verdict on a timestamp over a manifest, which is no stronger than the hashes by which that names its files."""
+    if "sha1" not in hashes or stamp.signing_time is None:
+        return stamp
+    belief = Belief.INDETERMINATE if stamp.signing_time.year < SHA1_REFUSED_FROM else Belief.INVALID
+    reasons = (_messages("timestamp.weak", found="sha1"), *stamp.reasons)
+    return replace(stamp, trust=TrustState.UNTRUSTED, verdict=worst([stamp.verdict, belief]), reasons=reasons)

@@ -6,16 +6,13 @@ nothing.
 
 from __future__ import annotations
 
-import base64
 import hmac
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Self
+from typing import Self
 
-from asn1crypto import cms, core, ocsp, tsp
-from asn1crypto import crl as asn1_crl
+from asn1crypto import cms, core, parser, tsp
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -23,8 +20,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from core import clock
 from core.errors import UnreadableInput
 from core.messages import Catalogue
+from signing.armour import unarmoured
+from signing.cades.evidence import carried, values
 from signing.cades.method import HASHES, Method, read_method
-from signing.timestamp.token import UNPARSED
+from signing.timestamp.parts import UNPARSED
 from signing.trust import Evidence
 
 _messages = Catalogue("signing")
@@ -39,39 +38,23 @@ SIGNING_CERTIFICATE = "1.2.840.113549.1.9.16.2.12"
 SIGNING_CERTIFICATE_V2 = "1.2.840.113549.1.9.16.2.47"
 SIGNATURE_POLICY = "1.2.840.113549.1.9.16.2.15"
 SIGNATURE_TIMESTAMP = "1.2.840.113549.1.9.16.2.14"
-_CERTIFICATE_VALUES = "1.2.840.113549.1.9.16.2.23"
-_REVOCATION_VALUES = "1.2.840.113549.1.9.16.2.24"
+_SINGLE = (
+    CONTENT_TYPE,
+    MESSAGE_DIGEST,
+    SIGNING_TIME,
+    ALGORITHM_PROTECTION,
+    SIGNING_CERTIFICATE,
+    SIGNING_CERTIFICATE_V2,
+    SIGNATURE_POLICY,
+)
 _ARCHIVE_TIMESTAMPS = {"0.4.0.1733.2.4", "1.2.840.113549.1.9.16.2.27", "1.2.840.113549.1.9.16.2.48"}
 
-_ARMOUR = re.compile(rb"-----BEGIN (PKCS7|CMS|PKCS #7 SIGNED DATA)-----\r?\n([A-Za-z0-9+/=\s]+?)-----END \1-----", re.ASCII)
 _MOST_SIGNATURES = 200  # counter-signatures and timestamps counted in: each costs a path to build
 _MOST_CERTIFICATES = 300
 
 
 class MessageUnreadable(UnreadableInput):
     """What was handed over is no CMS SignedData."""
-
-
-class _RevocationLists(core.SequenceOf):  # type: ignore[misc]
-    _child_spec = asn1_crl.CertificateList
-
-
-class _Answers(core.SequenceOf):  # type: ignore[misc]
-    _child_spec = ocsp.BasicOCSPResponse
-
-
-class _RevocationValues(core.Sequence):  # type: ignore[misc]
-    """RFC 5126, 6.3.4."""
-
-    _fields: ClassVar = [
-        ("lists", _RevocationLists, {"explicit": 0, "optional": True}),
-        ("answers", _Answers, {"explicit": 1, "optional": True}),
-        ("others", core.Any, {"explicit": 2, "optional": True}),
-    ]
-
-
-class _Certificates(core.SequenceOf):  # type: ignore[misc]
-    _child_spec = asn1_x509.Certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +89,7 @@ class SignerInfo:
         policy: a signature policy is named.
         timestamps: DER of the signature timestamps.
         archived: it carries an archive timestamp.
+        ambiguous: the signed attributes that should have one value and do not, dotted.
         counters: signatures over the value of this one (RFC 5652, 11.4).
     """
 
@@ -123,6 +107,7 @@ class SignerInfo:
     policy: bool = False
     timestamps: tuple[bytes, ...] = ()
     archived: bool = False
+    ambiguous: tuple[str, ...] = ()
     counters: tuple[SignerInfo, ...] = ()
 
     @property
@@ -165,7 +150,7 @@ class Message:
             MessageUnreadable: it is none, or has more than 200 signatures and timestamps, or 300 certificates.
         """
         try:
-            outer = cms.ContentInfo.load(_unarmoured(octets), strict=True)
+            outer = cms.ContentInfo.load(unarmoured(octets), strict=True)
             if outer["content_type"].native != "signed_data":
                 raise MessageUnreadable(_messages("cades.unreadable"))
             return cls._of(outer["content"])
@@ -177,7 +162,7 @@ class Message:
         capsule = signed["encap_content_info"]
         infos = list(signed["signer_infos"])
         signers = tuple(_signer(info) for info in infos)
-        evidence = [_carried(signed), *(_values(_attributes(info["unsigned_attrs"])) for info in infos)]
+        evidence = [carried(signed), *(values(_attributes(info["unsigned_attrs"])) for info in infos)]
         certificates = sum(len(found.certificates) for found in evidence)
         if sum(signer.weight for signer in signers) > _MOST_SIGNATURES or certificates > _MOST_CERTIFICATES:
             raise ValueError("too many signatures or certificates")
@@ -191,16 +176,6 @@ class Message:
                 tuple(answer for found in evidence for answer in found.answers),
             ),
         )
-
-
-def _unarmoured(octets: bytes) -> bytes:
-    """Return the DER in a PEM, or the octets as they are when they are none."""
-    if octets[:1] == b"\x30":
-        return octets
-    found = _ARMOUR.search(octets)
-    if found is None:
-        raise ValueError("neither DER nor PEM")
-    return base64.b64decode(b"".join(found[2].split()), validate=True)
 
 
 def _content(content: core.Asn1Value) -> bytes | None:
@@ -235,6 +210,7 @@ def _signer(info: cms.SignerInfo, *, nested: bool = False) -> SignerInfo:
         policy=SIGNATURE_POLICY in signed,
         timestamps=tuple(unsigned.get(SIGNATURE_TIMESTAMP, ())),
         archived=not _ARCHIVE_TIMESTAMPS.isdisjoint(unsigned),
+        ambiguous=tuple(identifier for identifier in _SINGLE if identifier in signed and len(signed[identifier]) != 1),
         counters=tuple(_signer(cms.SignerInfo.load(der, strict=True), nested=True) for der in counters),
     )
 
@@ -250,16 +226,21 @@ def _attributes(attributes: cms.CMSAttributes) -> dict[str, list[bytes]]:
     values: dict[str, list[bytes]] = {}
     if not isinstance(attributes, core.Void):
         for attribute in attributes:
-            values.setdefault(attribute["type"].dotted, []).extend(value.dump() for value in attribute["values"])
+            values.setdefault(attribute["type"].dotted, []).extend(_each(attribute["values"].contents))
     return values
 
 
+def _each(contents: bytes) -> Iterator[bytes]:
+    """Give the encoded values that follow each other; what they are is told by who asks for them."""
+    while contents:
+        length = parser.peek(contents)
+        yield contents[:length]
+        contents = contents[length:]
+
+
 def _single(attributes: dict[str, list[bytes]], identifier: str) -> bytes | None:
-    """Return the value of an attribute that may have one only (RFC 5652, 11)."""
-    values = attributes.get(identifier, [])
-    if len(values) > 1 or (identifier in attributes and not values):
-        raise ValueError(f"{identifier} has {len(values)} values")
-    return values[0] if values else None
+    """Return the value of an attribute that may have one only (RFC 5652, 11): the first when there are others."""
+    return next(iter(attributes.get(identifier, [])), None)
 
 
 def _protected(protection: bytes | None, digest: cms.DigestAlgorithm, signature: cms.SignedDigestAlgorithm) -> bool:
@@ -279,63 +260,3 @@ def _certificate_digest(signed: dict[str, list[bytes]]) -> CertificateDigest | N
     if first is not None:
         return CertificateDigest("sha1", bytes(tsp.SigningCertificate.load(first, strict=True)["certs"][0]["cert_hash"].native))
     return None
-
-
-def _carried(signed: cms.SignedData) -> Evidence:
-    """Return what stands beside the signatures: certificates, lists (RFC 5652, 10.2.1), OCSP answers (RFC 5940)."""
-    chosen = [] if isinstance(signed["certificates"], core.Void) else list(signed["certificates"])
-    certificates = [choice.chosen.dump() for choice in chosen if choice.name == "certificate"]
-    lists, answers = [], []
-    for choice in [] if isinstance(signed["crls"], core.Void) else signed["crls"]:
-        if choice.name == "crl":
-            lists.append(choice.chosen.dump())
-        elif choice.chosen["other_rev_info_format"].native == "ocsp_response":
-            answers.append(choice.chosen["other_rev_info"].dump())
-    return Evidence(tuple(_certificates(certificates)), tuple(_lists(lists)), tuple(answers))
-
-
-def _values(unsigned: dict[str, list[bytes]]) -> Evidence:
-    """Return what the attributes certificate-values and revocation-values hold (RFC 5126, 6.3.3 and 6.3.4)."""
-    certificates: list[bytes] = []
-    for value in unsigned.get(_CERTIFICATE_VALUES, ()):
-        certificates += [certificate.dump() for certificate in _Certificates.load(value, strict=True)]
-    lists: list[bytes] = []
-    answers: list[bytes] = []
-    for value in unsigned.get(_REVOCATION_VALUES, ()):
-        values = _RevocationValues.load(value, strict=True)
-        lists += [listing.dump() for listing in _present(values["lists"])]
-        answers += [_whole(basic) for basic in _present(values["answers"])]
-    return Evidence(tuple(_certificates(certificates)), tuple(_lists(lists)), tuple(answers))
-
-
-def _present(values: Any) -> Iterator[Any]:
-    return iter(()) if isinstance(values, core.Void) else iter(values)
-
-
-def _whole(basic: ocsp.BasicOCSPResponse) -> bytes:
-    """Return the whole OCSP response around the part that attributes hold."""
-    parts = {"response_type": "basic_ocsp_response", "response": basic}
-    der: bytes = ocsp.OCSPResponse({"response_status": "successful", "response_bytes": parts}).dump()
-    return der
-
-
-def _certificates(ders: Iterable[bytes]) -> Iterator[x509.Certificate]:
-    """Give the certificates that can be read; one that cannot is left out: no path leads through it."""
-    for der in ders:
-        try:
-            certificate = x509.load_der_x509_certificate(der)
-            _ = certificate.public_key(), certificate.extensions, certificate.issuer, certificate.subject
-            _ = asn1_x509.Certificate.load(der, strict=True).native  # paths are built with another reader, which must read it too
-        except UNPARSED:
-            continue
-        yield certificate
-
-
-def _lists(ders: Iterable[bytes]) -> Iterator[x509.CertificateRevocationList]:
-    for der in ders:
-        try:
-            listing = x509.load_der_x509_crl(der)
-            _ = listing.extensions, listing.issuer
-        except UNPARSED:
-            continue
-        yield listing

@@ -15,6 +15,14 @@ HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha256": hashes.SHA256(),
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
+    "sha3_256": hashes.SHA3_256(),
+    "sha3_384": hashes.SHA3_384(),
+    "sha3_512": hashes.SHA3_512(),
+}
+_RSA_WITH = {  # FIPS 202, registered by NIST, which asn1crypto does not know
+    "2.16.840.1.101.3.4.3.14": "sha3_256",
+    "2.16.840.1.101.3.4.3.15": "sha3_384",
+    "2.16.840.1.101.3.4.3.16": "sha3_512",
 }
 _FAMILIES = {"rsassa_pkcs1v15": "rsa", "rsassa_pss": "pss", "ecdsa": "ecdsa"}
 _WITHOUT_HASH = {"rsassa_pkcs1v15", "ecdsa"}
@@ -64,6 +72,8 @@ def read_method(signature: algos.SignedDigestAlgorithm, digest: algos.DigestAlgo
         ValueError: the structure cannot be read.
     """
     name, hash_name = signature["algorithm"].native, digest["algorithm"].native
+    if name in _RSA_WITH:
+        return Method("rsa", hash_name) if _RSA_WITH[name] == hash_name else None
     try:
         family = _FAMILIES.get(signature.signature_algo)
     except ValueError:  # an identifier that asn1crypto does not know

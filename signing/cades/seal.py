@@ -21,7 +21,8 @@ from core.identifiers import new_id
 from core.messages import Catalogue
 from signing.algorithms import METHODS, method_of, value_holds
 from signing.cades.assembly import armoured, cms_value, signed_attributes, signed_data
-from signing.cades.verifier import digests_of, verify
+from signing.cades.content import digests_of
+from signing.cades.verifier import verify
 from signing.keys import check_fit
 from signing.legs import Prepared, Signatory, Slot, SourceChanged, UnsoundSignature, WrongValue
 from signing.timestamp.client import TimestampClient

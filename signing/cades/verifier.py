@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,24 +13,20 @@ from pathlib import Path
 from cryptography import x509
 
 from core import clock
-from core.errors import UnreadableInput, UsageError
+from core.errors import UnreadableInput
 from core.messages import Catalogue
-from signing.algorithms import weakness
+from signing.algorithms import SHA1_REFUSED_FROM
+from signing.cades.content import DigestOf, content_of, digest_of, start_of
 from signing.cades.message import Message, SignerInfo
 from signing.cades.method import HASHES, may_be_attributes
 from signing.keys import name_of
 from signing.standing import Standing, standing
-from signing.timestamp.token import TokenUnreadable, imprint_hash, verify_token
+from signing.timestamp.token import verify_stamp
 from signing.trust import Evidence, TrustState, TrustStore
 from signing.verdicts import Belief, FileVerdict, SignatureVerdict, TimestampVerdict, alterations, proved_time, worst
 
-DigestOf = Callable[[str], bytes]
-"""Gives the digest of what is signed, by the hash's name (``sha1``, ``sha256``, ``sha384``, ``sha512``)."""
-
 _messages = Catalogue("signing")
 _LARGEST_MESSAGE = 128 << 20
-_SHA1_REFUSED_FROM = 2017
-_START = 1 << 16  # attributes are much shorter
 _SKEW = timedelta(minutes=5)
 
 
@@ -63,8 +59,8 @@ def verify(path: Path, *, detached: Path | None = None, trust: TrustStore | None
     message = Message.read(_bounded(path))
     if not message.signers:
         return FileVerdict(Belief.UNSIGNED)
-    digest = _digest_of(message, path, detached)
-    start = _start_of(message, detached)
+    digest = content_of(message, path, detached)
+    start = start_of(message, detached)
     signatures = signatures_of(message, digest, trust=trust, at=at or clock.now(), start=start)
     verdict = worst(signature.verdict for signature in signatures)
     if message.content is not None and digest("sha256") != hashlib.sha256(message.content).digest():
@@ -80,6 +76,7 @@ def verify_message(
     at: datetime,
     covers: str = "document",
     through: Sequence[str] = (),
+    existed: datetime | None = None,
 ) -> tuple[SignatureVerdict, ...]:
     """Verify every signature of a message over content that only its digests are known of.
 
@@ -90,11 +87,13 @@ def verify_message(
         at: the moment of the verification.
         covers: what the content is, for the verdict.
         through: the hashes by which the content in turn leads to the data (those of a manifest), judged like the signature's own.
+        existed: a time at which the message is proved to have existed, by something outside of it.
 
     Raises:
         UnreadableInput: no CMS SignedData.
     """
-    return signatures_of(Message.read(octets), digest, trust=trust, at=at, covers=covers, through=through)
+    message = Message.read(octets)
+    return signatures_of(message, digest, trust=trust, at=at, covers=covers, through=through, existed=existed)
 
 
 def signatures_of(
@@ -106,6 +105,7 @@ def signatures_of(
     covers: str = "document",
     through: Sequence[str] = (),
     start: bytes | None = None,
+    existed: datetime | None = None,
 ) -> tuple[SignatureVerdict, ...]:
     """Return the verdict on each signature of a message, each followed by those on its counter-signatures.
 
@@ -113,44 +113,12 @@ def signatures_of(
     """
     verdicts: list[SignatureVerdict] = []
     for signer in message.signers:
-        subject = _Subject(digest, message.content_type, covers, tuple(through), start is None or may_be_attributes(start))
+        doubtful = start is None or may_be_attributes(start)
+        subject = _Subject(digest, message.content_type, covers, tuple(through), doubtful, existed)
         verdicts.append(_Examiner(signer, subject, message.evidence, trust, at).run())
-        value = _Subject(functools.partial(_digest, signer.value), None, "signature")
+        value = _Subject(functools.partial(digest_of, signer.value), None, "signature", existed=existed)
         verdicts += [_Examiner(counter, value, message.evidence, trust, at).run() for counter in signer.counters]
     return tuple(verdicts)
-
-
-def digests_of(path: Path) -> DigestOf:
-    """Return what gives the digests of a file, read as a stream once for each hash asked for."""
-
-    @functools.cache
-    def digest(hash_name: str) -> bytes:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, hash_name).digest()
-
-    return digest
-
-
-def _digest_of(message: Message, path: Path, detached: Path | None) -> DigestOf:
-    """Return what gives the digests of what is signed: the detached file when one is named, else what is inside."""
-    if detached is not None:
-        if not detached.is_file():
-            raise UnreadableInput(_messages("cades.absent", file=detached.name))
-        return digests_of(detached)
-    if message.content is None:
-        raise UsageError(_messages("cades.detached", file=path.name))
-    return functools.partial(_digest, message.content)
-
-
-def _start_of(message: Message, detached: Path | None) -> bytes:
-    if detached is None:
-        return (message.content or b"")[:_START]
-    with detached.open("rb") as stream:
-        return stream.read(_START)
-
-
-def _digest(octets: bytes, hash_name: str) -> bytes:
-    return hashlib.new(hash_name, octets).digest()
 
 
 def _bounded(path: Path) -> bytes:
@@ -163,7 +131,8 @@ def _bounded(path: Path) -> bytes:
 class _Subject:
     """What a signature is over: its digests, the type that it must name, what to call it, the hashes that it goes through.
 
-    It is doubtful when it may be no document, which only signed attributes would tell.
+    It is doubtful when it may be no document, which only signed attributes would tell. What is outside the message may prove when
+    it existed.
     """
 
     digest: DigestOf
@@ -171,6 +140,7 @@ class _Subject:
     covers: str
     through: tuple[str, ...] = ()
     doubtful: bool = True
+    existed: datetime | None = None
 
 
 class _Examiner:
@@ -189,13 +159,12 @@ class _Examiner:
         certificate = self.certificate()
         intact = self.intact(certificate)
         timestamps = tuple(self.timestamp(token) for token in signer.timestamps)
-        proved = proved_time(timestamps, self.at)
+        proved = min(filter(None, (proved_time(timestamps, self.at), self.subject.existed)), default=None)
         self.notes(proved)
         self.remarks += [Remark(Belief.INVALID, reason) for reason in alterations(timestamps)]
         found = None if certificate is None else self.standing(certificate, proved)
         beliefs = [remark.belief for remark in self.remarks if remark.belief is not None]
-        beliefs += [Belief.INVALID] if not intact else []
-        beliefs += [found.belief] if found is not None else []
+        beliefs += [found.belief, *([] if intact else [Belief.INVALID])] if found is not None else []
         return SignatureVerdict(
             format="CMS" if signer.certificate is None else "CAdES",
             level=_level(signer, timestamps),
@@ -218,16 +187,15 @@ class _Examiner:
         known = (*self.trust.material, *self.trust.anchors) if self.trust else ()
         designated = [one for one in (*self.evidence.certificates, *known) if self.signer.designates(one)]
         if not designated:
-            self.add("cades.no_certificate")
+            self.add("cades.no_certificate", Belief.INDETERMINATE)
             return None
         signed = self.signer.certificate
         named = designated if signed is None else [one for one in designated if signed.names(one)]
-        if not named:
+        if signed is not None and signed.hash_name not in HASHES:
+            self.add("cades.certificate_hash", Belief.INDETERMINATE, found=signed.hash_name)
+        elif not named:
             self.add("cades.certificate")
-        certificate = (named or designated)[0]
-        if weak := weakness(certificate):
-            self.add("cades.weak", found=weak)
-        return certificate
+        return (named or designated)[0]
 
     def intact(self, certificate: x509.Certificate | None) -> bool:
         """Tell whether the content is the one signed, and the value that of the key (RFC 5652, 5.4 to 5.6)."""
@@ -241,7 +209,7 @@ class _Examiner:
         if signer.attributes is None:
             self.add("cades.bare", Belief.INDETERMINATE if self.subject.doubtful else None)
         else:
-            over = _digest(signer.attributes, method.hash_name)
+            over = digest_of(signer.attributes, method.hash_name)
             same = self.attributes(actual)
         held = certificate is not None and method.holds(certificate, signer.value, over)
         if certificate is not None and not held:
@@ -251,8 +219,14 @@ class _Examiner:
     def attributes(self, actual: bytes) -> bool:
         """Hold the signed attributes against the content (RFC 5652, 5.3 and 11.1) and the algorithms (RFC 6211)."""
         signer = self.signer
-        if signer.content_type != self.subject.content_type or signer.message_digest is None:
-            self.add("cades.attributes")
+        if signer.ambiguous:
+            self.add("cades.single", found=", ".join(signer.ambiguous))
+            return False
+        if signer.content_type != self.subject.content_type:
+            self.add("cades.content_type", found=signer.content_type or "-", expected=self.subject.content_type or "-")
+            return False
+        if signer.message_digest is None:
+            self.add("cades.message_digest")
             return False
         if not signer.protected:
             self.add("cades.protection")
@@ -264,20 +238,14 @@ class _Examiner:
 
     def timestamp(self, token: bytes) -> TimestampVerdict:
         """Verify a timestamp over the signature value (ETSI EN 319 122-1, 5.3)."""
-        try:
-            name = imprint_hash(token)
-        except TokenUnreadable as error:
-            return TimestampVerdict(None, None, False, TrustState.UNKNOWN, str(error))
-        if name not in HASHES:
-            return TimestampVerdict(None, None, False, TrustState.UNKNOWN, _messages("timestamp.weak"))
-        return verify_token(token, _digest(self.signer.value, name), trust=self.trust, hash_name=name).as_verdict()
+        return verify_stamp(token, functools.partial(digest_of, self.signer.value), trust=self.trust).as_verdict()
 
     def notes(self, proved: datetime | None) -> None:
         """Say what is remarkable in what the signature claims, SHA-1 first: it is believed in what is older than 2017 only."""
         signer = self.signer
         if "sha1" in {signer.method.hash_name if signer.method else None, *self.subject.through}:
-            claimed = signer.signing_time is not None and signer.signing_time.year < _SHA1_REFUSED_FROM
-            older = proved is not None and proved.year < _SHA1_REFUSED_FROM
+            claimed = signer.signing_time is not None and signer.signing_time.year < SHA1_REFUSED_FROM
+            older = proved is not None and proved.year < SHA1_REFUSED_FROM
             self.add("cades.sha1", None if older else Belief.INDETERMINATE if claimed else Belief.INVALID)
         elif signer.certificate is not None and signer.certificate.hash_name == "sha1":
             self.add("cades.certificate_sha1", None)

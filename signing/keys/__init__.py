@@ -22,6 +22,7 @@ from signing.keys.fitness import (
     key_usage,
     may_sign,
     name_of,
+    reserved_for,
 )
 from signing.keys.pkcs12 import KeyUnreadable, Pkcs12Signer
 from signing.keys.signer import Signer
@@ -39,4 +40,5 @@ __all__ = [
     "key_usage",
     "may_sign",
     "name_of",
+    "reserved_for",
 ]

@@ -30,6 +30,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
+import structlog
 import urllib3
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -42,6 +43,7 @@ from core.messages import Catalogue
 from signing.algorithms import CERTIFICATE_FLAWS, METHODS, method_of, raw_ecdsa, value_holds
 from signing.keys.fitness import KeyRefused, check_fit
 
+_log = structlog.get_logger()
 _messages = Catalogue("signing")
 
 RSA, RSA_SHA256, ECDSA_SHA256 = "1.2.840.113549.1.1.1", "1.2.840.113549.1.1.11", "1.2.840.10045.4.3.2"
@@ -208,7 +210,10 @@ class CscClient:
         else:
             auth = [{"id": name, "value": value} for name, value in shown.items()]
             body |= {"hashes": _texts(digests), "hashAlgorithmOID": SHA256, "authData": auth}
-        status, found = self._call("credentials/authorize", body)
+        try:
+            status, found = self._call("credentials/authorize", body)
+        except ProofRefused as error:
+            raise ProofRefused(_messages(_wrong_proof(credential.proofs))) from error
         limit = time.monotonic() + self._settings.patience
         while status == _PENDING:
             if time.monotonic() > limit:
@@ -278,7 +283,9 @@ class CscClient:
         if any(word in said for word in _KEY_WORDS):
             return RemoteKeyRefused(_messages("keys.csc_key", detail=words))
         if code in _PROOF_ERRORS or any(word in said for word in _PROOF_WORDS):
-            return ProofRefused(_messages("keys.csc_proof", detail=words or code))
+            # In the service's words, which may be those of another language, it is of use to whoever runs the platform only.
+            _log.warning("csc.proof_refused", code=code, words=words)
+            return ProofRefused(_messages("keys.csc_proof"))
         if status != _BAD_REQUEST or not code or "parameter credentialid" in said:
             return ServiceMisread(_messages("keys.csc_misread", url=self._settings.url, detail=words or f"HTTP {status}"))
         return ServiceRefused(_messages("keys.csc_refused", detail=words or code))
@@ -353,6 +360,13 @@ class CscSigner:
             if candidate is not None and value_holds(self.certificate, method, candidate, octets):
                 return candidate
         raise ServiceRefused(_messages("keys.csc_value"))
+
+
+def _wrong_proof(asked: Sequence[str]) -> str:
+    """Return what to say of proofs that are refused: a PIN is typed again, a one-time code is asked for anew."""
+    if "OTP" in asked:
+        return "keys.csc_code"
+    return "keys.csc_pin" if "PIN" in asked else "keys.csc_proof"
 
 
 def _raw(value: bytes, certificate: x509.Certificate) -> bytes | None:

@@ -12,11 +12,12 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from functools import partial
+from typing import Any
 
-from pyhanko.pdf_utils.generic import PdfObject, Reference
+from pyhanko.pdf_utils.generic import IndirectObject, PdfObject, Reference
 from pyhanko.pdf_utils.reader import HistoricalResolver, PdfFileReader
 from pyhanko.pdf_utils.xref import XRefSectionType
 from pyhanko.sign.diff_analysis import (
@@ -32,13 +33,42 @@ from pyhanko.sign.diff_analysis import (
     StandardDiffPolicy,
     XrefStreamRule,
 )
+from pyhanko.sign.diff_analysis.form_rules_api import FormUpdate
+from pyhanko.sign.diff_analysis.rules.form_field_rules import is_field_visible
+from pyhanko.sign.fields import enumerate_sig_fields
 
 from signing.pades.document import Document, Embedded
-from signing.pades.pdf import FLAWS
+from signing.pades.pdf import FLAWS, value_of
 
 _LTA = ModificationLevel.LTA_UPDATES
 _HYBRID = (XRefSectionType.HYBRID_MAIN, XRefSectionType.HYBRID_STREAM)
 _OF_FORM = {"/Fields", "/DR", "/DA", "/Q"}  # without NeedAppearances, upon which viewers draw the fields anew
+
+
+class _FormRule(FormUpdatingRule):
+    """What may become of the form, where what is never seen counts as no more than what long-term validation adds.
+
+    Tools give the invisible field of a document timestamp an appearance all the same, and the form resources for it: pyHanko has
+    both for filling in. Resources matter to fields that are drawn from them, hence where there are none but of signatures.
+    """
+
+    def apply(self, old: HistoricalResolver, new: HistoricalResolver) -> Iterable[tuple[ModificationLevel, FormUpdate]]:
+        stamps = {name for name, value, field in enumerate_sig_fields(new) if _is_unseen_stamp(value, field.get_object())}
+        bare = all(value_of(field.get_object(), "/FT") == "/Sig" for field in _fields(old))
+        for level, update in super().apply(old, new):
+            unseen = bare if update.field_name is None else update.field_name in stamps
+            yield _LTA if unseen and level is ModificationLevel.FORM_FILLING else level, update
+
+
+def _is_unseen_stamp(value: Any, field: Any) -> bool:
+    held = value.get_object() if isinstance(value, IndirectObject) else value  # type: ignore[no-untyped-call]
+    return held is not None and value_of(held, "/SubFilter") == "/ETSI.RFC3161" and not is_field_visible(field)  # type: ignore[no-untyped-call]
+
+
+def _fields(revision: HistoricalResolver) -> list[Any]:
+    return list(value_of(value_of(revision.root, "/AcroForm", {}), "/Fields", []))
+
+
 # pyHanko's default policy without its rule on form fields: a field filled in afterwards shows what nobody signed
 _POLICY = StandardDiffPolicy(
     global_rules=[
@@ -49,7 +79,7 @@ _POLICY = StandardDiffPolicy(
         DSSCompareRule().as_qualified(_LTA),
         MetadataUpdateRule().as_qualified(_LTA),  # type: ignore[no-untyped-call]
     ],
-    form_rule=FormUpdatingRule([SigFieldCreationRule(), SigFieldModificationRule()], _OF_FORM),  # type: ignore[no-untyped-call]
+    form_rule=_FormRule([SigFieldCreationRule(), SigFieldModificationRule()], _OF_FORM),  # type: ignore[no-untyped-call]
 )
 _MOST_STEPS = 50_000  # some seconds
 _SECONDS = 60
@@ -62,6 +92,7 @@ class Aftermath(StrEnum):
 
     HARMLESS = "harmless"
     HARMFUL = "harmful"
+    TAILED = "tailed"
     UNKNOWN = "unknown"
 
 
@@ -118,7 +149,7 @@ def _apart(document: Document) -> tuple[Aftermath, ...]:
 
 def _aftermath(document: Document, embedded: Embedded, resolver: Callable[[int], HistoricalResolver]) -> Aftermath:
     if document.has_tail and embedded.end != len(document.octets):
-        return Aftermath.HARMFUL
+        return Aftermath.TAILED
     last = max((one.revision for one in document.signatures), default=-1)
     before = resolver(embedded.revision)
     try:

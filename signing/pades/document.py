@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +23,7 @@ from pyhanko.sign.validation.pdf_embedded import extract_contents
 from core import clock
 from core.messages import Catalogue
 from signing.algorithms import CERTIFICATE_FLAWS
-from signing.pades.pdf import FLAWS, Octets, PdfUnreadable, opened, value_of
+from signing.pades.pdf import BLANKS, FLAWS, Octets, PdfUnreadable, opened, value_of
 from signing.trust import Evidence
 
 _messages = Catalogue("signing")
@@ -116,7 +117,7 @@ class Document:
         """Whether something stands after the last revision that is none: a program that mends files might take it for one."""
         table = self.reader.xrefs.get_xref_container_info(self.reader.total_revisions - 1).end_location
         _, _, tail = self.octets[table:].partition(b"%%EOF")
-        return bool(tail.strip())
+        return bool(tail.strip(BLANKS))
 
     @cached_property
     def empty_fields(self) -> dict[str, Any]:
@@ -211,7 +212,8 @@ def _extent(reader: PdfFileReader, octets: Octets, ranges: Any, contents: bytes,
         held = between[:1] == b"<" and between[-1:] == b">" and bytes.fromhex(between[1:-1].decode("ascii")) == contents
         if zero != 0 or not 0 < first < start <= end <= len(octets) or not held:
             return 0, 0, None
-        if end != len(octets) and not _ends_revision(reader, end, revision):
+        ends = {len(octets), reader.stream.seek(0, os.SEEK_END)}  # with and without a mark of the end that is repeated
+        if end not in ends and not _ends_revision(reader, end, revision):
             return 0, 0, None
     except FLAWS:
         return 0, 0, None

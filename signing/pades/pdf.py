@@ -7,6 +7,7 @@ strangers), the number of its revisions and of its signatures. A worker process 
 from __future__ import annotations
 
 import os
+import re
 import zlib
 from io import BufferedReader, BytesIO, FileIO
 from pathlib import Path
@@ -28,6 +29,10 @@ from signing.pades import LARGEST
 _messages = Catalogue("signing")
 oids.complete()
 _MOST_REVISIONS = 200
+BLANKS = b"\0\t\n\f\r "
+"""White space (ISO 32000-2, 7.2.3)."""
+_LAST_OCTETS = 1024  # where the end is looked for
+_ENDS = re.compile(rb"(%%EOF[\0\t\n\f\r ]*)(?:%%EOF[\0\t\n\f\r ]*)+\Z")
 # the ways in which pyHanko says, or shows, that it cannot make sense of a document
 FLAWS = (
     PdfError,
@@ -102,7 +107,7 @@ def opened(octets: Octets, *, strict: bool = True) -> PdfFileReader:
         PdfUnreadable: no PDF, broken, encrypted under a password, or of more than 200 revisions.
     """
     try:
-        source = octets if isinstance(octets, Filed) else BytesIO(octets)
+        source = _ended_once(octets)
         reader = PdfFileReader(source, strict=strict, decode_limits=DecodeLimits.for_untrusted_input())
         reader.strict = False
         locked = reader.encrypted and reader.decrypt("").status is AuthStatus.FAILED
@@ -116,6 +121,18 @@ def opened(octets: Octets, *, strict: bool = True) -> PdfFileReader:
     if revisions > _MOST_REVISIONS:
         raise PdfUnreadable(_messages("pades.revisions", found=revisions, limit=_MOST_REVISIONS))
     return reader
+
+
+def _ended_once(octets: Octets) -> Filed | BytesIO:
+    """Return a document as a stream, without repetitions of the mark of its end: its tables are told before the first one.
+
+    They are not forgotten (``Document.has_tail``).
+    """
+    start = max(0, len(octets) - _LAST_OCTETS)
+    found = _ENDS.search(octets[start:])
+    if found is not None:
+        return BytesIO(octets[: start + found.end(1)])
+    return octets if isinstance(octets, Filed) else BytesIO(octets)
 
 
 def value_of(dictionary: Any, key: str, default: Any = None) -> Any:

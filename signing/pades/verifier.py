@@ -21,8 +21,8 @@ from signing.cades.verifier import signatures_of
 from signing.pades.comparison import Aftermath, aftermaths
 from signing.pades.document import Document, Embedded
 from signing.pades.pdf import FLAWS, Filed
-from signing.timestamp.token import TokenUnreadable
-from signing.timestamp.verifier import verify_timestamp
+from signing.timestamp.parts import TokenUnreadable
+from signing.timestamp.verifier import as_timestamp, verify_timestamp
 from signing.trust import Evidence, TrustState, TrustStore
 from signing.verdicts import Belief, FileVerdict, SignatureVerdict, TimestampVerdict, proved_time, worst
 
@@ -34,6 +34,7 @@ _JUDGED = {
     Aftermath.HARMLESS: (Belief.VALID, None),
     Aftermath.UNKNOWN: (Belief.INDETERMINATE, "pades.uncompared"),
     Aftermath.HARMFUL: (Belief.INVALID, "pades.modified"),
+    Aftermath.TAILED: (Belief.INVALID, "pades.tail"),
 }
 
 
@@ -98,9 +99,9 @@ class _Examiner:
             return (self.unexamined(),)
         belief, note = _JUDGED[self.after]
         signature, *counters = self.examined(message, [verdict for _, verdict in covering])
-        timestamps = (*signature.timestamps, *(_as_timestamp(verdict) for _, verdict in covering))
+        timestamps = (*signature.timestamps, *(as_timestamp(verdict) for _, verdict in covering))
         is_pades = signature.format == "CAdES" and self.embedded.encoding == _PADES
-        sealing = [one for one, verdict in covering if _as_timestamp(verdict).valid]
+        sealing = [one for one, verdict in covering if as_timestamp(verdict).valid]
         whole = replace(
             signature,
             format="PAdES" if is_pades else "CMS",
@@ -129,16 +130,11 @@ class _Examiner:
         return replace(message, signers=(replace(signer, signing_time=signer.signing_time or self.embedded.moment),))
 
     def examined(self, message: Message, covering: list[SignatureVerdict]) -> tuple[SignatureVerdict, ...]:
-        """Verify the message over the document; without a timestamp of its own, as it stood at the first one that covers it."""
+        """Verify the message over the document, which existed at the first of the timestamps that cover it."""
         digest = partial(self.document.digest, self.embedded)
         start = self.document.octets[:_START]
-        found = signatures_of(message, digest, trust=self.store, at=self.at, start=start)
-        existed = proved_time(map(_as_timestamp, covering), self.at)
-        if existed is None or any(stamp.proves for stamp in found[0].timestamps):
-            return found
-        signature, *counters = signatures_of(message, digest, trust=self.store, at=existed, start=start)
-        unproved = _messages("time.unproved")
-        return (replace(signature, reasons=tuple(one for one in signature.reasons if one != unproved)), *counters)
+        existed = proved_time(map(as_timestamp, covering), self.at)
+        return signatures_of(message, digest, trust=self.store, at=self.at, start=start, existed=existed)
 
     def covers(self) -> str:
         followed = self.document.is_followed(self.embedded)
@@ -193,12 +189,6 @@ def _stamp(document: Document, embedded: Embedded, after: Aftermath, store: Trus
 
 def _noted(key: str | None) -> tuple[str, ...]:
     return () if key is None else (_messages(key),)
-
-
-def _as_timestamp(verdict: SignatureVerdict) -> TimestampVerdict:
-    reason = " ".join(verdict.reasons) or None
-    valid = verdict.intact and verdict.trust is not TrustState.UNTRUSTED
-    return TimestampVerdict(verdict.signing_time, verdict.signer, valid, verdict.trust, reason)
 
 
 def _checkable(message: Message, evidence: Evidence) -> bool:

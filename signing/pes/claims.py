@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from signing.algorithms import DIGESTS
-from signing.keys import commits, may_sign
+from signing.keys import commits, may_sign, reserved_for
 from signing.pes.findings import Finding
 from signing.pes.policy import KNOWN_HASHES
 from signing.pes.signature import Properties, Signature, Unreadable, read_properties
@@ -77,9 +77,11 @@ def _named(signature: Signature, properties: Properties) -> tuple[x509.Certifica
     if not signature.certificates:
         return None, [Finding.at(element, "S09.no_certificate")]
     first = signature.certificates[0]
-    hash_name = DIGESTS.get(properties.digest_method or "")
-    if hash_name is None or properties.digest is None:
+    if properties.digest is None or not properties.digest_method:
         return first, [Finding.at(element, "S09.absent")]
+    hash_name = DIGESTS.get(properties.digest_method)
+    if hash_name is None:
+        return first, [Finding.at(element, "S07.unknown", found=properties.digest_method)]
     matching = [
         certificate
         for certificate in signature.certificates
@@ -143,4 +145,6 @@ def _policy(signature: Signature, properties: Properties) -> list[Finding]:
 def _usage(signature: Signature, certificate: x509.Certificate) -> list[Finding]:
     if not may_sign(certificate):
         return [Finding.at(signature.element, "S14.usage")]
+    if other := reserved_for(certificate):
+        return [Finding.at(signature.element, "S14.reserved", found=other)]
     return [] if commits(certificate) else [Finding.at(signature.element, "S14.commitment", None)]

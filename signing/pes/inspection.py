@@ -10,16 +10,25 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import islice
 
 from cryptography import x509
 from lxml import etree
 
 from core.errors import UnreadableInput
-from signing.algorithms import DIGESTS, ENVELOPED, EXCLUSIVE_C14N, METHODS, SignatureMethod, value_holds, weakness
+from signing.algorithms import (
+    DIGESTS,
+    ENVELOPED,
+    EXCLUSIVE_C14N,
+    METHODS,
+    SHA1_REFUSED_FROM,
+    SignatureMethod,
+    value_holds,
+    weakness,
+)
 from signing.pes import canonical
 from signing.pes.bulk import Bulk
 from signing.pes.claims import Claims, examine_claims
+from signing.pes.coverage import twice, uncovered
 from signing.pes.findings import Finding
 from signing.pes.layout import Domain, domains, own_signatures, path_of, signatures
 from signing.pes.signature import Reference, Signature, Unreadable, read_signature
@@ -29,9 +38,7 @@ from signing.trust import Evidence, TrustState, TrustStore
 from signing.verdicts import Belief, TimestampVerdict, proved_time
 from signing.xades.unsigned import timestamps
 
-_SHA1_REFUSED_FROM = 2017
 _MOST_SIGNATURES = 2000
-_MOST_PLACES = 50
 _IDENTIFIERS = ("//@Id", "//@ID", "//@id", "//@xml:id")  # one by one: the union of large sets takes quadratic time
 
 
@@ -96,33 +103,10 @@ def inspect(tree: etree._ElementTree, *, bulk: Bulk | None = None, trust: TrustS
     places = {element: rank for rank, element in enumerate([root, *bordereaux])}
     data = SignedData(places, bulk)
     inspected = tuple(_Examiner(element, ids, places, data, trust, at).run() for element in elements[:_MOST_SIGNATURES])
-    findings = _twice(root, ids) + _coverage(root, blocks)
+    findings = twice(root, ids) + uncovered(root, blocks)
     if len(elements) > _MOST_SIGNATURES:
         findings.append(Finding.at(root, "S16.many", found=str(len(elements)), expected=str(_MOST_SIGNATURES)))
     return Inspection(inspected, blocks, tuple(findings))
-
-
-def _twice(root: etree._Element, ids: Counter[str]) -> list[Finding]:
-    repeated = [value for value, count in ids.items() if count > 1]
-    return [Finding.at(root, "S05.twice", found=", ".join(repeated[:5]))] if repeated else []
-
-
-def _coverage(root: etree._Element, blocks: tuple[Domain, ...]) -> list[Finding]:
-    """Find what should be signed and is not, and signatures in each other's way: the DGFiP's policy allows one per element."""
-    bordereaux = [bordereau for block in blocks for bordereau in block.bordereaux]
-    several = (holder for holder in (root, *bordereaux) if len(own_signatures(holder)) > 1)
-    found = [Finding.at(holder, "S16.several") for holder in islice(several, _MOST_PLACES)]
-    signed = {bordereau for bordereau in bordereaux if own_signatures(bordereau)}
-    if own_signatures(root):
-        return found + ([Finding.at(root, "S16.mixed")] if signed else [])
-    concerned = [block for block in blocks if block.signed or (signed and block.dematerialised)]
-    bare = (bordereau for block in concerned for bordereau in block.bordereaux if bordereau not in signed)
-    return found + [Finding.at(bordereau, "S03.unsigned", found=_name(bordereau)) for bordereau in islice(bare, _MOST_PLACES)]
-
-
-def _name(bordereau: etree._Element) -> str:
-    number = bordereau.find("{*}BlocBordereau/{*}IdBord")
-    return str((number.get("V") if number is not None else None) or bordereau.get("Id") or path_of(bordereau))
 
 
 class _Examiner:
@@ -272,7 +256,7 @@ class _Examiner:
         if "sha1" not in {method.hash_name, *digests}:
             return
         claimed = self.result.claims.signing_time if self.result.claims else None
-        old = claimed is not None and claimed.year < _SHA1_REFUSED_FROM
+        old = claimed is not None and claimed.year < SHA1_REFUSED_FROM
         self.add("S07.sha1", Belief.INDETERMINATE if old else Belief.INVALID)
 
     def time(self) -> None:
@@ -284,7 +268,7 @@ class _Examiner:
         proved = proved_time(result.timestamps, self.at)
         evidence = Evidence(tuple(result.claims.others) if result.claims else ())
         result.standing = standing(result.certificate, self.trust, claimed=claimed, proved=proved, at=self.at, evidence=evidence)
-        if proved and proved.year < _SHA1_REFUSED_FROM:
+        if proved and proved.year < SHA1_REFUSED_FROM:
             result.findings = [_excused(finding) for finding in result.findings]
         then = result.standing.then
         if then.state is TrustState.UNKNOWN:

@@ -192,13 +192,16 @@ def timestamp_elements(signature: Signature) -> list[etree._Element]:
     return found
 
 
-def timestamp_token(element: etree._Element) -> bytes:
-    """Return the DER of the token in a SignatureTimeStamp.
+def timestamp_tokens(element: etree._Element) -> tuple[bytes, ...]:
+    """Return the DER of the tokens in a SignatureTimeStamp: one as a rule, of several authorities sometimes.
 
     Raises:
-        Unreadable: there is no such token, or several.
+        Unreadable: there is none, or more than five, or one is no base64.
     """
-    return _octets(_one(element, "x:EncapsulatedTimeStamp", {"x": etree.QName(element).namespace}))
+    found = element.findall("x:EncapsulatedTimeStamp", {"x": etree.QName(element).namespace})
+    if not 0 < len(found) <= _MOST_TIMESTAMPS:
+        raise Unreadable("EncapsulatedTimeStamp")
+    return tuple(map(_octets, found))
 
 
 def _is_qualifying(element: etree._Element) -> bool:

@@ -15,7 +15,7 @@ from signing.pes.inspection import Inspected, Inspection, inspect
 from signing.trust import TrustState, TrustStore
 from signing.verdicts import Belief, FileVerdict, SignatureVerdict, alterations, worst
 
-_SAID_BY_STANDING = ("S07.weak", "S13", "S14.usage", "S15")
+_SAID_BY_STANDING = ("S07.weak", "S13", "S14.usage", "S14.reserved", "S15")
 
 
 def verify(path: Path, *, trust: TrustStore | None, at: datetime | None = None) -> FileVerdict:

@@ -15,7 +15,8 @@ from asn1crypto import algos, cms, core, tsp
 
 from core.errors import NeedsOperator, Unavailable
 from core.messages import Catalogue
-from signing.timestamp.token import LARGEST_TOKEN, Timestamp, verify_token
+from signing.timestamp.parts import LARGEST_TOKEN
+from signing.timestamp.token import Timestamp, verify_token
 from signing.trust import TrustStore
 
 _messages = Catalogue("signing")

@@ -7,46 +7,29 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
-from asn1crypto import cms, core, tsp
-from asn1crypto import x509 as asn1_x509
+from asn1crypto import cms
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from core import clock
-from core.errors import UnreadableInput
 from core.messages import Catalogue
-from signing import oids
-from signing.algorithms import CERTIFICATE_FLAWS, weakness
+from signing.algorithms import SHA1_REFUSED_FROM, weakness
 from signing.keys import name_of
+from signing.timestamp.parts import UNPARSED, Parts, TokenUnreadable, stamps_only
 from signing.trust import Evidence, TrustState, TrustStore
 from signing.verdicts import TimestampVerdict
 
+__all__ = ["Timestamp", "TimestampStatus", "TokenUnreadable", "verify_stamp", "verify_token"]
+
 _messages = Catalogue("signing")
-_HASHES = ("sha256", "sha384", "sha512")
+_STRONG = frozenset({"sha256", "sha384", "sha512", "sha3_256", "sha3_384", "sha3_512"})
+_READ = _STRONG | {"md5", "sha1", "sha224"}  # the others are too weak, which is told once they were computed
+_DOUBTED = {TrustState.TRUSTED, TrustState.UNKNOWN}
 _UNCHECKED = "timestamp.unchecked"
-LARGEST_TOKEN = 256 << 10
-UNPARSED = (
-    *CERTIFICATE_FLAWS,
-    TypeError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    OverflowError,
-    RecursionError,
-    UnsupportedAlgorithm,
-)
-"""The ways in which asn1crypto and cryptography say that something cannot be read."""
-
-
-class TokenUnreadable(UnreadableInput):
-    """What was handed over is no timestamp token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +61,10 @@ class Timestamp:
         Raises:
             TokenUnreadable: not a CMS with a TSTInfo and its authority's certificate, or larger than 256 KiB.
         """
-        return cls._of(token, _Parts.read(token))
+        return cls._of(token, Parts.read(token))
 
     @classmethod
-    def _of(cls, token: bytes, parts: _Parts) -> Self:
+    def _of(cls, token: bytes, parts: Parts) -> Self:
         imprint = parts.info["message_imprint"]
         return cls(
             token=token,
@@ -105,7 +88,8 @@ class TimestampStatus:
         reason: what is wrong, in words.
         chain: the authority's certificate and those above it, when a path was found.
         fit: nothing that it rests on is too weak, and its certificate is for timestamps.
-        checked: its signature could be checked; what could not is not known to be altered.
+        checked: its imprint and its signature could be checked; what could not is not known to be altered.
+        aged: it is not fit for SHA-1 alone, which was admitted at the time that it tells.
     """
 
     timestamp: Timestamp | None
@@ -115,6 +99,7 @@ class TimestampStatus:
     chain: tuple[x509.Certificate, ...] = ()
     fit: bool = True
     checked: bool = True
+    aged: bool = False
 
     @property
     def holds(self) -> bool:
@@ -135,9 +120,7 @@ class TimestampStatus:
 
 
 def verify_token(token: bytes, digest: bytes, *, trust: TrustStore | None, hash_name: str = "sha256") -> TimestampStatus:
-    """Verify a token offline (RFC 3161, 2.2 to 2.4): imprint, signature, usage, the authority's path at the token's time.
-
-    A token need not bring the certificate of its authority (2.4.1, certReq): it is then taken from the trust store.
+    """Verify a token offline against a digest; see ``verify_stamp``.
 
     Args:
         token: DER of the token (not of the whole response).
@@ -145,111 +128,46 @@ def verify_token(token: bytes, digest: bytes, *, trust: TrustStore | None, hash_
         trust: authorities that are believed; None means nobody.
         hash_name: what the digest was made with; the token must use the same.
     """
+    return verify_stamp(token, lambda name: digest if name == hash_name else b"", trust=trust)
+
+
+def verify_stamp(token: bytes, digest: Callable[[str], bytes], *, trust: TrustStore | None) -> TimestampStatus:
+    """Verify a token offline (RFC 3161, 2.2 to 2.4): imprint, signature, usage, the authority's path at the token's time.
+
+    A token need not bring the certificate of its authority (2.4.1, certReq): it is then taken from the trust store.
+
+    Args:
+        token: DER of the token (not of the whole response).
+        digest: gives the digest of the data, by the name that ``hashlib`` has for the hash.
+        trust: authorities that are believed; None means nobody.
+    """
     store = trust or TrustStore(())
     try:
-        parts = _Parts.read(token, (*store.material, *store.anchors))
+        parts = Parts.read(token, (*store.material, *store.anchors))
         timestamp = Timestamp._of(token, parts)  # noqa: SLF001 - the class is this module's
     except TokenUnreadable as error:
         return TimestampStatus(None, False, TrustState.UNKNOWN, str(error))
-    if broken := _broken(parts, timestamp, digest, hash_name):
+    if timestamp.hash_name not in _READ:
+        words = _messages("timestamp.hash", found=timestamp.hash_name)
+        return TimestampStatus(timestamp, False, TrustState.UNKNOWN, words, checked=False)
+    if broken := _broken(parts, timestamp, digest(timestamp.hash_name)):
         return TimestampStatus(timestamp, False, TrustState.UNKNOWN, _messages(broken), checked=broken != _UNCHECKED)
-    if unfit := _unfit(parts, timestamp):
-        return TimestampStatus(timestamp, True, TrustState.UNTRUSTED, _messages(unfit), fit=False)
     status = store.assess(parts.signer, at=timestamp.gen_time, evidence=Evidence(tuple(parts.others)))
+    weak, reserved = _weak(parts, timestamp), stamps_only(parts.signer)
+    if weak or not reserved:
+        words = _messages("timestamp.weak", found=", ".join(weak)) if weak else _messages("timestamp.usage")
+        aged = weak == ["sha1"] and reserved and timestamp.gen_time.year < SHA1_REFUSED_FROM and status.state in _DOUBTED
+        return TimestampStatus(timestamp, True, TrustState.UNTRUSTED, words, fit=False, aged=aged)
     return TimestampStatus(timestamp, True, status.state, status.reason, status.chain)
 
 
-def imprint_hash(token: bytes) -> str:
-    """Return the name of the hash that a token's imprint was made with.
-
-    Raises:
-        TokenUnreadable: not a token.
-    """
-    try:
-        info = _info(_signed_data(token))[0]
-        return str(info["message_imprint"]["hash_algorithm"]["algorithm"].native)
-    except UNPARSED as error:
-        raise TokenUnreadable(_messages("timestamp.unreadable")) from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """The parts of a token that verification needs."""
-
-    signer_info: cms.SignerInfo
-    info: tsp.TSTInfo
-    info_der: bytes
-    signer: x509.Certificate
-    signer_asn1: cms.Certificate
-    others: tuple[x509.Certificate, ...]
-
-    @classmethod
-    def read(cls, token: bytes, known: Iterable[x509.Certificate] = ()) -> Self:
-        """Take a token apart; the certificate of its authority is looked for among the known ones when it brings none.
-
-        Raises:
-            TokenUnreadable: it is not one, or there is no such certificate.
-        """
-        # Heavy: pyHanko is loaded by who reads a token, not by who may.
-        from pyhanko.sign.general import CMSExtractionError, CMSStructuralError, extract_signer_info
-        from pyhanko.sign.validation.errors import SignatureValidationError
-        from pyhanko.sign.validation.generic_cms import extract_certs_for_validation
-
-        oids.complete()
-        try:
-            signed = _signed_data(token)
-            info, der = _info(signed)
-            _complete(signed, known)
-            found = extract_certs_for_validation(signed)
-            signer = x509.load_der_x509_certificate(found.signer_cert.dump())
-            _ = info.native, signed.native, signer.public_key()
-            return cls(
-                signer_info=extract_signer_info(signed),
-                info=info,
-                info_der=der,
-                signer=signer,
-                signer_asn1=found.signer_cert,
-                others=tuple(x509.load_der_x509_certificate(other.dump()) for other in found.other_certs),
-            )
-        except (*UNPARSED, CMSExtractionError, CMSStructuralError, SignatureValidationError) as error:
-            raise TokenUnreadable(_messages("timestamp.unreadable")) from error
-
-
-def _signed_data(token: bytes) -> cms.SignedData:
-    if len(token) > LARGEST_TOKEN:
-        raise TokenUnreadable(_messages("timestamp.unreadable"))
-    content = cms.ContentInfo.load(token, strict=True)
-    if content["content_type"].native != "signed_data":
-        raise TokenUnreadable(_messages("timestamp.unreadable"))
-    return content["content"]
-
-
-def _info(signed: cms.SignedData) -> tuple[tsp.TSTInfo, bytes]:
-    """Return what a token says, and the octets of that."""
-    content = signed["encap_content_info"]
-    if content["content_type"].native != "tst_info":
-        raise TokenUnreadable(_messages("timestamp.unreadable"))
-    der = bytes(content["content"])
-    return tsp.TSTInfo.load(der, strict=True), der
-
-
-def _complete(signed: cms.SignedData, known: Iterable[x509.Certificate]) -> None:
-    """Lay certificates of authorities that are known beside a token that brings none; which one signed it says itself."""
-    if not isinstance(signed["certificates"], core.Void) and len(signed["certificates"]):
-        return
-    found = [asn1_x509.Certificate.load(one.public_bytes(Encoding.DER)) for one in known if _stamps_only(one)]
-    if not found:
-        raise TokenUnreadable(_messages("timestamp.no_certificate"))
-    signed["certificates"] = [cms.CertificateChoices("certificate", one) for one in found]
-
-
-def _broken(parts: _Parts, timestamp: Timestamp, digest: bytes, hash_name: str) -> str | None:
+def _broken(parts: Parts, timestamp: Timestamp, digest: bytes) -> str | None:
     """Return the key of what shows, or lets one fear, that the token is not of these data or its authority; None when it is."""
     from pyhanko.sign.general import CMSStructuralError
     from pyhanko.sign.validation.errors import SignatureValidationError
     from pyhanko.sign.validation.generic_cms import validate_sig_integrity
 
-    if timestamp.hash_name != hash_name or not hmac.compare_digest(timestamp.digest, digest):
+    if not hmac.compare_digest(timestamp.digest, digest):
         return "timestamp.imprint"
     names = {attribute["type"].native for attribute in parts.signer_info["signed_attrs"]}
     if not names & {"signing_certificate", "signing_certificate_v2"}:
@@ -273,18 +191,8 @@ def _is_known(signer_info: cms.SignerInfo) -> bool:
         return False
 
 
-def _unfit(parts: _Parts, timestamp: Timestamp) -> str | None:
-    """Return the key of what forbids to rely on a token that is whole, or None."""
-    hashes = {timestamp.hash_name, parts.signer_info["digest_algorithm"]["algorithm"].native}
-    if not hashes.issubset(_HASHES) or weakness(parts.signer):
-        return "timestamp.weak"
-    return None if _stamps_only(parts.signer) else "timestamp.usage"
-
-
-def _stamps_only(certificate: x509.Certificate) -> bool:
-    """Tell whether extendedKeyUsage is critical and holds id-kp-timeStamping alone (RFC 3161, 2.3)."""
-    try:
-        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
-    except (x509.ExtensionNotFound, *CERTIFICATE_FLAWS):
-        return False
-    return usage.critical and list(usage.value) == [ExtendedKeyUsageOID.TIME_STAMPING]
+def _weak(parts: Parts, timestamp: Timestamp) -> list[str]:
+    """Return what a token rests on that is too weak: hashes by name, the key."""
+    names = {timestamp.hash_name, str(parts.signer_info["digest_algorithm"]["algorithm"].native)}
+    key = weakness(parts.signer)
+    return [*sorted(names - _STRONG), *([key] if key else [])]

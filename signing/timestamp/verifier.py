@@ -12,14 +12,16 @@ from asn1crypto import cms
 from core import clock
 from core.errors import UnreadableInput, UsageError
 from core.messages import Catalogue
+from signing.armour import unarmoured
 from signing.timestamp.client import TimestampResponse
-from signing.timestamp.token import LARGEST_TOKEN, UNPARSED, TimestampStatus, TokenUnreadable, imprint_hash, verify_token
+from signing.timestamp.parts import LARGEST_TOKEN, UNPARSED, TokenUnreadable
+from signing.timestamp.token import TimestampStatus, verify_stamp
 from signing.trust import TrustState, TrustStore
-from signing.verdicts import Belief, FileVerdict, SignatureVerdict
+from signing.verdicts import Belief, FileVerdict, SignatureVerdict, TimestampVerdict
 
 _messages = Catalogue("signing")
+_LARGEST_TEXT = 2 * LARGEST_TOKEN  # in PEM it is a third longer
 _GRANTED = {"granted", "granted_with_mods"}
-_HASHES = {"sha1", "sha224", "sha256", "sha384", "sha512"}  # which of them are strong enough is told by the token's verification
 _SKEW = timedelta(minutes=5)
 
 
@@ -27,7 +29,7 @@ def verify(path: Path, *, detached: Path | None = None, trust: TrustStore | None
     """Verify a timestamp over a file.
 
     Args:
-        path: the response or the token, in DER.
+        path: the response or the token, in DER or PEM.
         detached: the file that it is said to be of; read as a stream, whatever its size.
         trust: who is believed; None means nobody.
         at: the moment of the verification, now by default.
@@ -67,9 +69,7 @@ def verify_timestamp(
     Raises:
         UnreadableInput: no token.
     """
-    hash_name = imprint_hash(token)
-    actual = digest(hash_name) if hash_name in _HASHES else b""
-    status = verify_token(token, actual, trust=trust, hash_name=hash_name)
+    status = verify_stamp(token, digest, trust=trust)
     read = status.timestamp
     if read is None:
         raise TokenUnreadable(status.reason or "")
@@ -90,17 +90,28 @@ def verify_timestamp(
     )
 
 
+def as_timestamp(verdict: SignatureVerdict) -> TimestampVerdict:
+    """Return what a timestamp that was verified as a signature of its own says of the signatures that it is over."""
+    reason = " ".join(verdict.reasons) or None
+    valid = verdict.intact and verdict.trust is not TrustState.UNTRUSTED
+    return TimestampVerdict(verdict.signing_time, verdict.signer, valid, verdict.trust, reason)
+
+
 def token_of(octets: bytes) -> bytes:
-    """Return the DER of the token in a response, or of the token that stands alone.
+    """Return the DER of the token in a response, or of the token that stands alone; either may be in PEM.
 
     Raises:
         TokenUnreadable: it is neither, or the authority refused to give one.
     """
     try:
-        if cms.ContentInfo.load(octets, strict=True)["content_type"].native == "signed_data":
-            return octets
+        der = unarmoured(octets)
+    except ValueError as error:
+        raise TokenUnreadable(_messages("timestamp.unreadable")) from error
+    try:
+        if cms.ContentInfo.load(der, strict=True)["content_type"].native == "signed_data":
+            return der
     except UNPARSED:
-        return _token_in_response(octets)
+        return _token_in_response(der)
     raise TokenUnreadable(_messages("timestamp.unreadable"))
 
 
@@ -118,6 +129,7 @@ def _token_in_response(octets: bytes) -> bytes:
 
 def _belief(status: TimestampStatus, *, early: bool) -> Belief:
     broken = status.checked and not status.intact
-    if broken or status.trust not in {TrustState.TRUSTED, TrustState.UNKNOWN}:
+    refused = status.trust not in {TrustState.TRUSTED, TrustState.UNKNOWN} and not status.aged
+    if broken or refused:
         return Belief.INVALID
-    return Belief.INDETERMINATE if early or status.trust is TrustState.UNKNOWN else Belief.VALID
+    return Belief.VALID if status.holds and not early else Belief.INDETERMINATE

@@ -1,91 +1,37 @@
 """The trust store: anchors, what serves to build paths, and what authorities say of what they issued.
 
-Paths are built and validated by pyhanko-certvalidator (RFC 5280, 6.1) without any network access. Revocation is read in
-``notices``, because the answer must tell *since when* a certificate is revoked: one revoked after the moment that counts is
-another matter than one revoked before. Trust is one answer of four; whether a signature is intact is not asked here.
+Paths are found in ``paths``. Revocation is read in ``notices``, because the answer must tell *since when* a certificate is
+revoked: one revoked after the moment that counts is another matter than one revoked before. Trust is one answer of four; whether
+a signature is intact is not asked here.
 """
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
-from functools import cache, lru_cache
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
-from asn1crypto import x509 as asn1_x509
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from core.messages import Catalogue
-from signing.algorithms import CERTIFICATE_FLAWS, weakness
+from signing.algorithms import SHA1_REFUSED_FROM, weakness
 from signing.extensions import extension
 from signing.trust.folder import Contents
 from signing.trust.levels import RgsLevel
 from signing.trust.notices import known, notices, revoked_since
+from signing.trust.paths import BROKEN_HASHES, path_of
+from signing.trust.roots import is_authority, sorted_out
+from signing.trust.status import NO_EVIDENCE, Evidence, TrustState, TrustStatus
 from signing.trusted_lists import folder as lists_folder
-from signing.trusted_lists.reading import Kind, Service
+from signing.trusted_lists.content import Kind, Service
 
 _messages = Catalogue("signing")
-_BROKEN_HASHES = ("md2", "md5")
-_SHA1_REFUSED_FROM = 2017
-_MOST_CONVERTED = 4096
-
-
-class TrustState(StrEnum):
-    """What a trust store says of a certificate at a moment."""
-
-    TRUSTED = "trusted"
-    UNKNOWN = "unknown"
-    UNTRUSTED = "untrusted"
-    REVOKED = "revoked"
-    EXPIRED = "expired"
-    NOT_YET_VALID = "not-yet-valid"
-
-
-@dataclass(frozen=True, slots=True)
-class TrustStatus:
-    """The answer about one certificate at one moment.
-
-    Attributes:
-        state: trusted or why not; ``unknown`` means that no path leads to an anchor.
-        reason: in words, when it is not trusted.
-        chain: the path found, the certificate first and the anchor last; empty when there is none.
-        revocation_known: a list or an answer of the issuer that was not outdated then was at hand for every certificate below
-            the anchor.
-    """
-
-    state: TrustState
-    reason: str | None = None
-    chain: tuple[x509.Certificate, ...] = ()
-    revocation_known: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What a signature brings along for its own verification; believed only as far as who signed it is.
-
-    Attributes:
-        certificates: to build paths with, never anchors.
-        lists: certificate revocation lists.
-        answers: OCSP responses (OCSPResponse of RFC 6960, 4.2.1), DER.
-    """
-
-    certificates: tuple[x509.Certificate, ...] = ()
-    lists: tuple[x509.CertificateRevocationList, ...] = ()
-    answers: tuple[bytes, ...] = ()
-
-
-NO_EVIDENCE = Evidence()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +78,13 @@ class TrustStore:
         answers: Iterable[bytes] = (),
     ) -> Self:
         """Sort certificates into anchors and material."""
-        anchors, material = _sorted(certificates)
+        anchors, material = sorted_out(certificates)
         return cls(anchors, material, tuple(revocations), tuple(answers))
 
     def assess(self, certificate: x509.Certificate, *, at: datetime, evidence: Evidence = NO_EVIDENCE) -> TrustStatus:
         """Say what is known of a certificate at a moment.
 
-        What the certificate says itself comes first, its dates and its strength: that is true whoever issued it. Runs an event
+        What the certificate says itself comes first, its strength and its dates: that is true whoever issued it. Runs an event
         loop of its own: call it from a thread without one.
 
         Args:
@@ -146,17 +92,17 @@ class TrustStore:
             at: the moment, aware.
             evidence: what came with the signature.
         """
+        if weak := weakness(certificate):
+            return TrustStatus(TrustState.UNTRUSTED, _messages("trust.weak", found=weak), (certificate,))
         if at > certificate.not_valid_after_utc:
             return TrustStatus(TrustState.EXPIRED, _messages("trust.expired", date=_day(certificate.not_valid_after_utc)))
         if at < certificate.not_valid_before_utc:
             day = _day(certificate.not_valid_before_utc)
             return TrustStatus(TrustState.NOT_YET_VALID, _messages("trust.early", date=day))
-        if weak := weakness(certificate):
-            return TrustStatus(TrustState.UNTRUSTED, _messages("trust.weak", found=weak), (certificate,))
         anchors = self._anchors(certificate, at)
         if certificate in anchors or certificate in self.alone:
             return TrustStatus(TrustState.TRUSTED, chain=(certificate,), revocation_known=True)
-        if at.year >= _SHA1_REFUSED_FROM and _by_sha1(certificate):
+        if at.year >= SHA1_REFUSED_FROM and _by_sha1(certificate):
             return TrustStatus(TrustState.UNTRUSTED, _messages("trust.sha1"), (certificate,))
         authorities = [anchor for anchor in anchors if is_authority(anchor)]
         # a trusted list tells itself until when it stands for its services, whose certificates may end before
@@ -183,43 +129,10 @@ class TrustStore:
         certificate: x509.Certificate,
         at: datetime,
         anchors: Sequence[x509.Certificate],
-        material: Sequence[x509.Certificate],
+        brought: Iterable[x509.Certificate],
     ) -> TrustStatus:
-        # Heavy: the validator is loaded by who holds a certificate against the store, not by who may.
-        from pyhanko_certvalidator import CertificateValidator, ValidationContext
-        from pyhanko_certvalidator.errors import (
-            DisallowedAlgorithmError,
-            ExpiredError,
-            NotYetValidError,
-            PathBuildingError,
-            ValidationError,
-        )
-
-        context = ValidationContext(
-            trust_roots=[_asn1(anchor) for anchor in anchors],
-            other_certs=[_asn1(other) for other in (*self.material, *material) if _indexable(other)],
-            moment=at,
-            allow_fetching=False,
-            revocation_mode="soft-fail",
-            weak_hash_algos=_BROKEN_HASHES if at.year < _SHA1_REFUSED_FROM else (*_BROKEN_HASHES, "sha1"),
-        )
-        validator = CertificateValidator(_asn1(certificate), validation_context=context)
-        try:
-            path = asyncio.run(validator.async_validate_usage(set()))  # type: ignore[no-untyped-call]
-        except PathBuildingError:
-            return self._stranger(certificate)
-        except ExpiredError:
-            return TrustStatus(TrustState.EXPIRED, _messages("trust.chain_expired"))
-        except NotYetValidError:
-            return TrustStatus(TrustState.NOT_YET_VALID, _messages("trust.chain_early"))
-        except DisallowedAlgorithmError:
-            return TrustStatus(TrustState.UNTRUSTED, _messages("trust.sha1"))
-        except (ValidationError, ValueError, TypeError):  # the last two: a certificate whose extensions cannot be read
-            if certificate.issuer == certificate.subject:
-                return self._stranger(certificate)
-            return TrustStatus(TrustState.UNTRUSTED, _messages("trust.chain"))
-        chain = tuple(x509.load_der_x509_certificate(member.dump()) for member in path)[::-1]
-        return TrustStatus(TrustState.TRUSTED, chain=chain)
+        found = path_of(certificate, at=at, anchors=anchors, material=(*self.material, *brought))
+        return self._stranger(certificate) if found.state is TrustState.UNKNOWN else found
 
     def _stranger(self, certificate: x509.Certificate) -> TrustStatus:
         """Say that no path leads to an anchor, and whether a trusted list names the authority without granting it then."""
@@ -246,43 +159,6 @@ def trust_store(folder: Path | None) -> TrustStore | None:
     return TrustStore.from_folder(folder) if folder else None
 
 
-def is_authority(certificate: x509.Certificate) -> bool:
-    """Tell whether a certificate is that of an authority (basicConstraints)."""
-    constraints = extension(certificate, x509.BasicConstraints)
-    return constraints is not None and constraints.ca
-
-
-def is_root(certificate: x509.Certificate) -> bool:
-    """Tell whether a certificate is that of an authority and signed with its own key."""
-    try:
-        return is_authority(certificate) and _signed_by_itself(certificate)
-    except (InvalidSignature, UnsupportedAlgorithm, *CERTIFICATE_FLAWS, TypeError):
-        return False
-
-
-def _signed_by_itself(certificate: x509.Certificate) -> bool:
-    """Tell whether its signature is of its own key, over SHA-1 too: many old roots are so, and their signature proves nothing."""
-    key, digest = certificate.public_key(), certificate.signature_hash_algorithm
-    value, over = certificate.signature, certificate.tbs_certificate_bytes
-    if not isinstance(digest, hashes.SHA1) or certificate.issuer != certificate.subject:
-        certificate.verify_directly_issued_by(certificate)
-    elif isinstance(key, rsa.RSAPublicKey):
-        key.verify(value, over, padding.PKCS1v15(), digest)
-    elif isinstance(key, ec.EllipticCurvePublicKey):
-        key.verify(value, over, ec.ECDSA(digest))
-    else:
-        return False
-    return True
-
-
-def _sorted(certificates: Iterable[x509.Certificate]) -> tuple[tuple[x509.Certificate, ...], tuple[x509.Certificate, ...]]:
-    anchors: list[x509.Certificate] = []
-    material: list[x509.Certificate] = []
-    for certificate in certificates:
-        (anchors if is_root(certificate) else material).append(certificate)
-    return tuple(anchors), tuple(material)
-
-
 def _stamps(certificate: x509.Certificate) -> bool:
     """Tell whether a certificate is for timestamps (RFC 3161, 2.3)."""
     return ExtendedKeyUsageOID.TIME_STAMPING in (extension(certificate, x509.ExtendedKeyUsage) or ())
@@ -294,38 +170,7 @@ def _by_sha1(certificate: x509.Certificate) -> bool:
         digest = certificate.signature_hash_algorithm
     except UnsupportedAlgorithm:
         return False
-    return digest is not None and digest.name in {"sha1", *_BROKEN_HASHES} and certificate.issuer != certificate.subject
-
-
-def _indexable(certificate: x509.Certificate) -> bool:
-    """Tell whether the path validator can index a certificate: a stranger may bring one that only some parsers read."""
-    from pyhanko_certvalidator.registry import SimpleCertificateStore
-
-    try:
-        return SimpleCertificateStore().register(_asn1(certificate))  # type: ignore[no-untyped-call]
-    except (ValueError, TypeError):
-        return False
-
-
-class _Converted(threading.local):
-    """Certificates as the path validator wants them, each read once by each thread.
-
-    Its readings fill themselves in while they are used, which two threads must not do to one and the same.
-    """
-
-    def __init__(self) -> None:
-        self.of: Callable[[x509.Certificate], asn1_x509.Certificate] = lru_cache(maxsize=_MOST_CONVERTED)(_converted)
-
-
-def _converted(certificate: x509.Certificate) -> asn1_x509.Certificate:
-    return asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER))
-
-
-_conversions = _Converted()
-
-
-def _asn1(certificate: x509.Certificate) -> asn1_x509.Certificate:
-    return _conversions.of(certificate)
+    return digest is not None and digest.name in {"sha1", *BROKEN_HASHES} and certificate.issuer != certificate.subject
 
 
 def _common(name: x509.Name) -> str:

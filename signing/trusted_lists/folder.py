@@ -14,7 +14,8 @@ from pathlib import Path
 
 from core.errors import Misconfigured
 from core.messages import Catalogue
-from signing.trusted_lists.reading import ListUnreadable, Service, TrustedList, read
+from signing.trusted_lists.content import Service, TrustedList
+from signing.trusted_lists.reading import ListUnreadable, read
 
 _messages = Catalogue("signing")
 _NAME = re.compile(r"(?P<territory>[A-Z]{2})\.(?P<sequence>[0-9]{1,9})\.(?P<digest>[0-9a-f]{64})\.xml")

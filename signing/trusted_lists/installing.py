@@ -18,8 +18,9 @@ from core import clock
 from core.errors import Conflict, UnreadableInput
 from core.messages import Catalogue
 from signing.trust import TrustStore
+from signing.trusted_lists.content import TrustedList
 from signing.trusted_lists.folder import Kept, kept, name_of, place, stale_note
-from signing.trusted_lists.reading import LARGEST, ListUnreadable, TrustedList, read
+from signing.trusted_lists.reading import LARGEST, ListUnreadable, read
 from signing.verdicts import Belief, FileVerdict
 from signing.xades.verifier import verify
 

@@ -1,6 +1,6 @@
 """Reading the references of SignedInfo and of manifests; what they ask for is held against a closed list, and nothing is run.
 
-The two expressions that take every signature out of a document are known by heart: they are how several signatures stand side by
+The few expressions that take every signature out of a document are known by heart: they are how several signatures stand side by
 side, and tools write them to the letter. Any other expression, and any stylesheet, is refused.
 """
 
@@ -23,7 +23,7 @@ _BASE64 = "http://www.w3.org/2000/09/xmldsig#base64"
 _XPATH = "http://www.w3.org/TR/1999/REC-xpath-19991116"
 _FILTER = "http://www.w3.org/2002/06/xmldsig-filter2"
 _NOT_IN_SIGNATURES = re.compile(r"\s*not\(\s*ancestor-or-self::([\w.\-]+):Signature\s*\)\s*")
-_ALL_SIGNATURES = re.compile(r"\s*/descendant::([\w.\-]+):Signature\s*")
+_ALL_SIGNATURES = re.compile(r"\s*/(?:descendant::|\*/)([\w.\-]+):Signature\s*")
 _PARTS = (f"{{{DS}}}Transforms", f"{{{DS}}}DigestMethod", f"{{{DS}}}DigestValue")
 
 

@@ -27,8 +27,8 @@ from core.messages import Catalogue
 from schemas import xml
 from schemas.pes.roots import UNKNOWN, kind_of, root_of
 from signing.algorithms import METHODS, method_of, value_holds
+from signing.cades.content import digests_of
 from signing.cades.seal import appearing, refuse_changed
-from signing.cades.verifier import digests_of
 from signing.keys import check_fit
 from signing.legs import AlreadySigned, NotSignable, Prepared, Signatory, Slot, SourceChanged, UnsoundSignature, WrongValue
 from signing.pes import canonical

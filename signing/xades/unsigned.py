@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TypeVar
 
 from asn1crypto import ocsp
@@ -13,16 +14,18 @@ from cryptography import x509
 from lxml import etree
 
 from core.messages import Catalogue
-from signing.algorithms import DIGESTS
+from signing.algorithms import EXCLUSIVE_C14N
 from signing.pes.layout import DS
-from signing.pes.signature import Signature, Unreadable, timestamp_elements, timestamp_token
-from signing.timestamp.token import UNPARSED, TokenUnreadable, imprint_hash, verify_token
+from signing.pes.signature import Signature, Unreadable, timestamp_elements, timestamp_tokens
+from signing.timestamp.parts import UNPARSED
+from signing.timestamp.token import verify_stamp
 from signing.trust import Evidence, TrustState, TrustStore
 from signing.verdicts import TimestampVerdict
-from signing.xades.forms import INCLUSIVE, Form, form_of
+from signing.xades.forms import FORMS, INCLUSIVE, Form, form_of
 
 _messages = Catalogue("signing")
 _MOST_VALUES = 300
+_UNNAMED = (INCLUSIVE, FORMS[EXCLUSIVE_C14N])
 _OTHER_STAMPS = {
     "AllDataObjectsTimeStamp",
     "IndividualDataObjectsTimeStamp",
@@ -41,7 +44,8 @@ def timestamps(signature: Signature, trust: TrustStore | None) -> tuple[Timestam
     Raises:
         Unreadable: more than five of them, or one without its token.
     """
-    return tuple(_timestamp(signature, holder, trust) for holder in timestamp_elements(signature))
+    holders = timestamp_elements(signature)
+    return tuple(_timestamp(signature, holder, token, trust) for holder in holders for token in timestamp_tokens(holder))
 
 
 def has_others(signature: Signature) -> bool:
@@ -64,37 +68,40 @@ def evidence(signature: Signature, others: tuple[x509.Certificate, ...]) -> Evid
     )
 
 
-def _timestamp(signature: Signature, holder: etree._Element, trust: TrustStore | None) -> TimestampVerdict:
-    token = timestamp_token(holder)
-    try:
-        name = imprint_hash(token)
-    except TokenUnreadable as error:
-        return TimestampVerdict(None, None, False, TrustState.UNKNOWN, str(error))
-    form = _form(signature, holder)
-    if form is None or not form.exact(signature.value_element):
-        return TimestampVerdict(None, None, False, TrustState.UNKNOWN, _messages("xades.stamp_form"))
-    if name not in DIGESTS.values():
-        return TimestampVerdict(None, None, False, TrustState.UNKNOWN, _messages("timestamp.weak"))
-    return verify_token(token, form.digest(signature.value_element, name), trust=trust, hash_name=name).as_verdict()
+def _timestamp(signature: Signature, holder: etree._Element, token: bytes, trust: TrustStore | None) -> TimestampVerdict:
+    value = signature.value_element
+    verdict = TimestampVerdict(None, None, False, TrustState.UNKNOWN, _messages("xades.stamp_form"))
+    for form in _forms(signature, holder):
+        if form.exact(value):
+            verdict = verify_stamp(token, partial(form.digest, value), trust=trust).as_verdict()
+        if verdict.valid:
+            break
+    return verdict
 
 
-def _form(signature: Signature, holder: etree._Element) -> Form | None:
-    """Return the form that a timestamp is over: inclusive unless it names another; None when it says something else.
+def _forms(signature: Signature, holder: etree._Element) -> tuple[Form, ...]:
+    """Return the forms of the value that a timestamp may be over: that which it names; none when it says something else.
 
-    From 1.2.2 on it names a method; 1.1.1 has it in the transforms of a HashDataInfo, which designates the value itself.
+    Where it names none, the standard means the inclusive form, and some tools take the exclusive one: either is of this value.
+    From 1.2.2 on a timestamp names a method; 1.1.1 has it in the transforms of a HashDataInfo, which designates the value itself.
     """
     parts = [child for child in holder.iterchildren("*") if etree.QName(child).localname != "EncapsulatedTimeStamp"]
     if not parts:
-        return INCLUSIVE
+        return _UNNAMED
     if len(parts) == 1 and parts[0].tag == f"{{{DS}}}CanonicalizationMethod":
-        return form_of(parts[0])
+        return _named(parts[0])
     if len(parts) == 1 and etree.QName(parts[0]).localname == "HashDataInfo":
         transforms = parts[0].findall("{*}Transforms/{*}Transform")
         identifier = signature.value_element.get("Id")
         if not identifier or parts[0].get("uri") != f"#{identifier}" or len(transforms) > 1:
-            return None
-        return form_of(transforms[0]) if transforms else INCLUSIVE
-    return None
+            return ()
+        return _named(transforms[0]) if transforms else _UNNAMED
+    return ()
+
+
+def _named(method: etree._Element) -> tuple[Form, ...]:
+    form = form_of(method)
+    return () if form is None else (form,)
 
 
 def _values(signature: Signature, name: str, read: Callable[[bytes], T]) -> Iterator[T]:

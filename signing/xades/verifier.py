@@ -16,7 +16,8 @@ from schemas import xml
 from signing.keys import name_of
 from signing.trust import TrustState, TrustStore
 from signing.verdicts import Belief, FileVerdict, SignatureVerdict, alterations, worst
-from signing.xades.inspection import Inspected, Inspection, inspect
+from signing.xades.inspected import Inspected, Inspection
+from signing.xades.inspection import inspect
 
 _messages = Catalogue("signing")
 _LARGEST = 128 << 20
@@ -60,6 +61,7 @@ def verify_document(
     resolve: Callable[[str], IO[bytes] | None],
     trust: TrustStore | None,
     at: datetime,
+    existed: datetime | None = None,
 ) -> FileVerdict:
     """Verify every signature of a document over files that it names, such as those of a container.
 
@@ -68,8 +70,9 @@ def verify_document(
         resolve: opens the file that a reference names, by its URI as written; None when there is no such file.
         trust: who is believed; None means nobody.
         at: the moment of the verification.
+        existed: a time at which the document is proved to have existed, by something outside of it.
     """
-    inspection = inspect(tree, lambda uri: None if uri is None else resolve(uri), trust=trust, at=at)
+    inspection = inspect(tree, lambda uri: None if uri is None else resolve(uri), trust=trust, at=at, existed=existed)
     return _verdict_of(inspection, str)
 
 
@@ -92,7 +95,8 @@ def _verdict(inspected: Inspected, shown: Callable[[str], str]) -> SignatureVerd
     beliefs = [finding.belief for finding in inspected.findings if finding.belief is not None]
     if standing is not None:
         beliefs.append(standing.belief)
-    if not inspected.intact or not inspected.covers or altered:
+    broken = not inspected.intact and inspected.certificate is not None  # without one, nothing tells
+    if broken or not inspected.covers or altered:
         beliefs.append(Belief.INVALID)
     return SignatureVerdict(
         format="XMLDSig" if inspected.plain else "XAdES",

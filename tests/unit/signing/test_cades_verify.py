@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from asn1crypto import algos, cms, core, tsp
+from asn1crypto import cms, core
 from asn1crypto import crl as asn1_crl
 from asn1crypto import ocsp as asn1_ocsp
-from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from hypothesis import given, settings
@@ -31,9 +29,7 @@ from signing.timestamp.client import TimestampResponse, request
 from signing.timestamp.simulator import TsaSimulator
 from signing.trust import TrustState, TrustStore
 from signing.verdicts import Belief, SignatureVerdict
-
-CONTENT = b"Le conseil municipal delibere."
-HASHES = {"sha1": hashes.SHA1(), "sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}
+from tests.cms_messages import CONTENT, Crafted, asn1_list, made, message
 
 
 class Lists(core.SequenceOf):  # type: ignore[misc]
@@ -46,119 +42,6 @@ class Answers(core.SequenceOf):  # type: ignore[misc]
 
 class RevocationValues(core.Sequence):  # type: ignore[misc]
     _fields: ClassVar = [("lists", Lists, {"explicit": 0}), ("answers", Answers, {"explicit": 1})]
-
-
-@dataclass(frozen=True)
-class Crafted:
-    """One SignerInfo to make: an ordinary CAdES, but for what a test changes."""
-
-    credential: Credential
-    hash_name: str = "sha256"
-    algorithm: str | None = None
-    salt: int = 32
-    moment: datetime | None = field(default_factory=clock.now)
-    digest: bytes | None = None
-    content_type: str | None = "data"
-    certificate: x509.Certificate | None = None
-    named: bool = True
-    protection: str | None = None
-    attributes: bool = True
-    over: bytes = CONTENT
-    by_key: bool = False
-    twice: bool = False
-    unsigned: tuple[cms.CMSAttribute, ...] = ()
-
-    def info(self) -> cms.SignerInfo:
-        digest_algorithm = algos.DigestAlgorithm({"algorithm": self.hash_name})
-        signed = cms.CMSAttributes(self.signed())
-        certificate = asn1(self.credential.certificate)
-        serial = {"issuer": certificate.issuer, "serial_number": certificate.serial_number}
-        named = cms.SignerIdentifier("issuer_and_serial_number", serial)
-        if self.by_key:
-            named = cms.SignerIdentifier("subject_key_identifier", certificate.key_identifier)
-        info = {
-            "version": "v1",
-            "sid": named,
-            "digest_algorithm": digest_algorithm,
-            "signature_algorithm": self.signature_algorithm(),
-            "signature": self.value(signed.dump() if self.attributes else self.over),
-        }
-        if self.attributes:
-            info["signed_attrs"] = signed
-        if self.unsigned:
-            info["unsigned_attrs"] = list(self.unsigned)
-        return cms.SignerInfo(info)
-
-    def signed(self) -> list[dict[str, Any]]:
-        actual = hashlib.new(self.hash_name, self.over).digest()
-        attributes = [{"type": "message_digest", "values": [self.digest or actual]}]
-        if self.content_type:
-            attributes.append({"type": "content_type", "values": [self.content_type]})
-        if self.moment:
-            times = [cms.Time("utc_time", core.UTCTime(self.moment.replace(microsecond=0)))] * (2 if self.twice else 1)
-            attributes += [{"type": "signing_time", "values": [one]} for one in times]
-        if self.named:
-            der = (self.certificate or self.credential.certificate).public_bytes(Encoding.DER)
-            identifier = {"cert_hash": hashlib.sha256(der).digest()}
-            attributes.append({"type": "signing_certificate_v2", "values": [tsp.SigningCertificateV2({"certs": [identifier]})]})
-        if self.protection:
-            other = algos.DigestAlgorithm({"algorithm": self.protection})
-            protection = {"digest_algorithm": other, "signature_algorithm": self.signature_algorithm()}
-            attributes.append({"type": "cms_algorithm_protection", "values": [cms.CMSAlgorithmProtection(protection)]})
-        return attributes
-
-    def signature_algorithm(self) -> algos.SignedDigestAlgorithm:
-        if self.algorithm == "rsassa_pss":
-            digest = algos.DigestAlgorithm({"algorithm": self.hash_name})
-            mask = {"algorithm": "mgf1", "parameters": digest}
-            parameters = {"hash_algorithm": digest, "mask_gen_algorithm": mask, "salt_length": self.salt}
-            return algos.SignedDigestAlgorithm({"algorithm": "rsassa_pss", "parameters": algos.RSASSAPSSParams(parameters)})
-        family = "rsa" if isinstance(self.credential.key, rsa.RSAPrivateKey) else "ecdsa"
-        return algos.SignedDigestAlgorithm({"algorithm": self.algorithm or f"{self.hash_name}_{family}"})
-
-    def value(self, octets: bytes) -> bytes:
-        key, digest = self.credential.key, HASHES[self.hash_name]
-        if isinstance(key, ec.EllipticCurvePrivateKey):
-            return key.sign(octets, ec.ECDSA(digest))
-        if self.algorithm == "rsassa_pss":
-            return key.sign(octets, padding.PSS(padding.MGF1(digest), self.salt), digest)
-        return key.sign(octets, padding.PKCS1v15(), digest)
-
-
-def asn1(certificate: x509.Certificate) -> asn1_x509.Certificate:
-    return asn1_x509.Certificate.load(certificate.public_bytes(Encoding.DER))
-
-
-def asn1_list(listing: x509.CertificateRevocationList) -> asn1_crl.CertificateList:
-    return asn1_crl.CertificateList.load(listing.public_bytes(Encoding.DER))
-
-
-def message(
-    *infos: cms.SignerInfo,
-    certificates: tuple[x509.Certificate, ...] = (),
-    content: bytes | None = None,
-    lists: tuple[x509.CertificateRevocationList, ...] = (),
-) -> bytes:
-    capsule: dict[str, Any] = {"content_type": "data"}
-    if content is not None:
-        capsule["content"] = core.OctetString(content)
-    signed: dict[str, Any] = {
-        "version": "v1",
-        "digest_algorithms": [],
-        "encap_content_info": capsule,
-        "signer_infos": list(infos),
-    }
-    if certificates:
-        signed["certificates"] = [asn1(one) for one in certificates]
-    if lists:
-        signed["crls"] = [asn1_list(one) for one in lists]
-    der: bytes = cms.ContentInfo({"content_type": "signed_data", "content": cms.SignedData(signed)}).dump()
-    return der
-
-
-def made(*crafted: Crafted, **beside: Any) -> bytes:
-    beside.setdefault("certificates", tuple(dict.fromkeys(one.credential.certificate for one in crafted)))
-    return message(*(one.info() for one in crafted), **beside)
 
 
 def judged(octets: bytes, trust: TrustStore | None, *, content: bytes = CONTENT, at: datetime | None = None) -> Any:
@@ -196,6 +79,22 @@ def test_rsa_is_read_whether_or_not_its_identifier_names_the_hash(
     credential: Credential, trust: TrustStore, algorithm: str | None, hash_name: str
 ) -> None:
     assert one(made(Crafted(credential, hash_name=hash_name, algorithm=algorithm)), trust).verdict is Belief.VALID
+
+
+@pytest.mark.parametrize(("hash_name", "number"), [("sha3_256", 14), ("sha3_512", 16)])
+def test_sha3_is_read(credential: Credential, trust: TrustStore, hash_name: str, number: int) -> None:
+    octets = made(Crafted(credential, hash_name=hash_name, algorithm=f"2.16.840.1.101.3.4.3.{number}", named_by=hash_name))
+    assert one(octets, trust).verdict is Belief.VALID
+    assert one(octets, trust, content=b"another content").verdict is Belief.INVALID
+
+
+@pytest.mark.parametrize("named_by", ["sha224", "1.2.643.7.1.1.2.2"])
+def test_a_certificate_named_by_a_digest_that_is_not_known_is_doubted(
+    credential: Credential, trust: TrustStore, named_by: str
+) -> None:
+    verdict = one(made(Crafted(credential, named_by=named_by)), trust)
+    assert (verdict.verdict, verdict.intact) == (Belief.INDETERMINATE, True)
+    assert named_by in verdict.reasons[0]
 
 
 def test_a_signer_may_be_named_by_its_key(credential: Credential, trust: TrustStore) -> None:
@@ -238,13 +137,15 @@ def test_without_a_signing_time_it_is_no_baseline(credential: Credential, trust:
     ("change", "words"),
     [
         ({"digest": bytes(32)}, "empreinte ne correspond pas"),
-        ({"content_type": "signed_data"}, "attributs signés"),
-        ({"content_type": None}, "attributs signés"),
+        ({"content_type": "signed_data"}, "contentType (1.2.840.113549.1.7.2)"),
+        ({"content_type": None}, "contentType (-)"),
+        ({"without": "message_digest"}, "messageDigest manque"),
         ({"protection": "sha512"}, "que protège"),
         ({"hash_name": "sha384", "algorithm": "sha256_rsa"}, "n’est pas admis"),
         ({"algorithm": "sha256_ecdsa"}, "valeur de la signature est fausse"),
         ({"algorithm": "dsa"}, "n’est pas admis"),
         ({"algorithm": "md5_rsa"}, "n’est pas admis"),
+        ({"hash_name": "sha3_512", "algorithm": "2.16.840.1.101.3.4.3.14"}, "n’est pas admis"),
     ],
 )
 def test_what_contradicts_itself_is_refused(
@@ -309,8 +210,9 @@ def test_a_certificate_that_is_not_brought_is_sought_in_the_trust_folder(
 ) -> None:
     octets = message(Crafted(credential).info())
     missing = one(octets, trust)
-    assert (missing.verdict, missing.signer) == (Belief.INVALID, None)
+    assert (missing.verdict, missing.intact, missing.signer) == (Belief.INDETERMINATE, False, None)
     assert "dossier de confiance" in missing.reasons[0]
+    assert one(octets, trust, content=b"another content").verdict is Belief.INVALID
     assert one(octets, TrustStore.of([authority.certificate, credential.certificate])).verdict is Belief.VALID
 
 
@@ -406,9 +308,20 @@ def test_a_time_to_come_is_doubted(credential: Credential, trust: TrustStore) ->
     assert "futur" in verdict.reasons[0]
 
 
-def test_an_attribute_said_twice_makes_the_message_unreadable(credential: Credential, trust: TrustStore) -> None:
-    with pytest.raises(UnreadableInput):
-        judged(made(Crafted(credential, twice=True)), trust)
+def test_an_attribute_said_twice_makes_its_signature_invalid_and_hides_no_other(
+    credential: Credential, other: Credential, trust: TrustStore
+) -> None:
+    found = judged(made(Crafted(credential, twice=True), Crafted(other)), trust)
+    twice, good = sorted(found, key=lambda verdict: verdict.intact)
+    assert (twice.verdict, twice.intact, good.verdict) == (Belief.INVALID, False, Belief.VALID)
+    assert "1.2.840.113549.1.9.5" in twice.reasons[0]
+
+
+def test_an_unsigned_attribute_that_is_malformed_hides_no_signature(credential: Credential, trust: TrustStore) -> None:
+    attribute = cms.CMSAttribute({"type": "1.2.840.113549.1.9.16.2.14", "values": []})
+    attribute["values"].contents = core.OctetString(b"no token").dump()
+    verdict = one(made(Crafted(credential, unsigned=(attribute,))), trust)
+    assert (verdict.verdict, verdict.level, verdict.timestamps[0].valid) == (Belief.VALID, "B", False)
 
 
 def test_more_signatures_than_anybody_makes_are_not_read(credential: Credential) -> None:
@@ -485,9 +398,13 @@ def test_a_message_cut_anywhere_is_unreadable(credential: Credential) -> None:
             judged(octets[:length], None)
 
 
-def test_what_follows_a_message_is_not_ignored(credential: Credential) -> None:
-    with pytest.raises(UnreadableInput):
-        judged(made(Crafted(credential)) + b"\x00", None)
+def test_what_follows_a_message_is_not_ignored_but_for_filling(credential: Credential, trust: TrustStore) -> None:
+    octets = made(Crafted(credential))
+    for filling in (bytes(2048), b"\r\n"):
+        assert one(octets + filling, trust).verdict is Belief.VALID
+    for other in (b"\x30\x00", bytes(3) + b"x"):
+        with pytest.raises(UnreadableInput):
+            judged(octets + other, None)
 
 
 @pytest.fixture(scope="module")

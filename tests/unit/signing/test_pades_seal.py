@@ -164,7 +164,7 @@ def test_a_timestamp_by_a_certificate_for_something_else_raises_no_level(
     sign(Pades(level=level, evidence=evidence), source, target, signer, timestamps=stamps[1])
     output = BytesIO(target.read_bytes())
     with monkeypatch.context() as patched:
-        patched.setattr(token, "_unfit", lambda *_: None)
+        patched.setattr(token, "stamps_only", lambda _: True)
         patched.setattr(stamps[0], "_credential", authority.seal(bits=2048))
         patched.setattr(stamps[1], "_trust", both)
         _add_stamp(output, stamps[1])

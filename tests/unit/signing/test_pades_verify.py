@@ -29,7 +29,19 @@ from signing.timestamp.client import TimestampClient
 from signing.timestamp.simulator import TsaSimulator
 from signing.trust import TrustState, TrustStore
 from signing.verdicts import Belief, FileVerdict
-from tests.pades_documents import encrypted, form, paper, revised, signed_elsewhere, signer_of, sloppy, stamping, words
+from tests.pades_documents import (
+    Drawing,
+    encrypted,
+    form,
+    paper,
+    revised,
+    signed_elsewhere,
+    signer_of,
+    sloppy,
+    stamped_elsewhere,
+    stamping,
+    words,
+)
 
 
 @pytest.fixture(scope="module")
@@ -176,17 +188,34 @@ def test_octets_left_out_of_what_is_signed_are_seen(signed: bytes, trust: TrustS
 
 @pytest.mark.parametrize(
     "tail",
-    [b"\n", b"garbage", b"1 0 obj\n<<>>\nendobj\n", b"startxref\n0\n%%EOF\n", b"1 0 obj\n<<>>\nendobj\nstartxref\n%d\n%%EOF\n"],
+    [b"garbage", b"1 0 obj\n<<>>\nendobj\n", b"startxref\n0\n%%EOF\n", b"1 0 obj\n<<>>\nendobj\nstartxref\n%d\n%%EOF\n"],
 )
-def test_octets_after_the_end_change_nothing_that_is_shown_or_are_refused(
-    signed: bytes, trust: TrustStore, path: Path, tail: bytes
-) -> None:
+def test_octets_after_the_end_are_refused(signed: bytes, trust: TrustStore, path: Path, tail: bytes) -> None:
     table = int(signed[signed.rindex(b"startxref") + 10 :].split()[0])
     try:
         verdict = verdict_on(signed + tail.replace(b"%d", b"%d" % table), path, trust)
     except UnreadableInput:
         return
-    assert verdict.verdict is (Belief.VALID if tail.isspace() else Belief.INVALID)
+    assert verdict.verdict is Belief.INVALID
+
+
+@pytest.mark.parametrize("tail", [b"%%EOF\n", b"\r\n%%EOF", b" %%EOF\n\0%%EOF\r\n", b"tail"])
+def test_a_mark_of_the_end_that_is_repeated_after_signing_is_named(
+    signed: bytes, trust: TrustStore, path: Path, tail: bytes
+) -> None:
+    verdict = verdict_on(signed + tail, path, trust)
+    (signature,) = verdict.signatures
+    assert (verdict.verdict, signature.intact, signature.covers) == (Belief.INVALID, True, "document")
+    assert "ajoutés à la fin" in signature.reasons[0]
+
+
+@pytest.mark.parametrize("blanks", [b"\n", b"\r\n \t", bytes(512)], ids=["newline", "blanks", "zeros"])
+def test_blanks_after_the_end_say_nothing(signed: bytes, trust: TrustStore, path: Path, blanks: bytes) -> None:
+    assert verdict_on(signed + blanks, path, trust).verdict is Belief.VALID
+
+
+def test_a_document_that_nobody_signed_may_repeat_the_mark_of_its_end(path: Path) -> None:
+    assert verdict_on(paper() + b"%%EOF\n", path, None) == FileVerdict(Belief.UNSIGNED)
 
 
 def test_an_old_signature_put_again_into_a_new_revision_covers_nothing(signed: bytes, trust: TrustStore, path: Path) -> None:
@@ -277,6 +306,30 @@ def test_a_document_timestamp_proves_the_time_of_the_signatures_before_it(
     assert not any("horodatage" in reason for reason in signature.reasons)
     (signature,) = verify(path, trust=TrustStore.of([authority.certificate]), at=clock.now() + timedelta(days=400)).signatures
     assert (signature.verdict, signature.trust) == (Belief.INDETERMINATE, TrustState.EXPIRED)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "box", "verdict"),
+    [
+        (words("Montant"), (0, 0, 0, 0), Belief.VALID),
+        (words("Montant"), (0, 0, 500, 800), Belief.INVALID),
+        (form, (0, 0, 0, 0), Belief.INVALID),
+    ],
+    ids=["unseen", "seen", "with fields drawn anew"],
+)
+def test_the_field_of_a_document_timestamp_may_be_dressed_where_it_is_not_seen(
+    signer: Pkcs12Signer,
+    stamps: tuple[TsaSimulator, TimestampClient],
+    trust: TrustStore,
+    tmp_path: Path,
+    path: Path,
+    drawn: Drawing,
+    box: tuple[int, int, int, int],
+    verdict: Belief,
+) -> None:
+    signed = signed_by(signer, paper(drawn), tmp_path)
+    both = TrustStore.of([*trust.anchors, stamps[0].anchor])
+    assert verdict_on(stamped_elsewhere(signed, stamps[1], box=box), path, both).verdict is verdict
 
 
 def test_what_carries_no_signature_is_unsigned(path: Path) -> None:

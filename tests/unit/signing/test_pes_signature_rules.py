@@ -13,14 +13,17 @@ from core import clock
 from core.problems import Problem, Severity
 from schemas import xml
 from schemas.pes.sample import Sample, write_sample
-from signing.keys import Pkcs12Signer
+from signing.keys import KeyNotForSigning, Pkcs12Signer
+from signing.pes import seal as sealing
 from signing.pes.bulk import Bulk
 from signing.pes.envelope import SealContext
 from signing.pes.policy import SignaturePolicy
 from signing.pes.rules import SignatureRules, check_signatures
 from signing.pes.seal import complete, prepare, seal
+from signing.pes.verifier import verify
 from signing.pki import TestAuthority
 from signing.trust import TrustStore
+from signing.verdicts import Belief
 
 pytestmark = pytest.mark.usefixtures("reading")
 DEFAULT = SignatureRules()
@@ -106,6 +109,39 @@ def test_s13_the_certificate_is_judged_at_the_signing_time(
 def test_s14_a_certificate_without_non_repudiation_is_refused(sign, trust: TrustStore) -> None:
     usage = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
     assert severities(check(sign(usage=usage), trust)) == {"S14": Severity.ERROR}
+
+
+def test_s14_a_certificate_that_is_reserved_for_something_else_is_refused(
+    flow: Path,
+    tmp_path: Path,
+    authority: TestAuthority,
+    context: SealContext,
+    trust: TrustStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stamper = authority.timestamping()
+    with pytest.raises(KeyNotForSigning, match="timeStamping"):
+        prepare(flow, stamper.certificate, context)
+    monkeypatch.setattr(sealing, "check_fit", lambda *_: None)
+    monkeypatch.setattr(sealing, "_sound", lambda *_: None)
+    prepared = prepare(flow, stamper.certificate, context)
+    key = Pkcs12Signer(stamper.certificate, (), stamper.key)
+    complete(prepared, {slot.identifier: key.sign(slot.envelope.octets) for slot in prepared.slots}, tmp_path / "reserved.xml")
+    problems = check(tmp_path / "reserved.xml", trust)
+    assert severities(problems) == {"S14": Severity.ERROR}
+    assert "timeStamping" in problems[0].message
+    assert verify(tmp_path / "reserved.xml", trust=trust).verdict is Belief.INVALID
+
+
+def test_s07_a_certificate_named_by_a_digest_that_is_not_admitted_is_told_as_such(
+    sealed: Path, tmp_path: Path, trust: TrustStore
+) -> None:
+    path, unknown = tmp_path / "named.xml", b"http://www.w3.org/2007/05/xmldsig-more#sha3-256"
+    before, mark, after = sealed.read_bytes().partition(b"<xad:CertDigest>")
+    assert mark
+    path.write_bytes(before + mark + after.replace(b"http://www.w3.org/2001/04/xmlenc#sha256", unknown, 1))
+    found = [problem for problem in check(path, trust) if problem.rule in {"S07", "S09"}]
+    assert [(problem.rule, problem.found) for problem in found] == [("S07", unknown.decode())]
 
 
 def test_s15_an_unknown_authority_is_refused_and_no_authority_at_all_is_said(sealed: Path) -> None:

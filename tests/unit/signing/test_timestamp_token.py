@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from asn1crypto import algos, cms, tsp
+from asn1crypto import x509 as asn1_x509
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from core import clock
 from signing.timestamp import simulator as simulator_module
@@ -97,6 +99,22 @@ def test_a_token_whose_algorithm_is_unknown_proves_nothing_and_is_not_called_alt
     assert "n’est pas connu" in (found.reason or "")
     alone = verify_timestamp(strange, lambda _: DIGEST, trust=store, at=clock.now())
     assert (alone.verdict, alone.intact) == (Belief.INDETERMINATE, False)
+
+
+def test_what_a_token_carries_beside_and_nobody_here_reads_does_no_harm(tsa: TsaSimulator, token: bytes) -> None:
+    content = cms.ContentInfo.load(token)
+    strange = cms.CMSAttribute({"type": "1.2.840.113549.1.9.16.2.22", "values": []})
+    strange["values"].contents = bytes.fromhex("3004a002a000")  # a reference to evidence, tagged by its own standard
+    content["content"]["signer_infos"][0]["unsigned_attrs"] = cms.CMSAttributes([strange])
+    assert verify_token(content.dump(), DIGEST, trust=TrustStore.of([tsa.anchor])).holds
+
+
+def test_a_token_that_names_another_certificate_says_so(tsa: TsaSimulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = simulator_module._signed_attributes
+    other = tsa.anchor.public_bytes(Encoding.DER)
+    monkeypatch.setattr(simulator_module, "_signed_attributes", lambda info, _: real(info, asn1_x509.Certificate.load(other)))
+    status = verify_token(token_of(tsa.answer(request(DIGEST, nonce=7))), DIGEST, trust=TrustStore.of([tsa.anchor]))
+    assert (status.intact, "nomme" in (status.reason or "")) == (False, True)
 
 
 def test_a_token_signed_by_a_certificate_for_something_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,11 +8,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from signing.standing import standing
-from signing.trust import Evidence, TrustState, TrustStore, store
+from signing.trust import Evidence, TrustState, TrustStore, paths
 from signing.verdicts import Belief
-from tests.trust_samples import DAY, NOW, YEAR, Holder, usage
+from tests.trust_samples import DAY, NOW, SIGNS, YEAR, Extensions, Holder, usage
 
 OLD_ROOT = Holder.root(start=datetime(2010, 1, 1, tzinfo=UTC))
 OLD = datetime(2015, 6, 1, tzinfo=UTC)
@@ -31,6 +32,75 @@ def test_a_certificate_that_is_not_for_signing_makes_the_signature_invalid(trust
     assert belief(holder, trust) == (TrustState.UNTRUSTED, Belief.INVALID)
     found = standing(holder.certificate, trust, claimed=NOW, proved=None, at=NOW)
     assert "destiné à signer" in found.reasons[0]
+
+
+@pytest.mark.parametrize("use", ["TIME_STAMPING", "OCSP_SIGNING", "SERVER_AUTH", "CODE_SIGNING"])
+def test_a_certificate_that_is_reserved_for_something_else_makes_the_signature_invalid(use: str) -> None:
+    only = x509.ExtendedKeyUsage([getattr(ExtendedKeyUsageOID, use)])
+    both = x509.ExtendedKeyUsage([getattr(ExtendedKeyUsageOID, use), ExtendedKeyUsageOID.EMAIL_PROTECTION])
+    found = {
+        (extension is only, critical): belief(OLD_ROOT.issue("DEMONSTRATION Signataire", SIGNS, (extension, critical)), BELIEVED)[
+            1
+        ]
+        for extension in (only, both)
+        for critical in (True, False)
+    }
+    assert [place for place, verdict in found.items() if verdict is not Belief.VALID] == [(True, True)]
+
+
+def test_a_signature_that_states_no_time_is_left_undecided_by_what_ended_since() -> None:
+    ended = OLD_ROOT.issue("DEMONSTRATION Signataire", end=NOW - DAY)
+    found = standing(ended.certificate, BELIEVED, claimed=None, proved=None, at=NOW)
+    assert (found.state, found.belief) == (TrustState.EXPIRED, Belief.INDETERMINATE)
+    revoked = OLD_ROOT.issue("DEMONSTRATION Signataire")
+    trust = TrustStore.of([OLD_ROOT.certificate], [OLD_ROOT.crl((revoked.certificate, NOW - DAY))])
+    found = standing(revoked.certificate, trust, claimed=None, proved=None, at=NOW)
+    assert (found.state, found.belief) == (TrustState.REVOKED, Belief.INDETERMINATE)
+    good = standing(OLD_ROOT.issue("DEMONSTRATION Signataire").certificate, BELIEVED, claimed=None, proved=None, at=NOW)
+    assert "n’annonce pas sa date" in good.reasons[0]
+
+
+def test_a_weak_key_is_told_even_when_its_certificate_has_ended() -> None:
+    weak = OLD_ROOT.issue("DEMONSTRATION Faible", key=rsa.generate_private_key(65537, 1024), end=NOW - DAY)
+    found = standing(weak.certificate, BELIEVED, claimed=NOW - YEAR, proved=None, at=NOW)
+    assert (found.belief, "RSA-1024" in found.reasons[0]) == (Belief.INVALID, True)
+
+
+UNKNOWN = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4.5.6"), b"\x05\x00")
+ELSEWHERE = x509.DirectoryName(x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Ailleurs")]))
+
+
+@pytest.mark.parametrize(
+    ("extensions", "words"),
+    [
+        ([(UNKNOWN, True)], "extension critique"),
+        ([(x509.NameConstraints([ELSEWHERE], None), True)], "nameConstraints"),
+        ([(x509.PolicyConstraints(0, None), True)], "policyConstraints"),
+    ],
+    ids=["unknown", "names", "policies"],
+)
+def test_what_an_authority_must_not_do_is_named(extensions: Extensions, words: str) -> None:
+    below = OLD_ROOT.issue("DEMONSTRATION Sous-autorité", *_authority_extensions(), *extensions)
+    assert words in why(below.issue("DEMONSTRATION Signataire"), below)
+
+
+def test_who_is_no_authority_or_has_none_below_or_did_not_sign_is_named() -> None:
+    signer = OLD_ROOT.issue("DEMONSTRATION Signataire")
+    assert "pas une autorité" in why(signer.issue("Autre"), signer)
+    lists_only = OLD_ROOT.issue("Listes", _authority_extensions()[0], (usage(lists=True), True))
+    assert "pas une autorité" in why(lists_only.issue("Autre"), lists_only)
+    last = OLD_ROOT.issue("Dernière", (x509.BasicConstraints(ca=True, path_length=0), True), (usage(authority=True), True))
+    below = last.authority("Une de trop")
+    assert "pathLenConstraint" in why(below.issue("Autre"), last, below)
+    assert "n’a pas été signé" in why(Holder.root().issue("Faux"))
+    assert "extension critique" in why(OLD_ROOT.issue("Signataire", SIGNS, (UNKNOWN, True)))
+
+
+def why(holder: Holder, *between: Holder) -> str:
+    """Say why a certificate is not believed, whose authorities below the root are at hand."""
+    found = TrustStore.of([OLD_ROOT.certificate, *(one.certificate for one in between)]).assess(holder.certificate, at=NOW)
+    assert found.state is TrustState.UNTRUSTED
+    return found.reason or ""
 
 
 @pytest.mark.parametrize("bits", [{"signature": True}, {"commitment": True}])
@@ -113,9 +183,9 @@ def test_certificates_are_converted_once_for_many_questions(monkeypatch: pytest.
     root = Holder.root()
     leaf = root.issue("DEMONSTRATION Signataire")
     converted = []
-    real = store._converted
-    monkeypatch.setattr(store, "_converted", lambda one: converted.append(one) or real(one))
-    monkeypatch.setattr(store, "_conversions", store._Converted())
+    real = paths._converted
+    monkeypatch.setattr(paths, "_converted", lambda one: converted.append(one) or real(one))
+    monkeypatch.setattr(paths, "_conversions", paths._Converted())
     trust = TrustStore.of([root.certificate])
     for hours in range(5):
         assert trust.assess(leaf.certificate, at=NOW - hours * DAY).state is TrustState.TRUSTED

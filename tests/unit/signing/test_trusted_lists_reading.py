@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from core.errors import Misconfigured
 from signing.trust import Evidence, TrustState, TrustStore
 from signing.trusted_lists import folder as lists
-from signing.trusted_lists.reading import Kind, ListUnreadable, TrustedList, read
+from signing.trusted_lists.content import Kind, TrustedList
+from signing.trusted_lists.reading import ListUnreadable, read
 from tests.trust_samples import (
     ACCREDITED,
     DAY,

@@ -127,6 +127,13 @@ def test_anything_else_is_refused_with_what_would_be_taken(tmp_path: Path, octet
         verify(written(tmp_path, octets, "named.pdf"), trust=None)
 
 
+def test_a_pdf_that_does_not_begin_the_file_is_told_as_such(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableInput, match="précèdent le début du PDF"):
+        recognise(written(tmp_path, b"\r\n%PDF-1.7\n"))
+    with pytest.raises(UnreadableInput, match="aucun type"):
+        recognise(written(tmp_path, b" " * 1024 + b"%PDF-1.7\n"))
+
+
 def test_a_certificate_and_a_list_of_revocations_are_no_timestamps(tmp_path: Path, trust: TrustStore) -> None:
     der = trust.anchors[0].public_bytes(Encoding.DER)
     with pytest.raises(UnreadableInput):

@@ -35,8 +35,8 @@ from signing.timestamp.client import TimestampClient
 from signing.timestamp.simulator import TsaSimulator
 from signing.trust import TrustStore
 from signing.verdicts import Belief, SignatureVerdict
-from signing.xades.inspection import names_file
 from signing.xades.seal import Xades
+from signing.xades.targets import names_file
 from signing.xades.verifier import verify, verify_document
 from tests.xades_samples import (
     DOCUMENT,
