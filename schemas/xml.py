@@ -6,6 +6,7 @@ Sizes are bounded by the caller, who knows the limit of the document at hand.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import IO
 from xml.parsers import expat
@@ -55,7 +56,9 @@ def parse(path: Path) -> etree._ElementTree:
     """
     with path.open("rb") as stream:
         refuse_doctype(stream)
-    return _parsed(str(path))
+        stream.seek(0)
+        # Not by its path: libxml2 would inflate a gzip, and what came out of it was held against no limit.
+        return parse_pieces(iter(partial(stream.read, _CHUNK), b""))
 
 
 def parse_pieces(pieces: Iterable[bytes]) -> etree._ElementTree:
@@ -64,7 +67,19 @@ def parse_pieces(pieces: Iterable[bytes]) -> etree._ElementTree:
     Raises:
         DoctypeRefused, Malformed: as ``parse``.
     """
-    return _parsed(_Pieces(pieces))
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=True, collect_ids=False
+    )
+    try:
+        tree = etree.parse(_Pieces(pieces), parser)
+    except etree.XMLSyntaxError as error:
+        line, _ = error.position
+        raise Malformed(line or 1, error.msg or "not well-formed") from error
+    except OSError as error:  # how this parser says that octets are not of the encoding; what gives them was just read
+        raise Malformed(1, str(error)) from error
+    if tree.docinfo.internalDTD is not None:  # an encoding that only this parser knows may have hidden it from the first look
+        raise DoctypeRefused(1)
+    return tree
 
 
 class _Pieces:
@@ -76,22 +91,6 @@ class _Pieces:
     def read(self, _size: int) -> bytes:
         """Return the next piece that is not empty, and nothing at the end."""
         return next((piece for piece in self._pieces if piece), b"")
-
-
-def _parsed(source: str | _Pieces) -> etree._ElementTree:
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=True, collect_ids=False
-    )
-    try:
-        tree = etree.parse(source, parser)
-    except etree.XMLSyntaxError as error:
-        line, _ = error.position
-        raise Malformed(line or 1, error.msg or "not well-formed") from error
-    except OSError as error:  # how this parser says that the first octets are not of the encoding; the file itself was just read
-        raise Malformed(1, str(error)) from error
-    if tree.docinfo.internalDTD is not None:  # an encoding that only this parser knows may have hidden it from the first look
-        raise DoctypeRefused(1)
-    return tree
 
 
 def refuse_doctype(stream: IO[bytes]) -> None:

@@ -4,45 +4,34 @@ A session only does what it is told, one step at a time; when to send, to repeat
 A delivery is exactly-once because a file has one temporary name, and its rename to the final name is the arbiter: it
 succeeds once. Whoever recorded "about to publish" before, and finds the temporary gone after a crash, knows it happened.
 
-Names of deposits live in ``remote_name``, sessions kept open between uses in ``sessions``.
+Names of deposits live in ``remote_name``, those of responses in ``responses``; how a session is opened in ``connection``; those
+kept open between uses in ``sessions``.
 """
 
 from __future__ import annotations
 
 import os
 import posixpath
-import socket
-import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
 
-from paramiko import (
-    AuthenticationException,
-    BadHostKeyException,
-    RejectPolicy,
-    SFTPAttributes,
-    SFTPError,
-    SSHClient,
-    SSHException,
-)
+from paramiko import SFTPError, SSHClient, SSHException
 
 from connectors.helios import errors
 from connectors.helios.remote_name import temporary_name
+from connectors.helios.responses import ResponseFile, is_response, plain, response_of
 from connectors.helios.settings import HeliosGateway
 from connectors.helios.sftp import TolerantSftp
 from core.clock import now
-from core.errors import UsageError
 from core.messages import Catalogue
 
 RESPONSE_LIMIT = 150 * 1024 * 1024
 _CHUNK = 32 * 1024
-_OURS = "PESALR2_"
-_SSH_PORT = 22
 _messages = Catalogue("connectors.helios")
 
 
@@ -62,21 +51,6 @@ class Presence:
     def nothing(self) -> bool:
         """Neither name exists: never uploaded, or published and taken since."""
         return not self.final and self.temporary_size is None
-
-
-@dataclass(frozen=True, slots=True)
-class ResponseFile:
-    """A file in the response directory.
-
-    Attributes:
-        name: as the server has it.
-        size: bytes; zero is possible, and worth telling somebody.
-        modified: by the server's clock, to the second.
-    """
-
-    name: str
-    size: int
-    modified: datetime
 
 
 class Session:
@@ -217,7 +191,7 @@ class Session:
         self._client.close()
 
     def _depot(self, name: str) -> str:
-        return posixpath.join(self.gateway.depot_directory, _plain(name))
+        return posixpath.join(self.gateway.depot_directory, plain(name))
 
     def _size(self, path: str | bytes) -> int | None:
         try:
@@ -251,12 +225,12 @@ class Session:
         except FileNotFoundError:
             self._require(self.gateway.response_directory)
             raise
-        files = [_response(entry) for entry in entries if _is_response(entry)]
+        files = [response_of(entry) for entry in entries if is_response(entry)]
         return sorted(files, key=lambda file: (file.modified, file.name))
 
     def _find_response(self, name: str) -> str | bytes | None:
         """Return the path of a response as the server spells it: not all servers write names in UTF-8."""
-        path = posixpath.join(self.gateway.response_directory, _plain(name))
+        path = posixpath.join(self.gateway.response_directory, plain(name))
         spellings: list[str | bytes] = [path]
         if not name.isascii():
             spellings.append(path.encode("latin-1", "replace"))
@@ -293,130 +267,10 @@ class Session:
             raise errors.PermissionRefused(self._text("permission", step=_messages(f"step.{step}"), what=what)) from error
         except (OSError, SSHException, SFTPError, EOFError) as error:
             raise errors.GatewayUnavailable(
-                self._text("unavailable", step=_messages(f"step.{step}"), what=what, reason=_reason(error))
+                self._text("unavailable", step=_messages(f"step.{step}"), what=what, reason=reason_of(error))
             ) from error
 
 
-@contextmanager
-def connect(gateway: HeliosGateway) -> Iterator[Session]:
-    """Open a session with the gateway, and hang up at the end.
-
-    Raises:
-        HostKeyChanged: the server's key is not the pinned one; nothing was sent to it.
-        AuthenticationRefused: the account is refused.
-        GatewayUnavailable: no answer in time, or the connection broke.
-    """
-    session = open_session(gateway)
-    try:
-        yield session
-    finally:
-        session.close()
-
-
-def open_session(gateway: HeliosGateway) -> Session:
-    """Open a session that the caller closes. Raises what ``connect`` does."""
-    client = SSHClient()
-    try:
-        _authenticate(client, gateway)
-        sftp = _open_sftp(client, gateway)
-    except (OSError, SSHException, SFTPError, EOFError) as error:
-        client.close()
-        raise _connection_error(gateway, error) from error
-    except BaseException:
-        client.close()
-        raise
-    return Session(gateway, client, sftp)
-
-
-def _open_sftp(client: SSHClient, gateway: HeliosGateway) -> TolerantSftp:
-    transport = client.get_transport()
-    sftp = TolerantSftp.from_transport(transport) if transport else None
-    if transport is None or sftp is None:
-        raise SSHException("no SFTP channel")
-    transport.set_keepalive(gateway.keepalive_interval)
-    sftp.sock.settimeout(gateway.operation_timeout)
-    return sftp
-
-
-def _authenticate(client: SSHClient, gateway: HeliosGateway) -> None:
-    client.set_missing_host_key_policy(RejectPolicy())
-    place = gateway.host if gateway.port == _SSH_PORT else f"[{gateway.host}]:{gateway.port}"
-    client.get_host_keys().add(place, gateway.host_key_algorithm, gateway.pinned_key())
-    link = socket.create_connection((gateway.host, gateway.port), timeout=gateway.connect_timeout)
-    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # paramiko leaves Nagle's algorithm on: 100 times slower
-    started = time.monotonic()
-    try:
-        client.connect(
-            gateway.host,
-            gateway.port,
-            gateway.username,
-            password=gateway.password.get_secret_value() if gateway.password else None,
-            pkey=gateway.client_key(),
-            sock=link,
-            timeout=gateway.connect_timeout,
-            banner_timeout=gateway.connect_timeout,
-            auth_timeout=gateway.authentication_timeout,
-            channel_timeout=gateway.operation_timeout,
-            allow_agent=False,
-            look_for_keys=False,
-        )
-    except AuthenticationException as error:
-        transport = client.get_transport()
-        late = time.monotonic() - started >= gateway.authentication_timeout
-        if late or transport is None or not transport.is_active():  # nobody refused: the server went silent or hung up
-            raise SSHException(str(error)) from error
-        raise
-    except BaseException:
-        link.close()
-        raise
-
-
-def _connection_error(gateway: HeliosGateway, error: Exception) -> Exception:
-    if isinstance(error, BadHostKeyException):
-        return errors.HostKeyChanged(
-            _messages(
-                "host_key_changed.message",
-                host=gateway.host,
-                port=gateway.port,
-                expected=error.expected_key.fingerprint,
-                found=error.key.fingerprint,
-            )
-        )
-    if isinstance(error, AuthenticationException):
-        return errors.AuthenticationRefused(
-            _messages("authentication.message", host=gateway.host, port=gateway.port, username=gateway.username)
-        )
-    return errors.GatewayUnavailable(
-        _messages("unreachable.message", host=gateway.host, port=gateway.port, reason=_reason(error))
-    )
-
-
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Return what an error of SSH or SFTP says; its kind where it says nothing."""
     return str(error) or type(error).__name__
-
-
-def _plain(name: str) -> str:
-    """Refuse a name that would lead elsewhere: a server is not trusted with our paths, nor a caller with the server's.
-
-    Raises:
-        UsageError: the name is empty, a relative step, or holds a separator or a control character.
-    """
-    if not _is_plain(name):
-        raise UsageError(_messages("name.path", name=ascii(name)[:100]))
-    return name
-
-
-def _is_plain(name: str) -> bool:
-    return name not in {"", ".", ".."} and not any(letter in "/\\\x7f" or letter < " " for letter in name)
-
-
-def _is_response(entry: SFTPAttributes) -> bool:
-    return _is_file(entry) and _is_plain(entry.filename) and not entry.filename.startswith(_OURS)
-
-
-def _is_file(entry: SFTPAttributes) -> bool:
-    return entry.st_mode is None or stat.S_ISREG(entry.st_mode)
-
-
-def _response(entry: SFTPAttributes) -> ResponseFile:
-    return ResponseFile(entry.filename, entry.st_size or 0, datetime.fromtimestamp(entry.st_mtime or 0, UTC))

@@ -31,7 +31,7 @@ class Sessions:
         Raises:
             What ``client.connect`` raises, and what the block raises.
         """
-        from connectors.helios.client import open_session  # heavy: paramiko is loaded with the first session
+        from connectors.helios.connection import open_session  # heavy: paramiko is loaded with the first session
 
         session = self._take(gateway) or open_session(gateway)
         kept = False

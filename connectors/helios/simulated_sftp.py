@@ -1,47 +1,35 @@
-"""The simulator's door: an SFTP server over two directories per account, and the faults that it can be told to commit.
+"""The simulator's door: an SFTP server over two directories per account.
 
-What becomes of a file once it is deposited is ``simulator``'s matter; here it is only carried. A connection lives in its own
-guarded thread, so that a port probe, which says nothing that SSH understands, stops nothing.
+What becomes of a file once it is deposited is ``simulator``'s matter; the directories, and the faults that may be committed in
+them, are in ``simulated_directories``. A connection lives in its own guarded thread, so that a port probe, which says nothing
+that SSH understands, stops nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hmac
-import os
 import re
 import socket
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
-from paramiko import (
-    PKey,
-    ServerInterface,
-    SFTPAttributes,
-    SFTPHandle,
-    SFTPServer,
-    SFTPServerInterface,
-    SSHException,
-    Transport,
-)
+from paramiko import PKey, ServerInterface, SFTPServer, SSHException, Transport
 from paramiko.common import (
     AUTH_FAILED,
     AUTH_SUCCESSFUL,
     OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED,
     OPEN_SUCCEEDED,
 )
-from paramiko.sftp import SFTP_FAILURE, SFTP_NO_SUCH_FILE, SFTP_OK, SFTP_PERMISSION_DENIED
 
 from connectors.helios.remote_name import RemoteName
+from connectors.helios.simulated_directories import DEPOT, RESPONSES, Directories, Faults
 from core.errors import UsageError
 from core.messages import Catalogue
 
-DEPOT = "depot"
-RESPONSES = "sortie"
 _BREATH = 0.05
 _NAME = re.compile(r"[A-Za-z][0-9A-Za-z_.-]{0,63}")
 _messages = Catalogue("connectors.helios")
@@ -69,29 +57,6 @@ class Account:
         """
         if not _NAME.fullmatch(self.name):
             raise UsageError(_messages("name.path", name=ascii(self.name)[:100]))
-
-
-@dataclass(slots=True)
-class Faults:
-    """What the gateway does wrong; set at any time, heeded by the next operation. Those that hang up do it once.
-
-    Attributes:
-        refuse_connections: hang up on whoever connects.
-        latency: seconds more each time that a name is looked up.
-        drop_upload_after: bytes of one file after which the connection is cut.
-        drop_download_after: the same when a response is read.
-        drop_before_publication: cut the connection instead of renaming.
-        drop_after_publication: rename, then cut the connection before answering.
-        growing: names of responses that are one byte longer each time somebody looks.
-    """
-
-    refuse_connections: bool = False
-    latency: float = 0.0
-    drop_upload_after: int | None = None
-    drop_download_after: int | None = None
-    drop_before_publication: bool = False
-    drop_after_publication: bool = False
-    growing: set[str] = field(default_factory=set)
 
 
 class SftpDoor:
@@ -168,14 +133,18 @@ class SftpDoor:
             with self._lock:
                 self._transports = {other for other in self._transports if other.is_active()} | {transport}
             transport.add_server_key(self._host_key)
-            transport.set_subsystem_handler("sftp", SFTPServer, _Directories)
-            transport.start_server(server=_Visitor(self, transport))
+            transport.set_subsystem_handler("sftp", SFTPServer, Directories)
+            transport.start_server(server=Visitor(self, transport))
         except (SSHException, OSError, EOFError):
             link.close()
 
 
-class _Visitor(ServerInterface):
-    """One connection: who it is, and that it may only speak SFTP."""
+class Visitor(ServerInterface):
+    """One connection: who it is, and that it may only speak SFTP.
+
+    Attributes:
+        gone: the connection was cut.
+    """
 
     def __init__(self, door: SftpDoor, transport: Transport) -> None:
         self.door = door
@@ -183,18 +152,22 @@ class _Visitor(ServerInterface):
         self.gone = False
 
     def check_channel_request(self, kind: str, chanid: int) -> int:  # noqa: ARG002 - paramiko's signature
+        """Take sessions only."""
         return OPEN_SUCCEEDED if kind == "session" else OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
 
     def get_allowed_auths(self, username: str) -> str:  # noqa: ARG002 - paramiko's signature
+        """Return how one may prove who one is."""
         return "publickey,password"
 
     def check_auth_password(self, username: str, password: str) -> int:
+        """Compare a password."""
         account = self.door.accounts.get(username)
         expected = account.password if account else None
         same = hmac.compare_digest(password.encode(), (expected or "").encode())
         return AUTH_SUCCESSFUL if expected and same else AUTH_FAILED
 
     def check_auth_publickey(self, username: str, key: PKey) -> int:
+        """Compare a key; that the visitor has it, the transport checks."""
         account = self.door.accounts.get(username)
         expected = account.public_key if account else None
         same = hmac.compare_digest(key.get_base64(), expected or "")
@@ -205,133 +178,3 @@ class _Visitor(ServerInterface):
         self.gone = True
         self.transport.sock.close()
         self.transport.close()
-
-
-class _Directories(SFTPServerInterface):
-    """The two directories of an account, and nothing else."""
-
-    def __init__(self, server: _Visitor) -> None:
-        super().__init__(server)
-        self._visitor = server
-        self._faults = server.door.faults
-        self._account = server.transport.get_username() or ""
-        self._root = server.door.folder / self._account
-
-    def list_folder(self, path: str) -> list[SFTPAttributes] | int:
-        folder = self._local(path)
-        if folder is None or not folder.is_dir():
-            return SFTP_NO_SUCH_FILE
-        return [attributes for entry in folder.iterdir() if (attributes := self._attributes(entry)) is not None]
-
-    def stat(self, path: str) -> SFTPAttributes | int:
-        local = self._local(path)
-        return (self._attributes(local) if local else None) or SFTP_NO_SUCH_FILE
-
-    def lstat(self, path: str) -> SFTPAttributes | int:
-        return self.stat(path)
-
-    def open(self, path: str, flags: int, attr: SFTPAttributes) -> SFTPHandle | int:  # noqa: ARG002 - paramiko's signature
-        local = self._local(path)
-        if local is None:
-            return SFTP_NO_SUCH_FILE
-        writes = bool(flags & (os.O_WRONLY | os.O_RDWR))
-        if local.is_dir() or (writes and not self._is_temporary(local)):
-            return SFTP_PERMISSION_DENIED
-        try:
-            return _File(self._visitor, local, flags)
-        except OSError as error:
-            return SFTPServer.convert_errno(error.errno or 0)
-
-    def remove(self, path: str) -> int:
-        local = self._local(path)
-        if local is None or not local.is_file():
-            return SFTP_NO_SUCH_FILE
-        local.unlink(missing_ok=True)
-        return SFTP_OK
-
-    def rename(self, oldpath: str, newpath: str) -> int:
-        source, target = self._local(oldpath), self._local(newpath)
-        if source is None or not source.is_file():
-            return SFTP_NO_SUCH_FILE
-        name = RemoteName.parse(target.name) if target else None
-        if target is None or name is None or not self._is_temporary(source) or target.parent != source.parent:
-            return SFTP_PERMISSION_DENIED
-        if target.exists():
-            return SFTP_FAILURE
-        return self._publish(source, name)
-
-    def posix_rename(self, oldpath: str, newpath: str) -> int:
-        return self.rename(oldpath, newpath)
-
-    def _publish(self, source: Path, name: RemoteName) -> int:
-        if self._faults.drop_before_publication:
-            self._faults.drop_before_publication = False
-            self._visitor.hang_up()
-            return SFTP_FAILURE
-        try:
-            taken = self._visitor.door.deposit(self._account, source, name)
-        except FileNotFoundError:  # another connection was quicker
-            return SFTP_NO_SUCH_FILE
-        if taken and self._faults.drop_after_publication:
-            self._faults.drop_after_publication = False
-            self._visitor.hang_up()
-        return SFTP_OK if taken else SFTP_PERMISSION_DENIED
-
-    def _local(self, path: str) -> Path | None:
-        """Return the local path of ``/``, of a directory, or of a file directly in one; None for anything else."""
-        time.sleep(self._faults.latency)
-        parts = PurePosixPath("/", path).parts[1:]
-        if ".." in parts or len(parts) > 2 or (parts and parts[0] not in {DEPOT, RESPONSES}):
-            return None
-        return self._root.joinpath(*parts)
-
-    def _is_temporary(self, local: Path) -> bool:
-        return local.parent.name == DEPOT and RemoteName.parse(local.name) is None
-
-    def _attributes(self, local: Path) -> SFTPAttributes | None:
-        if local.name in self._faults.growing and local.parent.name == RESPONSES:
-            with local.open("ab") as stream:
-                stream.write(b" ")
-        try:
-            return SFTPAttributes.from_stat(local.stat(), local.name)
-        except FileNotFoundError:
-            return None
-
-
-class _File(SFTPHandle):
-    """An open file, whose transfer may be cut by a fault."""
-
-    def __init__(self, visitor: _Visitor, local: Path, flags: int) -> None:
-        super().__init__(flags)
-        self._visitor = visitor
-        self._descriptor = os.open(local, flags | os.O_CLOEXEC, 0o600)
-        self._moved = 0
-
-    def read(self, offset: int, length: int) -> bytes:
-        data = os.pread(self._descriptor, length, offset)
-        self._moved += len(data)
-        limit = self._visitor.door.faults.drop_download_after
-        if limit is not None and self._moved > limit:
-            self._visitor.door.faults.drop_download_after = None
-            self._visitor.hang_up()
-        return data
-
-    def write(self, offset: int, data: Any) -> int:
-        if self._visitor.gone:
-            return SFTP_FAILURE
-        self._moved += len(data)
-        limit = self._visitor.door.faults.drop_upload_after
-        if limit is not None and self._moved > limit:
-            self._visitor.door.faults.drop_upload_after = None
-            self._visitor.hang_up()
-            return SFTP_FAILURE
-        os.pwrite(self._descriptor, data, offset)
-        return SFTP_OK
-
-    def stat(self) -> SFTPAttributes:
-        return SFTPAttributes.from_stat(os.fstat(self._descriptor))
-
-    def close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1

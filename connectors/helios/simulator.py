@@ -25,9 +25,10 @@ from paramiko import Ed25519Key
 
 from connectors.helios.remote_name import RemoteName
 from connectors.helios.settings import Application, HeliosGateway
+from connectors.helios.simulated_directories import DEPOT, RESPONSES, Faults
 from connectors.helios.simulated_guichet import Budget, Guichet, Scenario
 from connectors.helios.simulated_ledger import Answer, Ledger, Received
-from connectors.helios.simulated_sftp import DEPOT, RESPONSES, Account, Faults, SftpDoor
+from connectors.helios.simulated_sftp import Account, SftpDoor
 from core.clock import in_paris, iso, now
 from core.errors import NotFound
 from core.identifiers import new_id

@@ -4,7 +4,8 @@ What lives here: setting them aside, and which of them the backup does not have 
 brought back below (`archive.rebuilding.catching_up`).
 
 From the state that the backup has, a stage could send off again what has left. So the dossier is parked, and hears no event
-either, until an operator has looked at what the journal says, and resumes it (`flows.engine.transitions.resume`).
+either, until an operator has looked at what the journal says, and resumes it (`flows.engine.transitions.resume`), or considers it
+sent (`flows.engine.departed`).
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from sqlmodel import Session
 
 from archive.models import Record
 from core import clock, journal
+from core.database import Database
 from core.journal import JournalEntry
 from core.messages import Catalogue
+from core.principal import PLATFORM
 from flows.engine.models import Dossier, Step
 from flows.engine.table import End, Flow
 
@@ -49,6 +52,13 @@ class Missing:
     entries: int
     last: str
     at: datetime
+
+
+def resumed_since(database: Database, dossier_id: str, moment: datetime) -> bool:
+    """Tell whether somebody has resumed a dossier since a moment: an answer to what they had been asked then."""
+    resumed = _entry.c.dossier_id == dossier_id, _entry.c.kind == RESUMED, _entry.c.at > moment
+    with database.reading(PLATFORM) as session:
+        return session.connection().execute(select(_entry.c.id).where(*resumed).limit(1)).first() is not None
 
 
 def set_aside(
@@ -116,6 +126,11 @@ def count(session: Session, mark: JournalEntry) -> int:
     return int(session.connection().execute(still.where(*_by(mark), _dossier.c.overtaken)).scalar_one())
 
 
+def standing(session: Session) -> int:
+    """Return how many dossiers are set aside so, on whatever account: each waits for an operator."""
+    return int(session.connection().execute(select(func.count()).select_from(_dossier).where(_dossier.c.overtaken)).scalar_one())
+
+
 def missing(session: Session, mark: JournalEntry) -> Iterator[Missing]:
     """Yield the dossiers that entries after a mark are about and that are not there, in the order of the last of these."""
     unknown = ~select(_dossier.c.id).where(_dossier.c.id == _entry.c.dossier_id).exists()
@@ -137,4 +152,4 @@ def _reason(connection: Connection, mark: JournalEntry, dossier_id: str, words: 
     news = (_entry.c.dossier_id == dossier_id, _entry.c.number > mark.number, _entry.c.kind != OVERTAKEN)
     rows = connection.execute(select(_entry.c.at, _entry.c.kind).where(*news).order_by(_entry.c.number)).all()
     shown = [f"{clock.in_paris(row.at):%d/%m/%Y %H:%M} {words(row.kind)}" for row in rows[-_MOST_SHOWN:]]
-    return _messages("dossier.overtaken", count=len(rows), last="; ".join(shown))[:_LONGEST]
+    return _messages.counted("dossier.overtaken", len(rows), count=len(rows), last="; ".join(shown))[:_LONGEST]

@@ -7,6 +7,7 @@ what comes before its dossier is ready to hear it is applied at a later turn.
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from core import journal
 from core.blobs import Blob
 from core.configuration import Configuration
 from core.database import ScopedSession
-from core.errors import TabellionError, UnreadableInput
+from core.errors import Conflict, TabellionError, UnreadableInput
 from core.messages import Catalogue
 from core.organisations import Organisation, subtree
 from core.platform import Platform
@@ -28,20 +29,25 @@ from flows.engine import schedule, transitions
 from flows.engine.models import Dossier
 from flows.engine.table import Wait
 from flows.engine.work import Advance, KeptFile
+from flows.helios.delivery import is_publishing
 from flows.helios.flow import HELIOS
 from flows.helios.history import AGAIN, refusals_of
 from flows.helios.knowledge import gateway_of, sessions
 from flows.helios.models import HeliosResponse
 from flows.helios.settings import GATEWAY
-from schemas.pes.acquit import Acquit, acquit_of
-from schemas.pes.reader import read
+from schemas.pes.acquit import Acquit, read_acquit
+from schemas.pes.encoding import read_bytes
+from schemas.pes.header import read_header
+from schemas.pes.rules import MOST_TAGS
 
 if TYPE_CHECKING:
-    from connectors.helios.client import ResponseFile, Session
+    from connectors.helios.client import Session
+    from connectors.helios.responses import ResponseFile
 
 _log = structlog.get_logger()
 _messages = Catalogue("flows.helios")
 ACTOR, QUEUE = "helios.collect", "remote.helios"
+_LONGEST_REFERENCE, _LONGEST_FLAW = 200, 1000
 _BEFORE_SENT = ("received", "checked", "signed")
 
 
@@ -63,9 +69,16 @@ def collect(platform: Platform, organisation_id: str) -> None:
     """
     trouble: TabellionError | None = None
     with sessions.borrow(gateway_of(platform, organisation_id)) as session:
-        for response in _unknown(platform, organisation_id, session.list_responses()):
+        listed = session.list_responses()
+        known = _known(platform, organisation_id, listed)
+        for response in listed:
+            removed = session.gateway.removes_responses and response.size > 0  # an empty one may still be written
+            if response in known and not removed:
+                continue
             try:
                 _keep(platform, organisation_id, session, response)
+                if removed:
+                    session.remove(response.name)
             except TabellionError as error:
                 _log.warning("helios.response_troubled", name=response.name, reason=str(error))
                 trouble = error
@@ -74,17 +87,18 @@ def collect(platform: Platform, organisation_id: str) -> None:
         raise trouble
 
 
-def _unknown(platform: Platform, organisation_id: str, found: list[ResponseFile]) -> list[ResponseFile]:
-    names = [response.name for response in found]
+def _known(platform: Platform, organisation_id: str, listed: list[ResponseFile]) -> set[ResponseFile]:
+    """Return the responses that were kept; one of another size than then has been written further, or again."""
+    names = [response.name for response in listed]
     with platform.database.reading(PLATFORM) as session:
-        known = set(
+        kept = set(
             session.exec(
-                select(HeliosResponse.name).where(
+                select(HeliosResponse.name, HeliosResponse.size).where(
                     HeliosResponse.gateway_id == organisation_id, col(HeliosResponse.name).in_(names)
                 )
             )
         )
-    return [response for response in found if response.name not in known]
+    return {response for response in listed if (response.name, response.size) in kept}
 
 
 def _keep(platform: Platform, organisation_id: str, session: Session, response: ResponseFile) -> None:
@@ -94,24 +108,24 @@ def _keep(platform: Platform, organisation_id: str, session: Session, response: 
         blob = platform.objects.put_file(path)
         kind, reference, flaw = _read(path)
     _insert(platform, organisation_id, response.name, blob, kind, reference, flaw)
-    if session.gateway.removes_responses:
-        session.remove(response.name)
 
 
 def _read(path: Path) -> tuple[str, str | None, str | None]:
     """Return kind, reference and flaw of a response (rules A03, A04)."""
     try:
-        document = read(path)
+        kind = read_header(path).kind  # before any tree: a PES Retour may be of any size
+        if kind != "pes-acquit":
+            return kind, None, _messages("A04.kind", kind=kind)
+        if read_bytes(path).tags > MOST_TAGS:
+            return kind, None, _messages("A04.large")
+        acquit = read_acquit(path)
     except UnreadableInput as error:
         return "unknown", None, _messages("A04.message", detail=str(error))
-    if document.kind != "pes-acquit":
-        return document.kind, None, _messages("A04.kind", kind=document.kind)
-    acquit = acquit_of(document)
     if not acquit.header.nom_fic:
-        return document.kind, None, _messages("A03.nameless")
+        return kind, None, _messages("A03.nameless")
     if acquit.answer is None:
-        return document.kind, None, _messages("A06.mute")
-    return document.kind, f"{acquit.header.nom_fic}|{acquit.header.cod_col or ''}", None
+        return kind, None, _messages("A06.mute")
+    return kind, f"{acquit.header.nom_fic}|{acquit.header.cod_col or ''}"[:_LONGEST_REFERENCE], None
 
 
 def _insert(platform: Platform, owner: str, name: str, blob: Blob, kind: str, reference: str | None, flaw: str | None) -> None:
@@ -126,7 +140,7 @@ def _insert(platform: Platform, owner: str, name: str, blob: Blob, kind: str, re
                     size=blob.size,
                     kind=kind,
                     reference=reference,
-                    flaw=flaw,
+                    flaw=flaw and flaw[:_LONGEST_FLAW],
                 )
             )
             session.flush()
@@ -138,7 +152,11 @@ def _insert(platform: Platform, owner: str, name: str, blob: Blob, kind: str, re
 
 
 def apply_pending(platform: Platform, organisation_id: str) -> None:
-    """Apply every response of a gateway that has not been applied and has no flaw."""
+    """Apply every response of a gateway that has not been applied and has no flaw; one that makes trouble holds up no other.
+
+    Raises:
+        TabellionError: one of them made trouble: the last trouble.
+    """
     with platform.database.reading(PLATFORM) as session:
         pending = session.exec(
             select(HeliosResponse.id)
@@ -146,8 +164,15 @@ def apply_pending(platform: Platform, organisation_id: str) -> None:
             .where(col(HeliosResponse.applied).is_(False))
             .order_by(col(HeliosResponse.received))
         ).all()
+    trouble: TabellionError | None = None
     for response_id in pending:
-        _apply(platform, response_id)
+        try:
+            _apply(platform, response_id)
+        except TabellionError as error:
+            _log.warning("helios.response_not_applied", response=response_id, reason=str(error))
+            trouble = error
+    if trouble is not None:
+        raise trouble
 
 
 def _apply(platform: Platform, response_id: str) -> None:
@@ -158,7 +183,7 @@ def _apply(platform: Platform, response_id: str) -> None:
     with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
         path = Path(folder) / "response"
         platform.objects.fetch(response.sha256, path)
-        acquit = acquit_of(read(path))
+        acquit = read_acquit(path)
     with platform.database.writing(PLATFORM) as session:
         current = session.get(HeliosResponse, response_id, with_for_update=True)
         if current is None or current.applied:
@@ -169,12 +194,20 @@ def _apply(platform: Platform, response_id: str) -> None:
             return
         current.organisation_id, current.dossier_id = dossier.organisation_id, dossier.id
         current.applied = _tell(session, dossier, current, acquit)
+        doubted = (
+            dossier.parked is not None and not dossier.overtaken and dossier.state == "signed" and is_publishing(dossier.facts)
+        )
+    if doubted:  # the operator's question has answered itself: it has left
+        with suppress(Conflict):  # somebody was quicker
+            transitions.resume(platform.database, HELIOS, dossier.id, "platform")
 
 
 def _match(session: ScopedSession, gateway_id: str, acquit: Acquit) -> Dossier | None:
     """Return the dossier that an acquit answers: those that wait first, then the newest (rule A02).
 
-    An acquit without CodCol is matched on NomFic alone, if that names one dossier only.
+    An acquit without CodCol is matched on NomFic alone, if that names one dossier only. Below one gateway, a code is that of
+    several collectivités, each in the books of its own office: one that names neither the budget nor the office is of another
+    flow, and so is one that could be of several collectivités.
     """
     owner = session.get(Organisation, gateway_id)
     if owner is None:
@@ -187,8 +220,16 @@ def _match(session: ScopedSession, gateway_id: str, acquit: Acquit) -> Dossier |
         found = [dossier for dossier in session.exec(own.where(Dossier.title == name[:200])) if dossier.reference]
         found = found if len(found) == 1 else []
     same_budget = [dossier for dossier in found if dossier.facts.get("id_coll") == acquit.header.id_coll]
-    candidates = same_budget or found
+    candidates = same_budget or [dossier for dossier in found if _is_of_the_office(dossier, acquit)]
+    if len({dossier.organisation_id for dossier in candidates}) > 1:
+        return None
     return max(candidates, key=lambda dossier: (dossier.state == "sent", dossier.created), default=None)
+
+
+def _is_of_the_office(dossier: Dossier, acquit: Acquit) -> bool:
+    """Tell whether an acquit that names another budget, or none, may be meant for a dossier: by its accounting office."""
+    header = acquit.header
+    return header.id_coll is None or header.id_post in (None, dossier.facts.get("id_post"))
 
 
 def _tell(session: ScopedSession, dossier: Dossier, response: HeliosResponse, acquit: Acquit) -> bool:

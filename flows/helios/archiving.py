@@ -14,6 +14,7 @@ from core.journal import JournalEntry
 from core.principal import PLATFORM
 from flows.engine.work import Advance, Work
 from flows.sealing import entries_up_to, events_of, journal_extract, producer_of, under_lock
+from schemas.pes.pieces import year_of
 
 _ROLES = {"signed": PesRole.PES, "acquit": PesRole.ACQUIT, "report": PesRole.SIGNATURE_REPORT}
 _ANSWERED = frozenset({"helios.accepted", "helios.partial"})
@@ -59,7 +60,7 @@ def _record(work: Work, entries: list[JournalEntry]) -> PesRecord:
         issued=_day(facts["dte_str"]) or clock.in_paris(answered).date(),
         acknowledged=_day(facts["acquit_date"]) or clock.in_paris(answered).date(),
         domains=tuple(domains) + (("PES_PJ",) if facts["attachments"] else ()),
-        exercises=tuple(sorted({int(bordereau["exer"]) for bordereau in facts["bordereaux"]})),
+        exercises=tuple(sorted({year for one in facts["bordereaux"] if (year := year_of(one["exer"])) is not None})),
         bordereaux=tuple(bordereau["id_bord"] for bordereau in facts["bordereaux"]),
         events=events_of(entries),
         retention=rules.appraisal,

@@ -31,6 +31,7 @@ def ask(work: Work, route: ParapheurRoute) -> Advance:
         subtype_id=route.subtype,
         fields=_fields(work.facts, summary),
         visibility=Visibility(route.visibility),
+        bound=True,
         summary=summary,
     )
     return Advance("asked", facts={"starts": True}, apply=partial(_make, new))

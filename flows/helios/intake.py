@@ -18,6 +18,8 @@ from schemas.pes.header import read_header
 ROLE = "pes"
 # The header comes first in a PES; a document whose header is not within this much of its beginning has none for us.
 _HEAD = 64 * 1024
+# Longer than any name of the protocol: the check refuses such a flow, and nothing has to find it by its name.
+_LONGEST = 200
 
 
 def deposit(
@@ -46,7 +48,7 @@ def deposit(
     shown = PurePath(name.replace("\\", "/")).name[:255] or "sans-nom.xml"
     document = KeptFile(ROLE, shown, "application/xml", blob.sha256, blob.size)
     nom_fic, cod_col = _known_as(reading.head)
-    reference = f"{nom_fic}|{cod_col}" if nom_fic and cod_col else None
+    reference = f"{nom_fic}|{cod_col}" if nom_fic and cod_col and len(nom_fic) + len(cod_col) < _LONGEST else None
     facts = {"nom_fic": nom_fic, "cod_col": cod_col}
     return receive(
         platform.database,

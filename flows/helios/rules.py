@@ -92,21 +92,9 @@ def _path(name: Name, rank: int) -> str:
 def _r13_owner(siren: str | None, id_coll: str | None) -> list[Problem]:
     if siren is None or id_coll is None or id_coll[:_SIREN] == siren:
         return []
-    return [
-        Problem(
-            "R13",
-            Severity.ERROR,
-            _messages("R13.message"),
-            path="/PES_Aller/EnTetePES/IdColl",
-            found=id_coll,
-            expected=_messages("R13.expected", siren=siren),
-            mend=_messages("R13.mend"),
-        )
-    ]
+    path = "/PES_Aller/EnTetePES/IdColl"
+    return [_problem("R13", severity=Severity.ERROR, path=path, found=id_coll, places={"siren": siren})]
 
 
 def _r10_known(earlier: str | None) -> list[Problem]:
-    if earlier is None:
-        return []
-    message, mend = _messages("R10.message"), _messages("R10.mend", dossier=earlier)
-    return [Problem("R10", Severity.ERROR, message, mend=mend, found=earlier)]
+    return [] if earlier is None else [_problem("R10", severity=Severity.ERROR, found=earlier, places={"dossier": earlier})]

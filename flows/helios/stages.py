@@ -9,20 +9,18 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from connectors.helios.errors import AlreadyPublished, TemporaryMissing
-from connectors.helios.remote_name import Routing, remote_name
 from core import clock
 from core.errors import NeedsOperator, Refused, UnreadableInput
 from core.messages import Catalogue
 from core.problems import Problem, Severity
+from flows.engine.departed import Departed
 from flows.engine.table import stage
-from flows.engine.work import Advance, KeptFile, Work, digest_of
+from flows.engine.work import Advance, KeptFile, Work
 from flows.helios import archiving, asking, rules, scanning
-from flows.helios.knowledge import gateway_of, route_of, schema_sets, seal_of, sessions, signs_in_house
+from flows.helios.delivery import deliver
+from flows.helios.knowledge import gateway_of, route_of, schema_sets, seal_of, signs_in_house
 from flows.parapheur.external import account_of
 from schemas.pes.rules import DEFAULT_LIMIT as LARGEST_PES
 from signing.pes.comparison import compare
@@ -33,15 +31,11 @@ from signing.pes.verifier import verify
 from signing.trust import trust_store
 from signing.verdicts import Belief
 
-if TYPE_CHECKING:
-    from connectors.helios.client import Session
-
 _messages = Catalogue("flows.helios")
+REPORT = "signatures.json"
 # A tree takes a little more memory than its file: large documents pass one at a time, so that a worker stays small.
 _LARGE = 16 * 1024 * 1024
 _large_documents = threading.BoundedSemaphore(1)
-# A gateway may clear what was left unfinished: past this age, an absent temporary file proves nothing any more.
-_PROOF_HOLDS_FOR = timedelta(hours=12)
 
 
 @contextmanager
@@ -149,8 +143,8 @@ def confirm(work: Work) -> Advance:
         _refuse_another(work)
         verdict = verify(work.fetch("signed"), trust=trust_store(work.platform.settings.trust_dir))
     if verdict.verdict in {Belief.INVALID, Belief.UNSIGNED}:
-        reasons = "; ".join(reason for one in verdict.signatures for reason in one.reasons)
-        raise NeedsOperator(_messages("confirm.unsound", reasons=reasons or verdict.verdict.value))
+        reasons = "; ".join((*verdict.reasons, *(reason for one in verdict.signatures for reason in one.reasons)))
+        raise NeedsOperator(_messages("confirm.unsound", reasons=reasons or _messages(f"confirm.{verdict.verdict.value}")))
     return Advance("sound", files=(_report(work, verdict.as_json()),))
 
 
@@ -168,75 +162,29 @@ def _renamed(kept: KeptFile) -> KeptFile:
 
 
 def _report(work: Work, verdict: dict[str, Any]) -> KeptFile:
-    path = work.folder / "signatures.json"
+    path = work.folder / REPORT
     path.write_text(json.dumps(verdict, ensure_ascii=False, indent=2, sort_keys=True), encoding="utf-8")
-    return work.keep("report", path, "signatures.json", "application/json")
+    return work.keep("report", path, REPORT, "application/json")
 
 
-@stage("remote.helios", "sent")
+def _departed(gone: Departed) -> Advance:
+    """Take a flow as sent: under the name, and with the bytes, that the journal tells, where a seal was made again since."""
+    sending, own = gone.noted("sending"), gone.file("signed")
+    files: tuple[KeptFile, ...] = ()
+    if own is not None and sending is not None and sending["sha256"] != own.sha256:
+        files = gone.forgotten("signed", own.name, own.media_type)
+        files += gone.forgotten("report", REPORT, "application/json") if files else ()
+    facts = {"sent_at": clock.iso(gone.left("helios.transmit.sent")), **({"sending": sending} if sending else {})}
+    told = {name: sending[name] for name in ("remote_name", "sha1")} if sending else {}
+    return Advance("sent", facts=facts, files=files, journal=told)
+
+
+@stage("remote.helios", "sent", departed=_departed)
 def transmit(work: Work) -> Advance:
-    """Deliver the document to the DGFiP's gateway, once (law 4).
-
-    What will be written is recorded before anything leaves, and that it is about to be published before it is: the rename of
-    the one temporary file succeeds once. After a crash, what the gateway shows tells what is left to do.
-    """
-    gateway = gateway_of(work.platform, work.organisation_id)
-    path = work.fetch("signed")
-    sending = work.facts.get("sending") or _intend(
-        work, path, remote_name(gateway, _routing(work.facts), digest_of(path, "sha1"))
-    )
-    name, size = str(sending["remote_name"]), int(sending["size"])
-    with sessions.borrow(gateway) as session:
-        if sending["phase"] == "publishing":
-            _finish(session, name, size, str(sending["at"]))
-        else:
-            _refuse_foreign(session, name)
-            session.upload(path, name)
-            work.note("publishing", sending={**sending, "phase": "publishing", "at": clock.iso(clock.now())})
-            _publish(session, name, size)
-    return Advance("sent", facts={"sent_at": clock.iso(clock.now())}, journal={"remote_name": name, "sha1": sending["sha1"]})
-
-
-def _routing(facts: dict[str, Any]) -> Routing:
-    return Routing(facts["typ_fic"], facts["cod_col"], facts["id_post"], facts["cod_bud"])
-
-
-def _intend(work: Work, path: Path, name: str) -> dict[str, Any]:
-    sending = {
-        "remote_name": name,
-        "sha1": name.rpartition("%%")[2],
-        "sha256": work.file("signed").sha256,
-        "size": path.stat().st_size,
-        "phase": "uploading",
-        "at": clock.iso(clock.now()),
-    }
-    work.note("intended", sending=sending)
-    return sending
-
-
-def _refuse_foreign(session: Session, name: str) -> None:
-    if session.presence(name).final:
-        raise NeedsOperator(_messages("transmit.foreign", name=name))
-
-
-def _publish(session: Session, name: str, size: int) -> None:
-    try:
-        session.publish(name, size)
-    except (AlreadyPublished, TemporaryMissing):
-        # Only a worker that had recorded the same intent can have renamed it: the delivery has taken place.
-        return
-
-
-def _finish(session: Session, name: str, size: int, at: str) -> None:
-    """Conclude a publication that was recorded as about to happen and of which no more is known."""
-    found = session.presence(name)
-    if found.final:
-        return
-    if found.temporary_size is not None:
-        _publish(session, name, size)
-        return
-    if clock.now() - clock.from_iso(at) > _PROOF_HOLDS_FOR:
-        raise NeedsOperator(_messages("transmit.unknown", name=name))
+    """Deliver the document to the DGFiP's gateway, once (law 4): see ``delivery``."""
+    sending = deliver(work, gateway_of(work.platform, work.organisation_id), work.fetch("signed"))
+    told = {name: sending[name] for name in ("remote_name", "sha1")}
+    return Advance("sent", facts={"sent_at": clock.iso(clock.now())}, journal=told)
 
 
 @stage("archive", "sealed")

@@ -141,16 +141,19 @@ class Acquit:
         """Accepted, partial or refused; None when the acquit tells nothing: a person has to look (domain rule A06).
 
         Refused: nothing that enters the books was accepted, or the flow failed as a whole (technique, signature). A flow of
-        supporting documents alone is judged on these.
+        supporting documents alone is judged on these. Nothing is refused that says neither yes nor no.
         """
         if not self.elements or all(element.accepted is None for element in self.elements):
             return None
         if all(element.accepted for element in self.elements):
             return Answer.ACCEPTED
-        if any(element.domain in _OF_THE_WHOLE_FLOW and not element.accepted for element in self.elements):
+        if any(element.domain in _OF_THE_WHOLE_FLOW and element.accepted is False for element in self.elements):
             return Answer.REFUSED
-        judged = [element for element in self.elements if element.domain in _BOOKED] or self.elements
-        return Answer.PARTIAL if any(element.accepted for element in judged) else Answer.REFUSED
+        judged = [element.accepted for element in self.elements if element.domain in _BOOKED]
+        states = judged or [element.accepted for element in self.elements]
+        if any(states):
+            return Answer.PARTIAL
+        return None if None in states else Answer.REFUSED
 
     def as_json(self) -> dict[str, Any]:
         """Return everything but the flaws, JSON values only, for storage."""

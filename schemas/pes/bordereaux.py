@@ -2,8 +2,8 @@
 
 Hélios refuses a bordereau for them, not the flow: each is a warning, of the scope of a bordereau; those that are a remark
 only (B02 of a roll, B03, B17, B18, B20) are of that of the flow. Of each rule the first findings are told. The tree is gone
-through once, a pièce at a time, however many rules there are; those on pièces and lines are in `schemas.pes.mandats`, those on
-whom they pay or charge in `schemas.pes.parties`.
+through once, and no more than a line is held, however many rules there are; those on pièces and lines are in
+`schemas.pes.mandats`, those on whom they pay or charge in `schemas.pes.parties`.
 
 Not here: what needs earlier flows (the other half of B02, with the flow), the annexes of the DGFiP that were not published
 (triplets of B06, CatTiers and NatJur of B10), or the nomenclature of the accounts, of which a flow tells only whether it is a
@@ -20,7 +20,7 @@ from typing import Generic, TypeVar
 from core.problems import Problem
 from schemas.pes import mandats, parties
 from schemas.pes.findings import at
-from schemas.pes.pieces import DEPENSE, RECETTE, Flow, Line, pieces_of, year_of
+from schemas.pes.pieces import DEPENSE, RECETTE, Flow, Line, ThirdParty, parts_of, year_of
 from schemas.pes.reader import Bordereau, Domain, PesDocument, amount, whole
 
 _TOLD = 50
@@ -39,13 +39,14 @@ def check_bordereaux(document: PesDocument) -> list[Problem]:
     for domain in document.domains:
         for bordereau in domain.bordereaux:
             counted = _Counted(domain, bordereau, again=_is_known(bordereau, known))
-            for piece in pieces_of(flow, bordereau):
-                of_pieces.ask(piece)
-                for line in piece.lines:
-                    counted.add(line)
-                    of_lines.ask(line)
-                    for party in line.parties:
-                        of_parties.ask(party)
+            for part in parts_of(flow, bordereau):
+                if isinstance(part, ThirdParty):
+                    of_parties.ask(part)
+                elif isinstance(part, Line):
+                    counted.add(part)
+                    of_lines.ask(part)
+                else:
+                    of_pieces.ask(part)
             of_bordereaux.ask(counted)
     return [*of_bordereaux.found, *of_pieces.found, *of_lines.found, *of_parties.found]
 
@@ -76,6 +77,7 @@ class _Counted:
     Attributes:
         again: a bordereau before it in the flow is the same.
         ht: without tax, euros; ``tva`` the tax.
+        whole: every amount of a line could be read: only then are the sums worth telling.
     """
 
     domain: Domain
@@ -83,11 +85,15 @@ class _Counted:
     again: bool
     ht: Decimal = _NOTHING
     tva: Decimal = _NOTHING
+    whole: bool = True
 
     def add(self, line: Line) -> None:
         """Count a line; what is no amount is the schema's to tell."""
-        self.ht += amount(line.values.get("MtHT")) or _NOTHING
-        self.tva += amount(line.values.get("MtTVA")) or _NOTHING
+        ht, tva = line.values.get("MtHT"), line.values.get("MtTVA")
+        without_tax, tax = amount(ht), amount(tva)
+        self.ht += without_tax or _NOTHING
+        self.tva += tax or _NOTHING
+        self.whole = self.whole and without_tax is not None and (tax is not None or tva is None)
 
     def problem(self, name: str, rule: str, variant: str = "", *, found: str | None, expected: str | None = None) -> Problem:
         """Return what a rule says of a value of the bordereau, or of its absence."""
@@ -121,6 +127,8 @@ def _b02_again(counted: _Counted) -> Iterator[Problem]:
 
 def _b03_sums(counted: _Counted) -> Iterator[Problem]:
     """The totals are those of the lines."""
+    if not counted.whole:
+        return
     bordereau = counted.bordereau
     name = "MtBordHT" if counted.domain.name == DEPENSE else "MtBordHt"
     if bordereau.mt_bord_ht is not None and bordereau.mt_bord_ht != counted.ht:
@@ -132,7 +140,7 @@ def _b03_sums(counted: _Counted) -> Iterator[Problem]:
 def _b04_tax(counted: _Counted) -> Iterator[Problem]:
     """Tax on a line if and only if there is some on the bordereau."""
     declared = counted.bordereau.mt_bord_tva or 0
-    if (counted.tva > 0) is not (declared > 0):
+    if counted.whole and (counted.tva > 0) is not (declared > 0):
         yield counted.problem("MtBordTVA", "B04", found=str(declared))
 
 

@@ -7,50 +7,21 @@ through, so that old versions, returns and files that no schema accepts are read
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 from xml.parsers import expat
 
 from schemas.pes.attachments import HEAD, recognised
 from schemas.pes.header import Header
-from schemas.pes.parts import (
-    Attachment,
-    Body,
-    Bordereau,
-    BordereauEnd,
-    Event,
-    Flaw,
-    FlowEnd,
-    Line,
-    Piece,
-    PieceEnd,
-    Reference,
-    Sums,
-    ThirdParty,
-)
-from schemas.pes.reader import amount, whole
+from schemas.pes.parts import Body, BordereauEnd, Event, Flaw, FlowEnd, PieceEnd, Sums
+from schemas.pes.records import RECORDS, Record, attachment_of, bordereau_of, line_of, piece_of, reference_of
 from schemas.pes.roots import DS, UNKNOWN, kind_of, root_of
 
 _DEEPEST = 200
 _LONGEST = 1_000
 _MOST_VALUES = 200
 _MOST_PARTS = 100
-_RECORDS = frozenset(
-    {
-        "Emetteur",
-        "Recepteur",
-        "EnTetePES",
-        "Bordereau",
-        "Piece",
-        "LigneDePiece",
-        "Tiers",
-        "CpteBancaire",
-        "PJRef",
-        "PJ",
-        "RefCompta",
-    }
-)
 _DOMAINS = {"Depense": "depense", "Recette": "recette"}
 _BODIES = {
     "PES_DepenseAller": "depense",
@@ -113,20 +84,6 @@ class _Stop(Exception):
         self.flaw = flaw
 
 
-@dataclass(slots=True)
-class _Record:
-    """An element under way that gathers the values below it."""
-
-    name: str
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    values: dict[str, str] = field(default_factory=dict)
-    parts: list[_Record] = field(default_factory=list)
-    rank: int = 0
-    told: bool = False
-    signed: bool = False
-    sums: Sums = field(default_factory=Sums)
-
-
 class _Reading:
     """One reading under way. Handlers run some fifty times a line: what they do for a plain value is as little as can be."""
 
@@ -136,9 +93,9 @@ class _Reading:
         self.parser.StartElementHandler = self._root
         self.parser.EndElementHandler = self._end
         self._events: list[Event] = []
-        self._record = _Record("")
-        self._open: list[_Record] = []
-        self._stack: list[_Record | str | None] = []  # what each open element is: a record, a name, the root (""), or nothing
+        self._record = Record("")
+        self._open: list[Record] = []
+        self._stack: list[Record | str | None] = []  # what each open element is: a record, a name, the root (""), or nothing
         self._push, self._pop = self._stack.append, self._stack.pop
         self._header = Header()
         self._domain: str | None = None
@@ -181,7 +138,7 @@ class _Reading:
                 elif self._record.name:
                     self._flaw("shortened", name)
             self._push(None)
-        elif name in _RECORDS:
+        elif name in RECORDS:
             self._open_record(name, attributes)
         else:
             self._group(name, attributes)
@@ -213,7 +170,7 @@ class _Reading:
             self._tell(above)
         if len(self._stack) == 1:
             self._pj, self._domain = False, None
-        record = _Record(name, attributes)
+        record = Record(name, attributes)
         if name in self._ranks:
             self._ranks[name] += 1
             record.rank = self._ranks[name]
@@ -225,11 +182,11 @@ class _Reading:
         ended = self._pop()
         if ended is None:
             return
-        if isinstance(ended, _Record):
+        if isinstance(ended, Record):
             self._record = self._open.pop()
             self._close(ended)
         elif ended == "Fichier":
-            self.parser.CharacterDataHandler = None
+            self.parser.CharacterDataHandler = self.parser.StartCdataSectionHandler = None
             self._end_of_text = self.parser.CurrentByteIndex
         elif ended:
             self._check_version()
@@ -245,8 +202,8 @@ class _Reading:
         self._tell_header()
         self._events.append(FlowEnd(self._record.signed))
 
-    def _close(self, record: _Record) -> None:
-        closing: Callable[[_Record], None] | None = {
+    def _close(self, record: Record) -> None:
+        closing: Callable[[Record], None] | None = {
             "EnTetePES": self._close_header,
             "Bordereau": self._close_bordereau,
             "Piece": self._close_piece,
@@ -261,7 +218,7 @@ class _Reading:
         else:
             self._flaw("shortened", record.name)
 
-    def _close_header(self, record: _Record) -> None:
+    def _close_header(self, record: Record) -> None:
         self._record.parts.append(record)
         self._tell_header()
 
@@ -277,126 +234,65 @@ class _Reading:
         self._header = replace(self._header, **found)
         self._events.append(self._header)
 
-    def _tell(self, record: _Record) -> None:
+    def _tell(self, record: Record) -> None:
         """Tell of what holds a pièce or a line that begins, all of whose own values stand before it."""
         record.told = True
         if record.name == "Bordereau":
-            self._events.append(_bordereau(record, self._domain))
+            self._events.append(bordereau_of(record, self._domain))
         elif record.name == "Piece":
             above = self._open[-1]
-            self._events.append(_piece(record, above.rank if above.name == "Bordereau" else 0))
+            self._events.append(piece_of(record, above.rank if above.name == "Bordereau" else 0))
 
-    def _close_bordereau(self, record: _Record) -> None:
+    def _close_bordereau(self, record: Record) -> None:
         if not record.told:
             self._tell(record)
         self._events.append(BordereauEnd(record.rank, record.signed, record.sums))
 
-    def _close_piece(self, record: _Record) -> None:
+    def _close_piece(self, record: Record) -> None:
         if not record.told:
             above = self._record.rank if self._record.name == "Bordereau" else 0
-            self._events.append(_piece(record, above))
+            self._events.append(piece_of(record, above))
         sums = replace(record.sums, pieces=1)
         self._events.append(PieceEnd(record.rank, sums))
         self._record.sums = self._record.sums.plus(sums)
 
-    def _close_line(self, record: _Record) -> None:
-        line = _line(record, self._record.rank if self._record.name == "Piece" else 0)
+    def _close_line(self, record: Record) -> None:
+        line = line_of(record, self._record.rank if self._record.name == "Piece" else 0)
         self._events.append(line)
         above = self._record.sums
         ht, tva = above.ht + (line.ht or 0), above.tva + (line.tva or 0)
         self._record.sums = Sums(above.pieces, above.lines + 1, ht, tva)
 
-    def _close_reference(self, record: _Record) -> None:
-        above, values = self._record, record.values
+    def _close_reference(self, record: Record) -> None:
+        above = self._record
         line = above.rank if above.name == "LigneDePiece" else 0
         piece = self._open[-1] if line and self._open else above
-        self._events.append(
-            Reference(
-                piece.rank if piece.name == "Piece" else 0,
-                line,
-                values.get("IdUnique"),
-                values.get("Support"),
-                values.get("NomPJ"),
-                values.get("TypePJ"),
-            )
-        )
+        self._events.append(reference_of(record, piece.rank if piece.name == "Piece" else 0, line))
 
     def _begin_text(self) -> None:
         self._text = ""
         self._start_of_text = 0
         self.parser.CharacterDataHandler = self._text_seen
+        self.parser.StartCdataSectionHandler = self._text_begins
+
+    def _text_begins(self) -> None:
+        self._start_of_text = self._start_of_text or self.parser.CurrentByteIndex
 
     def _text_seen(self, text: str) -> None:
         # Once the head is known nothing more is asked for: the parser then goes through the rest without a call.
-        if not self._text:
-            self._start_of_text = self.parser.CurrentByteIndex
+        self._text_begins()
         self._text += text[:HEAD]
         if len(self._text) >= HEAD:
-            self.parser.CharacterDataHandler = None
+            self.parser.CharacterDataHandler = self.parser.StartCdataSectionHandler = None
 
-    def _close_attachment(self, record: _Record) -> None:
-        values = record.values
-        end = self._end_of_text if self._text else 0
+    def _close_attachment(self, record: Record) -> None:
         if not self._pj:
-            self._flaw("stray", values.get("IdUnique", ""))
-        self._events.append(
-            Attachment(
-                record.rank,
-                values.get("IdUnique"),
-                values.get("NomPJ"),
-                values.get("TypePJ"),
-                values.get("Description"),
-                record.attributes.get("MIMEType"),
-                self._start_of_text if self._text else 0,
-                end,
-                recognised(self._text),
-                tuple(part.values for part in record.parts if part.name == "RefCompta"),
-            )
-        )
+            self._flaw("stray", record.values.get("IdUnique", ""))
+        stretch = (self._start_of_text, self._end_of_text) if self._text else (0, 0)
+        self._events.append(attachment_of(record, stretch, recognised(self._text)))
         self._text = ""
 
     def _flaw(self, code: str, found: str) -> None:
         if code not in self._flaws:
             self._flaws.add(code)
             self._events.append(Flaw(code, self.parser.CurrentLineNumber, found[:_LONGEST]))
-
-
-def _bordereau(record: _Record, domain: str | None) -> Bordereau:
-    values = record.values
-    return Bordereau(
-        record.rank,
-        domain,
-        record.attributes.get("Id"),
-        values.get("IdBord"),
-        values.get("Exer"),
-        values.get("TypBord"),
-        values.get("DteBordEm"),
-        whole(values.get("NbrPce")),
-        amount(values.get("MtBordHT", values.get("MtBordHt"))),
-        amount(values.get("MtBordTVA")),
-        amount(values.get("MtCumulAnnuel")),
-    )
-
-
-def _piece(record: _Record, bordereau: int) -> Piece:
-    more = dict(record.values)
-    number, kind, nature = more.pop("IdPce", None), more.pop("TypPce", None), more.pop("NatPce", None)
-    subject = more.pop("Obj", None) or more.pop("ObjPce", None)
-    return Piece(record.rank, bordereau, number, kind, nature, subject, more.pop("DteEch", None), more)
-
-
-def _line(record: _Record, piece: int) -> Line:
-    values = record.values
-    return Line(
-        record.rank,
-        piece,
-        values.get("IdLigne"),
-        amount(values.get("MtHT")),
-        amount(values.get("MtTVA")),
-        values,
-        tuple(_third_party(part) for part in record.parts if part.name == "Tiers"),
-    )
-
-
-def _third_party(record: _Record) -> ThirdParty:
-    return ThirdParty(record.values, tuple(part.values for part in record.parts if part.name == "CpteBancaire"))

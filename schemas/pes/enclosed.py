@@ -9,10 +9,10 @@ import binascii
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 from xml.parsers import expat
 
-from schemas.pes.attachments import HEAD
+from schemas.pes.attachments import HEAD, Inflating
 
 LARGEST = 1 << 30
 """Bytes that a document may have, inflated."""
@@ -20,7 +20,6 @@ RATIO, RATIO_FROM = 500, 10 << 20
 """How many times smaller than itself a document may come packed, beyond 10 MiB."""
 
 _MAGIC = b"\x1f\x8b"
-_GZIP = 31
 _PIECE, _CHUNK = 1 << 16, 1 << 20
 _PART, _BEGINNING = b"<PES_PJ", b'<?xml version="1.0" encoding="ISO-8859-1"?><flow>'
 
@@ -42,7 +41,7 @@ class EnclosedText:
     _pending: str = ""
     _packed: int = 0
     _size: int = 0
-    _unpacker: Any = field(default_factory=lambda: zlib.decompressobj(_GZIP))
+    _inflating: Inflating = field(default_factory=Inflating)
 
     def take(self, piece: str) -> None:
         """Take the next characters."""
@@ -59,7 +58,9 @@ class EnclosedText:
 
     def close(self) -> None:
         """Judge what was taken: all of it came."""
-        if self._pending or (self.packing == "gzip" and not self._unpacker.eof):
+        if self.packing not in ("empty", "gzip"):
+            return
+        if self._pending or (self.packing == "gzip" and not self._inflating.whole):
             self.packing = "broken"
         elif self.packing == "gzip" and not self._size:
             self.packing = "empty"
@@ -68,11 +69,12 @@ class EnclosedText:
         if self.packing == "empty" and octets:
             self.packing = "gzip" if octets.startswith(_MAGIC) else "bare"
         self._packed += len(octets)
-        while octets and self.packing == "gzip" and not self._unpacker.eof:
-            self._size += len(self._unpacker.decompress(octets, _PIECE))
-            octets = self._unpacker.unconsumed_tail
-            if self._size > LARGEST or (self._size > RATIO_FROM and self._size > RATIO * self._packed):
-                self.packing = "bomb"
+        if self.packing == "gzip":
+            for piece in self._inflating.take(octets):
+                self._size += len(piece)
+                if self._size > LARGEST or (self._size > RATIO_FROM and self._size > RATIO * self._packed):
+                    self.packing = "bomb"
+                    return
 
 
 def texts_of(path: Path, *, latin: bool) -> list[EnclosedText]:

@@ -9,9 +9,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from schemas.pes.attachments import sniffed
+
 _CHUNK = 1 << 20
 _HEAD = 1024
 _BOMS = ((b"\xef\xbb\xbf", "UTF-8"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
+_WIDE = ((b"\xff\xfe", "utf-16-le"), (b"<\x00", "utf-16-le"), (b"\xfe\xff", "utf-16-be"), (b"\x00<", "utf-16-be"))
 _DECLARATION = re.compile(rb"""<\?xml\s[^>]*?\sencoding\s*=\s*(?:"([^"<>]*)"|'([^'<>]*)')""")
 _ROOT_NAME = re.compile(rb"<(?:[A-Za-z_][-.\w]*:)?(PES_[A-Za-z_]+)[\s/>]")
 # A character of UTF-8, or a byte that ISO-8859-1 leaves to control codes. All begin with one class of bytes, so that what cannot
@@ -32,11 +35,15 @@ class Declaration:
         encoding: as written in the XML declaration; None without one.
         bom: name of the encoding whose byte order mark opens the file; None without one.
         root: local name of a PES root element seen near the top, for a file that cannot be parsed.
+        media_type: of a file that is no XML, as its first bytes tell; None for XML.
+        late: something stands before the XML declaration, which has to come first.
     """
 
     encoding: str | None
     bom: str | None
     root: str | None
+    media_type: str | None = None
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +79,18 @@ def read_declaration(path: Path) -> Declaration:
     with path.open("rb") as stream:
         head = stream.read(_HEAD)
     bom = next((name for mark, name in _BOMS if head.startswith(mark)), None)
+    wide = next((codec for opening, codec in _WIDE if head.startswith(opening)), None)
+    if wide is not None:
+        head = head.decode(wide, "replace").lstrip("\ufeff").encode("ascii", "replace")
     declared = _DECLARATION.search(head)
     root = _ROOT_NAME.search(head)
+    kind = sniffed(head)
     return Declaration(
-        encoding=(declared.group(1) or declared.group(2) or b"").decode("ascii", "replace") if declared else None,
+        encoding=(declared.group(1) or declared.group(2) or b"").decode("ascii", "replace") or None if declared else None,
         bom=bom,
         root=root.group(1).decode("ascii") if root else None,
+        media_type=None if kind == "application/xml" else kind,
+        late=head.lstrip().startswith(b"<?xml") and not head.startswith(b"<?xml"),
     )
 
 

@@ -30,3 +30,8 @@ def field(name: str) -> str:
     """Return what an element is called; its own name when no catalogue knows it."""
     key = f"field.{name}"
     return messages(key) if key in messages else name
+
+
+def identifier_form(nature: str) -> str:
+    """Return what identifiers of a NatIdTiers look like, of one that has a form (see `schemas.pes.identities`)."""
+    return messages(f"B09.form.{nature}")

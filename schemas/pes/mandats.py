@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 from core.problems import Problem
 from schemas.pes.findings import at
-from schemas.pes.identities import PERSON
-from schemas.pes.pieces import DEPENSE, RECETTE, Line, Piece, ThirdParty, year_of
+from schemas.pes.pieces import DEPENSE, EMPLOYER, RECETTE, Line, Piece, year_of
 from schemas.pes.reader import flag, value, whole
 
 _TRANSFERS, _WITHOUT_ACCOUNT = ("03", "05"), ("01", "02", "04", "07", "08", "09", "11")
@@ -24,6 +23,7 @@ _MUST_GO_BACK = {
     RECETTE: {_CORRECTION, _OF_A_CLOSED_YEAR, ("01", "14", "01"), ("02", "02", "10")},
 }
 _OF_PIECE, _OF_PAYMENT, _OF_LIST, _OF_ORDER = ("01", "02"), ("03",), ("04",), ("05",)
+_ORIGINS = {DEPENSE: (*_OF_PIECE, *_OF_PAYMENT, *_OF_LIST, *_OF_ORDER), RECETTE: (*_OF_PIECE, *_OF_PAYMENT, *_OF_ORDER)}
 _MAY_GO_BACK = {
     ("01", "07", "01"): _OF_LIST,
     ("01", "01", "01"): _OF_ORDER,
@@ -36,8 +36,6 @@ _LINE_STANDS_NOT = {DEPENSE: ("03", "04"), RECETTE: ("03",)}
 _ON_ROLLS, _UNTREATED, _CHORUS, _OF_PATIENTS = ("03", "06"), "04", ("02", "03"), "05"
 _OF_ONE_DEBTOR = ("01", "02", "05", "06")
 _ANNOUNCED = {"02": "006", "03": "007", "06": "010"}
-_DEBTOR, _EMPLOYER = "01", "05"
-_SIRET = "01"
 
 _CONVENTION = {DEPENSE: {("01", "06", "01")}, RECETTE: {("01", "10", "01"), ("01", "10", "02")}}
 _OF_REGIES = "05"
@@ -51,26 +49,29 @@ def _b07_account(line: Line) -> Iterator[Problem]:
     mode = line.values.get("ModRegl")
     if mode is None:
         return
-    has_account = any("CpteBancaire" in party.values for party in line.parties)
-    if mode in _TRANSFERS and not has_account:
+    if mode in _TRANSFERS and not line.with_account:
         yield at(line.element, "B07", "missing", found=mode)
-    elif mode in _WITHOUT_ACCOUNT and has_account:
+    elif mode in _WITHOUT_ACCOUNT and line.with_account:
         yield at(line.element, "B07", found=mode)
 
 
-def _b12_numbers(piece: Piece) -> Iterator[Problem]:
-    """Numbers from 1, each once: of pièces in the bordereau, of lines in the pièce."""
-    number = whole(piece.values.get("IdPce"))
-    if piece.again or (number is not None and number < 1):
-        yield _within(piece, "BlocPiece//IdPce", "B12", "piece", piece.values.get("IdPce"))
-    numbers: set[int] = set()
-    for line in piece.lines:
-        number = whole(line.values.get("IdLigne"))
-        if number is None:  # which the schema tells
-            continue
-        if number < 1 or number in numbers:
-            yield _within(line, "BlocLignePiece/*/IdLigne", "B12", "line", line.values["IdLigne"])
-        numbers.add(number)
+def _b12_piece(piece: Piece) -> Iterator[Problem]:
+    """Numbers from 1, each once in the bordereau."""
+    number = piece.values.get("IdPce")
+    if piece.again or _is_below_one(number):
+        yield _within(piece, "BlocPiece//IdPce", "B12", "piece", number)
+
+
+def _b12_line(line: Line) -> Iterator[Problem]:
+    """Numbers from 1, each once in the pièce."""
+    number = line.values.get("IdLigne")
+    if line.again or _is_below_one(number):
+        yield _within(line, "BlocLignePiece/*/IdLigne", "B12", "line", number)
+
+
+def _is_below_one(text: str | None) -> bool:
+    number = whole(text)
+    return number is not None and number < 1
 
 
 def _b13_surcharge(line: Line) -> Iterator[Problem]:
@@ -94,7 +95,8 @@ def _b14_origin(line: Line) -> Iterator[Problem]:
             yield _within(line, "BlocLignePiece", "B14", "missing", " ".join(kind))
         return
     if not _may_go_back(domain, kind, origin):
-        yield _within(line, "BlocLignePiece/RattachPiece/NatPceOrig", "B14", found=origin)
+        fitting = ", ".join(code for code in _ORIGINS[domain] if _may_go_back(domain, kind, code))
+        yield _within(line, "BlocLignePiece/RattachPiece/NatPceOrig", "B14", "", origin, fitting)
     told = value(line.element, "BlocLignePiece/RattachPiece/ExerRat")
     year, of_the_books = year_of(told), year_of(line.piece.bordereau.exer)
     if year is not None and of_the_books is not None:
@@ -133,35 +135,25 @@ def _b15_notice(piece: Piece) -> Iterator[Problem]:
 
 def _announced(piece: Piece, edition: str) -> Iterator[Problem]:
     """A document is announced, of the kind that the notice is made of; one of another flow, whose kind is not told, may be."""
-    references = list(piece.element.iter("PJRef"))
-    if not references:
+    held, wanted = piece.flow.document.kinds_of_attachments, _ANNOUNCED.get(edition)
+    kinds = {value(one, "TypePJ") or held.get(value(one, "IdUnique")) for one in piece.element.iter("PJRef")}
+    if not kinds:
         yield _within(piece, "BlocPiece", "B15", "document", edition)
-    elif (wanted := _ANNOUNCED.get(edition)) is not None:
-        held = piece.flow.document.kinds_of_attachments
-        kinds = {value(one, "TypePJ") or held.get(value(one, "IdUnique")) for one in references}
-        if not kinds & {wanted, None}:
-            yield _within(piece, "BlocPiece", "B15", "kind", ", ".join(sorted(map(str, kinds))), wanted)
+    elif wanted is not None and not kinds & {wanted, None}:
+        yield _within(piece, "BlocPiece", "B15", "kind", ", ".join(sorted(map(str, kinds))), wanted)
 
 
 def _debtors(piece: Piece, edition: str) -> Iterator[Problem]:
     """One debtor; a person of a patient, an establishment that can be told in Chorus Pro."""
-    debtors = [party.values for line in piece.lines for party in line.parties if _is_debtor(party)]
-    if edition in _OF_ONE_DEBTOR and len(_names(piece)) > 1:
+    debtors = piece.debtors
+    if edition in _OF_ONE_DEBTOR and debtors.first is None:
+        yield _within(piece, "BlocPiece/Edition", "B15", "nobody", edition)
+    elif edition in _OF_ONE_DEBTOR and debtors.several:
         yield _within(piece, "BlocPiece/Edition", "B15", "debtors", edition)
-    if edition == _OF_PATIENTS and any(one.get("CatTiers") != PERSON for one in debtors):
+    if edition == _OF_PATIENTS and not debtors.persons_only:
         yield _within(piece, "BlocPiece/Edition", "B15", "patient", edition)
-    if edition in _CHORUS and not any(one.get("NatIdTiers") == _SIRET and one.get("IdTiers") for one in debtors):
+    if edition in _CHORUS and debtors.first is not None and not debtors.by_siret:
         yield _within(piece, "BlocPiece/Edition", "B15", "siret", edition)
-
-
-def _is_debtor(party: ThirdParty) -> bool:
-    return party.values.get("TypTiers") == _DEBTOR
-
-
-def _names(piece: Piece) -> set[tuple[str | None, ...]]:
-    """Return who the debtors are, each once though several lines charge the same one."""
-    told = [party.element.find("InfoTiers") for line in piece.lines for party in line.parties if _is_debtor(party)]
-    return {tuple(value(info, name) for name in ("IdTiers", "Nom", "ComplNom", "Prenom")) for info in told if info is not None}
 
 
 def _b17_days(piece: Piece) -> Iterator[Problem]:
@@ -180,8 +172,8 @@ def _b18_period(piece: Piece) -> Iterator[Problem]:
 def _b18_function(line: Line) -> Iterator[Problem]:
     """A function or an operation, never of a hospital; an employer as debtor, of a hospital only."""
     if not line.piece.flow.of_a_hospital:
-        if any(party.values.get("TypTiers") == _EMPLOYER for party in line.parties):
-            yield at(line.element, "B18", "hospital", found=f"TypTiers {_EMPLOYER}")
+        if line.with_employer:
+            yield at(line.element, "B18", "hospital", found=f"TypTiers {EMPLOYER}")
         return
     for name in ("Fonction", "Operation"):
         if (found := line.element.find(f"BlocLignePiece/*/{name}")) is not None:
@@ -213,8 +205,8 @@ def _b20_roll(piece: Piece) -> Iterator[Problem]:
         yield _within(piece, "BlocPiece/IdRol", "B20", "roll", piece.values["IdRol"], " ".join(_OF_A_ROLE))
 
 
-OF_PIECES = (_b12_numbers, _b15_notice, _b17_days, _b18_period, _b20_roll)
-OF_LINES = (_b07_account, _b13_surcharge, _b14_origin, _b18_function, _b19_debit, _b20_links)
+OF_PIECES = (_b12_piece, _b15_notice, _b17_days, _b18_period, _b20_roll)
+OF_LINES = (_b07_account, _b12_line, _b13_surcharge, _b14_origin, _b18_function, _b19_debit, _b20_links)
 
 
 def _within(

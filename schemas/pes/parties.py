@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from core.problems import Problem
 from schemas.pes import identities
 from schemas.pes.findings import at
+from schemas.pes.labels import identifier_form
 from schemas.pes.pieces import DEPENSE, ThirdParty
 from schemas.pes.reader import flag, value, whole
 
@@ -44,7 +45,7 @@ def _b09_identifier(party: ThirdParty) -> Iterator[Problem]:
     if identifier is None or nature is None:
         yield _within(party, "InfoTiers", "B09", "alone", identifier or nature)
     elif identifier and not party.line.piece.flow.identifier_holds(identifier, nature, values.get("CatTiers")):
-        yield _within(party, "InfoTiers", "B09", found=identifier)
+        yield _within(party, "InfoTiers", "B09", found=identifier, expected=identifier_form(nature))
     elif nature == _NIR and not _may_name_a_nir(party):
         yield _within(party, "InfoTiers", "B09", "nir")
 

@@ -1,8 +1,9 @@
-"""Pièces, lines and third parties of a bordereau, as the rules look at them: read in one pass over the tree, a pièce at a time.
+"""Pièces, lines and third parties of a bordereau, as the rules look at them: read in one pass over the tree, one at a time.
 
 Only elements that a rule asks every pièce or line for are read. Each is a value of what it stands in (pièce, line or third
 party), without the blanks around it; one without a value is an empty text there, for that it is present may count. Of a name the
-first one counts.
+first one counts. A pièce may have 999 999 lines, and a line of a titre any number of third parties: of those that were read, what
+they stand in keeps only what its own rules ask.
 """
 
 from __future__ import annotations
@@ -11,21 +12,24 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Self
+from typing import Any, Self
 
 from lxml import etree
 
 from schemas.pes import identities
-from schemas.pes.reader import Bordereau, PesDocument, whole
+from schemas.pes.reader import Bordereau, PesDocument, value, whole
 from schemas.pes.roots import DS
 
 DEPENSE, RECETTE = "depense", "recette"
 _YEAR = re.compile(r"[+0]*([0-9]{4})(?![0-9])")
 _REMEMBERED = 1 << 12
 _SIGNATURE = f"{{{DS}}}Signature"
+_DEPTHS = {"Piece": 0, _SIGNATURE: 0, "LigneDePiece": 1, "Tiers": 2}
+_DEBTOR, EMPLOYER = "01", "05"
+_SIRET = "01"
 # Each name costs a comparison at every element: what only few lines are asked for, the rules look for themselves.
 _SHARED = (
-    *("LigneDePiece", "Tiers", "IdPce", "TypPce", "NatPce", "IdLigne", "MtHT", "MtTVA", "NatPceOrig"),
+    *("IdPce", "TypPce", "NatPce", "IdLigne", "MtHT", "MtTVA", "NatPceOrig"),
     *("IdTiers", "NatIdTiers", "CatTiers", "Civilite", "Prenom", "CodRes", "CodPays", "CpteBancaire", "BIC", "IBAN", "CleRib"),
 )
 _NAMES = {
@@ -73,12 +77,44 @@ class ThirdParty:
 
 @dataclass(slots=True, eq=False)
 class Line:
-    """A line of a pièce."""
+    """A line of a pièce.
+
+    Attributes:
+        again: a line before it in the pièce has its number.
+        with_account: one of its third parties has a bank account; ``with_employer``: one is the employer of a patient.
+    """
 
     piece: Piece
     element: etree._Element
     values: dict[str, str] = field(default_factory=dict)
-    parties: list[ThirdParty] = field(default_factory=list)
+    again: bool = False
+    with_account: bool = False
+    with_employer: bool = False
+
+
+@dataclass(slots=True)
+class Debtors:
+    """What is kept of the main debtors of a pièce.
+
+    Attributes:
+        first: who the first one is; ``several``: another one is somebody else, several lines charge the same one.
+        persons_only: each is a natural person; ``by_siret``: one is told by its SIRET.
+    """
+
+    first: tuple[str | None, ...] | None = None
+    several: bool = False
+    persons_only: bool = True
+    by_siret: bool = False
+
+    def add(self, party: ThirdParty) -> None:
+        """Take one more into account."""
+        values, info = party.values, party.element.find("InfoTiers")
+        self.persons_only = self.persons_only and values.get("CatTiers") == identities.PERSON
+        self.by_siret = self.by_siret or bool(values.get("NatIdTiers") == _SIRET and values.get("IdTiers"))
+        if info is not None and not self.several:
+            told = tuple(value(info, name) for name in ("IdTiers", "Nom", "ComplNom", "Prenom"))
+            self.several = self.first not in (None, told)
+            self.first = told
 
 
 @dataclass(slots=True, eq=False)
@@ -86,61 +122,83 @@ class Piece:
     """A mandat or a titre.
 
     Attributes:
-        kind: TypBord, TypPce and NatPce, which are understood together.
         again: a pièce before it in the bordereau has its number.
+        numbers: of its lines.
+        debtors: of all its lines.
     """
 
     flow: Flow
     bordereau: Bordereau
     element: etree._Element
-    kind: tuple[str, str, str] = ("", "", "")
-    again: bool = False
     values: dict[str, str] = field(default_factory=dict)
-    lines: list[Line] = field(default_factory=list)
+    again: bool = False
+    numbers: set[int] = field(default_factory=set)
+    debtors: Debtors = field(default_factory=Debtors)
 
     @property
     def domain(self) -> str:
         """``depense`` or ``recette``."""
         return self.bordereau.domain
 
+    @property
+    def kind(self) -> tuple[str, str, str]:
+        """TypBord, TypPce and NatPce, which are understood together; known before its first line."""
+        return (self.bordereau.typ_bord or "", self.values.get("TypPce", ""), self.values.get("NatPce", ""))
 
-def pieces_of(flow: Flow, bordereau: Bordereau) -> Iterator[Piece]:
-    """Yield the pièces of a bordereau, each whole."""
-    piece: Piece | None = None
+
+def parts_of(flow: Flow, bordereau: Bordereau) -> Iterator[Piece | Line | ThirdParty]:
+    """Yield the third parties, lines and pièces of a bordereau, each once it was read, hence after what stands in it."""
+    standing: list[Any] = []
     values: dict[str, str] = {}
-    lines: list[Line] = []
     numbers: set[int] = set()
     # One walk for the bordereau: to begin one takes as long as a line of it.
-    for element in bordereau.element.iter("Piece", _SIGNATURE, *_NAMES[bordereau.domain]):
+    for element in bordereau.element.iter(*_DEPTHS, *_NAMES[bordereau.domain]):
         name = element.tag
-        if name == "Piece" or name == _SIGNATURE:
-            if piece is not None:
-                yield _whole(piece, numbers)
-            piece = Piece(flow, bordereau, element)
-            values, lines = piece.values, piece.lines
+        depth = _DEPTHS.get(name)
+        if depth is None:
+            if name not in values:
+                text = element.get("V")
+                values[name] = text.strip() if text else ""
+        elif depth <= len(standing):  # elsewhere it is the schema's to tell
+            yield from _read(standing, depth, numbers)
             if name == _SIGNATURE:
                 return
-        elif name == "LigneDePiece" and piece is not None:
-            lines.append(Line(piece, element))
-            values = lines[-1].values
-        elif name == "Tiers" and lines:
-            lines[-1].parties.append(ThirdParty(lines[-1], element))
-            values = lines[-1].parties[-1].values
-        elif name not in values:
-            text = element.get("V")
-            values[name] = text.strip() if text else ""
-    if piece is not None:
-        yield _whole(piece, numbers)
+            standing.append(_PARTS[depth](standing[-1], element) if standing else Piece(flow, bordereau, element))
+            values = standing[-1].values
+    yield from _read(standing, 0, numbers)
 
 
-def _whole(piece: Piece, numbers: set[int]) -> Piece:
-    """Say of a pièce what its values tell, now that all were read."""
-    piece.kind = (piece.bordereau.typ_bord or "", piece.values.get("TypPce", ""), piece.values.get("NatPce", ""))
-    number = whole(piece.values.get("IdPce"))
-    if number is not None:
-        piece.again = number in numbers
-        numbers.add(number)
-    return piece
+def _read(standing: list[Any], depth: int, numbers: set[int]) -> Iterator[Piece | Line | ThirdParty]:
+    """Take away what was read, the innermost first, having told of it to what it stands in."""
+    while len(standing) > depth:
+        part = standing.pop()
+        if isinstance(part, ThirdParty):
+            _note_party(part)
+        elif isinstance(part, Line):
+            part.again = _is_known(part.values.get("IdLigne"), part.piece.numbers)
+        else:
+            part.again = _is_known(part.values.get("IdPce"), numbers)
+        yield part
+
+
+def _note_party(party: ThirdParty) -> None:
+    line, role = party.line, party.values.get("TypTiers")
+    line.with_account = line.with_account or "CpteBancaire" in party.values
+    line.with_employer = line.with_employer or role == EMPLOYER
+    if role == _DEBTOR:
+        line.piece.debtors.add(party)
+
+
+def _is_known(text: str | None, numbers: set[int]) -> bool:
+    number = whole(text)
+    if number is None:  # which the schema tells
+        return False
+    known = number in numbers
+    numbers.add(number)
+    return known
+
+
+_PARTS = {1: Line, 2: ThirdParty}
 
 
 def year_of(text: str | None) -> int | None:

@@ -20,8 +20,10 @@ from schemas.pes.acquit import acquit_of
 from schemas.pes.bordereaux import check_bordereaux
 from schemas.pes.encoding import Bytes, Declaration, read_bytes, read_declaration
 from schemas.pes.header import Header
+from schemas.pes.malformed import malformed
+from schemas.pes.places import placed
 from schemas.pes.reader import PesDocument, read, value, whole
-from schemas.pes.roots import FROM_THE_STATE, ROOTS, UNKNOWN, kind_of, root_of
+from schemas.pes.roots import DS, FROM_THE_STATE, ROOTS, UNKNOWN, kind_of, root_of
 from schemas.pes.supporting import check_supporting
 from schemas.pes.versions import SchemaSets
 from schemas.xml import DoctypeRefused, Malformed
@@ -68,7 +70,7 @@ def examine(path: Path, *, schemas: SchemaSets, limit: int = DEFAULT_LIMIT) -> t
     document = _open(path, limit, declaration, report)
     if document is not None:
         report.kind = document.kind
-        report.problems += _of_the_document(document, schemas)
+        report.problems += placed(_of_the_document(document, schemas), document.root)
         report.facts = document.facts()
         if document.kind == "pes-acquit":
             acquit = acquit_of(document)
@@ -98,7 +100,7 @@ def _open(path: Path, limit: int, declaration: Declaration, report: Report) -> P
     except DoctypeRefused as error:
         report.problems.append(_problem("R02", line=error.line, found="<!DOCTYPE"))
     except Malformed as error:
-        report.problems.append(_problem("R01", line=error.line, found=error.reason))
+        report.problems.append(malformed(path, declaration, error))
     return None
 
 
@@ -118,6 +120,8 @@ def _of_the_document(document: PesDocument, schemas: SchemaSets) -> list[Problem
         return problems
     if not problems:
         problems += schemas.validate(document.tree, document.kind, document.path)
+    if _is_in_a_namespace(document.root):  # nothing of it can be found by its name: R06 says why
+        return problems
     problems += _r08_name(document.header, document.root)
     if document.kind == "pes-aller":
         problems += _r11_empty(document.root)
@@ -130,13 +134,19 @@ def _of_the_document(document: PesDocument, schemas: SchemaSets) -> list[Problem
     return problems
 
 
+def _is_in_a_namespace(root: etree._Element) -> bool:
+    """Tell whether the flow has all its elements in a namespace (``xmlns`` without a prefix), where only the root has one."""
+    first = next(root.iterchildren(etree.Element), None)
+    return first is not None and etree.QName(first).namespace not in (None, DS)
+
+
 def _r03_encoding(declaration: Declaration) -> Iterator[Problem]:
     """ISO-8859-1 declared, under this very name, and no byte order mark."""
     if declaration.bom is not None:
         yield _problem("R03", "bom", line=1, found=declaration.bom)
-    if declaration.encoding is None:
+    if declaration.encoding is None and declaration.media_type is None:
         yield _problem("R03", "undeclared", line=1)
-    elif declaration.encoding.upper() != _ENCODING:
+    elif declaration.encoding is not None and declaration.encoding.upper() != _ENCODING:
         yield _problem("R03", line=1, found=declaration.encoding)
 
 
@@ -149,12 +159,13 @@ def _r04_mojibake(declaration: Declaration, content: Bytes) -> Iterator[Problem]
 
 def _r05_root(document: PesDocument) -> Iterator[Problem]:
     """A root element of the protocol, in its namespace."""
-    tag = document.root.tag
-    if root_of(tag) is None:
-        local = etree.QName(document.root).localname
-        expected = ", ".join(root.tag for root in ROOTS if root.name == local) or ", ".join(root.name for root in ROOTS)
-        variant = "" if document.kind == UNKNOWN else "namespace"
-        yield _problem("R05", variant, line=document.root.sourceline, path="/*", found=tag, places={"expected": expected})
+    name, line = etree.QName(document.root), document.root.sourceline
+    if document.kind == UNKNOWN:
+        expected = ", ".join(dict.fromkeys(root.name for root in ROOTS))
+        yield _problem("R05", line=line, path="/*", found=name.localname, expected=expected)
+    elif root_of(name.text) is None:
+        expected = ", ".join(root.namespace for root in ROOTS if root.name == name.localname)
+        yield _problem("R05", "namespace", line=line, path="/*", found=name.namespace or 'xmlns=""', expected=expected)
 
 
 def _r08_name(header: Header, root: etree._Element) -> Iterator[Problem]:
@@ -178,11 +189,14 @@ def _r12_routing(header: Header, root: etree._Element) -> Iterator[Problem]:
 
 
 def _r13_siret(root: etree._Element) -> Iterator[Problem]:
-    """The key of the SIRET in IdColl; whose SIRET it is, only the platform knows. A wrong length is R06."""
-    digits = value(root, "EnTetePES/IdColl")
-    if digits and len(digits) == _SIRET_LENGTH and digits.isascii() and digits.isdigit() and not Siret.key_holds(digits):
-        place = "EnTetePES/IdColl"
-        yield _problem("R13", severity=Severity.WARNING, line=_line(root, place), path=f"/*/{place}", found=digits)
+    """The SIRET in IdColl, which the schema lets be shorter, and its key; whose SIRET it is, only the platform knows."""
+    place = "EnTetePES/IdColl"
+    digits = value(root, place) or ""
+    if not digits.isascii() or not digits.isdigit() or len(digits) > _SIRET_LENGTH:  # which is R06
+        return
+    if len(digits) < _SIRET_LENGTH or not Siret.key_holds(digits):
+        variant = "short" if len(digits) < _SIRET_LENGTH else ""
+        yield _problem("R13", variant, Severity.WARNING, line=_line(root, place), path=f"/*/{place}", found=digits)
 
 
 def _r16_versions(root: etree._Element) -> Iterator[Problem]:

@@ -90,9 +90,7 @@ _RULES: tuple[Rule, ...] = (_p01_content, _p02_twice, _p04_references, _p05_doma
 
 
 def _of(attachment: Attachment, rule: str, variant: str = "", found: str | None = None, expected: str | None = None) -> Problem:
-    told = found or attachment.id_unique
-    element = attachment.element
-    return _at(element, rule, variant, found=told, expected=expected)
+    return _at(attachment.element, rule, variant, found=found, expected=expected)
 
 
 def _at(element: etree._Element, rule: str, variant: str = "", found: str | None = None, expected: str | None = None) -> Problem:

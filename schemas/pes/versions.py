@@ -115,6 +115,7 @@ def _told(findings: _Findings, version: str) -> list[Problem]:
                 rule="R06",
                 severity=Severity.ERROR,
                 message=messages("R06.more.message" if findings.counted else "R06.flood.message", more=more, version=version),
+                expected=messages("R06.more.expected", version=version),
                 mend=messages("R06.more.mend"),
             )
         )

@@ -10,15 +10,15 @@ import re
 from typing import Any
 
 from core.messages import Catalogue
-from core.problems import Problem, Severity
+from core.problems import Problem, problem_in_words
 from schemas.flood import Finding
 
 messages = Catalogue("schemas.pes")
 
 _QUOTED_VALUE = re.compile(r"The value '(.*?)' (?=has |must |is )|: '(.*)' is not a valid value", re.DOTALL)
-_ELEMENT = re.compile(r"^Element '(?:\{[^}]*\})?([^']*)'(?:, attribute '(?:\{[^}]*\})?([^']*)')?: (.*)$", re.DOTALL)
+_ELEMENT = re.compile(r"^Element '(?:\{([^}]*)\})?([^']*)'(?:, attribute '(?:\{[^}]*\})?([^']*)')?: (.*)$", re.DOTALL)
 _EXPECTED = re.compile(r"Expected is (?:one of )?\( (.*?) \)", re.DOTALL)
-_TYPE = re.compile(r"atomic type 'xs:(\w+)'")
+_TYPE = re.compile(r"atomic type(?: '(?:xs:|\{[^}]*\})(\w+)')?")
 _SET = re.compile(r"element of the set \{(.*)\}", re.DOTALL)
 _LIMIT = re.compile(r"(?:than '|length of '|allowed \(')(-?[\d.]+)'\)?\.$")
 _PATTERN = re.compile(r"pattern '(.*)'\.$", re.DOTALL)
@@ -44,6 +44,11 @@ _FACETS = {
     "SCHEMAV_CVC_TOTALDIGITS_VALID": "too_many_digits",
     "SCHEMAV_CVC_FRACTIONDIGITS_VALID": "too_many_decimals",
 }
+_BASIC_TYPES = (
+    *((name, name) for name in ("dateTime", "time", "gYear", "boolean", "base64Binary", "anyURI")),
+    *(("date", "date"), ("Date", "date"), ("Annee", "gYear"), ("Booleen", "boolean"), ("nteger", "integer"), ("Long", "integer")),
+    ("ID", "ID"),
+)
 _STRUCTURE = {
     "SCHEMAV_CVC_COMPLEX_TYPE_2_1": "content_forbidden",
     "SCHEMAV_CVC_COMPLEX_TYPE_2_3": "text_forbidden",
@@ -56,18 +61,14 @@ _STRUCTURE = {
 def problem_of(finding: Finding) -> Problem:
     """Return the finding as an R06 error in the current language."""
     match = _ELEMENT.match(finding.message)
-    element, attribute, rest = match.groups() if match else ("", None, finding.message)
+    namespace, element, attribute, rest = match.groups() if match else (None, "", None, finding.message)
     key, found, expected = _reading(finding.code, element, attribute or "", rest)
+    if key == "unexpected" and (wanted := _namespace_of(element, rest)) not in (None, namespace or ""):
+        nowhere = messages("R06.expected.no_namespace")
+        key, found, expected = "namespace", namespace or nowhere, wanted or nowhere
     places: dict[str, Any] = {"element": element, "attribute": attribute or "", "found": found or "", "expected": expected or ""}
-    return Problem(
-        rule="R06",
-        severity=Severity.ERROR,
-        message=messages(f"R06.{key}.message", **places),
-        line=finding.line or None,
-        path=finding.path or None,
-        found=found,
-        expected=expected,
-        mend=messages(f"R06.{key}.mend" if f"R06.{key}.mend" in messages else "R06.mend", **places),
+    return problem_in_words(
+        messages, "R06", key, line=finding.line or None, path=finding.path or None, found=found, expected=expected, places=places
     )
 
 
@@ -103,6 +104,13 @@ def _misplaced(element: str, rest: str) -> tuple[str, str | None, str | None]:
     return "unexpected", element, expected
 
 
+def _namespace_of(element: str, rest: str) -> str | None:
+    """Return the namespace in which an element of this name is expected, empty for none; None when it is not expected at all."""
+    listed = _EXPECTED.search(rest)
+    names = (name.strip().rpartition("}") for name in listed.group(1).split(",")) if listed else ()
+    return next((namespace.removeprefix("{") for namespace, _, name in names if name == element), None)
+
+
 def _expected_value(code: str, element: str, rest: str) -> str:
     if (key := f"R06.value.{element}") in messages:
         return messages(key)
@@ -111,9 +119,16 @@ def _expected_value(code: str, element: str, rest: str) -> str:
     if listed := _SET.search(rest):
         return messages("R06.expected.one_of", codes=listed.group(1).replace("'", ""))
     if typed := _TYPE.search(rest):
-        key = f"R06.expected.type.{typed.group(1)}"
-        return messages(key) if key in messages else typed.group(1)
+        return messages(f"R06.expected.type.{_basic_type(typed.group(1) or '')}")
     return _pattern_meaning(rest)
+
+
+def _basic_type(name: str) -> str:
+    """Return which basic type a value is not of: that of the schema language, or what the name of a type of the DGFiP tells.
+
+    Any text is a text: a type of the DGFiP that is named otherwise, or has no name, is of numbers.
+    """
+    return next((basic for told, basic in _BASIC_TYPES if told in name), "decimal")
 
 
 def _pattern_meaning(rest: str) -> str:

@@ -15,7 +15,8 @@ import pytest
 from openssh_server import OpenSsh
 
 from connectors.helios import errors
-from connectors.helios.client import Presence, connect
+from connectors.helios.client import Presence
+from connectors.helios.connection import connect
 from connectors.helios.remote_name import Routing, remote_name, temporary_name
 from connectors.helios.sessions import Sessions
 from core.errors import UsageError

@@ -17,7 +17,8 @@ from typing import TypeVar
 import pytest
 
 from connectors.helios import errors
-from connectors.helios.client import Session, connect
+from connectors.helios.client import Session
+from connectors.helios.connection import connect
 from connectors.helios.remote_name import Routing, remote_name
 from connectors.helios.settings import HeliosGateway
 from connectors.helios.simulated_ledger import Ledger

@@ -16,11 +16,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from paramiko import Ed25519Key
 
 from connectors.helios import errors
-from connectors.helios.client import Presence, connect
+from connectors.helios.client import Presence
+from connectors.helios.connection import connect
 from connectors.helios.remote_name import RemoteName, Routing, remote_name
 from connectors.helios.settings import HeliosGateway
-from connectors.helios.simulated_sftp import Account, Faults, SftpDoor
-from core.errors import UsageError
+from connectors.helios.simulated_directories import Faults
+from connectors.helios.simulated_sftp import Account, SftpDoor
+from core.errors import Unavailable, UsageError
 
 ROUTING = Routing(typ_fic="PESALR1", cod_col="123", id_post="045678", cod_bud="00")
 
@@ -172,6 +174,19 @@ def test_an_upload_cut_in_the_middle_is_started_again(door: Door, local_file: Ca
         assert cut < len(content)
         session.upload(local_file(content), name)
         session.publish(name, len(content))
+    assert len(door.taken) == 1
+
+
+def test_a_deposit_without_room_is_worth_another_try(door: Door, local_file: Callable[[bytes], Path]) -> None:
+    content = os.urandom(300_000)
+    name = name_for(door, content)
+    door.faults.full = True
+    with connect(door.gateway()) as session, pytest.raises(Unavailable):
+        session.upload(local_file(content), name)
+    assert door.taken == []
+    door.faults.full = False
+    with connect(door.gateway()) as session:
+        session.publish(name, session.upload(local_file(content), name))
     assert len(door.taken) == 1
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from connectors.helios import errors
-from connectors.helios.client import ResponseFile, connect
+from connectors.helios.connection import connect
 from connectors.helios.remote_name import Routing, remote_name
+from connectors.helios.responses import ResponseFile
 from connectors.helios.simulated_guichet import Budget
 from connectors.helios.simulated_sftp import Account
 from connectors.helios.simulator import GatewaySimulator

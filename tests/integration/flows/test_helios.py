@@ -145,6 +145,36 @@ def test_a_pes_accepted_in_part_is_archived_with_its_details(town: Town) -> None
 
 
 @on_one_shape
+def test_a_pes_whose_year_and_days_name_their_time_zone_is_archived_as_any_other(town: Town) -> None:
+    path = town.pes("PES_FUSEAU")
+    text = path.read_text("iso-8859-1")
+    for old, new in (('<Exer V="2026"/>', '<Exer V="2026Z"/>'), ("2026-03-02", "2026-03-02+01:00")):
+        assert old in text
+        text = text.replace(old, new)
+    path.write_text(text, "iso-8859-1")
+    with town.at_work():
+        town.wait_for(town.deposit(path), "archived")
+
+
+CONTRACT = "<PES_Marche><EnTeteMarche><IdVer V='2'/></EnTeteMarche><Marches><Marche/></Marches></PES_Marche>"
+INVOICE = "<PES_Facture><IdVer V='2'/><FactureIndiv/></PES_Facture>"
+
+
+@on_one_shape
+def test_a_pes_without_any_bordereau_goes_its_way_to_the_archive(town: Town) -> None:
+    sent = {}
+    for name, body in {"PES_PJ_SEULE": None, "PES_MARCHE": CONTRACT, "PES_FACTURE": INVOICE}.items():
+        path = town.pes(name)
+        text = path.read_text("iso-8859-1")
+        start, end = text.index("<PES_DepenseAller>"), text.index("<PES_PJ>" if body is None else "</n:PES_Aller>")
+        path.write_text(text[:start] + (body or "") + text[end:], "iso-8859-1")
+        sent[name] = town.deposit(path)
+    with town.at_work():
+        for dossier in sent.values():
+            town.wait_for(dossier, "archived")
+
+
+@on_one_shape
 def test_an_acquit_of_no_known_flow_is_kept_for_a_person(town: Town) -> None:
     with town.at_work():
         town.wait_for(town.push("PES_AUTRECODCOL_AUTRECODCOL"), "sent")
@@ -189,6 +219,12 @@ BAD_DOCUMENTS = {
     "an entity bomb": (BOMB + b"]><b>&a11;</b>", {"R02"}),
     "an unknown encoding": (b'<?xml version="1.0" encoding="martian"?><x/>', {"R03"}),
     "another document": (b'<?xml version="1.0" encoding="ISO-8859-1"?>\n<letter/>', {"R05"}),
+    "a name without end": (
+        b'<?xml version="1.0" encoding="ISO-8859-1"?>\n<n:PES_Aller xmlns:n="http://www.minefi.gouv.fr/cp/helios/pes_v2/Rev0/aller">'
+        b'<Enveloppe><Parametres><NomFic V="%s"/></Parametres></Enveloppe><EnTetePES><CodCol V="123"/></EnTetePES></n:PES_Aller>'
+        % (b"X" * 5_000),
+        {"R06"},
+    ),
     "ten thousand levels": (b'<?xml version="1.0" encoding="ISO-8859-1"?>\n' + b"<a>" * 10_000 + b"</a>" * 10_000, {"R01"}),
 }
 

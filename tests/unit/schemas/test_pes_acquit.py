@@ -71,6 +71,10 @@ def test_an_acquit_can_be_stored_as_json(header: Header) -> None:
         ([("4", False)], Answer.REFUSED),
         ([("11", True), ("4", False)], Answer.PARTIAL),
         ([("5", None)], None),
+        ([("5", None), ("4", True)], None),
+        ([("5", None), ("5", False)], None),
+        ([("0", None), ("5", True)], Answer.PARTIAL),
+        ([("0", False), ("5", None)], Answer.REFUSED),
         ([], None),
     ],
 )

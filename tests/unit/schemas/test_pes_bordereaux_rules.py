@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import gzip
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from core.problems import Severity, Verdict
 from schemas.pes import identities
+from schemas.pes.bordereaux import check_bordereaux
 from schemas.pes.reader import read
 from schemas.pes.rules import examine
 from schemas.pes.sample import Sample, fictitious_iban, fictitious_siret, write_sample
@@ -101,6 +103,11 @@ def test_a_transfer_needs_an_account_and_tax_stands_on_both_or_neither(tmp_path:
         (base64.b64encode(gzip.compress(b"%PDF-1.4", mtime=0))[:-1], ["P01"]),
         (base64.b64encode(gzip.compress(b"\x89PNG\r\n\x1a\n", mtime=0)), ["P09"]),
         (base64.encodebytes(gzip.compress(b"%PDF-1.4" + bytes(12 << 20), mtime=0)), ["P08"]),
+        (base64.b64encode(gzip.compress(b"%PDF-1.4" + bytes(64 << 20), mtime=0)), ["P08"]),
+        (base64.b64encode(b"%PDF-1.4" + bytes(1 << 17)), ["P01"]),
+        (base64.b64encode(gzip.compress(b"%PDF-1.4", mtime=0) + gzip.compress(b"%PDF-1.4", mtime=0)), []),
+        (base64.b64encode(gzip.compress(b"%PDF-1.4", mtime=0) + gzip.compress(b"suite", mtime=0)[:-3]), ["P01"]),
+        (base64.b64encode(gzip.compress(gzip.compress(b"%PDF-1.4", mtime=0), mtime=0)), ["P09"]),
         (base64.b64encode(gzip.compress(b"", mtime=0)), ["P01"]),
         (base64.encodebytes(gzip.compress(b"%PDF-1.4", mtime=0)).replace(b"\n", b"&#13;\n"), []),
         (base64.b64encode(gzip.compress(b"%PDF-1.4", mtime=0)), []),
@@ -220,3 +227,17 @@ def test_elements_where_no_schema_has_them_break_nothing(tmp_path: Path) -> None
     ):
         path.write_text(text.replace(old, new, 1), encoding="iso-8859-1")
         assert "R06" in {problem.rule for problem in examine(path, schemas=SCHEMAS)[1].problems}
+
+
+def test_a_piece_of_many_lines_is_not_held_whole(tmp_path: Path) -> None:
+    path = tmp_path / "flow.xml"
+    write_sample(Sample("LONGUE", lines=4_000, attachment_size=None), path)
+    document = read(path)
+    assert document.bordereaux[0].lines == 4_000
+    tracemalloc.start()
+    try:
+        assert check_bordereaux(document) == []
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1 << 20, f"{peak >> 10} KiB for lines of which each takes 2"

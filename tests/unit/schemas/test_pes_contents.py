@@ -138,6 +138,18 @@ def test_an_attachment_that_is_not_as_the_protocol_wants_is_told_so(text: str, p
     assert (found.found.packing, found.found.media_type) == (packing, media_type)
 
 
+@pytest.mark.parametrize("size", [1, 7, 1 << 16])
+def test_the_text_of_an_attachment_is_found_however_it_is_written(size: int, tmp_path: Path) -> None:
+    content = b"%PDF-1.4 " + bytes(range(256)) * 20
+    text = packed(content)
+    for written in (f"<![CDATA[{text}]]>", f"<!-- x --> \n<![CDATA[{text[:9]}]]>{text[9:]}", f"&#{ord(text[0])};{text[1:]}<?y?>"):
+        document = flow(pj(written))
+        (found,) = of(parts.Attachment, told(document, size))
+        assert (found.found.packing, found.found.media_type) == ("gzip", "application/pdf")
+        extract(pieces(document[found.start : found.end]), tmp_path / "pj", 1 << 20)
+        assert (tmp_path / "pj").read_bytes() == content
+
+
 def test_an_attachment_outside_its_block_is_found_and_is_a_flaw() -> None:
     body = f"<PES_PJ/>{pj(packed(b'a')).removeprefix('<PES_PJ>').removesuffix('</PES_PJ>')}"
     events = told(flow(body))
@@ -200,8 +212,22 @@ def test_an_attachment_is_taken_out_as_it_was_put_in(tmp_path: Path, content: by
     target = tmp_path / "pj"
     for text in (packed(content), base64.b64encode(content).decode()):
         spaced = "\r\n".join(text[at : at + 60] for at in range(0, len(text), 60)).encode()
-        found = extract(pieces(spaced, size), target, 1 << 20)
-        assert (target.read_bytes(), found.size, found.media_type) == (content, len(content), sniffed(content[:2048]))
+        for written in (spaced, b"<![CDATA[" + spaced + b"]]>", b"&#%d;<!-- x -->" % spaced[0] + spaced[1:]):
+            found = extract(pieces(written, size), target, 1 << 20)
+            assert (target.read_bytes(), found.size, found.media_type) == (content, len(content), sniffed(content[:2048]))
+
+
+@pytest.mark.parametrize("size", [1, 5, 997])
+def test_all_members_of_a_gzip_are_taken_out_and_what_is_none_is_passed_over(tmp_path: Path, size: int) -> None:
+    lengths = set()
+    for first in (b"%PDF-1.4 un", b"%PDF-1.4 une", b"%PDF-1.4 unes"):
+        members = gzip.compress(first, mtime=0) + gzip.compress(b" et deux", mtime=0)
+        lengths.add(len(gzip.compress(first, mtime=0)) % 3)
+        for after in (b"", b"\x00" * 16, b"\x1f", b"reste"):
+            text = base64.b64encode(members + after)
+            extract(pieces(text, size), tmp_path / "pj", 1 << 20)
+            assert (tmp_path / "pj").read_bytes() == first + b" et deux"
+    assert lengths == {0, 1, 2}  # the next member begins anywhere in what four characters hold
 
 
 @pytest.mark.parametrize(
@@ -212,7 +238,8 @@ def test_an_attachment_is_taken_out_as_it_was_put_in(tmp_path: Path, content: by
         b"A",
         b"AAA<",
         b"&amp;",
-        b"<![CDATA[AAAA]]>",
+        b"AAAA<x/>",
+        b"AAAA]]>",
         packed(b"entier")[:-8].encode(),
         base64.b64encode(b"\x1f\x8b" + b"\x00" * 40),
         packed(bytes(3 << 20)).encode(),
@@ -235,6 +262,8 @@ def test_an_attachment_that_is_empty_broken_or_a_bomb_is_refused_in_words_and_le
         (b"\xef\xbb\xbf <?xml", "application/xml"),
         (b"<html><script>", "application/xml"),
         (b"bonjour\r\n", "text/plain"),
+        (b"\r\n%PDF-1.7", "application/pdf"),
+        (b"\x1f\x8b\x08", "application/gzip"),
         (b"MZ\x90\x00", "application/octet-stream"),
         (b"", "application/octet-stream"),
     ],
@@ -252,6 +281,9 @@ def test_the_declared_type_may_be_that_of_what_a_container_holds() -> None:
     assert agree("image/svg+xml", "application/xml")
     assert not agree("image/svg+xml", "image/png")
     assert not agree("application/pdf", "image/png")
+    assert not agree("application/pdf", "text/plain")
+    assert not agree("image/png; x=1", "application/octet-stream")
+    assert agree("application/vnd.ms-excel", "application/octet-stream")
 
 
 def test_a_head_is_recognised_from_its_first_characters_alone() -> None:

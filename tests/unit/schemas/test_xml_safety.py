@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from itertools import pairwise
 from pathlib import Path
 
@@ -36,3 +37,11 @@ def test_entities_that_an_encoding_hides_are_not_expanded_without_end(tmp_path: 
     with pytest.raises(Malformed, match="amplification"):
         parse(path)
     assert root_of_file(path) is None
+
+
+def test_what_is_compressed_is_no_xml_and_is_not_inflated(tmp_path: Path) -> None:
+    path = tmp_path / "a.xml"
+    path.write_bytes(gzip.compress(b"<a>" + b" " * (1 << 20) + b"</a>"))
+    with pytest.raises(Malformed) as refused:
+        parse(path)
+    assert str(tmp_path) not in str(refused.value)

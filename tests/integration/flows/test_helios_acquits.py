@@ -1,0 +1,159 @@
+"""Acquits that come when nobody expects them, or as nobody expects them: each is heard once, by the right dossier."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from core.organisations import Organisation, OrganisationKind, add_organisation
+from core.principal import PLATFORM
+from flows.helios.models import HeliosResponse
+from schemas.pes.acquit import Acquit, Element
+from schemas.pes.reader import read
+from schemas.pes.writer import acquit_bytes
+from tests.conftest import on_one_shape
+from tests.pes_office import Office, office
+
+__all__ = ["office"]
+
+
+@on_one_shape
+def test_an_acquit_that_comes_before_its_delivery_is_recorded_is_applied_after(office: Office) -> None:
+    dossier = office.signed()
+    office.answer()
+    assert office.collect() is None
+    assert office.dossier(dossier).state == "signed"
+    assert office.attempt(dossier).state == "sent"
+    assert office.collect() is None
+    assert office.dossier(dossier).state == "acquitted"
+
+
+@on_one_shape
+def test_an_acquit_that_comes_after_the_delay_is_heard_all_the_same(office: Office) -> None:
+    dossier = office.signed()
+    office.attempt(dossier)
+    office.change(dossier, parked="en retard")
+    office.answer()
+    office.collect()
+    assert (office.dossier(dossier).state, office.dossier(dossier).parked) == ("acquitted", None)
+
+
+def other_town(office: Office) -> Organisation:
+    with office.platform.database.writing(PLATFORM) as session:
+        above = session.get(Organisation, office.organisation.id)
+        return add_organisation(session, "Service des eaux", OrganisationKind.SERVICE, parent=above)
+
+
+@on_one_shape
+@pytest.mark.parametrize(
+    ("header", "answered"),
+    [
+        ({}, True),
+        ({"id_coll": None}, True),
+        ({"id_coll": "99900000000002"}, True),
+        ({"id_coll": "99900000000002", "id_post": "099999"}, False),
+        ({"cod_col": "999"}, False),
+        ({"cod_col": None}, True),
+    ],
+)
+def test_an_acquit_is_of_a_flow_by_its_name_its_code_and_its_books(
+    office: Office, header: dict[str, Any], answered: bool
+) -> None:
+    dossier = office.signed()
+    office.attempt(dossier)
+    office.answer(**header)
+    assert office.collect() is None
+    assert office.dossier(dossier).state == ("acquitted" if answered else "sent")
+    assert [bool(response.flaw) for response in office.responses()] == [not answered]
+
+
+@on_one_shape
+def test_an_acquit_that_may_be_of_two_collectivites_is_left_to_a_person(office: Office) -> None:
+    service = other_town(office)
+    ours, theirs = office.signed(), office.signed(service, id_coll="99900000000002")
+    for dossier in (ours, theirs):
+        office.change(dossier, state="sent")
+    office.answer("un.xml", id_coll="99900000000003")
+    office.collect()
+    assert [office.dossier(one).state for one in (ours, theirs)] == ["sent", "sent"]
+    office.answer("deux.xml", id_coll="99900000000002")
+    office.collect()
+    assert [office.dossier(one).state for one in (ours, theirs)] == ["sent", "acquitted"]
+
+
+@on_one_shape
+@pytest.mark.parametrize("removes", [True, False])
+def test_an_empty_response_that_is_written_later_is_read_then(office: Office, removes: bool) -> None:
+    office.configure(removes_responses=removes)
+    dossier = office.signed()
+    office.attempt(dossier)
+    office.plant("099012-ACK.xml", b"")
+    office.collect()
+    office.collect()
+    assert [response.size for response in office.responses()] == [0]
+    assert len(list((office.folder / "gateway" / "accounts" / "ville" / "sortie").iterdir())) == 1
+    office.answer()
+    office.collect()
+    assert office.dossier(dossier).state == "acquitted"
+    left = list((office.folder / "gateway" / "accounts" / "ville" / "sortie").iterdir())
+    assert len(left) == (0 if removes else 1)
+    office.collect()
+    assert [response.size > 0 for response in office.responses()] == [False, True]
+
+
+@on_one_shape
+def test_a_response_that_is_safe_with_us_is_removed_even_after_a_crash(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    office.signed()
+    office.answer()
+    with monkeypatch.context() as crash:
+        crash.setattr("connectors.helios.client.Session.remove", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            office.collect()
+    assert len(office.responses()) == 1
+    office.collect()
+    assert list((office.folder / "gateway" / "accounts" / "ville" / "sortie").iterdir()) == []
+    assert len(office.responses()) == 1
+
+
+@on_one_shape
+def test_a_response_that_makes_trouble_holds_up_no_other(office: Office) -> None:
+    dossier = office.signed()
+    office.attempt(dossier)
+    office.answer("un.xml", nom_fic="PERDU")
+    office.change(dossier, state="received")
+    office.collect()
+    office.answer("deux.xml")
+    (first,) = office.responses()
+    with office.platform.database.writing(PLATFORM) as session:
+        kept = session.get(HeliosResponse, first.id)
+        assert kept is not None
+        kept.flaw, kept.sha256 = None, "0" * 64
+        session.add(kept)
+    office.change(dossier, state="sent")
+    assert office.collect() is not None
+    assert office.dossier(dossier).state == "acquitted"
+
+
+@pytest.mark.parametrize("shape", ["postgresql"], indirect=True)
+def test_whatever_the_gateway_gives_is_kept_and_holds_up_nothing(office: Office) -> None:
+    dossier = office.signed()
+    office.attempt(dossier)
+    strange = {
+        "a long name": acquit_bytes(
+            Acquit(replace(read(office.folder / "flow.xml").header, nom_fic="X" * 500), (Element("5", True),))
+        ),
+        "a return": b'<n:PES_Retour xmlns:n="http://www.minefi.gouv.fr/cp/helios/pes_v2/Rev0/retour"/>',
+        "broken": b"<" + b"a" * 3_000,
+        "nothing": b"",
+        "a picture": b"\x89PNG",
+    }
+    for name, content in strange.items():
+        office.plant(name, content)
+    office.answer("vrai.xml")
+    assert office.collect() is None
+    assert office.dossier(dossier).state == "acquitted"
+    flaws = {response.name: response.flaw for response in office.responses()}
+    assert [name for name, flaw in flaws.items() if not flaw] == ["vrai.xml"]
+    assert "pes-retour" in (flaws["a return"] or "")
