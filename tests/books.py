@@ -20,7 +20,7 @@ from core.journal import JournalEntry
 from core.organisations import Organisation
 from core.platform import Platform
 from core.principal import PLATFORM
-from flows.engine import transitions
+from flows.engine import moves, transitions
 from flows.engine.models import Dossier, DossierFile
 from flows.engine.work import Advance
 from flows.invoices.flow import INVOICES
@@ -119,7 +119,7 @@ class Books:
 
     def enter(self, dossier_id: str, state: str) -> None:
         with self.platform.database.writing(PLATFORM) as session:
-            transitions._enter(session.connection(), INVOICES, dossier_id, self.organisation.id, state)
+            moves.enter(session.connection(), INVOICES, dossier_id, self.organisation.id, state)
 
     def signal(self, dossier_id: str, event: str) -> bool:
         """Something else happens to a dossier that waits."""

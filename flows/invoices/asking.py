@@ -47,6 +47,7 @@ def ask(work: Work, invoice: ReceivedInvoice, route: VisaRoute) -> Advance:
         subtype_id=route.subtype,
         fields=fields,
         due=invoice.due,
+        bound=True,
     )
     return Advance("asked", facts={"starts": True}, journal={"cycle": invoice.cycle}, apply=partial(_make, new))
 

@@ -30,6 +30,7 @@ from core.organisations import Organisation, OrganisationKind
 from core.platform import Platform
 from core.principal import PLATFORM
 from flows.engine.models import DossierFile
+from flows.engine.overtaken import resumed_since
 from flows.engine.work import Work
 from flows.invoices.models import ReceivedInvoice
 from flows.invoices.settings import HANDOVER, Form, InvoiceHandover
@@ -48,6 +49,10 @@ _TOLD = (
 _FORMS = {PIVOT: Form.PIVOT, ORIGINAL: Form.ORIGINAL, READABLE: Form.PDF, PIECE: Form.PIECES}
 # A place may be cleared of what was left unfinished: past this age, an absent temporary file proves nothing any more.
 _PROOF_HOLDS_FOR = timedelta(hours=12)
+
+
+class _Doubt(NeedsOperator):
+    """Nobody can tell whether a file was delivered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +168,14 @@ def bring(work: Work, place: FolderPlace | SftpPlace, sending: dict[str, Any]) -
     items = [_Item(file.delivered_as, file.sha256) for file in manifest.files if file.delivered_as]
     items.append(_Item(manifest.delivery + MANIFEST, sending["sha256"]))
     with opened(place, bounds_of(work.platform, work.organisation_id)) as there:
-        if sending["phase"] == PUBLISHING:
-            for item in items:
-                _finish(work, there, item, str(sending["at"]))
+        if sending["phase"] == PUBLISHING and not _is_resumed(work, sending):
+            _conclude(work, there, items, sending, _place_of(place))
             return
         absent = [item for item in items if not _is_there(there, item)]
         for item in absent:
             there.upload(_fetched(work, item.sha256), item.name)
-        work.note(PUBLISHING, handing={**sending, "phase": PUBLISHING, "at": clock.iso(clock.now())})
+        told = {name: value for name, value in sending.items() if name != "doubted"}
+        work.note(PUBLISHING, handing={**told, "phase": PUBLISHING, "place": _place_of(place), "at": clock.iso(clock.now())})
         for item in absent:
             _publish(there, item)
 
@@ -203,6 +208,35 @@ def _publish(there: Place, item: _Item) -> None:
         _is_there(there, item)
 
 
+def _place_of(place: FolderPlace | SftpPlace) -> str:
+    """Return where files go: what one place shows proves nothing about another."""
+    return place.directory if isinstance(place, FolderPlace) else f"{place.username}@{place.host}:{place.port}/{place.directory}"
+
+
+def _conclude(work: Work, there: Place, items: Sequence[_Item], sending: dict[str, Any], here: str) -> None:
+    """Conclude a delivery that was recorded as about to be published; what nobody can tell is asked of a person, once.
+
+    Whoever resumes the dossier then has it delivered again: under the same names, which the software knows.
+    """
+    try:
+        _require_place(sending, here)
+        for item in items:
+            _finish(work, there, item, str(sending["at"]))
+    except _Doubt:
+        work.note("doubted", handing={**sending, "doubted": clock.iso(clock.now())})
+        raise
+
+
+def _require_place(sending: dict[str, Any], here: str) -> None:
+    if sending.get("place", here) != here:
+        raise _Doubt(_messages("handover.moved", place=sending["place"]))
+
+
+def _is_resumed(work: Work, sending: dict[str, Any]) -> bool:
+    asked = sending.get("doubted")
+    return asked is not None and resumed_since(work.platform.database, work.dossier_id, clock.from_iso(asked))
+
+
 def _finish(work: Work, there: Place, item: _Item, at: str) -> None:
     """Conclude the publication of a file that was recorded as about to happen and of which no more is known."""
     if _is_there(there, item):
@@ -210,7 +244,7 @@ def _finish(work: Work, there: Place, item: _Item, at: str) -> None:
     size = there.presence(item.name).temporary_size
     if size is None:
         if clock.now() - clock.from_iso(at) > _PROOF_HOLDS_FOR:
-            raise NeedsOperator(_messages("handover.unknown", name=item.name))
+            raise _Doubt(_messages("handover.unknown", name=item.name))
         return  # renamed, and taken by the software since
     path = _fetched(work, item.sha256)
     if size != path.stat().st_size:

@@ -6,6 +6,7 @@ answers is kept whatever the dossier is at; the dossier hears it when it waits f
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -21,6 +22,7 @@ from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import PLATFORM, Principal, Right
 from flows.engine import transitions
+from flows.engine.departed import Departed
 from flows.engine.table import stage
 from flows.engine.work import Advance, KeptFile, Work
 from flows.invoices import delivering
@@ -33,6 +35,7 @@ _messages = Catalogue("flows.invoices")
 HANDING = "handing"
 """Fact of a dossier: the offer under way, or made; None once its refusal was heard."""
 ROLE = "handover"
+_TOLD = ("cycle", "offer", "channel", "delivery", "sha256")
 
 
 def handover_of(platform: Platform, organisation_id: str) -> InvoiceHandover:
@@ -44,7 +47,26 @@ def handover_of(platform: Platform, organisation_id: str) -> InvoiceHandover:
             return InvoiceHandover()
 
 
-@stage("remote.finance", "offered")
+def _departed(gone: Departed) -> Advance:
+    """Take an invoice as handed over, by the offer that the journal tells.
+
+    Raises:
+        Conflict: the journal tells none: no acknowledgement would find it.
+    """
+    sending = gone.noted(HANDING)
+    if sending is None:
+        raise Conflict(_messages("handover.departed"), gone.dossier_id)
+    told = {name: sending[name] for name in _TOLD}
+    files = (_manifest(sending),) if gone.kept(sending["sha256"]) else ()
+    apply = partial(_offered, gone, sending)
+    return Advance("offered", facts={HANDING: sending}, files=files, journal=told, apply=apply)
+
+
+def _offered(gone: Departed, sending: dict[str, Any], session: Session) -> None:
+    _write_down(session, gone.organisation_id, gone.dossier_id, sending)
+
+
+@stage("remote.finance", "offered", departed=_departed)
 def hand(work: Work) -> Advance:
     """Offer the invoice to the finance software by the way that its organisation configured, once (law 4)."""
     settings = handover_of(work.platform, work.organisation_id)
@@ -58,8 +80,7 @@ def hand(work: Work) -> Advance:
             delivering.bring(work, settings.place, sending)
         elif settings.webhook is not None and settings.channel is Channel.WEBHOOK:
             _call(work, settings.webhook, sending)
-    told = {name: sending[name] for name in ("cycle", "offer", "channel", "delivery", "sha256")}
-    return Advance("offered", files=(_manifest(sending),), journal=told)
+    return Advance("offered", files=(_manifest(sending),), journal={name: sending[name] for name in _TOLD})
 
 
 def _intend(work: Work, invoice: ReceivedInvoice, settings: InvoiceHandover) -> dict[str, Any]:
@@ -86,19 +107,23 @@ def _intend(work: Work, invoice: ReceivedInvoice, settings: InvoiceHandover) -> 
 
 
 def _written_down(work: Work, sending: dict[str, Any]) -> Handover:
+    with work.platform.database.writing(PLATFORM) as session:
+        return _write_down(session, work.organisation_id, work.dossier_id, sending)
+
+
+def _write_down(session: Session, organisation_id: str, dossier_id: str, sending: dict[str, Any]) -> Handover:
     """Return the hand-over of an offer, made or opened again where it is not yet."""
     pulled = sending["channel"] == Channel.PULL.value
     told = {name: sending[name] for name in ("offer", "channel", "delivery")} | {"sha256": None if pulled else sending["sha256"]}
-    with work.platform.database.writing(PLATFORM) as session:
-        there = _of_cycle(session, work.dossier_id, sending["cycle"], held=True)
-        if there is None:
-            there = Handover(organisation_id=work.organisation_id, dossier_id=work.dossier_id, cycle=sending["cycle"], **told)
-        elif there.offer < sending["offer"]:
-            there.sqlmodel_update(told | {"state": HandoverState.OFFERED.value, "offered": clock.now(), "answered": None})
-        elif there.state == HandoverState.OFFERED.value:
-            there.sqlmodel_update(told)
-        session.add(there)
-        return there
+    there = _of_cycle(session, dossier_id, sending["cycle"], held=True)
+    if there is None:
+        there = Handover(organisation_id=organisation_id, dossier_id=dossier_id, cycle=sending["cycle"], **told)
+    elif there.offer < sending["offer"]:
+        there.sqlmodel_update(told | {"state": HandoverState.OFFERED.value, "offered": clock.now(), "answered": None})
+    elif there.state == HandoverState.OFFERED.value:
+        there.sqlmodel_update(told)
+    session.add(there)
+    return there
 
 
 def _call(work: Work, place: WebhookPlace, sending: dict[str, Any]) -> None:

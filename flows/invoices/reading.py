@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import func
 from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from core import clock
 from core.database import ScopedSession
@@ -147,6 +148,11 @@ def one(session: ScopedSession, dossier_id: str) -> Whole:
     )
 
 
+def how_many(session: ScopedSession, wanted: Query) -> tuple[int, bool]:
+    """Return how many invoices a list holds in all, as ``flows.engine.reading.counted`` counts."""
+    return reading.counted(session, _chosen(wanted))
+
+
 def counts(session: ScopedSession, organisations: Sequence[str]) -> Counts:
     """Return how many invoices of some organisations press; of all that the session sees when none is named."""
     today = clock.in_paris(clock.now()).date()
@@ -198,12 +204,13 @@ def _rows(
 
 def _counted(session: ScopedSession, wanted: Query) -> int:
     # Bounded: nobody reads the difference between a thousand and two.
-    counted = (
+    return int(session.exec(select(func.count()).select_from(_chosen(wanted).limit(COUNTED_UP_TO).subquery())).one())
+
+
+def _chosen(wanted: Query) -> SelectOfScalar[str]:
+    return (
         select(ReceivedInvoice.dossier_id)
         .join(Dossier, col(Dossier.id) == col(ReceivedInvoice.dossier_id))
         .outerjoin(Handover, of_present_cycle())
         .where(*conditions(wanted))
-        .limit(COUNTED_UP_TO)
-        .subquery()
     )
-    return int(session.exec(select(func.count()).select_from(counted)).one())

@@ -149,8 +149,10 @@ def packaging_problems(pdf: Pdf, invoice: Embedded, profile: Profile | None, sev
         profile: that the invoice claims; None when it claims none of Factur-X.
         severity: what a problem does to the verdict.
     """
-    if invoice.name.lower() not in NAMES:
-        yield problem(PACKAGING, "name", severity, path=invoice.name, found=invoice.name, expected=NAMES[0])
+    if invoice.name not in NAMES:
+        expected = next((name for name in NAMES if name == invoice.name.lower()), NAMES[0])
+        mild = Severity.WARNING if invoice.name.lower() in NAMES else severity  # written in capitals it is mostly found
+        yield problem(PACKAGING, "name", mild, path=invoice.name, found=invoice.name, expected=expected)
     if not invoice.associated:
         yield problem(PACKAGING, "unassociated", severity, path=invoice.name)
     if not invoice.listed:
@@ -188,7 +190,7 @@ def _metadata_problems(xmp: Metadata | None, invoice: Embedded, profile: Profile
         yield problem(PACKAGING, "level", severity, path="XMP", found=xmp.level, expected=profile.level)
     if xmp.document_type.upper() != _INVOICE:
         yield problem(PACKAGING, "document_type", severity, path="XMP", found=xmp.document_type or None, expected=_INVOICE)
-    if xmp.file_name != invoice.name:
+    if xmp.file_name.lower() != invoice.name.lower():
         found = xmp.file_name or None
         yield problem(PACKAGING, "file_name", Severity.WARNING, path="XMP", found=found, expected=invoice.name)
     if xmp.version != _VERSION:

@@ -12,6 +12,7 @@ from lxml import etree
 from core.problems import Problem, Severity
 from schemas.invoices.figures import compared
 from schemas.invoices.invoice import Invoice
+from schemas.invoices.phrases import Phrase, general
 from schemas.invoices.source import PLACEHOLDER, path_of
 from schemas.invoices.wording import CLOSED_MODEL, messages, problem, words
 from schemas.schematron.checking import Finding, Findings
@@ -39,6 +40,21 @@ _DEMANDED = re.compile(r".*[:/]ApplicableHeaderTradeDelivery(?:\[[^/]*)?")
 """An element that the schema of CII demands, even of an invoice that says nothing of a delivery."""
 _EITHER = re.compile(r"BR-F[RX]EXT-[A-Z]+-08(?:ini|rev)")
 """Warnings of the extension that a base of VAT is reckoned without, or with, reasons of exemption: its rule refuses neither."""
+_OF_PARTIES = re.compile(r"BR-[A-Z]{1,2}-0[234]")
+"""What VAT numbers parties must have, told at each line, allowance or charge of a category: the parties are mended once."""
+_BREAKDOWNS = (
+    "{*}SupplyChainTradeTransaction/{*}ApplicableHeaderTradeSettlement/{*}ApplicableTradeTax",
+    "{*}TaxTotal/{*}TaxSubtotal",
+)
+_OF_ATTRIBUTE = re.compile(r"Value of '@(\w+)' is not allowed")
+_ATTRIBUTES = {
+    "BR-CL-03": "currencyID",
+    **dict.fromkeys(("BR-CL-07", "BR-CL-10", "BR-CL-11", "BR-CL-21", "BR-CL-25", "BR-CL-26"), "schemeID"),
+    "BR-CL-13": "listID",
+    "BR-CL-23": "unitCode",
+    "BR-CL-24": "mimeCode",
+}
+"""Attributes whose value a rule refuses, where it points at the element."""
 
 
 class Told:
@@ -63,16 +79,21 @@ class Told:
         told = {(finding.rule, finding.location, finding.text): finding for finding in found.first if not _is_void(finding)}
         # A supplier's software departs from a profile in the same way all over an invoice: it is said once.
         repeated = Counter(finding.text for finding in told.values() if not finding.rule)
-        kept = {finding.text if not finding.rule else key: finding for key, finding in reversed(told.items())}
-        problems = [self._problem(finding, fatal, repeated[finding.text]) for finding in reversed(kept.values())]
+        kept: dict[object, Finding] = {}
+        for key, finding in told.items():
+            once = finding.rule if _OF_PARTIES.fullmatch(rule_of(finding)) else key
+            kept.setdefault(once if finding.rule else finding.text, finding)
+        problems = [self._problem(finding, fatal, repeated[finding.text]) for finding in kept.values()]
+        problems = list(dict.fromkeys(problems))  # two rules of one name may come to the same words
         if found.total > len(found.first):
             problems.append(problem(RULES, "more", Severity.WARNING, more=found.total - len(found.first)))
         return problems
 
     def _problem(self, finding: Finding, fatal: Severity, times: int) -> Problem:
         rule = rule_of(finding)
-        line, path, value = self._place(finding.location)
-        found, reckoned = (None, None) if self._invoice is None else compared(rule, self._invoice)
+        element, attribute = self._element(finding.location)
+        line, path, value = _place(element, attribute or _attribute_of(rule, finding, element))
+        found, reckoned = (None, None) if self._invoice is None else compared(rule, self._invoice, self._rank(element))
         field = _field(finding)
         quoted = _PREFIX.sub("", finding.text)[:_MOST_TEXT]
         told = _QUOTED.search(finding.text)
@@ -86,19 +107,27 @@ class Told:
             "times": str(times),
         }
         mild = rule == CLOSED_MODEL or not finding.fatal
+        phrase = general(rule, quoted)
+        expected, mend = ((phrase.word(what, places) if phrase else None) for what in ("expected", "mend"))
         return Problem(
             rule=named(rule),
             severity=Severity.WARNING if mild else fatal,
-            message=_message(rule, places),
+            message=_message(rule, phrase, places),
             line=line,
             path=path,
             found=stands,
-            expected=str(reckoned) if reckoned is not None else words(f"{rule}.expected", **places),
-            mend=words(f"{rule}.mend", **places) or messages(f"{_family(rule)}.mend", **places),
+            expected=str(reckoned) if reckoned is not None else words(f"{rule}.expected", **places) or expected,
+            mend=words(f"{rule}.mend", **places) or mend or messages(f"{_family(rule)}.mend", **places),
         )
 
-    def _place(self, location: str) -> tuple[int | None, str | None, str | None]:
-        """Return the line, the XPath and the value of what a location names."""
+    def _rank(self, element: etree._Element | None) -> int | None:
+        """Return which breakdown of VAT an element is in, from 0; None when it is in none."""
+        within = set() if element is None else {element, *element.iterancestors()}
+        breakdowns = (found for path in _BREAKDOWNS for found in self._tree.getroot().iterfind(path))
+        return next((rank for rank, found in enumerate(breakdowns) if found in within), None)
+
+    def _element(self, location: str) -> tuple[etree._Element | None, str]:
+        """Return the element that a location names, and the attribute of it; None when there is none."""
         element: etree._Element | None = None
         attribute = ""
         for step in _STEP.finditer(location):
@@ -109,20 +138,32 @@ class Told:
             tag = f"{{{uri}}}{name}" if uri else name
             element = self._below(element, tag, int(step["rank"] or 1))
             if element is None:
-                return None, None, None
-        if element is None:
-            return None, None, None
-        path = path_of(element)
-        if attribute:
-            return element.sourceline, f"{path}/@{etree.QName(attribute).localname}", element.get(attribute)
-        text = (element.text or "").strip()
-        return element.sourceline, path, text if text != PLACEHOLDER and not len(element) else None
+                return None, ""
+        return element, attribute
 
     def _below(self, element: etree._Element | None, tag: str, rank: int) -> etree._Element | None:
         if element is None:
             root = self._tree.getroot()
             return root if root.tag == tag else None
         return next((child for seen, child in enumerate(element.iterchildren(tag), 1) if seen == rank), None)
+
+
+def _place(element: etree._Element | None, attribute: str) -> tuple[int | None, str | None, str | None]:
+    """Return the line, the XPath and the value of an element, or of an attribute of it."""
+    if element is None:
+        return None, None, None
+    path = path_of(element)
+    if attribute:
+        return element.sourceline, f"{path}/@{etree.QName(attribute).localname}", element.get(attribute)
+    text = (element.text or "").strip()
+    return element.sourceline, path, text if text != PLACEHOLDER and not len(element) else None
+
+
+def _attribute_of(rule: str, finding: Finding, element: etree._Element | None) -> str:
+    """Return the attribute that a rule is about though it points at its element; empty when it is about the element."""
+    told = _OF_ATTRIBUTE.search(finding.text)
+    attribute = told.group(1) if told else _ATTRIBUTES.get(rule, "")
+    return attribute if attribute and element is not None and attribute in element.attrib else ""
 
 
 def _is_void(finding: Finding) -> bool:
@@ -179,11 +220,15 @@ def completing(found: Findings) -> Findings:
     return Findings(kept, len(kept))
 
 
-def _message(rule: str, places: dict[str, str]) -> str:
-    if int(places["times"]) > 1:
-        return messages(f"{rule}.repeated.message", **places)
-    if (own := words(f"{rule}.message", **places)) is not None:
+def _message(rule: str, phrase: Phrase | None, places: dict[str, str]) -> str:
+    repeated = int(places["times"]) > 1
+    own = None if rule == CLOSED_MODEL else words(f"{rule}.message", **places)
+    if own is None and phrase is not None:
+        own = phrase.word("repeated.message" if repeated else "message", places)
+    if own is not None:
         return own
+    if repeated:
+        return messages(f"{rule}.repeated.message", **places)
     family = _family(rule)
     return messages(f"{family}.message" if family != _EN16931 or places["field"] else f"{family}.plain.message", **places)
 

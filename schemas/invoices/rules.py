@@ -8,21 +8,23 @@ they are asked to refuse.
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lxml import etree
 
 from core.problems import Problem, Report, Severity
 from schemas.invoices import cii, ubl
+from schemas.invoices.attached import RULE as PIECE
 from schemas.invoices.attached import piece_problems
 from schemas.invoices.facts import facts_of
 from schemas.invoices.facturx import LARGEST_XML, Embedded, Pdf, hostile, invoices_in, look, octets_of, packaging_problems
 from schemas.invoices.findings import RULES, Told, completing, whole, without_profile
-from schemas.invoices.invoice import Invoice
+from schemas.invoices.invoice import Invoice, Syntax
 from schemas.invoices.opening import DEFAULT_LIMIT, opened, strange_root, value_problems
 from schemas.invoices.schema import compiled
-from schemas.invoices.source import Source
+from schemas.invoices.source import Source, path_of
 from schemas.invoices.stylesheets import (
     EXTENDED_CTC,
     completing_rules_of,
@@ -33,11 +35,13 @@ from schemas.invoices.stylesheets import (
 )
 from schemas.invoices.syntax import INVOICE, Root, root_of
 from schemas.invoices.violations import problems_of
-from schemas.invoices.wording import PACKAGING, problem
+from schemas.invoices.wording import PACKAGING, messages, problem
 from schemas.schematron.checking import Findings, Schematron
 from schemas.schematron.process import NotApplied, TooLong
 
 _HEAD = 1024
+_EN16931 = "urn:cen.eu:en16931:2017"
+_IDENTIFIED = ("{*}ExchangedDocumentContext/{*}GuidelineSpecifiedDocumentContextParameter/{*}ID", "{*}CustomizationID")
 _READERS = {Root.CII: cii.read, Root.UBL_INVOICE: ubl.read, Root.UBL_CREDIT_NOTE: ubl.read}
 
 
@@ -76,11 +80,15 @@ def examine_invoice(
     report = Report(kind=INVOICE)
     with tempfile.TemporaryDirectory(prefix="tabellion-") as name:
         folder = Path(name)
-        if not is_pdf(path):
-            return _examined(path, folder, asked, report), report
-        carried = folder / "pdf"
-        carried.mkdir()
-        return _carried(path, carried, asked, report), report
+        if is_pdf(path):
+            carried = folder / "pdf"
+            carried.mkdir()
+            invoice = _carried(path, carried, asked, report)
+        else:
+            invoice = _examined(path, folder, asked, report)
+    if not issued:
+        report.problems = [_as_received(one) for one in report.problems]
+    return invoice, report
 
 
 def examine_carried(path: Path, *, limit: int = DEFAULT_LIMIT, installed: Path | None = None) -> Report | None:
@@ -97,6 +105,12 @@ def examine_carried(path: Path, *, limit: int = DEFAULT_LIMIT, installed: Path |
             return None
         _looked_at(pdf, folder, _Asked(Severity.ERROR, limit, installed), report)
     return report
+
+
+def _as_received(found: Problem) -> Problem:
+    """Return a problem with what is left to do for whoever received the invoice: only its supplier can mend it."""
+    left = found.severity is Severity.WARNING and found.rule != PIECE
+    return replace(found, mend=messages("received.mend")) if left else found
 
 
 def is_pdf(path: Path) -> bool:
@@ -125,6 +139,9 @@ def _looked_at(pdf: Pdf, folder: Path, asked: _Asked, report: Report) -> Invoice
     invoice = _examined(xml, within, asked, report)
     profile = profile_of(invoice.profile) if invoice else None
     report.problems += packaging_problems(pdf, embedded, profile, asked.fatal)
+    if invoice is not None and invoice.syntax is not Syntax.CII:
+        found = invoice.syntax.value.upper()
+        report.problems.append(problem(PACKAGING, "syntax", asked.fatal, path=embedded.name, found=found, expected="CII"))
     report.facts["carried"] = {
         "xmp": pdf.xmp.model_dump() if pdf.xmp else None,
         "files": [{"name": file.name, "size": file.size, "relationship": file.relationship} for file in pdf.files],
@@ -168,10 +185,20 @@ def _examined(path: Path, folder: Path, asked: _Asked, report: Report) -> Invoic
     report.problems += [
         *told,
         *value_problems(flaws, told),
+        *_unknown_profile(source, invoice.profile),
         *piece_problems(invoice.attachments, source.pieces, asked.fatal),
         *_against_rules(source, root, invoice, asked, broken=bool(told)),
     ]
     return invoice
+
+
+def _unknown_profile(source: Source, identifier: str) -> Iterator[Problem]:
+    """Warn of a specification identifier (BT-24) that says nothing of EN 16931 and is no profile of Factur-X."""
+    if not identifier or identifier.startswith(_EN16931) or identifier.endswith(EXTENDED_CTC) or profile_of(identifier):
+        return
+    root = source.tree.getroot()
+    element = next((found for path in _IDENTIFIED for found in root.iterfind(path)), root)
+    yield problem("PROFILE", "unknown", Severity.WARNING, line=element.sourceline, path=path_of(element), found=identifier)
 
 
 def _against_schema(source: Source, root: Root, invoice: Invoice, asked: _Asked) -> list[Problem]:

@@ -1,4 +1,4 @@
-"""Reading values out of the tree of an invoice: a value that cannot be read is absent, and told as a flaw."""
+"""Reading values out of the tree of an invoice: one that cannot be read is absent, and told as a flaw, as is a wrong key."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from decimal import Decimal
 
 from lxml import etree
 
+from core.identifiers import Siret
 from schemas.invoices.invoice import Period
-from schemas.invoices.parties import Identifier
+from schemas.invoices.parties import SIRET, Identifier
 
 _DECIMAL = re.compile(r"[+-]?([0-9]{1,30}(\.[0-9]{0,20})?|\.[0-9]{1,20})")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DIGITS = re.compile(r"[0-9]{14}")  # of a SIRET: another length is for the rules to tell
 _MOMENT = "%Y%m%d%H%M%S"
 _TRUE = {"true", "1"}
 
@@ -23,7 +25,7 @@ class Flaw:
     """A value that cannot be read.
 
     Attributes:
-        kind: what it should be: ``amount`` or ``date``.
+        kind: what it should be: ``amount``, ``date``, or ``siret`` with the right key.
         element: where it stands.
         found: what stands there.
     """
@@ -56,11 +58,11 @@ class Values:
     def identifier(self, element: etree._Element | None, path: str) -> Identifier | None:
         """Return the identifier at a path with its scheme; None when there is none, or it is empty."""
         found = self.one(element, path)
-        return None if found is None else identifier(found)
+        return None if found is None else self._identifier(found)
 
     def identifiers(self, element: etree._Element | None, *paths: str) -> tuple[Identifier, ...]:
         """Return all identifiers at some paths."""
-        found = (identifier(one) for path in paths for one in self.every(element, path))
+        found = (self._identifier(one) for path in paths for one in self.every(element, path))
         return tuple(one for one in found if one is not None)
 
     def amount(self, element: etree._Element | None, path: str) -> Decimal | None:
@@ -110,6 +112,12 @@ class Values:
     def truth(self, element: etree._Element | None, path: str) -> bool:
         """Tell whether the text at a path says yes."""
         return self.text(element, path).lower() in _TRUE
+
+    def _identifier(self, element: etree._Element) -> Identifier | None:
+        found = identifier(element)
+        if found is not None and found.scheme == SIRET and _DIGITS.fullmatch(found.value) and not Siret.key_holds(found.value):
+            self._flaw("siret", element, found.value)
+        return found
 
     def _flaw(self, kind: str, element: etree._Element, text: str) -> None:
         if text:  # an empty element is as one that is not there

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 from xml.parsers import expat
 
-from saxonche import PySaxonApiError, PySaxonProcessor, PyXsltExecutable
+from saxonche import PySaxonApiError, PySaxonProcessor, PyXdmNode, PyXsltExecutable
 
 from schemas.schematron.frames import receive, send
+from schemas.schematron.walks import without_walks
 
 SHOWN = 200
 """Findings told at most; the others are counted."""
@@ -39,20 +40,32 @@ class _Rules:
         self._processor.set_configuration_property("http://saxon.sf.net/feature/allowedProtocols", "file")
         self._compiler = self._processor.new_xslt30_processor()
         self._compiled: dict[str, PyXsltExecutable] = {}
+        self._parsed: tuple[bytes, PyXdmNode] | None = None  # one document is held against several stylesheets in a row
 
     def answer(self, stylesheet: str, document: bytes) -> dict[str, Any]:
         """Apply a stylesheet, compiled at its first use, to a document in UTF-8 without declaration."""
         try:
             if stylesheet not in self._compiled:
-                self._compiled[stylesheet] = self._compiler.compile_stylesheet(stylesheet_file=stylesheet)
+                self._compiled[stylesheet] = self._rules(stylesheet)
         except PySaxonApiError as error:
             return {"stylesheet": str(error)[:_REASON]}
         try:
-            node = self._processor.parse_xml(xml_text=document.decode())
-            report = self._compiled[stylesheet].transform_to_string(xdm_node=node)
+            report = self._compiled[stylesheet].transform_to_string(xdm_node=self._node(document))
         except (PySaxonApiError, UnicodeDecodeError) as error:
             return {"document": str(error)[:_REASON]}
         return _findings(report)
+
+    def _rules(self, stylesheet: str) -> PyXsltExecutable:
+        straight = without_walks(Path(stylesheet))
+        if straight is None:
+            return self._compiler.compile_stylesheet(stylesheet_file=stylesheet)
+        return self._compiler.compile_stylesheet(stylesheet_text=straight)
+
+    def _node(self, document: bytes) -> PyXdmNode:
+        if self._parsed is None or self._parsed[0] != document:
+            self._parsed = None
+            self._parsed = document, self._processor.parse_xml(xml_text=document.decode())
+        return self._parsed[1]
 
 
 def _findings(report: str) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """The numbered rules that need the platform's knowledge (V), and those of Chorus Pro on what is deposited there.
 
     V01  the seller is the organisation that deposits
-    V02  the buyer bears a SIRET, by which Chorus Pro finds it
+    V02  the buyer bears a SIRET that can exist, by which Chorus Pro finds it
     V03  the file has no more octets than Chorus Pro takes
     V04  the number was not used for another invoice
     V05  attachments bear names that Chorus Pro takes
     V06  an antivirus found nothing
+
+What the recipient asks for (V07, V08) is known once Chorus Pro was asked: ``recipient.py``.
 
 The rules on the invoice alone are in ``schemas/invoices/rules.py``.
 """
@@ -17,6 +19,7 @@ from collections.abc import Iterator
 
 from sqlmodel import Session, select
 
+from core.identifiers import Siret
 from core.messages import Catalogue
 from core.organisations import Organisation
 from core.problems import Problem, Severity
@@ -43,20 +46,22 @@ def of_the_platform(
     """Yield what the platform has to say against an invoice; ``size`` in octets, of the file as deposited."""
     owner = session.get_one(Organisation, organisation_id)
     if invoice.seller.siren != (owner.siren or ""):
-        yield _problem("V01", found=invoice.seller.siren, expected=owner.siren or "", name=owner.name)
-    if len(invoice.buyer.siret) != _SIRET_LENGTH:
-        yield _problem("V02", found=invoice.buyer.siret)
+        yield told("V01", found=invoice.seller.siren, expected=owner.siren or "", name=owner.name)
+    if len(siret := invoice.buyer.siret) != _SIRET_LENGTH:
+        yield told("V02", found=siret)
+    elif not (siret.isdecimal() and Siret.key_holds(siret)):
+        yield told("V02", "key", found=siret, name=invoice.buyer.name)
     if size > LARGEST:
-        yield _problem("V03", found=str(size), expected=str(LARGEST))
+        yield told("V03", found=str(size), expected=str(LARGEST))
     if (earlier := other_of(session, dossier_id, organisation_id, environment, invoice)) is not None:
-        yield _problem("V04", found=invoice.number, dossier=earlier)
+        yield told("V04", found=invoice.number, dossier=earlier)
     for one in invoice.attachments:
         yield from _of_attachment(one)
 
 
 def used_already(number: str, status: str) -> Problem:
     """Return why an invoice of a number that Chorus Pro has by another way is not deposited."""
-    return _problem("V04", "elsewhere", found=number, status=status)
+    return told("V04", "elsewhere", found=number, status=status)
 
 
 def other_of(session: Session, dossier_id: str, organisation_id: str, environment: str, invoice: Invoice) -> str | None:
@@ -77,12 +82,13 @@ def fits(name: str) -> bool:
 
 def _of_attachment(one: Attachment) -> Iterator[Problem]:
     if one.piece is not None and not fits(one.name):
-        yield _problem("V05", found=one.name, path=one.name, most=LONGEST_NAME)
+        yield told("V05", found=one.name, path=one.name, most=LONGEST_NAME)
 
 
-def _problem(
+def told(
     rule: str, variant: str = "", *, found: str = "", expected: str | None = None, path: str | None = None, **places: object
 ) -> Problem:
+    """Return the problem of a rule, in the words of one of its messages."""
     key = f"issued.{rule}.{variant}" if variant else f"issued.{rule}"
     filled = {"found": found, "expected": expected or "", **places}
     return Problem(

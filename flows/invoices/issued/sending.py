@@ -7,6 +7,7 @@ uncertain deposit is cleared up by a later look, or by a person.
     what is noted     what Chorus Pro shows                       what is done
     nothing           nothing                                     noted, then deposited
     nothing           an invoice of that number, not rejected     refused: the number was used by another way
+    nothing           a recipient that asks for more              refused: a code service or an engagement is missing
     leaving           the invoice                                 found: it was deposited
     leaving           nothing                                     uncertain
     to be repeated    the invoice                                 found
@@ -23,6 +24,7 @@ from typing import Any
 
 from connectors.chorus.client import Chorus
 from connectors.chorus.deposits import Issued
+from connectors.chorus.directory import ChorusDirectory
 from connectors.chorus.errors import (
     AccountRefused,
     AnswerUnreadable,
@@ -35,9 +37,12 @@ from connectors.chorus.statuses import Status, word
 from core import clock
 from core.database import ScopedSession
 from core.errors import Misconfigured
+from core.problems import Problem
+from flows.engine.departed import Departed
 from flows.engine.work import Advance, Work
 from flows.invoices.issued.keeping import come_to_nothing, found_in, invoice_of, keep, locked
 from flows.invoices.issued.models import IssuedInvoice
+from flows.invoices.issued.recipient import asked_of
 from flows.invoices.issued.rules import used_already
 from schemas.invoices.invoice import Syntax
 
@@ -46,6 +51,7 @@ SENDING = "sending"
 
 _SYNTAXES = {Syntax.CII.value: "IN_DP_E1_CII_16B", Syntax.UBL.value: "IN_DP_E1_UBL_INVOICE"}
 _FACTUR_X = "IN_DP_E2_CII_FACTURX"
+_NOTHING_TOLD = (AccountRefused, AnswerUnreadable, ChorusRefused)
 _NOTHING_TAKEN = (QuotaReached, AccountRefused, CertificateRefused, ChorusRefused, Misconfigured)
 _SIREN_LENGTH = 9
 
@@ -77,12 +83,24 @@ def send(work: Work, role: str, chorus: Chorus) -> Advance:
             "found", facts={"chorus_id": ours.id}, journal={"deposit": ours.deposit}, apply=partial(_found, work, ours)
         )
     if not intent and (other := _other_among(seen, invoice)) is not None:
-        problem = used_already(invoice.number, word(other.status))
-        facts = {"rules": [problem.rule]}
-        return Advance("refused", journal=facts, apply=lambda session: come_to_nothing(session, work.dossier_id, [problem]))
+        return _refused(work, [used_already(invoice.number, word(other.status))])
     if intent.get("phase") == Phase.LEAVING:
         return Advance("uncertain", journal={"file": invoice.file_name})
+    if not intent and (problems := _asked_for(work, chorus, invoice)):
+        return _refused(work, problems)
     return _deposited(work, role, chorus, invoice, intent)
+
+
+def departed(gone: Departed) -> Advance:
+    """Take an invoice as deposited: under the number that the journal tells; without one, it is looked for at Chorus Pro."""
+    unknown = {"at": clock.iso(gone.told[0].at if gone.told else clock.now()), "times": 1}
+    intent = {**(gone.noted(SENDING) or unknown), "phase": Phase.LEAVING.value}
+    taken = gone.last("sales.deposit.deposited")
+    if taken is None:
+        return Advance("uncertain", facts={SENDING: intent})
+    number = str(taken.facts["deposit"])
+    apply = partial(_numbered, gone.dossier_id, number)
+    return Advance("deposited", facts={SENDING: intent, "deposit": number}, journal={"deposit": number}, apply=apply)
 
 
 def again(facts: dict[str, Any]) -> dict[str, Any]:
@@ -101,6 +119,20 @@ def ours_among(seen: Iterable[Issued], invoice: IssuedInvoice, since: datetime) 
     late = [one for one in seen if one.deposited is None or clock.in_paris(one.deposited).date() >= day]
     own = [one for one in late if _is_from(one, invoice)]
     return min(own, key=lambda one: one.status == Status.REJECTED, default=None)
+
+
+def _refused(work: Work, problems: list[Problem]) -> Advance:
+    rules = sorted({one.rule for one in problems})
+    return Advance("refused", journal={"rules": rules}, apply=lambda session: come_to_nothing(session, work.dossier_id, problems))
+
+
+def _asked_for(work: Work, chorus: Chorus, invoice: IssuedInvoice) -> list[Problem]:
+    """Return what the recipient asks for and does not find; nothing where Chorus Pro tells this account nothing of recipients."""
+    try:
+        return list(asked_of(ChorusDirectory(chorus), invoice))
+    except _NOTHING_TOLD as error:
+        work.note("recipient_untold", trouble=str(error)[:1000])
+        return []
 
 
 def _other_among(seen: Iterable[Issued], invoice: IssuedInvoice) -> Issued | None:

@@ -59,7 +59,7 @@ def check(work: Work) -> Advance:
     )
 
 
-@stage("remote.chorus", "deposited", "found", "uncertain", "refused")
+@stage("remote.chorus", "deposited", "found", "uncertain", "refused", departed=sending.departed)
 def deposit(work: Work) -> Advance | Later:
     """Deposit the invoice at Chorus Pro, once (law 4)."""
     try:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from api.simulators import Simulators
+from api.simulators import Treasury
 from archive.ingest.inspection import check_package
 from archive.models import Record
 from archive.places.places import fetch
@@ -69,7 +69,7 @@ def words(octets: bytes, folder: Path) -> str:
 
 
 def test_the_record_of_a_paid_invoice_says_who_approved_what_was_told_and_what_was_handed_over(
-    invoices: InvoicesTown, office: Office, played: Simulators, tmp_path: Path
+    invoices: InvoicesTown, office: Office, played: Treasury, tmp_path: Path
 ) -> None:
     route = VisaRoute(subtype=office.kinds["visa"], emitter=office.desks["secretariat"].id)
     invoices.configure(VISA, InvoiceVisa(routes=(route,)))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import dramatiq
 import pytest
@@ -16,6 +17,7 @@ from sqlmodel import select
 
 from api.runtime import plan_schedules
 from connectors.finance import webhook
+from connectors.finance.settings import FolderPlace
 from core import clock
 from core.configuration import configure
 from core.errors import Conflict, Forbidden, Misconfigured, NotFound, UsageError
@@ -374,6 +376,34 @@ def test_a_way_that_changes_meanwhile_is_the_new_one_under_the_same_name(books: 
     (after,) = books.handovers(dossier_id)
     assert (after.id, after.channel, after.delivery) == (before.id, "webhook", before.delivery)
     assert software.calls == [before.delivery]
+
+
+@on_one_shape
+@pytest.mark.parametrize("moved", [True, False], ids=["moved", "too long ago"])
+def test_a_delivery_that_nobody_can_tell_of_is_asked_once_and_made_again_by_whoever_resumes_it(
+    books: Books, monkeypatch: pytest.MonkeyPatch, *, moved: bool
+) -> None:
+    books.into_folder()
+    dossier_id, elsewhere = books.invoice(), books.depot_folder.with_name("ailleurs")
+    elsewhere.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(delivering, "_publish", Mock(side_effect=Misconfigured("stopped")))
+        with books.at_work():
+            assert books.parked(dossier_id) == "stopped"
+            patch.undo()
+            for left in books.depot_folder.iterdir():
+                left.unlink()  # cleared by the software, or taken
+            if moved:
+                place = FolderPlace(directory="ailleurs", settled_age=0, second_look_after=0)
+                books.hands_by("folder", folder=place.model_dump())
+            else:
+                monkeypatch.setattr(delivering, "_PROOF_HOLDS_FOR", timedelta(0))
+            transitions.resume(books.platform.database, INVOICES, dossier_id, "operator")
+            assert "nul ne peut dire" in books.parked(dossier_id)
+            assert books.depot == [path.name for path in elsewhere.iterdir()] == []
+            transitions.resume(books.platform.database, INVOICES, dossier_id, "operator")
+            books.wait_for(dossier_id, "handed")
+    assert {path.suffix for path in (elsewhere if moved else books.depot_folder).iterdir()} == {".json", ".xml"}
 
 
 @pytest.mark.parametrize("channel", ["sftp", "folder", "webhook"])

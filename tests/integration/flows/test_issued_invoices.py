@@ -23,6 +23,7 @@ from core.principal import PLATFORM
 from flows.invoices.issued import deciding, following
 from flows.invoices.models import ChorusExchange
 from schemas.invoices import rules as invoice_rules
+from schemas.invoices.parties import SIRET, Identifier
 from schemas.invoices.sample import SELLER, sample
 from schemas.invoices.writer import cii_of, facturx_of
 from schemas.schematron.checking import Findings
@@ -99,9 +100,11 @@ def test_rules_that_cannot_be_applied_refuse(shop: Shop, monkeypatch: pytest.Mon
 def test_what_the_platform_knows_is_held_against_an_invoice(shop: Shop) -> None:
     town = shop.town
     nameless = replace(sample().buyer, identifiers=())
+    mistyped = replace(sample().buyer, identifiers=(Identifier("21990001600012", SIRET),))
     made = {
         "V01": shop.receive(cii_of(sample(number="V-1"))),
         "V02": shop.receive(shop.invoice("V-2", buyer=nameless)),
+        "VALUE": shop.receive(shop.invoice("V-4", buyer=mistyped)),
         "EN16931:BR-CO-10": shop.receive(shop.invoice("V-3", totals=replace(sample().totals, lines=Decimal("1.00")))),
         "packaging": shop.receive(b"%PDF-1.7 nothing", "facture.pdf"),
         "XML": shop.receive(b"<facture/>"),
@@ -110,6 +113,7 @@ def test_what_the_platform_knows_is_held_against_an_invoice(shop: Shop) -> None:
         for rule, dossier in made.items():
             town.wait_for(dossier.id, "rejected")
             assert rule in shop.rules(dossier.id)
+    assert "V02" in shop.rules(made["VALUE"].id)
     assert town.state.calls("deposer/flux") == []
 
 
@@ -290,5 +294,6 @@ def test_every_call_about_an_invoice_is_in_evidence(shop: Shop) -> None:
         shop.town.wait_for(dossier.id, "issued")
     with shop.town.platform.database.reading(PLATFORM) as session:
         rows = session.exec(select(ChorusExchange).where(ChorusExchange.dossier_id == dossier.id)).all()
-    services = [one.service.rpartition("/")[2] for one in sorted(rows, key=lambda one: one.id)]
-    assert services[:4] == ["fournisseur", "flux", "consulterCRDetaille", "fournisseur"]
+    called = [one.service.rpartition("/")[2] for one in sorted(rows, key=lambda one: one.id)]
+    before = ["fournisseur", "rechercher", "consulter", "services"]
+    assert called[:7] == [*before, "flux", "consulterCRDetaille", "fournisseur"]

@@ -21,7 +21,7 @@ from schemas.invoices.invoice import Invoice, Preceding
 from schemas.invoices.rules import examine_invoice
 from schemas.invoices.sample import sample
 from schemas.invoices.writer import facturx_of
-from tests.unit.schemas_invoices.documents import PDF
+from tests.unit.schemas_invoices.documents import PDF, UBL
 
 Change = Callable[[Pdf], None]
 ZUGFERD = b"urn:zugferd:pdfa:CrossIndustryDocument:invoice:2p0#"
@@ -135,6 +135,14 @@ def renamed(pdf: Pdf) -> None:
     specification(pdf).UF = specification(pdf).F = String("facture.xml")
 
 
+def shouted_name(pdf: Pdf) -> None:
+    specification(pdf).UF = specification(pdf).F = String("FACTUR-X.XML")
+
+
+def wrong_syntax(pdf: Pdf) -> None:
+    specification(pdf).EF.F.write(UBL.encode())
+
+
 def wrong_relationship(pdf: Pdf) -> None:
     specification(pdf).AFRelationship = Name.Supplement
 
@@ -166,6 +174,8 @@ PACKAGED: dict[str, tuple[Change, list[tuple[str, Severity]]]] = {
             ("Le nom de fichier annoncé par les métadonnée", Severity.WARNING),
         ],
     ),
+    "capitals": (shouted_name, [("Le fichier XML de la facture n’a pas le nom", Severity.WARNING)]),
+    "syntax": (wrong_syntax, [("Le fichier XML de la facture est en UBL\u00a0: un", Severity.ERROR)]),
     "relationship": (wrong_relationship, [("Le lien entre le fichier XML et le PDF (/AFR", Severity.ERROR)]),
     "type": (wrong_type, [("Le type du fichier XML joint n’est pas text/", Severity.WARNING)]),
     "twice": (twice, [("Le PDF porte plusieurs factures\u00a0: on ne sait", Severity.ERROR)]),

@@ -68,6 +68,7 @@ def test_what_breaks_en16931_refuses_what_we_issue_and_only_warns_of_what_we_rec
     assert all(problem.mend for problem in report.problems)
     _, received = examined(cii_of(sample(**changes)), tmp_path, issued=False)
     assert rules_broken(received) == rules_broken(report)
+    assert all((problem.mend or "").startswith("Une facture reçue peut être traitée") for problem in received.problems)
     assert received.verdict is Verdict.ACCEPTED_WITH_WARNINGS
 
 
@@ -117,6 +118,26 @@ def test_an_invoice_of_another_country_is_not_held_to_a_profile_that_it_does_not
     assert "RULES" in {problem.rule for problem in examined(twice, tmp_path)[1].errors}
     currency = octets.replace(b"InvoiceCurrencyCode>EUR", b"InvoiceCurrencyCode>EUX")
     assert "EN16931:BR-CL-04" in {problem.rule for problem in examined(currency, tmp_path)[1].errors}
+
+
+def test_a_profile_that_nobody_knows_and_a_siret_with_a_wrong_key_are_told_where_they_stand(tmp_path: Path) -> None:
+    mistyped = replace(BUYER, identifiers=(Identifier("21990001600012", "0009"),))
+    cii = cii_of(sample(buyer=mistyped)).replace(b">urn:cen.eu:en16931:2017<", b">urn:of:nobody<")
+    ubl = UBL.replace("21990001600011", "21990001600012").replace("urn:cen.eu:en16931:2017", "urn:of:nobody").encode()
+    for octets in (cii, ubl):
+        _, report = examined(octets, tmp_path)
+        said = {problem.rule: problem for problem in report.problems}
+        assert (said["PROFILE"].found, said["VALUE"].found) == ("urn:of:nobody", "21990001600012")
+        assert all(said[rule].severity is Severity.WARNING for rule in ("PROFILE", "VALUE"))
+        assert all(
+            str(said[rule].found) in octets.decode().splitlines()[(said[rule].line or 0) - 1] for rule in ("PROFILE", "VALUE")
+        )
+    la_poste = replace(
+        BUYER,
+        identifiers=(Identifier("35600000000001", "0009"), Identifier("21990001600012", "0060")),
+        legal_id=Identifier("356000000", "0002"),
+    )
+    assert "VALUE" not in rules_broken(examined(cii_of(sample(buyer=la_poste)), tmp_path)[1])
 
 
 def test_a_day_of_the_form_102_has_eight_digits(tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ from schemas.invoices import stylesheets
 from schemas.invoices.attached import piece_problems
 from schemas.invoices.cii_writing import cii_of
 from schemas.invoices.figures import compared
-from schemas.invoices.findings import Told, completing, named, rule_of, without_profile
-from schemas.invoices.invoice import Allowance, Attachment, Invoice, Totals
+from schemas.invoices.findings import completing, named, rule_of, without_profile
+from schemas.invoices.invoice import Allowance, Attachment, Totals, Vat
 from schemas.invoices.pieces import Piece
 from schemas.invoices.sample import sample
 from schemas.invoices.schema import compiled
@@ -35,19 +35,7 @@ from schemas.invoices.stylesheets import (
 from schemas.invoices.syntax import Root
 from schemas.invoices.violations import problems_of
 from schemas.schematron.checking import Finding, Findings
-
-RSM = "urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100"
-RAM = "urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100"
-TRADE = f"/*:CrossIndustryInvoice[namespace-uri()='{RSM}'][1]/*:SupplyChainTradeTransaction[namespace-uri()='{RSM}'][1]"
-SUMS = (
-    f"{TRADE}/*:ApplicableHeaderTradeSettlement[namespace-uri()='{RAM}'][1]"
-    f"/*:SpecifiedTradeSettlementHeaderMonetarySummation[namespace-uri()='{RAM}'][1]"
-)
-
-
-def told(*findings: Finding, invoice: Invoice | None = None, fatal: Severity = Severity.ERROR, total: int | None = None) -> list:  # type: ignore[type-arg]
-    tree = etree.ElementTree(etree.fromstring(cii_of(invoice or sample())))
-    return Told(tree, invoice or sample()).problems(Findings(findings, total or len(findings)), fatal)
+from tests.unit.schemas_invoices.telling import RAM, SUMS, TRADE, told
 
 
 def test_a_wrong_total_says_what_stands_there_and_what_it_should_be() -> None:
@@ -94,10 +82,10 @@ def test_a_place_that_cannot_be_found_is_left_out() -> None:
 
 
 def test_a_rule_without_words_of_ours_is_quoted_with_its_field() -> None:
-    (problem,) = told(Finding("BR-CL-01", True, TRADE, "[BR-CL-01]-The document type code (BT-3) MUST be coded…"))
+    (problem,) = told(Finding("BR-CO-99", True, TRADE, "[BR-CO-99]-The document type code (BT-3) MUST be new…"))
     assert problem.message == (
         "Une règle de la norme EN 16931 n’est pas respectée (type de facture (BT-3))\u00a0: "
-        "The document type code (BT-3) MUST be coded…"
+        "The document type code (BT-3) MUST be new…"
     )
 
 
@@ -208,6 +196,15 @@ def test_every_sum_that_a_rule_compares_is_reckoned() -> None:
     assert compared("BR-CO-17", sample()) == (None, None)
     wrong = sample(vat=(replace(sample().vat[0], amount=Decimal("19.00")),))
     assert compared("BR-S-09", wrong) == (Decimal("19.00"), Decimal("20.00"))
+    exempt = sample(
+        lines=(replace(sample().lines[0], category="K", rate=None),),
+        allowances=(Allowance(False, Decimal("10.00"), category="K"), Allowance(True, Decimal("5.00"), category="S")),
+        vat=(Vat("K", Decimal(0), Decimal("100.00"), Decimal("1.00")),),
+    )
+    assert compared("BR-IC-08", exempt) == (Decimal("100.00"), Decimal("90.00"))
+    assert compared("BR-IC-09", exempt) == (Decimal("1.00"), Decimal("0.00"))
+    assert compared("BR-E-08", exempt) == (None, None)
+    assert compared("BR-CO-15", sample(totals=replace(sample().totals, vat=None))) == (sample().totals.gross, None)
     assert compared("BR-01", invoice) == (None, None)
 
 

@@ -10,6 +10,7 @@ import pytest
 from lxml import etree
 
 from schemas.invoices.cii_writing import cii_of
+from schemas.invoices.opening import opened
 from schemas.invoices.sample import sample
 from schemas.invoices.source import BOUNDS, PLACEHOLDER, Excessive, Source, path_of, read
 from schemas.xml import DoctypeRefused, Malformed
@@ -137,3 +138,30 @@ def test_a_file_cut_in_an_attachment_leaves_no_open_file(tmp_path: Path) -> None
 def test_a_place_is_told_with_the_names_of_the_document(tmp_path: Path) -> None:
     tree = read_octets(b'<a xmlns="urn:x" xmlns:p="urn:y"><p:b/><c/><c><d/></c></a>', tmp_path).tree
     assert [path_of(element) for element in tree.iter()] == ["/a", "/a/p:b", "/a/c[1]", "/a/c[2]", "/a/c[2]/d"]
+
+
+@pytest.mark.parametrize(
+    ("octets", "found"),
+    [
+        pytest.param('<?xml version="1.0"?>\n<a>é</a>'.encode("latin-1"), "UTF-8", id="latin_said_to_be_utf_8"),
+        pytest.param('<?xml version="1.0" encoding="US-ASCII"?>\n<a>é</a>'.encode(), "US-ASCII", id="more_than_ascii"),
+        pytest.param("<?xml version='1.0' encoding='UTF-16'?>\n<a>&</a>".encode("utf-16"), "un caractère qui", id="utf_16"),
+        pytest.param(b"<a>\nA & B</a>", "un caractère qui", id="a_bare_ampersand"),
+        pytest.param(b"<a>\n<b></c></a>", "une balise qui ferme", id="tags_that_cross"),
+        pytest.param(b"<a>\n<b>", "la fin du fichier", id="cut"),
+        pytest.param(b"<a/>\n<b/>", "après la fin de la facture", id="more_than_one_root"),
+        pytest.param(b"\n<?xml version='1.0'?><a/>", "une déclaration XML", id="a_line_before_the_declaration"),
+        pytest.param(b"<a>\n&eacute;</a>", "une entité", id="an_entity_of_html"),
+        pytest.param(b"<a>\n<x:b/></a>", "un préfixe", id="a_prefix_of_nothing"),
+        pytest.param(b"<a>\n<b c='1' c='2'/></a>", "deux fois", id="an_attribute_twice"),
+    ],
+)
+def test_why_a_file_is_not_well_formed_is_said_in_words(octets: bytes, found: str, tmp_path: Path) -> None:
+    path = tmp_path / "invoice.xml"
+    path.write_bytes(octets)
+    source, (told,) = opened(path, tmp_path, 1000)
+    assert source is None
+    assert told.rule == "XML"
+    assert found in (told.found or "")
+    assert told.line == 2
+    assert told.mend
