@@ -18,6 +18,7 @@ from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import Principal
 from flows.engine import transitions
+from flows.engine.keys import Keyed
 from flows.engine.models import DossierFile
 from flows.engine.work import KeptFile
 from flows.mail import checking, events, following, planning, rules, settling, validating
@@ -26,6 +27,7 @@ from flows.mail.events import EventKind
 from flows.mail.flow import MAIL
 from flows.mail.keeping import (
     ADDITION,
+    ANSWER,
     DOCUMENT,
     ENDED,
     TAKEN,
@@ -38,7 +40,7 @@ from flows.mail.keeping import (
     require_sender,
     terms_of,
 )
-from flows.mail.models import Mail, MailRecipient, NoticeState, RecipientState
+from flows.mail.models import Mail, MailAnswer, MailRecipient, NoticeState, RecipientState
 from schemas.mail import addresses
 
 _messages = Catalogue("flows.mail")
@@ -86,7 +88,9 @@ def _call_off(session: ScopedSession, recipient: MailRecipient) -> None:
     for notice in known:
         if notice.state == NoticeState.DUE.value:
             settling.drop(session, notice)
-    if any(notice.accepted is not None or notice.state == NoticeState.LEAVING.value for notice in known):
+    # Whoever said that it is not for them, and whoever has the former address, need not hear of it any more.
+    told = (notice for notice in known if notice.revoked is None and notice.address == recipient.address)
+    if any(notice.accepted is not None or notice.state == NoticeState.LEAVING.value for notice in told):
         planning.plan(session, recipient, "cancellation", linked=False)
     if recipient.state not in ENDED:
         settling.stand(session, recipient, RecipientState.REVOKED)
@@ -166,8 +170,10 @@ def revoke(platform: Platform, principal: Principal, recipient_id: str) -> None:
         following.settle(session, recipient.dossier_id)
 
 
-def add_document(platform: Platform, principal: Principal, dossier_id: str, kept: KeptFile, tell: bool) -> None:
-    """Add a document to a send that has left; what it was accepted with stays as it is.
+def add_document(
+    platform: Platform, principal: Principal, dossier_id: str, kept: KeptFile, tell: bool, key: str | None = None
+) -> bool:
+    """Add a document to a send that has left; what it was accepted with stays as it is. False: that was done under the key.
 
     Args:
         platform: its parts.
@@ -175,14 +181,20 @@ def add_document(platform: Platform, principal: Principal, dossier_id: str, kept
         dossier_id: of the send.
         kept: the document, in the object store already.
         tell: whoever can still open the send is written to.
+        key: makes a repeat harmless.
 
     Raises:
-        NotFound, Forbidden, Conflict: see ``cancel``.
+        NotFound, Forbidden, Conflict: see ``cancel``; also when the key was used for another request.
         Unsendable: it is empty, too large, or a program (M03).
     """
     with platform.database.writing(principal) as session:
         recipients = recipients_of(session, dossier_id, hold=True)
         mail = mail_of(session, dossier_id, hold=True)
+        require_sender(principal, mail)
+        asked = {"addition": dossier_id, "name": kept.name, "sha256": kept.sha256, "tell": tell}
+        keyed = Keyed.of(mail.organisation_id, key, asked) if key else None
+        if keyed and keyed.named(session):
+            return False
         _require_left(session, principal, mail)
         known = [_kept(one) for one in files_of(session, dossier_id, DOCUMENT, ADDITION)]
         rules.require(
@@ -204,10 +216,13 @@ def add_document(platform: Platform, principal: Principal, dossier_id: str, kept
         reached = {RecipientState.HANDED, RecipientState.DELAYED} | TAKEN
         told = [recipient for recipient in recipients if tell and recipient.state in reached]
         planning.plan_all(session, told, f"addition-{added.id}")
+        if keyed:
+            keyed.keep(session, dossier_id)
+        return True
 
 
 def purge(platform: Platform, principal: Principal, dossier_id: str) -> None:
-    """Take what was sent away once the proof of the send is sealed: its message and its documents.
+    """Take what was sent away once the proof of the send is sealed: its message, its documents, and what was answered.
 
     Events and digests stay, hence what is proved of them. The object store keeps octets by their digest, for whoever else has the
     same; nothing leads to them from here any more.
@@ -224,8 +239,10 @@ def purge(platform: Platform, principal: Principal, dossier_id: str) -> None:
             raise Conflict(_messages("act.purge"))
         files = files_of(session, dossier_id, DOCUMENT, ADDITION)
         gone = [{"name": one.name, "role": one.role, "sha256": one.sha256, "size": one.size} for one in files]
-        for one in files:
+        for one in (*files, *files_of(session, dossier_id, ANSWER)):  # answers: their digests stand beside their moment
             session.delete(one)
+        for answer in session.exec(select(MailAnswer).where(MailAnswer.dossier_id == dossier_id)):
+            answer.text = ""
         mail.purged, mail.body = clock.now(), ""
         session.add(mail)
         events.record(session, mail, EventKind.PURGED, {"files": gone}, actor=principal.actor)
@@ -256,7 +273,9 @@ def _require_open(recipient: MailRecipient) -> None:
 
 
 def _again(session: ScopedSession, recipient: MailRecipient, principal: Principal) -> None:
-    notice = planning.plan(session, recipient, planning.next_occasion(session, recipient, "again"))
+    notice = planning.waiting(session, recipient)
+    if notice is None:
+        notice = planning.plan(session, recipient, planning.next_occasion(session, recipient, "again"))
     facts = {"notice": notice.id, "occasion": notice.occasion, "address": notice.address}
     events.record(session, recipient, EventKind.AGAIN, facts, actor=principal.actor)
 

@@ -83,7 +83,7 @@ def recipient_page(told: Told) -> Page:
         title=_t("proof.title.recipient", subject=plain(told["message"]["subject"])),
         verdict=_t(f"proof.state.{state}"),
         tone=_TONES.get(state, Tone.PLAIN),
-        meaning=_t(f"proof.meaning.{state}", address=address, until=_day(told["send"]["withdraw_until"])),
+        meaning=_t(f"proof.meaning.{state}", address=address, until=_day(recipient["withdraw_until"])),
         reasons=(),
         sections=tuple(one for one in sections if one.rows),
         notes=(_t("proof.note.summary"), _t("proof.note.private")),
@@ -137,7 +137,7 @@ def _act(told: Told, event: Told) -> tuple[tuple[str, ...], Tone] | None:
     facts, kind = event.get("facts", {}), event["kind"]
     places = {
         "address": plain(facts.get("address") or told["recipient"]["address"]),
-        "until": _day(told["send"]["withdraw_until"]),
+        "until": _day(told["recipient"]["withdraw_until"]),
     }
     if kind == EventKind.ACCEPTED and "address" in facts:
         return (_t("proof.proved.accepted", **places),), Tone.PLAIN
@@ -226,7 +226,8 @@ def _return(one: Told) -> Row:
 
 def _answers(told: Told) -> Iterator[Row]:
     for one in told["answers"]:
-        yield Row(_moment(one["at"]), tuple(map(plain, one["text"].splitlines())) or (_t("proof.answer.empty"),))
+        text = _t("proof.answer.destroyed") if one["text"] is None else one["text"] or _t("proof.answer.empty")
+        yield Row(_moment(one["at"]), tuple(map(plain, text.splitlines())))
         yield from (Row(_t("proof.row.answer"), _file(file)) for file in one["files"])
 
 

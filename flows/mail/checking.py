@@ -23,7 +23,7 @@ from flows.mail import events, rules, validating
 from flows.mail.convening import rules as convocations
 from flows.mail.events import EventKind
 from flows.mail.keeping import DOCUMENT, mail_of, recipients_of
-from flows.mail.kinds import Kind, kind_of
+from flows.mail.kinds import Kind, Regime, kind_of
 from flows.mail.models import Mail, MailRecipient
 from flows.parapheur.settings import ParapheurRoute
 from schemas.invoices.pieces import EXECUTABLE, sniffed
@@ -77,6 +77,8 @@ def check(work: Work) -> Advance:
         route = validating.route_of(session, work.platform.secrets, work.organisation_id, mail.kind)
         problems = rules.of_send(mail, recipients, kind, clock.in_paris(clock.now()).date())
         problems += convocations.problems(session, mail, recipients)
+    if kind.regime is Regime.CRPA and not documents:
+        problems.append(_problem("none"))
     problems += [*of_domains(recipients), *of_sizes(documents, _narrowed(kind, route)), *_of_contents(work, documents)]
     if any(problem.severity is Severity.ERROR for problem in problems):
         return Advance(

@@ -26,7 +26,7 @@ from core.errors import Misconfigured
 from core.messages import Catalogue, current_locale, speaking
 from core.platform import Platform
 from core.settings import Settings
-from flows.mail import links
+from flows.mail import links, reached
 from flows.mail.convening import telling
 from flows.mail.keeping import terms_of
 from flows.mail.models import Mail, MailNotice, MailRecipient
@@ -135,13 +135,15 @@ def letter(
 def _said(session: Session, notice: MailNotice, recipient: MailRecipient, mail: Mail, code: str) -> tuple[str, list[str]]:
     """Return the subject and the paragraphs of an occasion."""
     kind = terms_of(mail)
-    places = _places(mail, code)
+    told = reached.told_on(session, mail.dossier_id).get(recipient.id)
+    places = _places(mail, told, code)
+    said = _said_as(notice, told)
     own = telling.words_of(session, recipient, notice.occasion)
     if own is not None:
         subject, paragraphs = own.subject, own.text.split("\n\n")
     else:
-        subject, paragraphs = _worded(stem(notice.occasion), mail.kind, "subject", places), []
-        paragraphs = _worded(stem(notice.occasion), mail.kind, "text", places).split("\n\n")
+        subject, paragraphs = _worded(said, mail.kind, "subject", places), []
+        paragraphs = _worded(said, mail.kind, "text", places).split("\n\n")
     if kind.reveals and stem(notice.occasion) != "code":
         subject = _t("notice.revealed", said=subject, subject=mail.subject) if own is None else subject
         if stem(notice.occasion) in {"notice", "again"}:
@@ -156,10 +158,17 @@ def _worded(occasion: str, kind: str, what: str, places: dict[str, str]) -> str:
     return _t(next(key for key in keys if key in _t), **places)
 
 
-def _places(mail: Mail, code: str) -> dict[str, str]:
+def _said_as(notice: MailNotice, told: date | None) -> str:
+    """Return under which occasion a message speaks: whoever was never told is told, not told again."""
+    kind = stem(notice.occasion)
+    return "notice" if kind == "again" and told is None else kind
+
+
+def _places(mail: Mail, told: date | None, code: str) -> dict[str, str]:
+    """Return what a message says of its recipient's own days: who was never told is told today."""
     today = clock.in_paris(clock.now()).date()
-    since = clock.in_paris(mail.sent).date() if mail.sent else today
-    until = mail.withdraw_until or today + timedelta(days=terms_of(mail).withdraw_days)
+    since = told or today
+    until = reached.last_day(mail, since) or since + timedelta(days=terms_of(mail).withdraw_days)
     return {"sender": _line(mail.sender), "since": _day(since), "until": _day(until), "code": code}
 
 

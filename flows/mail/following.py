@@ -18,7 +18,7 @@ from core.principal import PLATFORM
 from flows.engine import schedule, transitions
 from flows.engine.models import Dossier
 from flows.engine.work import Advance
-from flows.mail import events, planning, settling
+from flows.mail import events, planning, reached, settling
 from flows.mail.convening.models import Meeting
 from flows.mail.events import EventKind
 from flows.mail.flow import MAIL
@@ -70,47 +70,25 @@ def _age(session: ScopedSession, dossier_id: str) -> None:
     recipients = recipients_of(session, dossier_id, hold=True)
     mail = mail_of(session, dossier_id)
     today = clock.in_paris(clock.now()).date()
-    told = first_told(session, dossier_id)
+    told = reached.told_on(session, dossier_id)
     over = _meeting_is_over(session, dossier_id, today)
     if mail.cancelled is None:
         for recipient in recipients:
             if recipient.state in ENDED or recipient.state in _NEVER_TOLD:
                 continue
             day = told.get(recipient.id)
-            if over or today > last_day(mail, day):
-                _expire(session, mail, recipient)
+            last = reached.last_day(mail, day)
+            if over or (last is not None and today > last):
+                _expire(session, recipient, last)
             elif recipient.state in _REMINDED and day is not None:
                 _recall(session, mail, recipient, day, today)
     session.flush()
     settle(session, dossier_id)
 
 
-def first_told(session: Session, dossier_id: str) -> dict[str, date]:
-    """Return the day, in Paris, on which a server first took a message to each recipient: from it their own delay runs."""
-    wanted = (
-        select(MailNotice.recipient_id, func.min(MailNotice.accepted))
-        .where(MailNotice.dossier_id == dossier_id, col(MailNotice.accepted).is_not(None))
-        .where(col(MailNotice.occasion).not_in(("cancellation",)))
-        .group_by(col(MailNotice.recipient_id))
-    )
-    return {recipient_id: clock.in_paris(at).date() for recipient_id, at in session.exec(wanted) if at is not None}
-
-
-def last_day(mail: Mail, told: date | None) -> date:
-    """Return the last day on which a recipient may withdraw: that of the send, or later when they were told later.
-
-    Args:
-        mail: which was sent.
-        told: the day on which a server first took a message to them.
-    """
-    days = timedelta(days=terms_of(mail).withdraw_days)
-    own = told + days if told else date.min
-    return max(own, mail.withdraw_until or date.min)
-
-
-def _expire(session: ScopedSession, mail: Mail, recipient: MailRecipient) -> None:
+def _expire(session: ScopedSession, recipient: MailRecipient, last: date | None) -> None:
     settling.stand(session, recipient, RecipientState.EXPIRED)
-    facts = {"withdraw_until": mail.withdraw_until.isoformat() if mail.withdraw_until else ""}
+    facts = {"withdraw_until": last.isoformat() if last else ""}
     events.record(session, recipient, EventKind.EXPIRED, facts)
 
 

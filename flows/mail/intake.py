@@ -104,19 +104,15 @@ def compose(
         mail = Mail(dossier_id=dossier.id, organisation_id=dossier.organisation_id, kind=draft.kind, subject="")
         _write(platform, session, mail, draft, hashes, also)
 
-    content = _digest(draft)
     deposit = Deposit(
         draft.organisation_id,
         _title(draft),
         None,
         idempotency_key=idempotency_key,
-        facts={_CONTENT: content},
+        facts={_CONTENT: _digest(draft)},
         apply=add,
     )
-    received = receive(platform.database, MAIL, principal, deposit)
-    if not received.created and (received.dossier.flow != MAIL.name or received.dossier.facts.get(_CONTENT) != content):
-        raise Conflict(_messages("M13.message", key=idempotency_key), received.dossier.id)
-    return received
+    return receive(platform.database, MAIL, principal, deposit)
 
 
 def change(platform: Platform, principal: Principal, dossier_id: str, draft: Draft, *, also: Also | None = None) -> None:

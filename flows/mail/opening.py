@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete
@@ -23,7 +23,7 @@ from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import PLATFORM
 from flows.engine.models import Dossier, DossierFile
-from flows.mail import door, events, following, links, settling
+from flows.mail import door, events, following, links, reached, settling
 from flows.mail.door import Given
 from flows.mail.events import EventKind
 from flows.mail.keeping import ADDITION, DOCUMENT, TAKEN, files_of, terms_of
@@ -46,6 +46,7 @@ class Opened:
         notice: whose link it is.
         kind: the terms under which the send was accepted.
         answer: what the recipient answered; None before.
+        last_day: the last one, in Paris, on which this recipient may withdraw.
     """
 
     dossier: Dossier
@@ -54,6 +55,7 @@ class Opened:
     notice: MailNotice
     kind: Kind
     answer: MailAnswer | None
+    last_day: date | None
 
     @property
     def cancelled(self) -> bool:
@@ -73,7 +75,11 @@ class Opened:
     @property
     def late(self) -> bool:
         """The days to withdraw it are over, or the send is closed: withdrawing is noted, and changes nothing of its outcome."""
-        return self.dossier.state not in UNDER_WAY or _is_past(self.mail, clock.now())
+        return self.dossier.state not in UNDER_WAY or self.is_past(clock.now())
+
+    def is_past(self, moment: datetime) -> bool:
+        """Tell whether the days that this recipient had are over."""
+        return self.last_day is not None and clock.in_paris(moment).date() > self.last_day
 
     @property
     def takes_answers(self) -> bool:
@@ -223,7 +229,9 @@ def listed(files: list[DossierFile]) -> list[dict[str, Any]]:
 
 def _opened(session: ScopedSession, notice: MailNotice) -> Opened | None:
     mail, recipient = session.get_one(Mail, notice.dossier_id), session.get_one(MailRecipient, notice.recipient_id)
-    if mail.readable_until is not None and clock.in_paris(clock.now()).date() > mail.readable_until:
+    told = reached.told_on(session, mail.dossier_id).get(recipient.id)
+    readable = reached.readable_until(mail, told)
+    if readable is not None and clock.in_paris(clock.now()).date() > readable:
         return None
     if mail.purged is not None and recipient.withdrawn is None:
         return None  # nobody acknowledges what is there no more
@@ -231,7 +239,8 @@ def _opened(session: ScopedSession, notice: MailNotice) -> Opened | None:
     if notice.revoked is not None and (mail.cancelled is None or notice.revoked < mail.cancelled):
         return None
     answer = session.get(MailAnswer, recipient.id)
-    return Opened(session.get_one(Dossier, notice.dossier_id), mail, recipient, notice, terms_of(mail), answer)
+    dossier = session.get_one(Dossier, notice.dossier_id)
+    return Opened(dossier, mail, recipient, notice, terms_of(mail), answer, reached.last_day(mail, told))
 
 
 def _still_there(platform: Platform, token: str) -> Opened:
@@ -252,9 +261,9 @@ def _refuse_the_end(opened: Opened) -> None:
 def _take(session: ScopedSession, opened: Opened, deed: Deed, level: int) -> None:
     recipient, moment = opened.recipient, clock.now()
     late = opened.late
-    if opened.dossier.state in UNDER_WAY and _is_past(opened.mail, moment) and recipient.state != RecipientState.EXPIRED:
+    if opened.dossier.state in UNDER_WAY and opened.is_past(moment) and recipient.state != RecipientState.EXPIRED:
         settling.stand(session, recipient, RecipientState.EXPIRED)
-        events.record(session, recipient, EventKind.EXPIRED, {"until": str(opened.mail.withdraw_until)}, at=moment)
+        events.record(session, recipient, EventKind.EXPIRED, {"withdraw_until": str(opened.last_day)}, at=moment)
     recipient.withdrawn, recipient.level = moment, level
     if not late:
         settling.stand(session, recipient, RecipientState.WITHDRAWN)
@@ -262,10 +271,6 @@ def _take(session: ScopedSession, opened: Opened, deed: Deed, level: int) -> Non
     given = listed(documents(session, opened.dossier.id))
     _record(session, opened, EventKind.WITHDRAWN, deed, at=moment, level=level, late=late, documents=given, **named)
     following.settle(session, opened.dossier.id)
-
-
-def _is_past(mail: Mail, moment: datetime) -> bool:
-    return mail.withdraw_until is not None and clock.in_paris(moment).date() > mail.withdraw_until
 
 
 def _record(

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 from core import clock
 from flows.engine import schedule
 from flows.mail import links
-from flows.mail.models import MailNotice, MailRecipient
+from flows.mail.models import MailNotice, MailRecipient, NoticeState
 
 ACTOR, QUEUE, KEY = "mail.post", "remote.mail", "due"
 
@@ -53,6 +53,23 @@ def plan_all(session: Session, recipients: Sequence[MailRecipient], occasion: st
     session.add_all([_notice(one, occasion, None, linked) for one in recipients if one.id not in planned])
     session.flush()
     schedule.hasten(session, ACTOR, KEY)
+
+
+def waiting(session: Session, recipient: MailRecipient) -> MailNotice | None:
+    """Return the notice that still has to leave for a recipient, and hasten it; None when there is none."""
+    occasion = col(MailNotice.occasion)
+    due = select(MailNotice).where(
+        MailNotice.recipient_id == recipient.id,
+        MailNotice.state == NoticeState.DUE.value,
+        MailNotice.address == recipient.address,
+        (occasion == "notice") | occasion.startswith("again-"),
+    )
+    notice = session.exec(due.order_by(col(MailNotice.id)).with_for_update()).first()
+    if notice is not None:
+        notice.not_before = min(notice.not_before, clock.now())
+        session.add(notice)
+        schedule.hasten(session, ACTOR, KEY)
+    return notice
 
 
 def next_occasion(session: Session, recipient: MailRecipient, stem: str) -> str:

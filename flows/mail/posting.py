@@ -184,8 +184,8 @@ def _take(platform: Platform, notice_id: str, recipient_id: str) -> _Taken | Non
             return None
         if not notice.sha256:
             composing.compose(platform, session, notice, recipient, mail)
-        if notice.state == NoticeState.LEAVING.value:
-            settling.note_silence(notice)
+        if notice.state == NoticeState.LEAVING.value and not settling.note_silence(session, notice, recipient):
+            return None
         now = clock.now()
         notice.state, notice.left, notice.not_before = NoticeState.LEAVING.value, now, now + UNCERTAIN_FOR
         notice.attempts += 1

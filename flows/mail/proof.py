@@ -23,6 +23,7 @@ from core.canonical import canonical_bytes
 from core.journal import JournalEntry
 from core.organisations import Organisation
 from flows.engine.models import DossierFile
+from flows.mail import reached
 from flows.mail.convening.models import Convened, MeetingQuestion, QuestionAnswer
 from flows.mail.events import EventKind
 from flows.mail.keeping import ADDITION, DOCUMENT, files_of, mail_of, recipients_of
@@ -94,6 +95,7 @@ class _Gathered:
     convened: dict[str, Convened]
     questions: dict[str, str]
     said: list[QuestionAnswer]
+    told: dict[str, date]
 
     @classmethod
     def of(cls, session: Session, dossier_id: str, until: datetime | None) -> _Gathered:
@@ -114,6 +116,7 @@ class _Gathered:
             convened={one.recipient_id: one for one in session.exec(select(Convened).where(Convened.dossier_id == dossier_id))},
             questions=questions,
             said=list(session.exec(said.order_by(col(QuestionAnswer.question_id)))) if questions else [],
+            told=reached.told_on(session, dossier_id, until),
         )
 
     def statement(self, recipient_id: str | None) -> dict[str, Any]:
@@ -126,16 +129,16 @@ class _Gathered:
         }
         if recipient_id is None:
             return told | {
-                "recipients": [_recipient(one) for one in self.recipients],
+                "recipients": [self._recipient(one) for one in self.recipients],
                 "answers": [],
                 "events": [_event(one, withheld=False) for one in self.events if one.recipient_id is None],
             }
         (recipient,) = (one for one in self.recipients if one.id == recipient_id)
         answer, seat = self.answers.get(recipient_id), self.convened.get(recipient_id)
         return told | {
-            "recipient": _recipient(recipient),
+            "recipient": self._recipient(recipient),
             "notices": [_notice(one) for one in self.notices if one.recipient_id == recipient_id],
-            "answers": [_answer(answer)] if answer else [],
+            "answers": [self._answer(answer)] if answer else [],
             "attendance": self._attendance(seat) if seat else None,
             "events": [
                 _event(one, withheld=self._tells_of_others(one, recipient_id))
@@ -173,6 +176,32 @@ class _Gathered:
         gone = (file for one in self.events if one.kind == EventKind.PURGED for file in one.facts.get("files", ()))
         return [{key: file[key] for key in ("role", "name", "size", "sha256")} for file in gone]
 
+    def _recipient(self, one: MailRecipient) -> dict[str, Any]:
+        return {
+            "id": one.id,
+            "place": one.place,
+            "name": one.name,
+            "address": one.address,
+            "source": one.source,
+            "consent": _day(one.consent),
+            "consent_reference": one.consent_reference,
+            "state": one.state,
+            "since": clock.iso(one.since),
+            "level": one.level,
+            "delivered": _moment(one.delivered),
+            "opened": _moment(one.opened),
+            "withdraw_until": _day(reached.last_day(self.mail, self.told.get(one.id))),
+            "withdrawn": _moment(one.withdrawn),
+            "answered": _moment(one.answered),
+            "refused": _moment(one.refused),
+            "trouble": one.trouble,
+        }
+
+    def _answer(self, one: MailAnswer) -> dict[str, Any]:
+        """Return what was answered; once it is destroyed, its text is None, and the event of the answer has its digest."""
+        files = [_file(kept["name"], kept["media_type"], kept["size"], kept["sha256"]) for kept in one.files]
+        return {"at": clock.iso(one.at), "text": None if self.mail.purged else one.text, "files": files}
+
     def _attendance(self, seat: Convened) -> dict[str, Any]:
         said = [one for one in self.said if one.recipient_id == seat.recipient_id]
         return {
@@ -195,27 +224,6 @@ class _Gathered:
 
 def _rows(session: Session, model: Any, dossier_id: str) -> list[Any]:
     return list(session.exec(select(model).where(model.dossier_id == dossier_id).order_by(model.id)))
-
-
-def _recipient(one: MailRecipient) -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "place": one.place,
-        "name": one.name,
-        "address": one.address,
-        "source": one.source,
-        "consent": _day(one.consent),
-        "consent_reference": one.consent_reference,
-        "state": one.state,
-        "since": clock.iso(one.since),
-        "level": one.level,
-        "delivered": _moment(one.delivered),
-        "opened": _moment(one.opened),
-        "withdrawn": _moment(one.withdrawn),
-        "answered": _moment(one.answered),
-        "refused": _moment(one.refused),
-        "trouble": one.trouble,
-    }
 
 
 def _document(one: DossierFile) -> dict[str, Any]:
@@ -255,11 +263,6 @@ def _return(one: MailReturn) -> dict[str, Any]:
         "sha256": one.sha256,
         "size": one.size,
     }
-
-
-def _answer(one: MailAnswer) -> dict[str, Any]:
-    files = [_file(kept["name"], kept["media_type"], kept["size"], kept["sha256"]) for kept in one.files]
-    return {"at": clock.iso(one.at), "text": one.text, "files": files}
 
 
 def _event(one: MailEvent, *, withheld: bool) -> dict[str, Any]:

@@ -23,10 +23,11 @@ from flows.mail.models import Mail, MailAnswer, MailEvent, MailNotice, MailRecip
 from flows.mail.standing import Standing, counted, standing_of, stands
 from flows.mail.validating import Round, round_of
 
-__all__ = ["Line", "Page", "Place", "SeenMail", "Standing", "Wanted", "list_mails", "seen", "unsettled"]
+__all__ = ["Line", "Page", "Place", "SeenMail", "Standing", "Wanted", "events", "how_many", "list_mails", "seen", "unsettled"]
 
 DEFAULT, MOST = 50, 200
 _EVENTS = 5000
+_OF_DOSSIER = col(Mail.dossier_id) == col(Dossier.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +116,8 @@ def list_mails(database: Database, principal: Principal, wanted: Wanted) -> Page
     with reading.opened(database, principal) as session:
         chosen = (
             select(Dossier, Mail)
-            .join(Mail, col(Mail.dossier_id) == col(Dossier.id))
-            .where(
-                Dossier.flow == "mail", Dossier.state != "abandoned", *_conditions(wanted), *beyond(wanted.after, wanted.before)
-            )
+            .join(Mail, _OF_DOSSIER)
+            .where(*_conditions(wanted), *beyond(wanted.after, wanted.before))
             .order_by(*((col(Dossier.created), col(Dossier.id)) if backwards else newest_first))
         )
         found = list(session.exec(chosen.limit(limit + 1)))
@@ -135,6 +134,12 @@ def list_mails(database: Database, principal: Principal, wanted: Wanted) -> Page
         after=last if more or backwards else None,
         before=first if (more if backwards else wanted.after is not None) else None,
     )
+
+
+def how_many(database: Database, principal: Principal, wanted: Wanted) -> tuple[int, bool]:
+    """Return how many sends the list holds in all, as ``flows.engine.reading.counted`` counts."""
+    with reading.opened(database, principal) as session:
+        return reading.counted(session, select(Dossier.id).join(Mail, _OF_DOSSIER).where(*_conditions(wanted)))
 
 
 def seen(database: Database, principal: Principal, dossier_id: str) -> SeenMail:
@@ -177,6 +182,21 @@ def unsettled(database: Database, principal: Principal) -> list[MailReturn]:
         return list(session.exec(wanted.limit(MOST)))
 
 
+def events(
+    database: Database, principal: Principal, dossier_id: str, after: str, limit: int
+) -> tuple[list[MailEvent], tuple[int, bool]]:
+    """Return what happened to a send after an event, oldest first, and how much there is in all (``reading.counted``).
+
+    Raises:
+        NotFound: there is no such send, or the principal may not read it.
+    """
+    own = select(MailEvent).where(MailEvent.dossier_id == dossier_id)
+    with reading.opened(database, principal) as session:
+        reading.seen(session, dossier_id)
+        found = session.exec(own.where(col(MailEvent.id) > after).order_by(col(MailEvent.id)).limit(limit)).all()
+        return list(found), reading.counted(session, select(MailEvent.id).where(MailEvent.dossier_id == dossier_id))
+
+
 def _of(session: Session, table: Any, dossier_id: str) -> list[Any]:
     wanted = select(table).where(table.dossier_id == dossier_id).order_by(col(table.id))
     return list(session.exec(wanted.limit(_EVENTS)))
@@ -211,7 +231,7 @@ def _line(dossier: Dossier, mail: Mail, states: dict[str, int]) -> Line:
 
 
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
+    conditions: list[ColumnElement[bool]] = [col(Dossier.flow) == "mail", col(Dossier.state) != "abandoned"]
     if wanted.organisations:
         conditions.append(col(Dossier.organisation_id).in_(wanted.organisations))
     if wanted.kind:

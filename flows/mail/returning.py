@@ -49,6 +49,7 @@ _LONGEST_STATUS, _LONGEST_DIAGNOSTIC, _LONGEST_SERVER = 12, 1000, 200
 _OPEN = frozenset({NoticeState.DUE.value, NoticeState.LEAVING.value})
 _LEFT = frozenset({What.DELIVERED, What.RELAYED, What.EXPANDED, What.DELAYED, What.FAILED})
 """Reports that only a message which left can have."""
+_WENT_ON = frozenset({What.DELIVERED, What.RELAYED})
 _NOISE = frozenset({What.AUTOMATIC, What.RECEIPT})
 
 
@@ -191,9 +192,11 @@ def _record(session: ScopedSession, recipient: MailRecipient, notice: MailNotice
 
 def _stand(session: ScopedSession, recipient: MailRecipient, notice: MailNotice, report: Report) -> None:
     trouble = _messages("return.said", status=report.status or "?", diagnostic=report.diagnostic[:500])
-    if report.what is What.DELIVERED and recipient.delivered is None:
-        recipient.delivered = clock.now()
-        session.add(recipient)
+    if report.what in _WENT_ON:
+        settling.resume(session, notice, recipient)
+        if report.what is What.DELIVERED and recipient.delivered is None:
+            recipient.delivered = clock.now()
+            session.add(recipient)
     elif report.what is What.DELAYED:
         settling.delay(session, notice, recipient, trouble)
     elif report.what is What.FAILED:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from itertools import pairwise
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 from core import passwords
 from core.errors import UsageError
@@ -34,11 +35,16 @@ _FEWEST_DIGITS_APART = 3
 _SIX_DIGITS = re.compile(r"[0-9]{6}")
 _NO_LINE = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 _NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_VARIABLE = re.compile(r"\{[a-zéèêàâîôûç_]{1,30}\}")
+_VARIABLE = re.compile(r"\{[^\W\d]\w{0,29}\}")
 # CPCE, article L. 101: no name that is likely to be confused with that of a lettre recommandée électronique.
-_CONFUSING = re.compile(r"\b(recommandée?s?|LRE|LRAR|RAR|registered)\b", re.IGNORECASE)
+_LETTERS = r"L\.?R\.?E|L\.?R\.?\s?[-/]?\s?A\.?R|R\.?A\.?R"
+# Typed in capitals without accents, it is the participle beside a letter, or in the feminine; elsewhere it is the verb.
+_CONFUSING = re.compile(
+    rf"\b(recommandée?s?|recommandees?|(?:lettre|courrier|envoi|pli|en)s?\s+recommandes?|{_LETTERS}|registered)\b", re.IGNORECASE
+)
 _CLAIMS = re.compile(
-    r"\b(lettres?\s+recommandées?|courriers?\s+recommandés?|recommandés?\s+(électroniques?|avec\s+accusé)|LRE|LRAR|registered\s+(mail|letter))\b",
+    r"\b((?:lettre|courrier)s?\s+recommand[ée]e?s?|recommand[ée]s?\s+([ée]lectroniques?|avec\s+accus[ée])"
+    rf"|{_LETTERS}|registered\s+(mail|letter))\b",
     re.IGNORECASE,
 )
 
@@ -215,9 +221,9 @@ def _crpa(mail: Mail, recipients: Sequence[MailRecipient], today: date) -> Itera
 
 def _words(mail: Mail) -> Iterator[Problem]:
     for path, text in (("subject", mail.subject), ("sender", mail.sender)):
-        if found := _CONFUSING.search(text):
+        if found := _CONFUSING.search(normalize("NFC", text)):
             yield _problem("M07", "word", found[0], path=path)
-    if found := _CLAIMS.search(mail.body):
+    if found := _CLAIMS.search(normalize("NFC", mail.body)):
         yield _problem("M07", "body", found[0], path="body").as_warning()
 
 

@@ -53,10 +53,14 @@ def drop(session: Session, notice: MailNotice) -> None:
     _close(session, notice, NoticeState.DROPPED)
 
 
-def note_silence(notice: MailNotice) -> None:
-    """Write down that nobody knows what became of an attempt."""
+def note_silence(session: ScopedSession, notice: MailNotice, recipient: MailRecipient) -> bool:
+    """Write down that nobody knows what became of an attempt; tell whether it may be begun again: not for ever."""
     lost = {"attempt": notice.attempts, "at": clock.iso(notice.left or clock.now()), "unknown": True}
     notice.evidence = [*notice.evidence, lost]
+    if not _is_given_up(notice):
+        return True
+    _give_up(session, notice, recipient, _messages("post.unknown"), lost)
+    return False
 
 
 def accepted(
@@ -128,20 +132,27 @@ def refused(session: ScopedSession, notice: MailNotice, recipient: MailRecipient
 def postponed(session: ScopedSession, notice: MailNotice, recipient: MailRecipient, error: Answered, attempt: int) -> None:
     """Let a message wait that certainly did not leave: longer each time, and not for ever."""
     told = _answer(error, attempt)
-    first = next((clock.from_iso(one["at"]) for one in notice.evidence if "at" in one), None)
-    if first is not None and clock.now() - first > GIVEN_UP_AFTER:
-        notice.evidence = [*notice.evidence, told]
-        _close(session, notice, NoticeState.REFUSED)
-        fail(session, notice, recipient, _messages("post.given_up", reason=error))
-        events.record(session, recipient, EventKind.NOT_HANDED, {**_facts(notice), "answer": told})
-        return
     notice.evidence = [*notice.evidence, told]
+    if _is_given_up(notice):
+        _give_up(session, notice, recipient, _messages("post.given_up", reason=error), told)
+        return
     notice.state, notice.left = NoticeState.DUE.value, None
     notice.not_before = clock.now() + min(_FIRST_PAUSE * 2 ** min(attempt - 1, 10), _LONGEST_PAUSE)
     session.add(notice)
     if recipient.state == RecipientState.WAITING.value:
         recipient.trouble = str(error)[:_LONGEST_TROUBLE]
         session.add(recipient)
+
+
+def _is_given_up(notice: MailNotice) -> bool:
+    first = next((clock.from_iso(one["at"]) for one in notice.evidence if "at" in one), None)
+    return first is not None and clock.now() - first > GIVEN_UP_AFTER
+
+
+def _give_up(session: ScopedSession, notice: MailNotice, recipient: MailRecipient, trouble: str, told: dict[str, Any]) -> None:
+    _close(session, notice, NoticeState.REFUSED)
+    fail(session, notice, recipient, trouble)
+    events.record(session, recipient, EventKind.NOT_HANDED, {**_facts(notice), "answer": told})
 
 
 def fail(session: Session, notice: MailNotice, recipient: MailRecipient, trouble: str) -> None:
@@ -154,6 +165,12 @@ def delay(session: Session, notice: MailNotice, recipient: MailRecipient, troubl
     """Have a recipient stand DELAYED: a server on the way still tries."""
     if recipient.state == RecipientState.HANDED.value and notice.address == recipient.address:
         stand(session, recipient, RecipientState.DELAYED, trouble)
+
+
+def resume(session: Session, notice: MailNotice, recipient: MailRecipient) -> None:
+    """Have a recipient whose message was delayed stand HANDED again: it went on its way."""
+    if recipient.state == RecipientState.DELAYED.value and notice.address == recipient.address:
+        stand(session, recipient, RecipientState.HANDED)
 
 
 def stand(session: Session, recipient: MailRecipient, state: RecipientState, trouble: str = "") -> None:

@@ -34,6 +34,7 @@ from flows.mail.keeping import DOCUMENT, SHEET, mail_of, recipients_of, terms_of
 from flows.mail.models import Mail, MailRecipient
 from flows.parapheur.dockets import docket_of
 from flows.parapheur.files import told
+from flows.parapheur.holding import refuse_another
 from flows.parapheur.routing import Way
 from flows.parapheur.settings import ParapheurRoute
 from signing.parapheur import folders, metadata, trays
@@ -101,6 +102,7 @@ def ask(work: Work) -> Advance:
         fields=_fields(mail, recipients, documents),
         due=meeting.last_day if meeting else None,
         visibility=Visibility(route.visibility),
+        bound=True,
     )
     _check(work, new)
     return Advance("asked", facts={"starts": True}, files=(sheet,), apply=partial(_make, new))
@@ -110,11 +112,14 @@ def conclude(work: Work) -> Advance:
     """Keep the docket of a send that was approved, and let it go unless a rule that counts days refuses it by now.
 
     Raises:
+        NeedsOperator: what was approved is not what was asked about, or not by those who were to be asked.
         SandboxError, Unavailable: the docket could not be composed.
     """
+    route = ParapheurRoute.model_validate(work.facts[ROUTE])
     with work.platform.database.reading(PLATFORM) as session:
         mail, recipients = mail_of(session, work.dossier_id), recipients_of(session, work.dossier_id)
         folder = _folder_of(session, work.dossier_id)
+        refuse_another(session, folder, route.subtype, (one for one in work.files if one.role in {SHEET, DOCUMENT}))
         problems = rules.of_send(mail, recipients, terms_of(mail), clock.in_paris(clock.now()).date())
         problems += convocations.problems(session, mail, recipients)
     late = [one for one in problems if one.severity is Severity.ERROR]

@@ -107,7 +107,6 @@ def page(
 ) -> HTMLResponse:
     """Return the page of a meeting."""
     with platform.database.reading(PLATFORM) as session:
-        closed = sheet.closed_of(session, found.known.meeting)
         polled = _polled(session, found)
     told: dict[str, Any] = {
         "found": found,
@@ -116,7 +115,7 @@ def page(
         "mail": found.known.mail,
         "forecast": found.forecast,
         "expected": {place.seat.recipient.id: place for place in found.forecast.places if place.seat},
-        "closed": closed,
+        "closed": sheet.closed_of(found.known.meeting),
         "case": meetings.case_of(found.known.meeting).value,
         "polled": polled,
         "additions": [one for one in found.files if one.role == ADDITION],

@@ -21,7 +21,7 @@ from core.principal import PLATFORM, Right
 from core.problems import Problem, Severity
 from flows.engine.models import Dossier, DossierFile
 from flows.engine.work import KeptFile
-from flows.mail import checking
+from flows.mail import checking, reached
 from flows.mail import rules as mail_rules
 from flows.mail.convening import delays, meetings, reminding, rules
 from flows.mail.convening.delays import Delay, Warned
@@ -143,7 +143,7 @@ def seen(platform: Platform, visitor: Visitor, meeting_id: str) -> Seen:
             known,
             forecast_of(session, known),
             tuple(files_of(session, meeting_id, DOCUMENT, ADDITION)),
-            reminding.first_accepted(session, meeting_id),
+            reached.first_accepted(session, meeting_id, reached.CONVENING),
             reminding.alert(session, known),
             tuple(one for one in meetings.members_of(session, known.assembly.id) if one.id in meeting.paper),
             last_day_of(known.assembly.rule, known.assembly.days, meeting.starts, meetings.case_of(meeting)),

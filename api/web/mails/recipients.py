@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from api.web.mails import typed
 from api.web.mails.sheet import KINDS, MailSheet
 from api.web.mails.typed import PLACES, Typed
-from core.messages import Catalogue
+from core.messages import Catalogue, form_of
 from flows.mail.book import contacts, groups, templates, written
 from flows.mail.book.models import Contact
 from schemas.mail import addresses
@@ -68,7 +68,7 @@ def _seek(opened: MailSheet, said: Typed) -> Helped:
     del said
     page = contacts.search(opened.platform, opened.visitor.principal, opened.organisation.id, text, limit=_FOUND)
     count = len(page.contacts)
-    words = _t("help.found.one") if count == 1 else _t("help.found" if count else "help.found.none", count=count)
+    words = _t.counted("help.found", count, count=count) if count else _t("help.found.none")
     return Helped("found", words, page.contacts, page.after is not None)
 
 
@@ -89,7 +89,7 @@ def _joined(opened: MailSheet, said: Typed, anchor: str, members: Iterable[Conta
     said.lines[place] = "\n".join(line for line in lines if line)
     for one in fresh:
         said.rows.append(typed.Row(place, one.address, _named(one), addresses.normal(one.address), one))
-    key = "help.joined.one" if len(fresh) == 1 else "help.joined" if fresh else "help.joined.none"
+    key = form_of("help.joined", len(fresh)) if fresh else "help.joined.none"
     words = _t(key, count=len(fresh), place=_t(f"place.{place}"))
     return Helped(place, f"{group}\u00a0: {words}" if group else words)
 

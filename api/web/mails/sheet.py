@@ -28,6 +28,7 @@ from core.identifiers import new_id
 from core.organisations import Organisation
 from core.platform import Platform
 from core.principal import PLATFORM, Right
+from flows.engine.keys import made_with
 from flows.engine.models import Dossier, DossierFile
 from flows.mail.flow import MAIL
 from flows.mail.keeping import DOCUMENT, dossier_of, files_of, mail_of, recipients_of, require_sender
@@ -166,7 +167,7 @@ def sent(platform: Platform, visitor: Visitor, filled: FormData) -> MailSheet:
     visitor.principal.require(Right.DEPOSIT, organisation.id)
     told = values.get("saisie", "")
     name = told if NAME.fullmatch(told) else new_id()
-    own = select(Dossier.id).where(Dossier.organisation_id == organisation.id, Dossier.idempotency_key == name)
+    own = select(Dossier.id).where(made_with(organisation.id, name))
     with platform.database.reading(visitor.principal) as session:
         made = session.exec(own.where(Dossier.flow == MAIL.name, Dossier.state == MAIL.start)).first()
     kept = kept_of(platform, visitor, made) if made else None

@@ -101,7 +101,7 @@ def _read_lines(typed: Typed, most: int) -> None:
             found = written.recipients(text, most)
         except FaultyLines as error:
             typed.faults[place] = error.faults
-            typed.wrong(place, _t("wrong.lines.one" if len(error.faults) == 1 else "wrong.lines", count=len(error.faults)))
+            typed.wrong(place, _t.counted("wrong.lines", len(error.faults), count=len(error.faults)))
             continue
         for told in found:
             normal = addresses.normal(told.address)

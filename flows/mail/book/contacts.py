@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from core.database import ScopedSession
 from core.errors import Conflict, NotFound, UsageError
@@ -15,6 +16,7 @@ from core.folding import folded
 from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import PLATFORM, Principal
+from flows.engine.reading import counted
 from flows.mail.book import reach
 from flows.mail.book.models import Contact, ContactGroup, GroupMember
 from schemas.mail import addresses
@@ -202,16 +204,31 @@ def search(
     """
     here = tuple_(col(Contact.sought), col(Contact.id))
     with reach.opened(platform, principal, organisation_id) as session:
-        wanted = select(Contact).where(col(Contact.organisation_id).in_(reach.above(session, organisation_id)))
-        for word in folded(text).split()[:10]:
-            wanted = wanted.where(col(Contact.sought).contains(word, autoescape=True))
-        if bounced:
-            wanted = wanted.where(col(Contact.bounced).is_not(None))
+        wanted = _sought(session, organisation_id, text, bounced=bounced)
         if after is not None:
             wanted = wanted.where(here > tuple_(after.sought, after.id))
         found = list(session.exec(wanted.order_by(col(Contact.sought), col(Contact.id)).limit(limit + 1)))
     shown = found[:limit]
     return Page(tuple(shown), Place(shown[-1].sought, shown[-1].id) if len(found) > limit else None)
+
+
+def how_many(
+    platform: Platform, principal: Principal, organisation_id: str, text: str, *, bounced: bool = False
+) -> tuple[int, bool]:
+    """Return how many contacts ``search`` finds in all, as ``flows.engine.reading.counted`` counts.
+
+    Raises:
+        Forbidden: see ``reach.opened``.
+    """
+    with reach.opened(platform, principal, organisation_id) as session:
+        return counted(session, _sought(session, organisation_id, text, bounced=bounced))
+
+
+def _sought(session: ScopedSession, organisation_id: str, text: str, *, bounced: bool) -> SelectOfScalar[Contact]:
+    wanted = select(Contact).where(col(Contact.organisation_id).in_(reach.above(session, organisation_id)))
+    for word in folded(text).split()[:10]:
+        wanted = wanted.where(col(Contact.sought).contains(word, autoescape=True))
+    return wanted.where(col(Contact.bounced).is_not(None)) if bounced else wanted
 
 
 def known(platform: Platform, principal: Principal, organisation_id: str, normals: Collection[str]) -> dict[str, Contact]:

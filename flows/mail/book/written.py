@@ -40,7 +40,7 @@ class FaultyLines(UsageError):
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(faults)
-        super().__init__(_messages("lines.faulty.one" if len(self.faults) == 1 else "lines.faulty", count=len(self.faults)))
+        super().__init__(_messages.counted("lines.faulty", len(self.faults), count=len(self.faults)))
 
 
 def named(text: str) -> tuple[str, str]:

@@ -79,7 +79,7 @@ class Meeting(Owned, table=True):
         second: after a meeting without quorum (L. 2121-17); ``renewal`` the first after a general renewal (L. 2121-7).
         last_day: the last day, in Paris, on which the convocation may leave.
         paper: members who are convened in writing: identifiers.
-        sheet: who was there, as the chair kept it: presence by identifier of member; None before.
+        sheet: who was there, as the chair kept it, under the names of that day, and the quorum; None before: see ``sheet``.
         held: when the sheet was closed.
     """
 

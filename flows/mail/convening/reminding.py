@@ -16,12 +16,12 @@ from core.platform import Platform
 from core.principal import PLATFORM
 from flows.engine import schedule
 from flows.engine.models import Dossier
-from flows.mail import planning
+from flows.mail import planning, reached
 from flows.mail.convening import delays, meetings
 from flows.mail.convening.meetings import Convocation, Seat
 from flows.mail.convening.models import Meeting, Presence
 from flows.mail.keeping import recipients_of
-from flows.mail.models import Mail, MailNotice, RecipientState
+from flows.mail.models import Mail, RecipientState
 
 ACTOR, QUEUE, EVERY = "mail.remind_meetings", "cpu", timedelta(minutes=10)
 FIRST, SECOND = "answer-1", "answer-2"
@@ -95,26 +95,13 @@ def alert(session: Session, known: Convocation) -> Alert | None:
     today = clock.in_paris(clock.now()).date()
     voting = [seat for seat in known.seats if seat.member is not None]
     unreached = tuple(seat for seat in voting if seat.recipient.state in _UNREACHED)
-    left = first_accepted(session, meeting.dossier_id)
+    left = reached.first_accepted(session, meeting.dossier_id, reached.CONVENING)
     late = tuple(
         seat for seat in voting if (moment := left.get(seat.recipient.id)) and not delays.in_time(meeting.last_day, moment)
     )
     if not late and not (unreached and today >= meeting.last_day - _SOON):
         return None
     return Alert(meeting.last_day, unreached, late, today > meeting.last_day)
-
-
-def first_accepted(session: Session, dossier_id: str) -> dict[str, datetime]:
-    """Return when a mail server first answered for the convocation of each recipient: the moment of sending, in law."""
-    wanted = select(MailNotice.recipient_id, MailNotice.accepted).where(
-        MailNotice.dossier_id == dossier_id, col(MailNotice.accepted).is_not(None)
-    )
-    convening = (col(MailNotice.occasion) == "notice") | col(MailNotice.occasion).startswith("again-")
-    found: dict[str, datetime] = {}
-    for recipient_id, accepted in session.exec(wanted.where(convening).order_by(col(MailNotice.accepted))):
-        if accepted is not None:
-            found.setdefault(recipient_id, accepted)
-    return found
 
 
 def _silent(seats: Sequence[Seat]) -> Iterator[Seat]:

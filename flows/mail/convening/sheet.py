@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlmodel import Session, select
 
@@ -21,7 +22,8 @@ from flows.mail.convening.meetings import Convocation
 from flows.mail.convening.models import AssemblyMember, Meeting, Presence
 from flows.mail.convening.wording import minute_in_words
 from flows.mail.events import EventKind
-from signing.report.content import Line, Page, Row, Section, Table, Tone, plain
+from signing.report.content import Line as Printed
+from signing.report.content import Page, Row, Section, Table, Tone, plain
 from signing.report.pdf import as_pdf
 
 _t = Catalogue("flows.mail.convening")
@@ -43,17 +45,35 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
-    """A sheet that was closed, as it is read.
+class Line:
+    """A member on a closed sheet, as they were called that day.
 
     Attributes:
-        seen: by member, in the order of the table.
+        proxy_to: name of whoever voted for them; empty otherwise.
+    """
+
+    name: str
+    title: str
+    presence: Presence
+    proxy_to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A sheet that was closed, as it is read: nothing that is changed in the assembly later changes it.
+
+    Attributes:
+        lines: in the order of the table.
         quorum: how many had to be there; ``there`` how many were.
     """
 
-    seen: tuple[tuple[AssemblyMember, Seen], ...]
+    lines: tuple[Line, ...]
     quorum: int
-    there: int
+
+    @property
+    def there(self) -> int:
+        """How many members were there."""
+        return sum(line.presence in THERE for line in self.lines)
 
 
 def close(platform: Platform, principal: Principal, dossier_id: str, seen: Mapping[str, Seen]) -> None:
@@ -80,27 +100,34 @@ def close(platform: Platform, principal: Principal, dossier_id: str, seen: Mappi
         _refuse(known)
         _check(session, known, seen)
         meeting.held = clock.now()
-        meeting.sheet = {
-            member_id: {"presence": one.presence.value} | ({"proxy_to": one.proxy_to} if one.proxy_to else {})
-            for member_id, one in seen.items()
-        }
+        meeting.sheet = _frozen(session, known, seen)
         session.add(meeting)
         events.record(session, known.mail, EventKind.SHEET, {"sheet": meeting.sheet}, actor=principal.actor)
 
 
-def closed_of(session: Session, meeting: Meeting) -> Closed | None:
+def _frozen(session: Session, known: Convocation, seen: Mapping[str, Seen]) -> dict[str, Any]:
+    """Return the sheet as it is kept: who was a member and what they were called on the day of the meeting, and the quorum."""
+    members = meetings.members_of(session, known.assembly.id, meetings.day_of(known.meeting))
+    titular = [one for one in members if not one.alternate_of]
+    told = [
+        {"id": one.id, "name": one.name, "title": one.title, "presence": seen[one.id].presence.value}
+        | ({"proxy_to": seen[one.id].proxy_to} if seen[one.id].proxy_to else {})
+        for one in members
+        if one.id in seen
+    ]
+    return {"members": told, "quorum": quorum_of(len(titular), second=known.meeting.second)}
+
+
+def closed_of(meeting: Meeting) -> Closed | None:
     """Return the closed sheet of a meeting; None while it is open."""
     if meeting.sheet is None:
         return None
-    every = meetings.members_of(session, meeting.assembly_id)
-    seen = tuple(
-        (member, Seen(Presence(told["presence"]), told.get("proxy_to", "")))
-        for member in every
-        if (told := meeting.sheet.get(member.id)) is not None
+    members = meeting.sheet["members"]
+    names = {one["id"]: one["name"] for one in members}
+    lines = (
+        Line(one["name"], one["title"], Presence(one["presence"]), names.get(one.get("proxy_to", ""), "")) for one in members
     )
-    titular = [one for one in meetings.members_of(session, meeting.assembly_id, meetings.day_of(meeting)) if not one.alternate_of]
-    quorum = quorum_of(len(titular), second=meeting.second)
-    return Closed(seen, quorum, sum(one.presence in THERE for _, one in seen))
+    return Closed(tuple(lines), meeting.sheet["quorum"])
 
 
 def pdf(session: Session, dossier_id: str) -> bytes:
@@ -112,7 +139,7 @@ def pdf(session: Session, dossier_id: str) -> bytes:
     """
     known = meetings.convocation_of(session, dossier_id)
     organisation = session.get_one(Organisation, known.meeting.organisation_id)
-    closed = closed_of(session, known.meeting)
+    closed = closed_of(known.meeting)
     made = known.meeting.held or known.mail.sent or known.meeting.starts
     expected = forecast_of(session, known)
     page = _recorded(known, closed, organisation) if closed else _to_sign(known, expected, organisation)
@@ -173,9 +200,8 @@ def _to_sign(known: Convocation, expected: Forecast, organisation: Organisation)
 
 
 def _recorded(known: Convocation, closed: Closed, organisation: Organisation) -> Page:
-    names = {member.id: member.name for member, _ in closed.seen}
     head = (_t("sheet.column.member"), _t("sheet.column.presence"))
-    lines = [Line((_member(member, None), _expected(one.presence, names.get(one.proxy_to, "")))) for member, one in closed.seen]
+    lines = [Printed((_named(one.name, one.title), _expected(one.presence, one.proxy_to))) for one in closed.lines]
     reached = closed.there >= closed.quorum
     verdict = _t("sheet.reached" if reached else "sheet.lacking", there=closed.there, quorum=closed.quorum)
     tone = Tone.GOOD if reached else Tone.BAD
@@ -205,8 +231,12 @@ def _page(known: Convocation, organisation: Organisation, verdict: str, tone: To
 
 
 def _member(member: AssemblyMember, alternate: AssemblyMember | None) -> str:
-    told = f"{member.name} – {member.title}" if member.title else member.name
-    return plain(_t("sheet.replaced", member=told, alternate=alternate.name) if alternate else told)
+    told = _named(member.name, member.title)
+    return plain(_t("sheet.replaced", member=told, alternate=alternate.name)) if alternate else told
+
+
+def _named(name: str, title: str) -> str:
+    return plain(f"{name} – {title}" if title else name)
 
 
 def _expected(presence: Presence, proxy_to: str) -> str:

@@ -23,7 +23,7 @@ from flows.mail.convening import (
     sheet,
     telling,
 )
-from flows.mail.convening.models import Convened, Meeting, Presence
+from flows.mail.convening.models import AssemblyMember, Convened, Meeting, Presence
 from flows.mail.convening.sheet import Seen
 from flows.mail.models import Mail, MailRecipient, RecipientState
 from tests.meetings import NAMES, Council, answer, council_on
@@ -283,10 +283,17 @@ def test_the_sheet_is_signed_then_closed_once_and_the_chair_has_the_last_word(co
     with pytest.raises(Conflict, match="close depuis"):
         close()
     with council.platform.database.reading(PLATFORM) as session:
-        closed = sheet.closed_of(session, session.get_one(Meeting, sent))
+        closed = sheet.closed_of(session.get_one(Meeting, sent))
         recorded = sheet.pdf(session, sent)
     assert closed is not None
     assert (closed.there, closed.quorum) == (4, 4)
+    assert [one.proxy_to for one in closed.lines if one.name == DOMINIQUE] == [SACHA]
+    with council.platform.database.writing(PLATFORM) as session:
+        for name in (MAYOR, CLAUDE):
+            member = session.get_one(AssemblyMember, members[name])
+            member.name, member.until = "Quelqu’un d’autre", clock.in_paris(clock.now()).date() - timedelta(days=3)
+    with council.platform.database.reading(PLATFORM) as session:
+        assert sheet.closed_of(session.get_one(Meeting, sent)) == closed
     assert council.events(sent)[-1][0] == "attendance_closed"
     assert to_sign[:5] == recorded[:5] == b"%PDF-"
     assert to_sign != recorded

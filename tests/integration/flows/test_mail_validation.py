@@ -25,10 +25,11 @@ from flows.mail.models import Place
 from flows.mail.reading import Standing, Wanted, list_mails, seen
 from flows.parapheur.conclusion import perform
 from flows.parapheur.settings import ParapheurRoute
-from signing.parapheur import actions, typology
-from signing.parapheur.folders import documents_of
+from signing.parapheur import actions, folders, recall, typology
+from signing.parapheur.desks import Hand
+from signing.parapheur.folders import Change, documents_of
 from signing.parapheur.history import Said, events_of
-from signing.parapheur.models import DocumentKind, FolderState, Subtype, TaskState
+from signing.parapheur.models import DocumentKind, Folder, FolderState, Subtype, TaskState
 from tests.mail_sink import Sink
 from tests.meetings import Council, clerk_of, on
 from tests.office import Office
@@ -175,6 +176,63 @@ def test_a_refusal_stops_the_send_with_its_reason_and_a_copy_begins_anew(
     reader = Principal("person:x", {routed.organisation.id: frozenset({Right.READ})})
     with pytest.raises(Forbidden):
         copying.copy(routed.platform, reader, dossier_id)
+
+
+def remade(office: Office, dossier_id: str, what: str) -> None:
+    """Change what the signing book lets nobody change."""
+    with office.platform.database.writing(PLATFORM) as session:
+        folder = session.get_one(Folder, office.folder(dossier_id).id)
+        if what == "subtype":
+            folder.subtype_id = office.kinds["premier"]
+            session.add(folder)
+        else:
+            session.delete(documents_of(session, folder.id)[-1])
+
+
+def test_the_desk_that_sends_takes_a_send_back_and_decides_neither_what_is_approved_nor_by_whom(
+    routed: Sending, office: Office
+) -> None:
+    dossier_id = asked(routed)
+    folder, clerk = office.folder(dossier_id), office.principal("secretariat")
+    hand = Hand(clerk.actor, office.people["secretariat"].id, folder.emitter_id, None)
+    perform(routed.platform, clerk, lambda session: recall.undo(session, clerk, folder.id))
+    with routed.platform.database.reading(PLATFORM) as session:
+        annex = documents_of(session, folder.id)[-1]
+    for act in (
+        lambda session: folders.change(session, folder.id, hand, Change(subtype_id=office.kinds["premier"])),
+        lambda session: folders.remove(session, folder.id, annex.id, hand),
+    ):
+        with pytest.raises(Forbidden), routed.platform.database.writing(clerk) as session:
+            act(session)
+    perform(routed.platform, clerk, lambda session: folders.start(session, folder.id, hand, Said("Merci.")))
+    office.approves("dgs", dossier_id)
+    routed.perform("conclude", dossier_id)
+    assert routed.dossier(dossier_id).state == "ready"
+
+
+@pytest.mark.parametrize("what", ["subtype", "document"])
+def test_a_folder_that_is_not_what_was_asked_about_is_not_approved_and_lets_nothing_leave(
+    routed: Sending, office: Office, sink: Sink, what: str
+) -> None:
+    dossier_id = asked(routed)
+    remade(office, dossier_id, what)
+    with pytest.raises(Conflict, match="ne sont plus ceux"):
+        office.approves("dgs", dossier_id)
+    late = asked(routed)
+    office.approves("dgs", late)
+    remade(office, late, what)
+    routed.perform("conclude", late)
+    dossier = routed.dossier(late)
+    assert (dossier.state, "ne sont plus ceux" in (dossier.parked or "")) == ("validated", True)
+    alone = routed.checked(TO)
+    routed.perform("ask", alone)
+    remade(office, alone, what)
+    with routed.platform.database.writing(PLATFORM) as session:  # its last step was the platform's own
+        session.get_one(Folder, office.folder(alone).id).state = FolderState.FINISHED.value
+    routed.perform("proceed", alone)
+    dossier = routed.dossier(alone)
+    assert (dossier.state, "ne sont plus ceux" in (dossier.parked or "")) == ("proceeding", True)
+    assert sink.kept() == []
 
 
 def test_a_send_that_is_called_off_is_taken_from_the_desks_and_nobody_is_told(

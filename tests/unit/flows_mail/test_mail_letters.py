@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import email
 import email.policy
+from datetime import date, timedelta
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import Mock, patch
 
 import pytest
 from sqlmodel import Session
@@ -14,15 +15,18 @@ from core.messages import Catalogue, speaking
 from core.platform import Platform
 from core.secrets import SecretBox
 from core.settings import Settings
-from flows.mail import composing, links
+from flows.mail import composing, links, reached
 from flows.mail.kinds import BUILT_IN
 from flows.mail.models import Mail, MailNotice, MailRecipient
 
 SETTINGS = Settings(mail_from="courrier@valmorin.test", public_url="https://valmorin.test")
 BOX = SecretBox([b"7" * 43 + b"="])
+TOLD = date(2026, 3, 2)
 
 
-def composed(occasion: str, kind: str = "secured", code: str = "", **told: Any) -> tuple[MailNotice, email.message.EmailMessage]:
+def composed(
+    occasion: str, kind: str = "secured", code: str = "", before: date | None = TOLD, **told: Any
+) -> tuple[MailNotice, email.message.EmailMessage]:
     changes = {"sender": "Mairie de Valmorin", "subject": "Arrêté n° 12", "body": "Voici.\n\nMerci.", "reason": "Erreur", **told}
     name, address = changes.pop("name", "Camille Aubert"), changes.pop("address", "camille@elus.test")
     mail = Mail(dossier_id="D1", organisation_id="o", kind=kind, terms=BUILT_IN[kind].model_dump(mode="json"), **changes)
@@ -33,7 +37,8 @@ def composed(occasion: str, kind: str = "secured", code: str = "", **told: Any) 
     if code:
         notice.message = BOX.encrypt(code.encode())
     platform = Platform(SETTINGS, Mock(), Mock(), BOX)
-    composing.compose(platform, Mock(spec=Session), notice, recipient, mail)
+    with patch.object(reached, "told_on", return_value={recipient.id: before} if before else {}):
+        composing.compose(platform, Mock(spec=Session), notice, recipient, mail)
     message = email.message_from_bytes(BOX.decrypt(notice.message or b""), policy=email.policy.default)
     assert isinstance(message, email.message.EmailMessage)
     return notice, message
@@ -97,3 +102,14 @@ def test_no_word_that_the_law_keeps_for_others_is_in_a_notice() -> None:
             texts = Catalogue("flows.mail").texts(locale)
         said = " ".join(text for key, text in texts.items() if key.startswith("notice."))
         assert not any(word in said.casefold() for word in ("recommand", "lre", "registered"))
+
+
+def test_whoever_was_never_told_is_told_and_not_again_with_days_of_their_own() -> None:
+    first = text_of(composed("again-1", "notification", before=None)[1])
+    assert "quinze jours" in first and "de nouveau" not in first
+    again = text_of(composed("again-1", "notification")[1])
+    own = "2\u00a0mars 2026" if "2\u00a0mars 2026" in again else "2 mars 2026"
+    assert own in again and "de nouveau" in again and "quinze jours" in again
+    days = timedelta(days=BUILT_IN["notification"].withdraw_days)
+    late = text_of(composed("again-1", "notification", before=TOLD, sent=None, withdraw_until=TOLD - timedelta(days=9))[1])
+    assert f"{(TOLD + days).day} mars 2026" in late.replace("\u00a0", " ")

@@ -147,7 +147,11 @@ def test_M06_a_notification_has_consent_a_sender_and_an_identity() -> None:  # n
 
 def test_M07_no_send_passes_for_what_it_is_not() -> None:  # noqa: N802
     assert sent(subject="Commande de livres", body="Il est recommandé de venir tôt.") == []
-    for word in ("Lettre recommandée", "Courrier RECOMMANDÉ", "Votre LRE", "registered mail"):
+    assert sent(subject="La mairie recommande la prudence") == []
+    for word in (
+        *("Lettre recommandée", "Courrier RECOMMANDÉ", "Votre LRE", "registered mail", "Lettre recommande\u0301e"),
+        *("LETTRE RECOMMANDEE", "ENVOI EN RECOMMANDE", "LR/AR", "L.R.A.R.", "Pli LR AR"),
+    ):
         assert sent(subject=word) == ["M07"], word
     assert sent(sender="Service LRE") == ["M07"]
     assert sent(body="Ceci est une lettre recommandée.") == sent(body="Un recommandé électronique.") == ["(M07)"]
@@ -156,6 +160,7 @@ def test_M07_no_send_passes_for_what_it_is_not() -> None:  # noqa: N802
 def test_M08_no_variable_is_left() -> None:  # noqa: N802
     assert sent(body="Article {12}, { voir } et {}") == []
     assert sent(body="Bonjour {nom},") == sent(subject="{objet}") == sent(sender="{collectivite}") == ["M08"]
+    assert sent(body="Bonjour {Nom},") == sent(body="{nom1}") == ["M08"]
 
 
 def test_every_problem_says_what_to_do_about_it() -> None:
