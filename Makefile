@@ -2,8 +2,8 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
-# A test waits for others about half of its time: half as many processes again as there are cores keep them busy.
-PROCESSES := $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 )))
+# A test waits for others more than half of its time: two processes for each core keep them busy. Each has a Redis of its own, of fifteen.
+PROCESSES := $(shell n=$$(( $$(nproc) * 2 )); echo $$(( n < 15 ? n : 15 )))
 # The suite starts hundreds of processes: where Python is told to keep nothing of it, each compiles the platform anew.
 unexport PYTHONDONTWRITEBYTECODE
 STAMP := .venv/.installed

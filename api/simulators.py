@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import Certificate
 from pydantic import SecretStr
 
 from connectors.actes.settings import ActesOperator
@@ -69,11 +70,40 @@ RECIPIENTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Simulators:
+class Treasury:
+    """The DGFiP’s gateway, and the authorities that it believes.
+
+    Attributes:
+        trust_dir: folder of the authorities' certificates, for TABELLION_TRUST_DIR.
+    """
+
+    gateway: GatewaySimulator
+    timestamping: TsaSimulator
+    authority: TestAuthority
+    trust_dir: Path
+
+    def gateway_settings(self) -> HeliosGateway:
+        """Return how to reach the gateway."""
+        return self.gateway.settings_for(ACCOUNT).model_copy(update={"settled_age": 0.0, "second_look_after": 0.2})
+
+    def seal(self) -> HeliosSeal:
+        """Return a server seal that the gateway recognises, issued by the demonstration authority."""
+        password = secrets.token_urlsafe(24)
+        pkcs12 = self.authority.seal().as_pkcs12(password)
+        return HeliosSeal(
+            pkcs12=SecretStr(base64.b64encode(pkcs12).decode()),
+            password=SecretStr(password),
+            role="Ordonnateur",
+            city="Valmorin",
+            postal_code="99012",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Simulators(Treasury):
     """The simulators that are running.
 
     Attributes:
-        trust_dir: folder of their authorities' certificates, for TABELLION_TRUST_DIR.
         remote: a signing service, with keys that nobody believes elsewhere.
         state: the ministry, where acts go; its mails arrive at ``post``.
         post: the post office, of the ministry's answers and of tracked mails; nothing that it takes leaves the machine.
@@ -82,20 +112,12 @@ class Simulators:
         vitam: another, that takes them as Vitam does.
     """
 
-    gateway: GatewaySimulator
-    timestamping: TsaSimulator
     remote: CscSimulator
     state: MinistrySimulator
     post: PostOffice
     chorus: ChorusSimulator
     asalae: AsalaeSimulator
     vitam: VitamSimulator
-    authority: TestAuthority
-    trust_dir: Path
-
-    def gateway_settings(self) -> HeliosGateway:
-        """Return how to reach the gateway."""
-        return self.gateway.settings_for(ACCOUNT).model_copy(update={"settled_age": 0.0, "second_look_after": 0.2})
 
     def operator_settings(self) -> ActesOperator:
         """Return how to reach the ministry and its answers."""
@@ -113,18 +135,6 @@ class Simulators:
             "mail_return_address": RETURNS,
         }
 
-    def seal(self) -> HeliosSeal:
-        """Return a server seal that the gateway recognises, issued by the demonstration authority."""
-        password = secrets.token_urlsafe(24)
-        pkcs12 = self.authority.seal().as_pkcs12(password)
-        return HeliosSeal(
-            pkcs12=SecretStr(base64.b64encode(pkcs12).decode()),
-            password=SecretStr(password),
-            role="Ordonnateur",
-            city="Valmorin",
-            postal_code="99012",
-        )
-
 
 @contextmanager
 def simulators(
@@ -139,13 +149,32 @@ def simulators(
         tsa_port: of the timestamping authority; 0 for a free one.
         delay: seconds between a delivery and its acquit, or between a transfer and its acknowledgement.
     """
+    remote = CscSimulator(folder / "csc", host)
+    _believe(folder, "csc", remote.anchor)
+    remote.start()
+    try:
+        with (
+            treasury(folder, host=host, gateway_port=gateway_port, tsa_port=tsa_port, delay=delay) as dgfip,
+            _ministry(folder, host, delay) as (state, post),
+            ChorusSimulator(folder / "chorus", world=CHORUS, deposit_delay=delay) as chorus,
+            _archives(folder, host, delay) as (asalae, vitam),
+        ):
+            yield Simulators(
+                dgfip.gateway, dgfip.timestamping, dgfip.authority, dgfip.trust_dir, remote, state, post, chorus, asalae, vitam
+            )
+    finally:
+        remote.stop()
+
+
+@contextmanager
+def treasury(
+    folder: Path, *, host: str = "127.0.0.1", gateway_port: int = 0, tsa_port: int = 0, delay: float = 5.0
+) -> Iterator[Treasury]:
+    """Run the gateway and the timestamping authority alone; see ``simulators``."""
     authority = TestAuthority.open(folder / "authority")
     tsa = TsaSimulator(folder / "tsa", host, tsa_port)
-    remote = CscSimulator(folder / "csc", host)
-    trust_dir = folder / "trust"
-    trust_dir.mkdir(parents=True, exist_ok=True)
-    for name, certificate in (("seal", authority.certificate), ("tsa", tsa.anchor), ("csc", remote.anchor)):
-        (trust_dir / f"{name}.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    _believe(folder, "seal", authority.certificate)
+    trust_dir = _believe(folder, "tsa", tsa.anchor)
     gateway = GatewaySimulator(
         folder / "gateway",
         accounts=[Account(ACCOUNT, password=_password(folder / "gateway.json"))],
@@ -156,15 +185,18 @@ def simulators(
         delay=delay,
     )
     tsa.start()
-    remote.start()
     try:
-        chorus = ChorusSimulator(folder / "chorus", world=CHORUS, deposit_delay=delay)
-        archives = _archives(folder, host, delay)
-        with gateway, _ministry(folder, host, delay) as (state, post), chorus, archives as (asalae, vitam):
-            yield Simulators(gateway, tsa, remote, state, post, chorus, asalae, vitam, authority, trust_dir)
+        with gateway:
+            yield Treasury(gateway, tsa, authority, trust_dir)
     finally:
-        remote.stop()
         tsa.stop()
+
+
+def _believe(folder: Path, name: str, certificate: Certificate) -> Path:
+    trust_dir = folder / "trust"
+    trust_dir.mkdir(parents=True, exist_ok=True)
+    (trust_dir / f"{name}.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    return trust_dir
 
 
 @contextmanager

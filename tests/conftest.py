@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import secrets
 import socket
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -28,17 +27,20 @@ from core.s3_server import S3Server, s3_server
 from core.settings import Settings
 from flows.engine.brokers import open_broker
 from tests.addresses import PRIVATE_NETWORKS
+from tests.buckets import buckets_ahead
 from tests.clamd import Clamd, clamd
 from tests.databases import empty, empty_postgres, sqlite_at
 from tests.keys import keys_made_once
+from tests.queues import may_make_hosts, own_host
 
 NO_SAMPLES = "no sample documents"
 SHARED = Path(__file__).parents[2] / "shared"
 POSTGRES = os.environ.get("TABELLION_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
-RABBITMQ = os.environ.get("TABELLION_TEST_RABBITMQ", "amqp://guest:guest@127.0.0.1:5672")
+RABBITMQ = os.environ.get("TABELLION_TEST_RABBITMQ")
+LOCAL_RABBITMQ = "amqp://guest:guest@127.0.0.1:5672"
 # Files of tests run side by side, each process on a Redis of its own.
 REDIS = os.environ.get(
-    "TABELLION_TEST_REDIS", f"redis://127.0.0.1:6379/{9 + int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0')[2:])}"
+    "TABELLION_TEST_REDIS", f"redis://127.0.0.1:6379/{1 + int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0')[2:])}"
 )
 
 # Invented: no commune has these numbers.
@@ -133,11 +135,16 @@ def current_postgres_url(migrated_postgres: str) -> Iterator[str]:
     empty(migrated_postgres)
 
 
-@pytest.fixture
-def rabbitmq_url() -> str:
-    """RabbitMQ; its queues are shared, so messages of an earlier test are stale hints, as in real life."""
-    _require(RABBITMQ, "RabbitMQ")
-    return RABBITMQ
+@pytest.fixture(scope="session")
+def rabbitmq_url() -> Iterator[str]:
+    """RabbitMQ; its queues are those of the whole run, so messages of an earlier test are stale hints, as in real life.
+
+    Another run, or another process of this one, has others where we may make them: else each would take hints of the other.
+    """
+    url = RABBITMQ or LOCAL_RABBITMQ
+    _require(url, "RabbitMQ")
+    with contextlib.nullcontext(url) if RABBITMQ or not may_make_hosts() else own_host(url) as ours:
+        yield ours
 
 
 @pytest.fixture
@@ -177,6 +184,13 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def prefixes(s3: S3Server) -> Iterator[Iterator[str]]:
+    """Prefixes of empty buckets, one after another."""
+    with buckets_ahead(s3) as ahead:
+        yield ahead
+
+
 @pytest.fixture
 def settings_changes() -> dict[str, object]:
     """What a test sets otherwise on its platform."""
@@ -184,13 +198,15 @@ def settings_changes() -> dict[str, object]:
 
 
 @pytest.fixture
-def platform(shape: Shape, s3: S3Server, tmp_path: Path, settings_changes: dict[str, object]) -> Iterator[Platform]:
+def platform(
+    shape: Shape, s3: S3Server, prefixes: Iterator[str], tmp_path: Path, settings_changes: dict[str, object]
+) -> Iterator[Platform]:
     """A platform of the shape under test, its buckets its own."""
     settings = Settings(
         state_dir=tmp_path,
         database_url=SecretStr(shape.database_url),
         broker_url=SecretStr(shape.broker_url),
-        s3_bucket_prefix=f"t{secrets.token_hex(6)}",
+        s3_bucket_prefix=next(prefixes),
         private_networks=PRIVATE_NETWORKS,
         lease_seconds=5,
         redelivery_seconds=2,

@@ -24,7 +24,7 @@ from api.guard import Guard
 from api.iparapheur import service
 from api.metrics import Requests
 from api.runtime import working
-from api.simulators import Simulators, simulators
+from api.simulators import Treasury, treasury
 from api.uploads import Uploads
 from connectors.iparapheur.messages import Nature
 from connectors.iparapheur.simulated_typology import DEMONSTRATION, Action, Subtype, Type
@@ -83,7 +83,7 @@ class Town:
     """An organisation furnished as ``DEMONSTRATION``: its desks and people by the name of the desk."""
 
     platform: Platform
-    played: Simulators
+    played: Treasury
     organisation: Organisation
     address: str
     desks: dict[str, Desk] = field(default_factory=dict)
@@ -176,7 +176,7 @@ class AtWork:
     """A platform at work, and its service's address."""
 
     platform: Platform
-    played: Simulators
+    played: Treasury
     root: Organisation
     address: str
 
@@ -204,7 +204,7 @@ class AtWork:
         return town
 
 
-def _seal_key(played: Simulators, password: str) -> str:
+def _seal_key(played: Treasury, password: str) -> str:
     return base64.b64encode(played.authority.seal("Commune de Valmorin", bits=2048).as_pkcs12(password)).decode()
 
 
@@ -250,7 +250,7 @@ def application(platform: Platform) -> ASGIApp:
 @contextmanager
 def at_work(s3: S3Server, folder: Path) -> Iterator[AtWork]:
     """Run a platform, its workers and its service, for the time of the block."""
-    with simulators(folder / "simulators", delay=0) as played:
+    with treasury(folder / "simulators", delay=0) as played:
         settings = Settings(
             state_dir=folder,
             database_url=SecretStr(f"sqlite:///{folder / 'tabellion.sqlite3'}"),

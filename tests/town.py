@@ -12,7 +12,7 @@ import dramatiq
 from sqlmodel import select
 
 from api.runtime import working
-from api.simulators import Simulators
+from api.simulators import Treasury
 from core.organisations import Organisation
 from core.platform import Platform
 from core.principal import PLATFORM
@@ -32,7 +32,7 @@ class Town:
 
     platform: Platform
     broker: dramatiq.Broker
-    played: Simulators
+    played: Treasury
     organisation: Organisation
     s3: S3Server
     folder: Path

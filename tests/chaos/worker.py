@@ -6,10 +6,13 @@ import os
 import threading
 from pathlib import Path
 
+import dramatiq.brokers.rabbitmq  # noqa: F401
+import psycopg  # noqa: F401
 import pyhanko.sign  # noqa: F401
 from sqlalchemy.orm import configure_mappers
 
 import connectors.helios.client  # noqa: F401
+import signing.pades.verifier  # noqa: F401
 from api.runtime import working
 from core import logs
 from core.platform import open_platform
@@ -28,7 +31,7 @@ from tests.chaos.points import (
     arm,
 )
 
-# With the two modules that are loaded by whoever needs them, half of the short life of a worker: done once, before the forks.
+# With the modules that are loaded by whoever needs them, half of the short life of a worker: done once, before the forks.
 configure_mappers()
 
 

@@ -9,7 +9,7 @@ import dramatiq
 import pytest
 
 from api.runtime import plan_schedules
-from api.simulators import Simulators, simulators
+from api.simulators import Treasury, treasury
 from core.configuration import configure
 from core.organisations import Organisation
 from core.platform import Platform
@@ -23,15 +23,15 @@ from tests.town import Town
 
 
 @pytest.fixture
-def played(tmp_path: Path) -> Iterator[Simulators]:
-    """The State's side, answering at once."""
-    with simulators(tmp_path / "simulators", delay=0) as running:
+def played(tmp_path: Path) -> Iterator[Treasury]:
+    """The DGFiP's side, answering at once."""
+    with treasury(tmp_path / "simulators", delay=0) as running:
         yield running
 
 
 @pytest.fixture
-def settings_changes(played: Simulators) -> dict[str, object]:
-    """The platform knows the simulators."""
+def settings_changes(played: Treasury) -> dict[str, object]:
+    """The platform knows them."""
     return {
         "tsa_url": played.timestamping.url,
         "trust_dir": played.trust_dir,
@@ -43,7 +43,7 @@ def settings_changes(played: Simulators) -> dict[str, object]:
 
 @pytest.fixture
 def town(
-    platform: Platform, broker: dramatiq.Broker, played: Simulators, mairie: Organisation, s3: S3Server, tmp_path: Path
+    platform: Platform, broker: dramatiq.Broker, played: Treasury, mairie: Organisation, s3: S3Server, tmp_path: Path
 ) -> Town:
     """A collectivité ready to send."""
     with platform.database.writing(PLATFORM) as session:
