@@ -23,6 +23,7 @@ from api.demonstration import Demonstration, prepare_demonstration
 from api.runtime import working
 from api.server import server_config
 from api.simulators import Simulators, simulators
+from core import presence
 from core.errors import Misconfigured
 from core.messages import Catalogue
 from core.migrations import upgrade
@@ -75,6 +76,7 @@ def embedded(settings: Settings, *, with_demonstration: bool) -> Iterator[Embedd
         )
         platform = open_platform(settings, store)
         stack.callback(platform.database.close)
+        stack.enter_context(presence.at_work(platform.database))
         upgrade(platform.database)
         if not settings.database_url.get_secret_value():  # the database of the folder, which is ours alone
             take_up(platform.database)

@@ -11,7 +11,7 @@ from babel.dates import format_date, format_datetime
 from babel.numbers import format_currency, format_decimal
 
 from core import clock
-from core.messages import Catalogue, current_locale
+from core.messages import Catalogue, current_locale, form_of
 
 messages = Catalogue("api")
 _API = Path(__file__).parent
@@ -34,6 +34,10 @@ class PageWords:
     def __call__(self, key: str, /, **places: object) -> str:
         """Return the text of a key; see ``Catalogue``."""
         return next((one for one in self._catalogues if key in one), messages)(key, **places)
+
+    def counted(self, key: str, count: int, /, **places: object) -> str:
+        """Return the text of a key about a count; see ``Catalogue.counted``."""
+        return self(form_of(key, count), **places)
 
     def __contains__(self, key: str) -> bool:
         """Tell whether the key has a text."""

@@ -14,8 +14,15 @@ def now() -> datetime:
 
 
 def as_utc(moment: datetime) -> datetime:
-    """Return the moment in UTC; one read back from a database without a zone is in UTC already."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    """Return the moment in UTC; one read back from a database without a zone is in UTC already.
+
+    Raises:
+        ValueError: its zone takes it out of the calendar.
+    """
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(str(error)) from error
 
 
 def in_paris(moment: datetime) -> datetime:

@@ -6,12 +6,14 @@ names (``R03.expected``), the texts hold named places in braces. The locale is t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
+from gettext import c2py
 from importlib.resources import files
 
+from babel.messages.plurals import get_plural
 from babel.messages.pofile import read_po
 
 LOCALES = ("fr", "en")
@@ -33,6 +35,14 @@ def speaking(locale: str) -> Iterator[None]:
         _locale.reset(token)
 
 
+def form_of(key: str, count: int) -> str:
+    """Return under which key a count is told in the current locale: zero is in the singular in French, not in English.
+
+    The rule is that of gettext (``Plural-Forms``): ``n > 1`` takes the plural in French, ``n != 1`` in English.
+    """
+    return key if _plural(current_locale())(abs(count)) else f"{key}.one"
+
+
 class Catalogue:
     """The messages of one room.
 
@@ -52,6 +62,14 @@ class Catalogue:
         """
         return self.texts(current_locale())[key].format(**places)
 
+    def counted(self, key: str, count: int, /, **places: object) -> str:
+        """Return the text of a key about a count: that of ``<key>.one`` where the language says it in the singular.
+
+        Raises:
+            KeyError: as for a text.
+        """
+        return self(form_of(key, count), **places)
+
     def __contains__(self, key: str) -> bool:
         """Tell whether the key has a text."""
         return key in self.texts("fr")
@@ -59,6 +77,11 @@ class Catalogue:
     def texts(self, locale: str) -> dict[str, str]:
         """Return all texts of a locale, by key."""
         return _load(self.package, locale)
+
+
+@cache
+def _plural(locale: str) -> Callable[[int], int]:
+    return c2py(get_plural(locale).plural_expr)
 
 
 @cache

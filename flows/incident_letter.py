@@ -41,7 +41,7 @@ def letter(
     subject = _t("letter.new" if fresh else "letter.reminder", count=fresh or count)
     parts = [
         _t("letter.greeting", name=_line(person.name)),
-        _t("letter.lead.one" if count == 1 else "letter.lead", count=count),
+        _t.counted("letter.lead", count, count=count),
         "\n".join(_lines(incidents[:_MOST_LINES], names, root)),
         _t("letter.more", count=count - _MOST_LINES, link=f"{root}/archives/incidents") if count > _MOST_LINES else "",
         _t("letter.advice"),

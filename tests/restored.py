@@ -23,7 +23,7 @@ from core.journal import JournalEntry
 from core.organisations import Organisation
 from core.platform import Platform
 from core.principal import PLATFORM
-from flows.engine import transitions
+from flows.engine import moves, transitions
 from flows.engine.intake import Deposit, receive
 from flows.engine.models import Dossier, Step
 from flows.engine.work import Advance, KeptFile
@@ -90,7 +90,7 @@ def advance(platform: Platform, dossier: str, *outcomes: str) -> None:
         with platform.database.reading(PLATFORM) as session:
             state = session.get_one(Dossier, dossier).state
             step = session.get(Step, dossier)
-        if step is None or step.stage.endswith(transitions.DEADLINE):
+        if step is None or step.stage.endswith(moves.DEADLINE):
             with platform.database.writing(PLATFORM) as session:
                 assert transitions.signal(session, HELIOS, dossier, outcome, Advance(outcome)), (state, outcome)
             continue

@@ -1,7 +1,7 @@
 """Opening an organisation from a terminal: its place in the tree, its people, tokens, gateway, seal and parapheur outside.
 
-Also what a person must settle: a dossier set aside, a response that answers none. Every change writes its journal entry in the
-same transaction, with identifiers and codes only. What an open organisation does with its documents is in ``dossiers``.
+Every change writes its journal entry in the same transaction, with identifiers and codes only. What an open organisation does
+with its documents is in ``dossiers``, what a person must settle in ``settling``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from rich.markup import escape
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from api.cli.output import console, json_line
 from api.cli.platform import operators_platform
@@ -40,14 +40,11 @@ from core.settings import load_settings
 from core.tokens import ApiToken, issue_token
 from flows.actes import classifying, incoming
 from flows.actes.settings import OPERATOR as ACTES_OPERATOR
-from flows.engine import schedule, transitions
-from flows.engine.models import Dossier
+from flows.engine import schedule
 from flows.helios import acquits
-from flows.helios.models import HeliosResponse
 from flows.helios.settings import GATEWAY, SEAL, HeliosSeal
 from flows.parapheur import returning
 from flows.parapheur.external import EXTERNAL
-from flows.registry import flow_named
 
 _t = Catalogue("api.cli")
 Model = TypeVar("Model", bound=BaseModel)
@@ -240,40 +237,6 @@ def configure_seal(file: Path, *, organisation: str, city: str, postal_code: str
     owner = _keep(opened_platform(), organisation, SEAL, seal)
     subject, end = certificate.subject.rfc4514_string(), in_paris(certificate.not_valid_after_utc)
     console.print(_t("seal.kept", name=escape(owner.name), subject=escape(subject), day=f"{end:%d/%m/%Y}"))
-
-
-def resume(dossier_id: str) -> None:
-    """Take up a dossier that was set aside.
-
-    Raises:
-        NotFound: no such dossier.
-        Conflict: it is not set aside.
-    """
-    platform = opened_platform()
-    with platform.database.reading(PLATFORM) as session:
-        dossier = session.get(Dossier, dossier_id)
-    if dossier is None:
-        raise NotFound(_t("dossier.unknown", dossier=dossier_id[:40]))
-    transitions.resume(platform.database, flow_named(dossier.flow), dossier.id, ACTOR)
-    console.print(_t("dossier.resumed", dossier=dossier.id))
-
-
-def list_responses(as_json: bool) -> None:
-    """Print the responses of the DGFiP that answer no dossier, the newest first."""
-    with opened_platform().database.reading(PLATFORM) as session:
-        found = session.exec(
-            select(HeliosResponse)
-            .where(col(HeliosResponse.flaw).is_not(None), col(HeliosResponse.dossier_id).is_(None))
-            .order_by(col(HeliosResponse.received).desc())
-        ).all()
-    for response in found:
-        if as_json:
-            json_line({"name": response.name, "received": iso(response.received), "flaw": response.flaw})
-        else:
-            received = f"{in_paris(response.received):%d/%m/%Y %H:%M:%S}"
-            console.print(f"{received}  [bold]{escape(response.name)}[/]\n    {escape(response.flaw or '')}")
-    if not found and not as_json:
-        console.print(_t("responses.none"))
 
 
 def opened_platform() -> Platform:

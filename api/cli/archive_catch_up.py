@@ -9,21 +9,21 @@ from datetime import datetime
 from typing import Any
 
 from rich.markup import escape
-from sqlmodel import col, select
+from sqlmodel import select
 
 from api.cli.archive_rebuild import Counting, stopped_platform, tell_troubles
 from api.cli.output import NO, console, json_line
 from api.pastell.models import PastellNumber
 from api.s2low.models import S2lowTransaction
-from api.words import moment, moment_to_the_second, told
+from api.words import moment, told
 from archive.models import Record
+from archive.proof import marks
 from archive.rebuilding import tail
 from archive.rebuilding.catching_up import CaughtUp
 from archive.rebuilding.catching_up import catch_up as bring_forward
 from core import clock, numbers
 from core.clock import iso
 from core.database import ScopedSession
-from core.errors import Conflict
 from core.journal import JournalEntry
 from core.messages import Catalogue
 from core.organisations import Organisation
@@ -31,7 +31,7 @@ from core.platform import Platform
 from core.principal import PLATFORM
 from flows.actes import numbering
 from flows.engine import overtaken
-from flows.engine.models import Dossier, Schedule, Step
+from flows.engine.models import Dossier
 from flows.registry import FLOWS
 
 _t = Catalogue("api.cli")
@@ -52,7 +52,6 @@ def catch_up(*, as_json: bool) -> int:
         Unavailable: a place does not answer.
     """
     with stopped_platform() as platform:
-        _require_nobody_at_work(platform)
         done = bring_forward(
             platform,
             _set_aside,
@@ -61,24 +60,11 @@ def catch_up(*, as_json: bool) -> int:
         )
         with platform.database.writing(PLATFORM) as session:
             overtaken.conclude(session, FLOWS)
-            if done.mark is not None and tail.unfinished(session):
+            if done.mark is not None and marks.unfinished(session):
                 _pass_over_numbers(session, done.mark, done.stamped or done.mark.at)
                 tail.end(session)
         (_as_json if as_json else _tell)(platform, done)
     return NO if done.unreadable or done.unknown or done.evidence_lost else 0
-
-
-def _require_nobody_at_work(platform: Platform) -> None:
-    """Refuse while anybody holds a lease; that of a process that is gone, or of the moment of the backup, is over in a minute."""
-    with platform.database.reading(PLATFORM) as session:
-        held = [
-            until
-            for table in (Step, Schedule)
-            for until in session.exec(select(table.leased_until).where(col(table.leased_until) > clock.now()))
-            if until is not None
-        ]
-    if held:
-        raise Conflict(_t("catch_up.at_work", until=moment_to_the_second(max(held))))
 
 
 def _pass_over_numbers(session: ScopedSession, mark: JournalEntry, until: datetime) -> None:
@@ -109,14 +95,14 @@ def _tell(platform: Platform, done: CaughtUp) -> None:
 
 
 def _tell_what_came(platform: Platform, done: CaughtUp, mark: JournalEntry) -> None:
-    console.print(f"  [green]✓[/] {_t('catch_up.entries', count=done.entries, size=done.size)}")
+    console.print(f"  [green]✓[/] {_t.counted('catch_up.entries', done.entries, count=done.entries, size=done.size)}")
     console.print(f"  [green]✓[/] {_t('catch_up.records', count=done.records, eliminated=done.eliminated, holds=done.holds)}")
     with platform.database.reading(PLATFORM) as session:
         count, missing = overtaken.count(session, mark), list(_missing(session, mark))
     if count:
-        console.print(f"  [yellow]![/] {_t('catch_up.parked', count=count)}")
+        console.print(f"  [yellow]![/] {_t.counted('catch_up.parked', count, count=count)}")
     if missing:
-        console.print(f"  [yellow]![/] {_t('catch_up.missing', count=len(missing))}")
+        console.print(f"  [yellow]![/] {_t.counted('catch_up.missing', len(missing), count=len(missing))}")
     for one in missing:
         line = _t("catch_up.missing.line", **one | {"at": moment(one["at"]), "last": told(one["last"])})
         console.print(escape(f"    {line}") + (f" [green]{_t('catch_up.missing.sealed')}[/]" if one["record"] else ""))

@@ -11,6 +11,7 @@ from api.cli.output import NO, console, json_line
 from archive.rebuilding.catching_up import CaughtUp
 from archive.rebuilding.rebuild import Rebuilt
 from archive.rebuilding.rebuild import rebuild as make_anew
+from core import presence
 from core.messages import Catalogue
 from core.migrations import upgrade
 from core.platform import Platform, open_platform
@@ -40,12 +41,18 @@ def rebuild(*, as_json: bool) -> int:
 
 @contextmanager
 def stopped_platform() -> Iterator[Platform]:
-    """Open the platform, its own S3 server started where it has one; nothing else of it may be at work meanwhile."""
+    """Open the platform, its own S3 server started where it has one; nothing else of it may be at work meanwhile.
+
+    Raises:
+        Conflict: a part of it is at work on the database, though idle.
+        Misconfigured: the embedded platform is running.
+    """
     settings = load_settings()
     if settings.s3_endpoint:
         platform = open_platform(settings)
-        upgrade(platform.database)
-        yield platform
+        with presence.alone(platform.database):
+            upgrade(platform.database)
+            yield platform
         return
     from api.embedded import alone
 
@@ -55,8 +62,9 @@ def stopped_platform() -> Iterator[Platform]:
             settings.s3_bucket_prefix, lock_mode=settings.archive_lock_mode, lock_days=settings.archive_lock_days
         )
         platform = open_platform(settings, store)
-        upgrade(platform.database)
-        yield platform
+        with presence.alone(platform.database):
+            upgrade(platform.database)
+            yield platform
 
 
 class Counting:
@@ -83,6 +91,8 @@ def tell_troubles(done: Rebuilt | CaughtUp) -> None:
     """Print what a person must look at of what came back from the places."""
     if done.anew:
         console.print(f"  [yellow]![/] {_t('rebuild.anew', count=done.anew)}")
+    if done.evidence_anew:
+        console.print(f"  [yellow]![/] {_t('rebuild.evidence_anew', count=done.evidence_anew)}")
     if done.unreadable:
         console.print(f"  [red]✗[/] {_t('rebuild.unreadable', count=done.unreadable)}")
     if done.evidence_lost:

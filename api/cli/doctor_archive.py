@@ -14,9 +14,8 @@ from api.words import moment
 from archive.ingest import formats
 from archive.places import extending
 from archive.places.places import places_of
-from archive.proof import strays
+from archive.proof import marks, strays
 from archive.proof.segments import last_copied
-from archive.rebuilding import tail
 from archive.replication import copies, rounds
 from archive.watch import audits, incidents
 from archive.watch.models import IncidentState
@@ -25,6 +24,7 @@ from core.errors import Misconfigured, Unavailable
 from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import PLATFORM
+from flows.engine import overtaken
 from flows.notices import root_of
 from schemas.seda import schema
 
@@ -34,7 +34,14 @@ _watch = Catalogue("archive.watch")
 
 def archive(platform: Platform) -> Iterator[Finding]:
     """Examine the archive."""
-    parts = {"incidents": _incidents, "audits": _audits, "locks": _locks, "copies": _copies, "journal": _journal}
+    parts = {
+        "incidents": _incidents,
+        "audits": _audits,
+        "locks": _locks,
+        "copies": _copies,
+        "journal": _journal,
+        "overtaken": _overtaken,
+    }
     for name, look in parts.items():
         part = _t(f"doctor.{name}")
         try:
@@ -91,7 +98,7 @@ def _copies(part: str, platform: Platform) -> Finding:
 
 def _journal(part: str, platform: Platform) -> Finding:
     with platform.database.reading(PLATFORM) as session:
-        size, unfinished = last_copied(session), tail.unfinished(session)
+        size, unfinished = last_copied(session), marks.unfinished(session)
     if unfinished:
         seen = _t("doctor.journal.unfinished", at=moment(unfinished[0].at))
         return Finding(part, False, seen, _t("doctor.journal.catch_up"))
@@ -99,6 +106,17 @@ def _journal(part: str, platform: Platform) -> Finding:
     if stray is None:
         return Finding(part, True, _t("doctor.journal.well", size=size))
     return Finding(part, False, strays.words(*stray), _t("doctor.journal.mend"))
+
+
+def _overtaken(part: str, platform: Platform) -> Finding:
+    with platform.database.reading(PLATFORM) as session:
+        count = overtaken.standing(session)
+    if not count:
+        return Finding(part, True, _t("doctor.overtaken.none"))
+    address = f"{root_of(platform.settings)}/dossiers?parked=1"
+    return Finding(
+        part, False, _t.counted("doctor.overtaken.waiting", count, count=count), _t("doctor.overtaken.mend", address=address)
+    )
 
 
 def _schemas(folder: Path | None) -> Finding:

@@ -6,7 +6,7 @@ The pages and the flows are imported by the part that runs them: they take secon
 from __future__ import annotations
 
 from api.cli.output import console, wait_for_the_end
-from core import allocator, logs
+from core import allocator, logs, presence
 from core.database import Database
 from core.errors import Misconfigured
 from core.messages import Catalogue
@@ -26,7 +26,9 @@ def web() -> None:
     from api.server import server_config
 
     allocator.give_back()
-    uvicorn.Server(server_config(_opened())).run()
+    platform = _opened()
+    with presence.at_work(platform.database):
+        uvicorn.Server(server_config(platform)).run()
 
 
 def worker(queues: set[str] | None) -> None:
@@ -36,7 +38,7 @@ def worker(queues: set[str] | None) -> None:
     platform = _opened()
     platform.prove_locks()  # a store that lets a locked object go must not be given archives
     broker = open_broker(_distributed(platform.settings))
-    with working(platform, broker, queues=queues, relays=False):
+    with presence.at_work(platform.database), working(platform, broker, queues=queues, relays=False):
         wait_for_the_end()
 
 
@@ -44,10 +46,11 @@ def relay() -> None:
     """Run the relay until interrupted."""
     platform = _opened()
     announcing = Relay(platform, open_broker(_distributed(platform.settings)))
-    thread = announcing.start()
-    wait_for_the_end()
-    announcing.stop()
-    thread.join()
+    with presence.at_work(platform.database):
+        thread = announcing.start()
+        wait_for_the_end()
+        announcing.stop()
+        thread.join()
 
 
 def upgrade_database() -> None:

@@ -53,6 +53,7 @@ from api.web.convening import routes as convening
 from api.web.deposit import page as deposit
 from api.web.desks import page as desks
 from api.web.docket import page as docket
+from api.web.dossier import departing
 from api.web.dossier import page as dossier
 from api.web.dossiers import page as dossiers
 from api.web.draft import page as draft
@@ -109,7 +110,7 @@ _PARTS: tuple[tuple[tuple[ModuleType, ...], tuple[Right, ...]], ...] = (
     ((invoice_deciding, sale), (Right.DEPOSIT,)),
     ((assemblies, members), (Right.DEPOSIT, Right.ADMINISTER)),
     ((convening,), (Right.READ, Right.DEPOSIT)),  # before the pages of mails: /courriers/seances is no mail
-    ((mails, resending), (Right.OPERATE,)),
+    ((mails, resending, departing), (Right.OPERATE,)),
     ((listing, export, act, papers, invoices, invoice), (Right.READ, Right.DEPOSIT)),
     ((signing,), (Right.ACT,)),
     ((trays, batch), (Right.ACT, Right.DEPOSIT)),

@@ -13,6 +13,7 @@ from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.uploads import known
 from api.words import messages
 from core import clock, web_sessions
 from core.errors import Forbidden, Unauthenticated
@@ -97,6 +98,7 @@ def behind(request: Request, platform: Platform, *, uses: bool) -> Visitor:
     with platform.database.reading(PLATFORM) as session:
         person, opened = web_sessions.behind(session, cookie)
         principal = principal_of(session, person)
+    known(request, principal.actor)
     if uses and web_sessions.is_worth_noting(opened):
         with platform.database.writing(PLATFORM) as session:
             web_sessions.note_use(session, opened)

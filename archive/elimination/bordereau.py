@@ -159,7 +159,7 @@ def page(session: Session, elimination: Elimination, listed: bytes) -> Page:
     return Page(
         language="fr",
         title=_messages("bordereau.title", name=plain(organisation.name)),
-        verdict=_messages("bordereau.verdict.one" if whole.count == 1 else "bordereau.verdict", count=_number(whole.count)),
+        verdict=_messages.counted("bordereau.verdict", whole.count, count=_number(whole.count)),
         tone=Tone.PLAIN,
         meaning=_messages("bordereau.meaning"),
         reasons=(),

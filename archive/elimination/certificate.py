@@ -89,7 +89,7 @@ def page_of(session: Session, elimination: Elimination) -> Page:
     return Page(
         language="fr",
         title=_messages("certificate.title", name=name),
-        verdict=_messages("certificate.verdict.one" if destroyed == 1 else "certificate.verdict", count=_number(destroyed)),
+        verdict=_messages.counted("certificate.verdict", destroyed, count=_number(destroyed)),
         tone=Tone.GOOD,
         meaning=_messages("certificate.meaning"),
         reasons=(),

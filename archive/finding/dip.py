@@ -173,7 +173,7 @@ def _readme(record: Record, count: int, *, proved: bool) -> str:
                 producer=record.producer or "–",
                 sealed=f"{clock.in_paris(record.sealed):%d/%m/%Y %H:%M:%S}",
                 sha256=record.sha256,
-                count=_messages("dip.count.one" if count == 1 else "dip.count", count=count),
+                count=_messages.counted("dip.count", count, count=count),
                 evidence=_messages("dip.proved" if proved else "dip.unproved"),
             )
         )

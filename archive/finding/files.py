@@ -73,10 +73,10 @@ def taken(platform: Platform, record: Record) -> Iterator[TakenPackage]:
             yield TakenPackage(package, opened)
 
 
-def files_of(session: ScopedSession, record_id: str) -> list[RecordFile]:
-    """Return the files of a record, in the order of its manifest."""
-    wanted = select(RecordFile).where(RecordFile.record_id == record_id).order_by(col(RecordFile.rank))
-    return list(session.exec(wanted))
+def files_of(session: ScopedSession, record_id: str, after: int = 0, limit: int | None = None) -> list[RecordFile]:
+    """Return the files of a record, in the order of its manifest: those after a rank, so many at most."""
+    wanted = select(RecordFile).where(RecordFile.record_id == record_id, col(RecordFile.rank) > after)
+    return list(session.exec(wanted.order_by(col(RecordFile.rank)).limit(limit)))
 
 
 def file_of(session: ScopedSession, record_id: str, rank: int) -> RecordFile:

@@ -20,7 +20,7 @@ from archive.finding.expression import Every, Expression, Term, Without, some_of
 from archive.finding.index import ALL, CONFIDENTIAL
 from archive.finding.models import IndexedRecord, RecordState
 from archive.finding.scope import scope_of
-from archive.finding.seeing import cleared_in, sees_confidential_everywhere
+from archive.finding.seeing import cleared_in, withheld
 from archive.finding.words import facet, up_to, wanted_of
 from archive.models import Record, RecordDigest, RecordFile
 from core import clock
@@ -29,6 +29,7 @@ from core.errors import UsageError
 from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import PLATFORM, Principal, Right
+from signing.parapheur.software import is_software
 
 _messages = Catalogue("archive.finding")
 COUNTED_UP_TO = 10_000
@@ -123,12 +124,16 @@ def find(platform: Platform, principal: Principal, wanted: Wanted, *, counted: b
         scope = None if reader.everywhere else scope_of(session, reader.organisations)
         connection = session.connection()
         among = _numbers_of_digest(session, wanted.digest) if wanted.digest else None
+        unseen = _unseen_by_software(session, reader)
+
+        def newest(most: int, below: int | None = None) -> list[int]:
+            found = matching.newest(connection, question, most + len(unseen), scope=scope, below=below, among=among)
+            return [number for number in found if number not in unseen][:most]
+
         enough = max(wanted.limit, COUNTED_UP_TO if counted else 0) + 1
-        first = matching.newest(connection, question, enough, scope=scope, among=among) if counted else []
-        if wanted.after is None and counted:
-            numbers = first[: wanted.limit + 1]
-        else:
-            numbers = matching.newest(connection, question, wanted.limit + 1, scope=scope, below=wanted.after, among=among)
+        first = newest(enough) if counted else []
+        begun = wanted.after is None and counted
+        numbers = first[: wanted.limit + 1] if begun else newest(wanted.limit + 1, wanted.after)
         shown = numbers[: wanted.limit]
         return Page(
             _lines(session, reader, shown),
@@ -202,9 +207,18 @@ def _of_facts(wanted: Wanted) -> list[Expression]:
     return parts
 
 
+def _unseen_by_software(session: ScopedSession, reader: Principal) -> frozenset[int]:
+    """Return the numbers of what people kept to themselves, when software asks: who made a folder is no fact of the index."""
+    if not is_software(reader):
+        return frozenset()
+    wanted = select(IndexedRecord.number).join(Record, col(Record.id) == col(IndexedRecord.record_id)).where(withheld())
+    found = session.exec(wanted.where(col(Record.organisation_id).in_(reader.organisations)))
+    return frozenset(number for number in found if number is not None)
+
+
 def _hidden(session: ScopedSession, principal: Principal) -> Expression | None:
-    """Return what a person does not see: confidential records, unless they answer for what is kept there; software sees them."""
-    if sees_confidential_everywhere(principal):
+    """Return what a person does not see: confidential records, unless they answer for what is kept there."""
+    if principal.everywhere or is_software(principal):
         return None
     cleared = scope_of(session, cleared_in(principal))
     if cleared is None:

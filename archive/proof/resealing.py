@@ -30,6 +30,7 @@ from archive.proof.ers import stamping
 from archive.proof.evidence import BrokenChain, leaf_key
 from archive.proof.hashes import HASHES, SHA256, plain_name, require_known
 from archive.proof.head import Head
+from archive.proof.marks import require_ended
 from core import clock, journal
 from core.blobs import ObjectAltered, ObjectMissing
 from core.database import ScopedSession
@@ -99,8 +100,10 @@ def reseal_records(platform: Platform, report: Report, progress: Progress) -> No
     Those that were destroyed are left as they are.
 
     Raises:
+        NeedsOperator: a catching up is open.
         Unavailable: a place does not answer.
     """
+    require_ended(platform)
     done, after = 0, ""
     with platform.database.reading(PLATFORM) as session:
         total = session.exec(select(func.count()).select_from(Record).where(*_lacking(report.algorithm, after))).one()

@@ -11,7 +11,7 @@ came later than an entry tells is left as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -60,6 +60,7 @@ class CaughtUp:
         unknown: keys that no journal names, and that no record can be made of.
         holds: that stand.
         evidence_lost: batches of evidence records that no place holds whole; an incident is open for each.
+        evidence_anew: batches of evidence records that no journal told of, taken up from the places.
     """
 
     mark: JournalEntry | None = None
@@ -74,6 +75,7 @@ class CaughtUp:
     unknown: tuple[str, ...] = ()
     holds: int = 0
     evidence_lost: int = 0
+    evidence_anew: int = 0
 
 
 def catch_up(platform: Platform, moved: Moved, is_known: Callable[[str], bool], progress: Callable[[str, int], None]) -> CaughtUp:
@@ -98,7 +100,9 @@ def catch_up(platform: Platform, moved: Moved, is_known: Callable[[str], bool], 
     mark = next((one for one in marks if size in (known, one.facts["size"])), None)
     if mark is None:
         if size == known:
-            return CaughtUp(size=size, stamped=_stamped(platform, size), outside=outside.newest(platform))
+            found = CaughtUp(size=size, stamped=_stamped(platform, size), outside=outside.newest(platform))
+            found.evidence_anew = evidence.adopt(platform)
+            return found
         mark = tail.mark(platform, known, size)
         marks.append(mark)
     oldest = marks[0]
@@ -109,6 +113,8 @@ def catch_up(platform: Platform, moved: Moved, is_known: Callable[[str], bool], 
     done.unknown = tuple(key for key, there in entered if not there)
     done.records, done.eliminated = (_placed(platform, mark, kind) for kind in (SEALED, ELIMINATED))
     done.anew = _anew(platform, mark, is_known)
+    evidence.adopt(platform)
+    done.evidence_anew = len(_told_beyond(platform, mark, STAMPED))
     return done
 
 
@@ -136,12 +142,16 @@ def _derive(platform: Platform, after: int, done: CaughtUp, progress: Callable[[
 
 def _anew(platform: Platform, mark: JournalEntry, is_known: Callable[[str], bool]) -> int:
     """Return how many records were entered that no segment tells of, now or by a try that was stopped, as `anew.enter` does."""
+    dossiers = _told_beyond(platform, mark, SEALED)
+    return sum(1 for dossier in dossiers if dossier is not None and not is_known(dossier))
+
+
+def _told_beyond(platform: Platform, mark: JournalEntry, kind: str) -> Sequence[str | None]:
+    """Return the dossiers of the entries of a kind that came after a mark and that no segment tells of."""
     beyond = or_(col(TreeLeaf.position).is_(None), col(TreeLeaf.position) >= mark.facts["size"])
-    own = (JournalEntry.kind == SEALED, col(JournalEntry.number) > mark.number, col(JournalEntry.dossier_id).is_not(None))
     joined = select(JournalEntry.dossier_id).outerjoin(TreeLeaf, col(TreeLeaf.entry_number) == col(JournalEntry.number))
     with platform.database.reading(PLATFORM) as session:
-        dossiers = session.exec(joined.where(*own, beyond)).all()
-    return sum(1 for dossier in dossiers if dossier is not None and not is_known(dossier))
+        return session.exec(joined.where(JournalEntry.kind == kind, col(JournalEntry.number) > mark.number, beyond)).all()
 
 
 def _placed(platform: Platform, mark: JournalEntry, *kinds: str) -> int:

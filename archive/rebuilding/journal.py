@@ -19,6 +19,7 @@ from sqlmodel import col, select
 
 from archive.models import TreeHash, TreeHead
 from archive.proof import heads
+from archive.proof.ers.stamping import STAMPED
 from archive.proof.resealing import CHANGED
 from archive.proof.segments import Segment, read_segments
 from archive.sealing import SEALED
@@ -37,8 +38,8 @@ from signing.timestamp.token import Timestamp
 _messages = Catalogue("archive.rebuilding")
 _AT_ONCE = 1000
 _READ_AT_ONCE = 100
-_WRITTEN_HERE = (OPENED, SEALED)
-"""What a rebuilding writes by itself, after all that the segments have: its incidents, and records that it enters anew."""
+_WRITTEN_HERE = (OPENED, SEALED, STAMPED)
+"""What a rebuilding writes by itself, after all that the segments have: incidents, records and evidence that it enters anew."""
 _NUMBER_ON = text("SELECT setval(pg_get_serial_sequence('journal_entry', 'number'), :last)")
 
 

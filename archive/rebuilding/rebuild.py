@@ -36,6 +36,7 @@ class Rebuilt:
         unknown: keys that no journal names, and that no record can be made of.
         holds: that stand.
         evidence_lost: batches of evidence records that no place holds whole; an incident is open for each.
+        evidence_anew: batches of evidence records that no journal told of, taken up from the places.
     """
 
     entries: int = 0
@@ -46,6 +47,7 @@ class Rebuilt:
     unknown: tuple[str, ...] = ()
     holds: int = 0
     evidence_lost: int = 0
+    evidence_anew: int = 0
 
 
 def rebuild(platform: Platform, progress: Callable[[str, int], None]) -> Rebuilt:
@@ -77,6 +79,7 @@ def rebuild(platform: Platform, progress: Callable[[str, int], None]) -> Rebuilt
             session.merge(records.digest_of(entry))
     for entry in journal.entries(platform, STAMPED):
         done.evidence_lost += not evidence.restore(platform, entry)
+        done.evidence_anew += (entry.number or 0) > done.entries  # taken up by a try that was stopped
     decisions.restore_rules(platform)
     done.holds = decisions.restore_holds(platform)
     unknown: list[str] = []
@@ -85,4 +88,5 @@ def rebuild(platform: Platform, progress: Callable[[str, int], None]) -> Rebuilt
         done.records += entered
         unknown += [] if entered else [key]
     done.unknown = tuple(unknown)
+    done.evidence_anew += evidence.adopt(platform)
     return done

@@ -20,8 +20,10 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from archive.models import TreeHead, TreeLeaf
 from archive.proof import heads, tree
+from archive.proof.ers.stamping import STAMPED
 from archive.proof.hashes import HASHES
 from archive.proof.head import Head
+from archive.proof.marks import CAUGHT_UP, CAUGHT_UP_ENDED, unfinished
 from archive.proof.segments import Segment, last_copied, read_segments
 from archive.rebuilding import outside
 from archive.rebuilding.journal import batches, changes_of_hash, entry_of, grow, head_of, know
@@ -34,9 +36,6 @@ from core.organisations import Organisation
 from core.platform import Platform
 from core.principal import PLATFORM
 
-CAUGHT_UP, CAUGHT_UP_ENDED = "journal.caught_up", "journal.caught_up_ended"
-"""The journal entries of a catching up: the mark, after the head of which size the backup was behind, and to that of which size
-it is brought; and the end, which names the mark."""
 Moved = Callable[[ScopedSession, JournalEntry, Collection[str]], None]
 """Told of the dossiers that new entries name, in the transaction of these, with the mark."""
 
@@ -64,27 +63,23 @@ def verified(platform: Platform, progress: Callable[[int], None]) -> tuple[int, 
         if session.exec(select(JournalEntry.id).limit(1)).first() is None:
             raise Conflict(_messages("empty"))
     running = _peaks(platform, known, progress)
-    ends = [known]
+    ends, stamped = [known], _stamped(platform, known)
     for segment in read_segments(platform, known):
         # With every hash at once: another one may have taken over since.
         if running[segment.head.hash].root() != segment.contents.root_before:
             raise _went_on(segment.first)
-        _require_same(platform, segment)
+        stamped -= _require_same(platform, segment)
         outside.require_same(platform, segment)
         for line in segment.leaves():
             for peaks in running.values():
                 peaks.add(tree.leaf_hash(line, peaks.algorithm))
         ends.append(segment.head.size)
         progress(segment.head.size)
-    return known, ends[-1] if _is_behind(platform, ends) else known
-
-
-def unfinished(session: Session) -> list[JournalEntry]:
-    """Return the marks of catchings up that have no end, oldest first, however much was written after them."""
-    either = (col(JournalEntry.dossier_id).is_(None), col(JournalEntry.kind).in_([CAUGHT_UP, CAUGHT_UP_ENDED]))  # by the index
-    found = session.exec(select(JournalEntry).where(*either).order_by(col(JournalEntry.number))).all()
-    ended = {entry.facts["caught_up"] for entry in found if entry.kind == CAUGHT_UP_ENDED}
-    return [entry for entry in found if entry.kind == CAUGHT_UP and entry.id not in ended]
+    if not _is_behind(platform, ends):
+        return known, known
+    if stamped:
+        raise Conflict(_messages("stamped"))
+    return known, ends[-1]
 
 
 def marked(platform: Platform, size: int) -> list[JournalEntry]:
@@ -166,13 +161,31 @@ def _peaks(platform: Platform, size: int, progress: Callable[[int], None]) -> di
     return running
 
 
-def _require_same(platform: Platform, segment: Segment) -> None:
-    """Refuse a database that tells an entry of a segment otherwise, has another one at its place, or another head."""
-    first = segment.first
+def _stamped(platform: Platform, known: int) -> set[str]:
+    """Return the entries of batches of evidence that the backup has and no head that was copied, those of a catching up left out.
+
+    The places have them too, or else the platform was started on the backup: what it stamped then stands against what they have.
+    """
+    joined = select(JournalEntry).outerjoin(TreeLeaf, col(TreeLeaf.entry_number) == col(JournalEntry.number))
+    beyond = or_(col(TreeLeaf.position).is_(None), col(TreeLeaf.position) >= known)
+    with platform.database.reading(PLATFORM) as session:
+        found = session.exec(joined.where(JournalEntry.kind == STAMPED, beyond)).all()
+        begun = [one.number or 0 for one in unfinished(session)]
+    return {entry.id for entry in found if not begun or (entry.number or 0) < min(begun)}
+
+
+def _require_same(platform: Platform, segment: Segment) -> set[str]:
+    """Refuse a database that tells an entry of a segment otherwise, has another one at its place, or another head.
+
+    Returns:
+        The entries of the segment.
+    """
+    first, ids = segment.first, set[str]()
     for leaves in batches(segment):
         with platform.database.reading(PLATFORM) as session:
             placed = [entry.leaf() for entry in heads.entries_at(session.connection(), first, first + len(leaves))]
             said = {_id(leaf): leaf for leaf in leaves}
+            ids |= said.keys()
             others = [entry for entry in session.exec(_of(said)) if entry.leaf() != said[entry.id]]
         if placed != leaves[: len(placed)] or others:
             raise _went_on(first)
@@ -181,6 +194,7 @@ def _require_same(platform: Platform, segment: Segment) -> None:
         head = session.get(TreeHead, segment.head.size)
     if head is not None and (head.head, head.token) != (segment.head.canonical(), segment.contents.token):
         raise _went_on(segment.head.size)
+    return ids
 
 
 def _is_behind(platform: Platform, ends: list[int]) -> bool:

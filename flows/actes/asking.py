@@ -32,6 +32,7 @@ def ask(work: Work, act: Act, route: ActesRoute) -> Advance:
         subtype_id=route.subtype,
         fields=_fields(act),
         visibility=Visibility(route.visibility),
+        bound=True,
     )
     return Advance("asked", facts={"starts": True}, apply=partial(_make, new))
 

@@ -37,6 +37,8 @@ from schemas.actes.names import ArchiveName, EnvelopeName, MessageName
 
 _messages = Catalogue("flows.actes")
 PACKED, COMMITTING = "packed", "committing"
+SENDING, FOLLOWING = "sending", "following"
+"""Where the envelope that is leaving stands among the facts: that of the act, and that of what follows it."""
 
 
 def archive_role(of: str | None) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from pathlib import PurePath
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from sqlmodel import select
@@ -105,12 +105,18 @@ def submit(platform: Platform, principal: Principal, submission: Submission) -> 
         submission.idempotency_key,
         {"act": act.as_facts(), "id_acte": str(identifier), "sign": submission.sign},
         tuple(files[1:]),
+        asked={"publish": _as_json(submission.publish)},
         apply=partial(_with_dossier, principal.actor, identifier, submission.publish, publishing),
     )
     received = receive(platform.database, ACTES, principal, deposit)
     if not received.created:
         _refuse_another(platform, received.dossier, act, files)
     return received
+
+
+def _as_json(asked: PublicationAsked | None) -> dict[str, Any] | None:
+    author = asked.author.model_dump(mode="json") if asked and asked.author else None
+    return None if asked is None else {"author": author, "roles": list(asked.roles)}
 
 
 def _refuse_another(platform: Platform, dossier: Dossier, act: Act, files: Sequence[KeptFile]) -> None:

@@ -13,8 +13,9 @@ from core.errors import NeedsOperator, Refused
 from core.messages import Catalogue
 from core.principal import PLATFORM
 from core.problems import Severity
-from flows.actes import archiving, asking, checking, composing, envelopes, knowledge
+from flows.actes import archiving, asking, checking, composing, departed, envelopes, knowledge
 from flows.actes.act import Act
+from flows.actes.envelopes import FOLLOWING, SENDING
 from flows.actes.models import ActesMessage, MessageState
 from flows.engine.table import stage
 from flows.engine.work import Advance, Later, Work
@@ -22,8 +23,6 @@ from schemas.actes.codes import MessageCode
 from schemas.actes.names import IdActe
 
 _messages = Catalogue("flows.actes")
-# Where the envelope that is leaving stands among the facts: that of the act, and that of what follows it.
-_SENDING, _FOLLOWING = "sending", "following"
 _CLASSIFICATION_EVERY = timedelta(seconds=20)
 
 
@@ -71,7 +70,7 @@ def pack(work: Work) -> Advance | Later:
     message_id = _first_message(work).id
     return Advance(
         "packed",
-        facts={_SENDING: packed.sending, "classification_date": classification.version.isoformat()},
+        facts={SENDING: packed.sending, "classification_date": classification.version.isoformat()},
         files=packed.files,
         journal={"envelope": packed.sending["envelope"]},
         apply=partial(envelopes.record_packed, message_id, work.organisation_id, work.dossier_id, packed),
@@ -89,17 +88,17 @@ def _first_message(work: Work) -> ActesMessage:
         ).one()
 
 
-@stage("remote.actes", "sent", "uncertain")
+@stage("remote.actes", "sent", "uncertain", departed=departed.sent)
 def transmit(work: Work) -> Advance | Later:
     """Deliver the act to the ministry, once (law 4)."""
-    sending: dict[str, Any] = work.facts[_SENDING]
+    sending: dict[str, Any] = work.facts[SENDING]
     if sending["phase"] != envelopes.COMMITTING and (later := _closed(work, sending)):
         return later
-    delivered = envelopes.leave(work, _SENDING)
+    delivered = envelopes.leave(work, SENDING)
     message_id = _first_message(work).id
     return Advance(
         "sent" if delivered else "uncertain",
-        facts={_SENDING: {**sending, "phase": envelopes.PACKED}, "sent_at": clock.iso(clock.now())},
+        facts={SENDING: {**sending, "phase": envelopes.PACKED}, "sent_at": clock.iso(clock.now())},
         journal={"envelope": sending["envelope"], "sha256": sending["sha256"]},
         apply=partial(envelopes.record_left, sending["envelope"], message_id, delivered),
     )
@@ -109,19 +108,19 @@ def _closed(work: Work, sending: dict[str, Any]) -> Later | None:
     return envelopes.closed_until(work.platform, work.organisation_id, sending)
 
 
-@stage("remote.actes", "more", "done")
+@stage("remote.actes", "more", "done", departed=departed.answered)
 def answer(work: Work) -> Advance | Later:
     """Send what follows the act, one message at a time, oldest first; an uncertain one is left to the ministry or to a person."""
-    sending: dict[str, Any] | None = work.facts.get(_FOLLOWING)
+    sending: dict[str, Any] | None = work.facts.get(FOLLOWING)
     if sending is None:
         due = _due(work)
         return Advance("done") if due is None else _prepare(work, due)
     if sending["phase"] != envelopes.COMMITTING and (later := _closed(work, sending)):
         return later
-    delivered = envelopes.leave(work, _FOLLOWING)
+    delivered = envelopes.leave(work, FOLLOWING)
     return Advance(
         "more",
-        facts={_FOLLOWING: None},
+        facts={FOLLOWING: None},
         journal={"envelope": sending["envelope"], "sha256": sending["sha256"]},
         apply=partial(envelopes.record_left, sending["envelope"], sending["message"], delivered),
     )
@@ -140,7 +139,7 @@ def _prepare(work: Work, due: ActesMessage) -> Advance:
     packed = _packed(work, composing.following_message(work, due), due.id)
     return Advance(
         "more",
-        facts={_FOLLOWING: {**packed.sending, "message": due.id}},
+        facts={FOLLOWING: {**packed.sending, "message": due.id}},
         files=packed.files,
         journal={"envelope": packed.sending["envelope"]},
         apply=partial(envelopes.record_packed, due.id, work.organisation_id, work.dossier_id, packed),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from pathlib import PurePath
+from typing import Any
 
 from sqlmodel import Session, select
 
@@ -79,9 +80,20 @@ def submit(platform: Platform, principal: Principal, submission: Submission) -> 
         {"starts": submission.starts},
         tuple(_kept(one) for one in submission.documents if one is not first),
         confidential=submission.visibility is Visibility.CONFIDENTIAL,
+        asked=_asked(submission, emitter.id),
         apply=partial(_folder, principal, submission, emitter.id),
     )
     return receive(platform.database, DOCUMENT, principal, deposit)
+
+
+def _asked(submission: Submission, emitter_id: str) -> dict[str, Any]:
+    return {
+        "desk": emitter_id,
+        "subtype": submission.subtype_id,
+        "fields": sorted([key, value] for key, value in submission.fields.items()),
+        "variables": list(submission.variables),
+        "due": submission.due.isoformat() if submission.due else None,
+    }
 
 
 def _kept(document: Joined) -> KeptFile:

@@ -99,7 +99,7 @@ def destroy(connection: Connection, dossier_id: str, found: Belonging) -> None:
     facts = connection.execute(select(_dossier.c.facts).where(_dossier.c.id == dossier_id)).scalar() or {}
     left = {name: facts[name] for name in facts.keys() & {RECORD}}  # what hands it over may still be under way
     named = {"title": dossier_id, "sought": folded(dossier_id)}
-    blank: dict[str, Any] = named | {"idempotency_key": None, "facts": left, "problems": [], "parked": None}
+    blank: dict[str, Any] = named | {"facts": left, "problems": [], "parked": None}
     connection.execute(update(_dossier).where(_dossier.c.id == dossier_id).values(blank))
 
 

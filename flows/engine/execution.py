@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import dramatiq
@@ -19,9 +20,10 @@ from core import clock
 from core.errors import Misconfigured, NeedsOperator, Refused, TabellionError, Unavailable
 from core.messages import Catalogue
 from core.platform import Platform
-from flows.engine import transitions
+from flows.engine import departed, transitions
+from flows.engine.moves import DEADLINE, DEADLINE_QUEUE
 from flows.engine.table import REFUSED, Flow, Stage, Wait
-from flows.engine.transitions import DEADLINE, DEADLINE_QUEUE, Claim, LeaseLost
+from flows.engine.transitions import Claim, LeaseLost
 from flows.engine.work import Advance, Later, Work
 
 _log = structlog.get_logger()
@@ -128,8 +130,9 @@ class Engine:
         if claimed.attempt - claimed.failures > _LOST_ATTEMPTS:
             transitions.park(database, claimed, _messages("stage.lost"))
             return
+        over = departed.is_due(flow, claimed)
         try:
-            outcome = self._perform(claimed, perform)
+            outcome = self._perform(claimed, partial(departed.passed_over, flow) if over else perform)
         except Refused as refusal:
             if REFUSED in flow.rows[claimed.state].leads:
                 transitions.refuse(database, flow, claimed, REFUSED, refusal.problems)
@@ -148,13 +151,13 @@ class Engine:
             said = str(fault) if isinstance(fault, TabellionError) else _messages("stage.fault")
             self._try_again(claimed, _messages("stage.reference", said=said, reference=reference), _FAULT_ATTEMPTS)
         else:
-            self._record(flow, claimed, outcome)
+            self._record(flow, claimed, outcome, departed.PASSED if over else None)
 
-    def _record(self, flow: Flow, claimed: Claim, outcome: Advance | Later) -> None:
+    def _record(self, flow: Flow, claimed: Claim, outcome: Advance | Later, told_as: str | None) -> None:
         if isinstance(outcome, Later):
             transitions.postpone(self.platform.database, claimed, outcome.due, outcome.reason, fresh=True)
         else:
-            transitions.advance(self.platform.database, flow, claimed, outcome)
+            transitions.advance(self.platform.database, flow, claimed, outcome, told_as=told_as)
 
     def _perform(self, claimed: Claim, perform: Callable[[Work], Advance | Later]) -> Advance | Later:
         def note(kind: str, **facts: object) -> None:

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 from core.errors import TabellionError
 
 if TYPE_CHECKING:
+    from flows.engine.departed import Departed
     from flows.engine.work import Advance, Later, Work
 
 REFUSED = "refused"
 OVERDUE = "overdue"
 
 Perform = Callable[["Work"], "Advance | Later"]
+Depart = Callable[["Departed"], "Advance"]
 
 
 class BrokenFlow(TabellionError):
@@ -35,15 +37,17 @@ class Stage:
         queue: the resource it uses: ``cpu``, ``signing``, ``remote.<system>``, ``archive``.
         outcomes: the names it may advance by; ``refused`` also stands for a document refused by raising ``Refused``.
         perform: the work itself.
+        departed: of a transmission that is acknowledged, what it leads to when a person knows that it is over.
     """
 
     name: str
     queue: str
     outcomes: frozenset[str]
     perform: Perform
+    departed: Depart | None = None
 
 
-def stage(queue: str, *outcomes: str) -> Callable[[Perform], Stage]:
+def stage(queue: str, *outcomes: str, departed: Depart | None = None) -> Callable[[Perform], Stage]:
     """Declare a function as a stage.
 
     Example:
@@ -52,7 +56,7 @@ def stage(queue: str, *outcomes: str) -> Callable[[Perform], Stage]:
     """
 
     def declare(perform: Perform) -> Stage:
-        return Stage(perform.__name__, queue, frozenset(outcomes), perform)
+        return Stage(perform.__name__, queue, frozenset(outcomes), perform, departed)
 
     return declare
 

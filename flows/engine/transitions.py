@@ -11,27 +11,25 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, Table, delete, select, update
 
-from core import clock, journal
+from core import clock
 from core.database import Database
 from core.errors import Conflict, NotFound, TabellionError
 from core.identifiers import new_id
 from core.messages import Catalogue
 from core.principal import PLATFORM
 from core.problems import Problem
-from flows.engine.models import Dossier, DossierFile, Schedule, Step
+from flows.engine import moves
+from flows.engine.models import Dossier, Schedule, Step
 from flows.engine.overtaken import RESUMED
-from flows.engine.table import Flow, On, Row, Wait
+from flows.engine.table import Flow, Wait
 from flows.engine.work import Advance, KeptFile
 
 _messages = Catalogue("flows.engine")
-DEADLINE = "deadline"
-DEADLINE_QUEUE = "cpu"
 _step: Table = Step.__table__  # type: ignore[attr-defined]
 _dossier: Table = Dossier.__table__  # type: ignore[attr-defined]
 _schedule: Table = Schedule.__table__  # type: ignore[attr-defined]
-_file: Table = DossierFile.__table__  # type: ignore[attr-defined]
 
 
 class LeaseLost(TabellionError):
@@ -91,7 +89,7 @@ def claim(database: Database, dossier_id: str, stage: str, lease_for: timedelta)
             row.title,
             row.state,
             dict(row.facts),
-            _files_of(connection, dossier_id),
+            moves.files_of(connection, dossier_id),
             taken.failures,
         )
 
@@ -125,11 +123,18 @@ def note(database: Database, claimed: Claim, kind: str, facts: Mapping[str, Any]
         _hold(connection, claimed)
         claimed.facts.update(facts)
         connection.execute(update(_dossier).where(_dossier.c.id == claimed.dossier_id).values(facts=claimed.facts))
-        _journal(session, claimed.organisation_id, claimed.dossier_id, f"{claimed.stage}.{kind}", facts)
+        _tell(session, claimed, kind, facts)
 
 
-def advance(database: Database, flow: Flow, claimed: Claim, outcome: Advance) -> None:
+def advance(database: Database, flow: Flow, claimed: Claim, outcome: Advance, *, told_as: str | None = None) -> None:
     """Record that a stage is done: new state, files, journal entry and next step, in one transaction.
+
+    Args:
+        database: where the dossier is.
+        flow: its flow.
+        claimed: the lease on it.
+        outcome: how the stage ended.
+        told_as: kind of the journal entry, where it is not that of the stage and its outcome.
 
     Raises:
         LeaseLost: another worker holds the dossier; nothing is written.
@@ -139,7 +144,7 @@ def advance(database: Database, flow: Flow, claimed: Claim, outcome: Advance) ->
         _hold(connection, claimed)
         if outcome.apply is not None:
             outcome.apply(session)
-        _enter(
+        moves.enter(
             connection,
             flow,
             claimed.dossier_id,
@@ -147,11 +152,9 @@ def advance(database: Database, flow: Flow, claimed: Claim, outcome: Advance) ->
             flow.rows[claimed.state].leads[outcome.outcome],
             facts={**claimed.facts, **outcome.facts},
         )
-        _add_files(connection, claimed.organisation_id, claimed.dossier_id, outcome.files)
-        _journal(
-            session, claimed.organisation_id, claimed.dossier_id, f"{claimed.stage}.{outcome.outcome}",
-            {**outcome.journal, **_digests(outcome.files)},
-        )  # fmt: skip
+        moves.add_files(connection, claimed.organisation_id, claimed.dossier_id, outcome.files)
+        kind, facts = told_as or f"{claimed.stage}.{outcome.outcome}", {**outcome.journal, **moves.digests(outcome.files)}
+        moves.tell(session, claimed.organisation_id, claimed.dossier_id, kind, facts)
 
 
 def refuse(database: Database, flow: Flow, claimed: Claim, outcome: str, problems: tuple[Problem, ...]) -> None:
@@ -163,7 +166,7 @@ def refuse(database: Database, flow: Flow, claimed: Claim, outcome: str, problem
     with database.writing(PLATFORM) as session:
         connection = session.connection()
         _hold(connection, claimed)
-        _enter(
+        moves.enter(
             connection,
             flow,
             claimed.dossier_id,
@@ -173,7 +176,7 @@ def refuse(database: Database, flow: Flow, claimed: Claim, outcome: str, problem
             problems=[problem.as_json() for problem in problems],
         )
         rules = sorted({problem.rule for problem in problems})
-        _journal(session, claimed.organisation_id, claimed.dossier_id, f"{claimed.stage}.{outcome}", {"rules": rules})
+        _tell(session, claimed, outcome, {"rules": rules})
 
 
 def postpone(database: Database, claimed: Claim, due: datetime, reason: str, *, fresh: bool) -> None:
@@ -188,7 +191,7 @@ def postpone(database: Database, claimed: Claim, due: datetime, reason: str, *, 
         values: dict[str, Any] = {"lease": None, "leased_until": None, "announced": None, "due": due, "trouble": reason[:1000]}
         values |= {"attempts": 0, "failures": 0} if fresh else {"failures": claimed.failures + 1}
         connection.execute(update(_step).where(_step.c.dossier_id == claimed.dossier_id).values(**values))
-        _journal(session, claimed.organisation_id, claimed.dossier_id, f"{claimed.stage}.postponed", {"attempt": claimed.attempt})
+        _tell(session, claimed, "postponed", {"attempt": claimed.attempt})
 
 
 def park(database: Database, claimed: Claim, reason: str) -> None:
@@ -202,7 +205,7 @@ def park(database: Database, claimed: Claim, reason: str) -> None:
         _hold(connection, claimed)
         connection.execute(delete(_step).where(_step.c.dossier_id == claimed.dossier_id))
         connection.execute(update(_dossier).where(_dossier.c.id == claimed.dossier_id).values(parked=reason[:1000]))
-        _journal(session, claimed.organisation_id, claimed.dossier_id, f"{claimed.stage}.parked", {"attempt": claimed.attempt})
+        _tell(session, claimed, "parked", {"attempt": claimed.attempt})
 
 
 def resume(database: Database, flow: Flow, dossier_id: str, actor: str) -> None:
@@ -219,13 +222,13 @@ def resume(database: Database, flow: Flow, dossier_id: str, actor: str) -> None:
             raise NotFound(_messages("dossier.unknown"))
         if row.parked is None:
             raise Conflict(_messages("dossier.not_parked"))
-        _enter(connection, flow, dossier_id, row.organisation_id, row.state)
-        _journal(session, row.organisation_id, dossier_id, RESUMED, {"state": row.state}, actor)
+        moves.enter(connection, flow, dossier_id, row.organisation_id, row.state)
+        moves.tell(session, row.organisation_id, dossier_id, RESUMED, {"state": row.state}, actor)
 
 
 def start(connection: Connection, flow: Flow, dossier_id: str, organisation_id: str) -> None:
     """Give a dossier that has just been inserted its first step."""
-    _plan(connection, flow, flow.rows[flow.start], dossier_id, organisation_id)
+    moves.plan(connection, flow, flow.rows[flow.start], dossier_id, organisation_id)
 
 
 def signal(
@@ -250,10 +253,11 @@ def signal(
     if row is None or row.overtaken or not isinstance(waiting, Wait) or event not in waiting.leads:
         return False
     freed = {"reference": None} if frees_reference else {}
-    _enter(connection, flow, dossier_id, row.organisation_id, waiting.leads[event], facts={**row.facts, **outcome.facts}, **freed)
-    _add_files(connection, row.organisation_id, dossier_id, outcome.files)
-    facts = {**outcome.journal, **_digests(outcome.files)}
-    _journal(session, row.organisation_id, dossier_id, f"{flow.name}.{event}", facts, actor)
+    known = {**row.facts, **outcome.facts}
+    moves.enter(connection, flow, dossier_id, row.organisation_id, waiting.leads[event], facts=known, **freed)
+    moves.add_files(connection, row.organisation_id, dossier_id, outcome.files)
+    facts = {**outcome.journal, **moves.digests(outcome.files)}
+    moves.tell(session, row.organisation_id, dossier_id, f"{flow.name}.{event}", facts, actor)
     return True
 
 
@@ -265,7 +269,7 @@ def hasten(session: Any, flow: Flow, stage: str, organisation_id: str) -> None:
 
 def add_files(session: Any, organisation_id: str, dossier_id: str, files: tuple[KeptFile, ...]) -> None:
     """Add documents to a dossier in the session's transaction."""
-    _add_files(session.connection(), organisation_id, dossier_id, files)
+    moves.add_files(session.connection(), organisation_id, dossier_id, files)
 
 
 def _hold(connection: Connection, claimed: Claim) -> None:
@@ -278,54 +282,5 @@ def _hold(connection: Connection, claimed: Claim) -> None:
         raise LeaseLost(f"the lease on {claimed.dossier_id} for {claimed.stage} was lost")
 
 
-def _enter(connection: Connection, flow: Flow, dossier_id: str, organisation_id: str, state: str, **changes: Any) -> None:
-    values = {"state": state, "since": clock.now(), "parked": None, "overtaken": False, **changes}
-    connection.execute(update(_dossier).where(_dossier.c.id == dossier_id).values(**values))
-    connection.execute(delete(_step).where(_step.c.dossier_id == dossier_id))
-    _plan(connection, flow, flow.rows[state], dossier_id, organisation_id)
-
-
-def _plan(connection: Connection, flow: Flow, row: Row, dossier_id: str, organisation_id: str) -> None:
-    if isinstance(row, On):
-        stage, queue, due = flow.actor(row.stage), row.stage.queue, clock.now()
-    elif isinstance(row, Wait) and row.within is not None:
-        stage, queue, due = f"{flow.name}.{DEADLINE}", DEADLINE_QUEUE, clock.now() + row.within
-    else:
-        return
-    connection.execute(
-        insert(_step).values(
-            dossier_id=dossier_id, organisation_id=organisation_id, stage=stage, queue=queue, due=due, attempts=0, failures=0
-        )
-    )
-
-
-def _files_of(connection: Connection, dossier_id: str) -> tuple[KeptFile, ...]:
-    rows = connection.execute(select(_file).where(_file.c.dossier_id == dossier_id).order_by(_file.c.created, _file.c.id))
-    return tuple(KeptFile(row.role, row.name, row.media_type, row.sha256, row.size, row.created) for row in rows)
-
-
-def _add_files(connection: Connection, organisation_id: str, dossier_id: str, files: tuple[KeptFile, ...]) -> None:
-    for kept in files:
-        connection.execute(
-            insert(_file).values(
-                id=new_id(),
-                organisation_id=organisation_id,
-                dossier_id=dossier_id,
-                role=kept.role,
-                name=kept.name,
-                media_type=kept.media_type,
-                sha256=kept.sha256,
-                size=kept.size,
-                created=clock.now(),
-            )
-        )
-
-
-def _digests(files: tuple[KeptFile, ...]) -> dict[str, Any]:
-    return {"files": [{"role": kept.role, "sha256": kept.sha256, "size": kept.size} for kept in files]} if files else {}
-
-
-def _journal(
-    session: Any, organisation_id: str, dossier_id: str, kind: str, facts: Mapping[str, Any], actor: str = "platform"
-) -> None:
-    journal.write(session, organisation_id=organisation_id, dossier_id=dossier_id, kind=kind, actor=actor, facts=dict(facts))
+def _tell(session: Any, claimed: Claim, kind: str, facts: Mapping[str, Any]) -> None:
+    moves.tell(session, claimed.organisation_id, claimed.dossier_id, f"{claimed.stage}.{kind}", facts)

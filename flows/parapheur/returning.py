@@ -33,7 +33,7 @@ from core.journal import JournalEntry
 from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import PLATFORM
-from flows.engine import schedule, transitions
+from flows.engine import moves, schedule, transitions
 from flows.engine.models import Dossier, DossierFile, Step
 from flows.engine.work import Advance, KeptFile
 from flows.parapheur.external import EXTERNAL, settings_of
@@ -211,7 +211,7 @@ def _set_aside(platform: Platform, dossier: Dossier, reason: str) -> None:
 
 
 def _deadline(dossier: Dossier) -> str:
-    return f"{dossier.flow}.{transitions.DEADLINE}"
+    return f"{dossier.flow}.{moves.DEADLINE}"
 
 
 def close_due(platform: Platform, _key: str = "") -> None:

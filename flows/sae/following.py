@@ -23,7 +23,7 @@ from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import PLATFORM
 from core.problems import Problem, Severity
-from flows.engine import schedule, transitions
+from flows.engine import moves, schedule, transitions
 from flows.engine.models import Dossier, Step
 from flows.engine.work import Advance, KeptFile
 from flows.sae.flow import SAE
@@ -48,7 +48,7 @@ _AT_ONCE = 200
 _MOST_IN_A_ROW = 5
 _LONGEST_PROBLEM, _MOST_PROBLEMS = 1000, 50
 _JSON = b"{"
-_DEADLINE = f"{SAE.name}.{transitions.DEADLINE}"
+_DEADLINE = f"{SAE.name}.{moves.DEADLINE}"
 
 
 @dataclass(frozen=True, slots=True)

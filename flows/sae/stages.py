@@ -20,9 +20,11 @@ from connectors.sae.errors import AccessRefused, AddressWrong, CertificateRefuse
 from core import clock
 from core.addresses import AddressRefused
 from core.database import ScopedSession
+from core.errors import Conflict
 from core.identifiers import new_id
 from core.messages import Catalogue
 from core.problems import Problem, Severity
+from flows.engine.departed import Departed
 from flows.engine.models import Dossier
 from flows.engine.table import stage
 from flows.engine.work import Advance, KeptFile, Later, Work, digest_of
@@ -37,7 +39,22 @@ RECORD, SENDING = "record", "sending"
 BORDEREAU = "bordereau"
 
 
-@stage("remote.sae", "sent", "refused")
+def _departed(gone: Departed) -> Advance:
+    """Take a transfer as sent, under the identifier that the journal tells: its acknowledgement is asked for under that one.
+
+    Raises:
+        Conflict: the journal tells none: nothing could be asked for.
+    """
+    noted = gone.noted(SENDING)
+    if noted is None:
+        raise Conflict(_messages("departed.unknown"), gone.dossier_id)
+    files = gone.forgotten(BORDEREAU, f"{noted['identifier']}-bordereau.xml", "application/xml")
+    left = {**noted, "left": noted["left"] or clock.iso(gone.left("sae.send.sent"))}
+    apply = partial(_keep, gone.dossier_id, left, "")
+    return Advance("sent", facts={SENDING: left}, files=files, journal=_told(left), apply=apply)
+
+
+@stage("remote.sae", "sent", "refused", departed=_departed)
 def send(work: Work) -> Advance | Later:
     """Hand the record over: what leaves is noted before, and looked for there before it leaves again."""
     noted = work.facts.get(SENDING)

@@ -33,7 +33,7 @@ from core.messages import Catalogue
 from core.principal import Right
 from flows.actes import drafts
 from flows.actes.drafts import DraftKind
-from flows.engine.models import Dossier
+from flows.engine.models import DepositKey, Dossier
 from schemas.actes.archive import DEFAULT_LIMITS
 
 router = APIRouter()
@@ -136,10 +136,10 @@ def _send(sheet: ActSheet, lines: Sequence[Line]) -> dict[str, str]:
 
 def _made(sheet: ActSheet) -> list[Dossier]:
     """Return the acts that this form has made, in the order in which they left."""
-    own = select(Dossier).where(
-        Dossier.organisation_id == sheet.known.organisation.id,
-        col(Dossier.idempotency_key).startswith(f"{sheet.id}."),
+    keys = select(DepositKey.dossier_id).where(
+        DepositKey.organisation_id == sheet.known.organisation.id, col(DepositKey.key).startswith(f"{sheet.id}.")
     )
+    own = select(Dossier).where(col(Dossier.id).in_(keys))
     with sheet.platform.database.reading(sheet.visitor.principal) as session:
         return list(session.exec(own.order_by(col(Dossier.created), col(Dossier.id))))
 

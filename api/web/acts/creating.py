@@ -34,6 +34,7 @@ from flows.actes import drafts
 from flows.actes.act import Act
 from flows.actes.drafts import DraftKind
 from flows.engine import reading
+from flows.engine.keys import made_with
 from flows.engine.models import Dossier
 from schemas.actes.archive import DEFAULT_LIMITS
 from schemas.actes.contents import LONGEST_SUBJECT
@@ -122,7 +123,7 @@ def _standing(sheet: ActSheet, typed: Typed) -> Standing:
 
 def _already(sheet: ActSheet) -> Dossier | None:
     """Return the act that the same form has made already."""
-    own = select(Dossier).where(Dossier.organisation_id == sheet.known.organisation.id, Dossier.idempotency_key == sheet.id)
+    own = select(Dossier).where(made_with(sheet.known.organisation.id, sheet.id))
     with sheet.platform.database.reading(sheet.visitor.principal) as session:
         return session.exec(own).first()
 

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, or_, select
 
 from api.web.acts.standing import GROUPS
 from api.words import day
-from core.messages import Catalogue
+from core.messages import Catalogue, form_of
 from core.platform import Platform
 from core.principal import PLATFORM, Principal
 from flows.actes.act import Act
@@ -86,7 +86,7 @@ def suggested(platform: Platform, principal: Principal, organisation_id: str, to
         found = _acts(session, organisation_id, holds)
     if not found:
         return said
-    key = {1: "previous.choose.one", _MOST: "previous.choose.more"}.get(len(found), "previous.choose")
+    key = "previous.choose.more" if len(found) == _MOST else form_of("previous.choose", len(found))
     return Preceding(_t(key, count=len(found)), wrong=True, candidates=tuple(found))
 
 

@@ -67,7 +67,7 @@ def _incidents(platform: Platform, visitor: Visitor) -> Iterator[Waiting]:
     with watched(platform.database, visitor.principal) as session:
         found = incidents.standing(session, visitor.person_id)
     if found.total:
-        words = _t(_key("waiting.incidents", found.total), free=number(found.free), mine=number(found.mine))
+        words = _t.counted("waiting.incidents", found.total, free=number(found.free), mine=number(found.mine))
         count = number(found.total) if found.exact else f"{number(found.total)}+"
         yield Waiting(count, words, "/archives/incidents", late=found.free > 0)
 
@@ -99,8 +99,4 @@ def _audits(platform: Platform, visitor: Visitor) -> Iterator[Waiting]:
 def _told(key: str, count: int, address: str, *, late: bool = False) -> Iterator[Waiting]:
     if count:
         shown = f"{number(_MOST)}+" if count > _MOST else number(count)
-        yield Waiting(shown, _t(_key(key, count)), address, late)
-
-
-def _key(key: str, count: int) -> str:
-    return f"{key}.one" if count == 1 else key
+        yield Waiting(shown, _t.counted(key, count), address, late)

@@ -24,12 +24,13 @@ from api.web.dossier.objections import objections
 from api.web.pages import render
 from api.web.visitor import Fields, Parts, SignedIn, Visitor
 from api.words import day, label
+from core import clock
 from core.database import ScopedSession
 from core.journal import JournalEntry
 from core.people import Person
 from core.platform import Platform
 from core.principal import Right
-from flows.engine import reading, transitions
+from flows.engine import departed, reading, transitions
 from flows.engine.diagram import draw
 from flows.engine.models import Dossier
 from flows.engine.reading import Seen
@@ -79,7 +80,7 @@ def shown(request: Request, platform: Parts, visitor: SignedIn, dossier_id: Iden
         request,
         "web/dossier/dossier.html",
         visitor=visitor,
-        done=fait if fait in {"depot", "deja", "reprise", "renvoi"} else "",
+        done=fait if fait in {"depot", "deja", "reprise", "renvoi", "envoye"} else "",
         drawing=Markup(drawing),  # noqa: S704  (drawn here, every word escaped)
         eliminated=eliminated,
         certificate=certificate_of(platform, visitor, eliminated) if eliminated else None,
@@ -122,7 +123,7 @@ def file(platform: Parts, visitor: SignedIn, dossier_id: Identifier, file_id: Id
 def _followed(platform: Platform, visitor: Visitor, dossier_id: str) -> Followed:
     with reading.surveyed(platform.database, visitor.principal) as session:
         seen = reading.seen(session, dossier_id, although_eliminated=True)
-        entries = reading.timeline(session, dossier_id)
+        entries, _ = reading.timeline(session, dossier_id)
         record = records.record_of(session, dossier_id) if seen.read else None
         actors = _names(session, entries)
         doubtful = resending.is_doubtful(session, seen.dossier)
@@ -143,6 +144,7 @@ def _context(visitor: Visitor, followed: Followed) -> dict[str, Any]:
     dossier, flow = seen.dossier, flow_named(seen.dossier.flow)
     behind, ahead = way(flow, dossier.state)
     row = flow.rows[dossier.state]
+    operates = visitor.principal.may(Right.OPERATE, dossier.organisation_id)
     return {
         "followed": followed,
         "dossier": dossier,
@@ -161,8 +163,10 @@ def _context(visitor: Visitor, followed: Followed) -> dict[str, Any]:
         "ahead": ahead,
         "ended": isinstance(row, End),
         "failed": isinstance(row, End) and not row.good,
-        "sends_again": followed.doubtful and visitor.principal.may(Right.OPERATE, dossier.organisation_id),
-        "may_resume": dossier.parked is not None and visitor.principal.may(Right.OPERATE, dossier.organisation_id),
+        "sends_again": followed.doubtful and operates,
+        "may_resume": dossier.parked is not None and operates,
+        "may_depart": operates and departed.may_be_said(dossier, flow),
+        "said": _said(dossier) if seen.read else None,
         "sale": _is_to_decide(visitor, dossier),
         "facts": _plain_facts(dossier) if seen.read else {},
         "outside": _outside(dossier, read=seen.read),
@@ -174,6 +178,12 @@ def _is_to_decide(visitor: Visitor, dossier: Dossier) -> bool:
     """Tell whether an issued invoice waits for something that the visitor may do."""
     waits = dossier.flow == SALES.name and dossier.state in {"uncertain", "suspended"}
     return waits and visitor.principal.may(Right.DEPOSIT, dossier.organisation_id)
+
+
+def _said(dossier: Dossier) -> dict[str, Any] | None:
+    """Return on what evidence a dossier is considered sent, by whom and since when; None when nobody said so."""
+    told = dossier.facts.get(departed.FACT)
+    return told and {**told, "at": clock.from_iso(told["at"])}
 
 
 def _outside(dossier: Dossier, *, read: bool) -> dict[str, str] | None:

@@ -196,7 +196,8 @@ def _shown(request: Request, platform: Platform, visitor: Visitor, person_id: st
             "takes_over": administration.covers(session, visitor.principal, person, takes_over=True),
             "oneself": person.id == visitor.person_id,
             "factor": second_factor.is_on(session, person.id),
-            "locked": lockout.locked_until(session, lockout.account(person.email), lockout.codes(person.id)),
+            "locked": lockout.account_locked_until(session, person.email)
+            or lockout.locked_until(session, lockout.codes(person.id)),
             **_choices(session, visitor),
         }
     shown = {"done": "", "link": "", "csrf": visitor.csrf} | values | context

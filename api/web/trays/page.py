@@ -135,15 +135,14 @@ def _sentence(session: Session, desks: Around, listing: Listing) -> str:
         counted = trays.count(session, desks, listing.tray, listing.wanted)
         if not counted.number:
             return ""
-        key = "count.one" if counted.number == 1 else "count"
-        return messages(key, count=number(counted.number) + ("" if counted.exact else "+"))
+        return messages.counted("count", counted.number, count=number(counted.number) + ("" if counted.exact else "+"))
     own = replace(desks, supervised=())
     kinds = trays.kinds(session, own, Tray.TO_DO, listing.wanted)
     late = trays.count(session, own, Tray.LATE, listing.wanted).number if kinds else 0
     told = sentence(kinds, late, more=sum(kinds.values()) >= trays.COUNTED_UP_TO)
     looked_at = sum(trays.kinds(session, replace(desks, held=()), Tray.TO_DO, listing.wanted).values()) if desks.supervised else 0
     if looked_at:
-        told += " " + messages("sentence.supervised.one" if looked_at == 1 else "sentence.supervised", count=number(looked_at))
+        told += " " + messages.counted("sentence.supervised", looked_at, count=number(looked_at))
     return told
 
 

@@ -104,7 +104,7 @@ def summary_of(summary: Mapping[str, Any]) -> str:
 
 
 def _counted(kind: str, count: int) -> str:
-    return messages(f"summary.{kind}.one" if count == 1 else f"summary.{kind}", count=number(count))
+    return messages.counted(f"summary.{kind}", count, count=number(count))
 
 
 def since(moment: datetime) -> str:
@@ -157,7 +157,7 @@ def sentence(kinds: Mapping[str, int], late: int, *, more: bool) -> str:
     behind = messages("sentence.late", count=number(late)) if late else ""
     if len(kinds) == 1:
         (kind,) = kinds
-        said = messages(f"sentence.{kind}.one" if total == 1 else f"sentence.{kind}", count=shown)
+        said = messages.counted(f"sentence.{kind}", total, count=shown)
     else:
         parts = [messages(f"sentence.part.{kind.value}", count=number(kinds[kind])) for kind in _GRAVEST if kinds.get(kind)]
         return messages("sentence.mixed", count=shown, late=behind, parts=", ".join(parts)) + "."

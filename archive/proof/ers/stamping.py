@@ -24,6 +24,7 @@ from archive.proof.ers.hashtree import renewed, ways
 from archive.proof.ers.records import hexadecimal
 from archive.proof.hashes import SHA256, digest_of, plain_name
 from archive.proof.heads import Stamps
+from archive.proof.marks import require_ended
 from core import clock, journal
 from core.database import ScopedSession
 from core.identifiers import new_id
@@ -49,8 +50,10 @@ def begin(platform: Platform, stamps: Stamps, record_ids: Sequence[str] | None =
         record_ids: those meant, some hundreds at most; any that are due by default, at most `AT_ONCE`.
 
     Raises:
+        NeedsOperator: a catching up is open.
         Unavailable: the authority or a place does not answer.
     """
+    require_ended(platform)
     begun = 0
     while begun < AT_ONCE:
         with platform.database.reading(PLATFORM) as session:
@@ -67,8 +70,10 @@ def stamp_waiting(platform: Platform, stamps: Stamps, record_ids: Sequence[str] 
     """Put a timestamp over the chains that wait for theirs, at most `AT_ONCE`; return how many there were.
 
     Raises:
+        NeedsOperator: a catching up is open.
         Unavailable: the authority or a place does not answer.
     """
+    require_ended(platform)
     with platform.database.reading(PLATFORM) as session:
         waiting = select(RecordEvidence).where(col(RecordEvidence.stamp_id).is_(None))
         if record_ids is not None:
@@ -84,8 +89,10 @@ def renew(platform: Platform, stamps: Stamps, margin: timedelta) -> int:
     """Renew the tokens whose authority's certificate ends within a margin; return how many there were.
 
     Raises:
+        NeedsOperator: a catching up is open.
         Unavailable: the authority or a place does not answer.
     """
+    require_ended(platform)
     now = clock.now()
     with platform.database.reading(PLATFORM) as session:
         again = select(EvidenceRenewal.stamp_id).where(EvidenceRenewal.stamp_id == EvidenceStamp.id).exists()
@@ -161,7 +168,7 @@ def _stamp_records(platform: Platform, stamps: Stamps, algorithm: str, rows: lis
         session.flush()
         for row, way in taken:
             row.stamp_id, row.way = stamp.id, hexadecimal(way)
-        _tell(session, stamp, records=len(taken), renewed=0)
+        tell(session, stamp, records=len(taken), renewed=0)
 
 
 def _held(session: ScopedSession, rows: Sequence[RecordEvidence]) -> list[RecordEvidence | None]:
@@ -184,7 +191,7 @@ def _renew_tokens(platform: Platform, stamps: Stamps, algorithm: str, rows: list
         session.flush()
         for row, way in zip(rows, found, strict=True):
             session.add(EvidenceRenewal(stamp_id=row.id, by_id=stamp.id, way=hexadecimal(way)))
-        _tell(session, stamp, records=0, renewed=len(rows))
+        tell(session, stamp, records=0, renewed=len(rows))
 
 
 def _asked(stamps: Stamps, root: bytes, algorithm: str) -> EvidenceStamp:
@@ -207,7 +214,8 @@ def end_of_certificate(token: bytes) -> datetime:
     return clock.as_utc(min(ends))
 
 
-def _tell(session: ScopedSession, stamp: EvidenceStamp, *, records: int, renewed: int) -> None:
+def tell(session: ScopedSession, stamp: EvidenceStamp, *, records: int, renewed: int) -> None:
+    """Write the journal entry of a batch."""
     root = session.exec(select(Organisation).where(col(Organisation.parent_id).is_(None)).order_by(Organisation.id)).one()
     token = digest_of(stamp.token).hex()
     facts = {"stamp": stamp.id, "hash": stamp.algorithm, "token_sha256": token, "records": records, "renewed": renewed}

@@ -76,6 +76,8 @@ def site(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
         )
         refused = add_dossier(platform, owner, "PESALR2_21400999500017_121", "refused", facts=_FACTS | {"acquit": _ACQUIT})
         parked = add_dossier(platform, owner, "PESALR2_21400999500017_120", "signed", parked="La passerelle est inconnue (R14).")
+        told = "La base a été restaurée d’une sauvegarde, et le journal dit que ce flux est parti."
+        gone = add_dossier(platform, owner, "PESALR2_21400999500017_122", "signed", parked=told, overtaken=True)
         sent = add_dossier(platform, owner, "PESALR2_21400999500017_118", "sent", facts=_FACTS)
         yield Site(
             service,
@@ -87,6 +89,8 @@ def site(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
                 "dossier, rejected": f"/dossiers/{rejected}",
                 "dossier, refused": f"/dossiers/{refused}",
                 "dossier, parked": f"/dossiers/{parked}",
+                "dossier, overtaken": f"/dossiers/{gone}",
+                "dossier, considered sent": f"/dossiers/{gone}/envoye",
                 "dossier, archived": f"/dossiers/{archived}",
                 "record": f"/archives/{add_record(platform, owner, archived, stamped=True)}",
                 "record, waiting": f"/archives/{add_record(platform, owner, unstamped, stamped=False)}",

@@ -21,6 +21,7 @@ from core.organisations import Organisation
 from core.platform import Platform
 from core.principal import PLATFORM
 from core.s3_server import S3Server
+from flows.engine.models import Dossier
 from tests.conftest import on_one_shape
 from tests.kept_records import SECOND, seal, with_second_place
 
@@ -40,9 +41,9 @@ def changed(platform: Platform, **settings: object) -> Platform:
 @pytest.mark.usefixtures("mairie")
 def test_on_a_new_platform_every_line_is_well(platform: Platform) -> None:
     lines = list(archive(platform))
-    assert [line.well for line in lines] == [True] * 7
-    assert "TABELLION_FORMATS_DIR" in lines[6].mend
-    assert "TABELLION_SCHEMAS_DIR" in lines[5].mend
+    assert [line.well for line in lines] == [True] * 8
+    assert "TABELLION_FORMATS_DIR" in lines[7].mend
+    assert "TABELLION_SCHEMAS_DIR" in lines[6].mend
     assert "TABELLION_SMTP_URL" in lines[0].mend
     assert found(changed(platform, smtp_url=SecretStr("smtp://mail.test")), lines[0].part).mend == ""
 
@@ -59,6 +60,17 @@ def test_incidents_are_counted_until_they_are_closed_with_the_page_to_open(platf
     line = found(told, "Incidents des archives")
     assert (line.well, line.seen) == (False, "2 ouverts, dont 1 que personne n’a pris en charge")
     assert "https://tabellion.test/archives/incidents" in line.mend
+
+
+def test_dossiers_that_a_restored_backup_has_as_they_were_are_counted_with_what_can_be_decided(
+    platform: Platform, mairie: Organisation
+) -> None:
+    with platform.database.writing(PLATFORM) as session:
+        session.add(Dossier(organisation_id=mairie.id, flow="helios", title="x", state="signed", parked="x", overtaken=True))
+        session.add(Dossier(organisation_id=mairie.id, flow="helios", title="y", state="signed", parked="autre chose"))
+    line = found(platform, "Dossiers d’avant la restauration")
+    assert (line.well, line.seen.partition(" attend")[0]) == (False, "1 dossier mis de côté")
+    assert "/dossiers?parked=1" in line.mend and "consider-sent" in line.mend
 
 
 def test_an_audit_that_lags_is_named_with_its_place(platform: Platform, s3: S3Server) -> None:

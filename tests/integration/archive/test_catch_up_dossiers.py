@@ -15,10 +15,11 @@ from core import journal
 from core.organisations import Organisation
 from core.platform import Platform
 from core.principal import PLATFORM
-from flows.engine import transitions
+from flows.engine import departed, transitions
 from flows.engine.models import Step
 from flows.engine.work import Advance
 from flows.helios.flow import HELIOS
+from flows.registry import FLOWS
 from signing.timestamp.client import TimestampClient
 from tests.journals import write_entries
 from tests.kept_records import seal
@@ -92,7 +93,7 @@ def test_what_had_moved_on_is_set_aside_until_an_operator_takes_it_up(
         ]
         aside = dossier_of(backup, moved)
         assert aside is not None and aside.parked is not None
-        for words in ("3 chose(s)", "Transmis à la DGFiP", "restaurée d’une sauvegarde"):
+        for words in ("3 choses", "Transmis à la DGFiP", "restaurée d’une sauvegarde"):
             assert words in aside.parked
         assert not _accepted(backup, answered)
         assert archive_catch_up.catch_up(as_json=False) == 0
@@ -100,8 +101,8 @@ def test_what_had_moved_on_is_set_aside_until_an_operator_takes_it_up(
         for words in ("2 dossiers avaient avancé", late, "(archive scellée)", "2 minute(s) au plus", "5 au moins sont perdues"):
             assert words in told
 
-        for dossier in (moved, answered):
-            transitions.resume(backup.database, HELIOS, dossier, "platform")
+        assert departed.decide(backup, FLOWS, PLATFORM, moved, "vu au portail")
+        transitions.resume(backup.database, HELIOS, answered, "platform")
         assert [_stands(backup, one) for one in (moved, answered)] == [("received", False, True), ("sent", False, True)]
         assert _accepted(backup, answered)
         assert archive_catch_up.catch_up(as_json=True) == 0  # set aside once, however often it is begun again

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import closing, nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
 from sqlmodel import select
 
 from api.cli import archive_catch_up, archive_rebuild
@@ -21,17 +22,18 @@ from archive.elimination.analysis import Criteria
 from archive.elimination.deciding import Visa
 from archive.elimination.states import Outcome
 from archive.models import Record, RecordCopy
+from archive.proof import marks
 from archive.rebuilding import catching_up, tail
 from archive.retention import holds
 from archive.watch import consistency, restoring
-from core import clock, journal
+from core import clock, journal, presence
+from core.database import Database
 from core.errors import Conflict
 from core.organisations import Organisation
 from core.platform import Platform
 from core.principal import PLATFORM
 from flows.actes import numbering
 from flows.actes.models import ActesMessage
-from flows.engine.models import Step
 from signing.timestamp.client import TimestampClient
 from tests.conftest import on_one_shape
 from tests.ended_records import elimination, ended, lines_of, people_of, record, run_until, today
@@ -140,7 +142,7 @@ def _said(platform: Platform, elimination_id: str) -> tuple[dict[str, object], d
 
 
 @pytest.mark.parametrize("shape", ["embedded", "postgresql"], indirect=True)
-def test_nobody_is_at_work_and_no_number_that_was_given_since_is_given_again(
+def test_no_number_that_was_given_since_is_given_again(
     kept: Platform,
     mairie: Organisation,
     stamps: TimestampClient,
@@ -167,16 +169,11 @@ def test_nobody_is_at_work_and_no_number_that_was_given_since_is_given_again(
         monkeypatch.setattr(archive_catch_up, "stopped_platform", lambda: nullcontext(backup))
         monkeypatch.setattr(archive_rebuild, "_TOLD_EVERY", 1)
 
-        _lease(backup, dossier, 60)
-        with pytest.raises(Conflict, match="au travail"):
-            archive_catch_up.catch_up(as_json=False)
-        assert proven(backup) == before
-        _lease(backup, dossier, -1)  # a process that is gone
         assert archive_catch_up.catch_up(as_json=False) == 0
 
         shown = capsys.readouterr().out
         assert [words in shown for words in ("inscriptions relues", "objets des lieux")] == [True, True]
-        assert kinds_beyond(backup, before["JournalEntry"]).count(tail.CAUGHT_UP_ENDED) == 1
+        assert kinds_beyond(backup, before["JournalEntry"]).count(marks.CAUGHT_UP_ENDED) == 1
         with backup.database.writing(PLATFORM) as session:
             assert numbering.next_number(session, siren, day) == 7 + numbering._LOST + 1
         assert s2low.number_of(backup, messages[1]) > known + archive_catch_up._PASSED_OVER
@@ -187,11 +184,19 @@ def test_nobody_is_at_work_and_no_number_that_was_given_since_is_given_again(
             assert numbering.next_number(session, siren, day) == 7 + numbering._LOST + 2
 
 
-def _lease(platform: Platform, dossier: str, seconds: int) -> None:
-    """Have the step of a dossier be held by somebody until a moment."""
-    until = clock.now() + timedelta(seconds=seconds)
-    with platform.database.writing(PLATFORM) as session:
-        session.connection().execute(update(Step).where(Step.dossier_id == dossier).values(leased_until=until))  # type: ignore[arg-type]
+@pytest.mark.parametrize("shape", ["embedded", "postgresql"], indirect=True)
+@pytest.mark.parametrize("command", [archive_catch_up.catch_up, archive_rebuild.rebuild], ids=["catch-up", "rebuild"])
+def test_it_is_refused_while_a_part_of_the_platform_serves_the_database_though_idle(
+    kept: Platform, monkeypatch: pytest.MonkeyPatch, command: Callable[..., int]
+) -> None:
+    settings = kept.settings.model_copy(update={"s3_endpoint": "https://s3.example"})
+    monkeypatch.setattr(archive_rebuild, "load_settings", lambda: settings)
+    with closing(Database(kept.database.url.render_as_string(hide_password=False))) as other:
+        monkeypatch.setattr(archive_rebuild, "open_platform", lambda _settings: replace(kept, database=other))
+        before = proven(kept)
+        with presence.at_work(kept.database), pytest.raises(Conflict, match="un ouvrier"):
+            command(as_json=True)
+        assert proven(kept) == before
 
 
 def test_it_is_told_how_much_there_is_whenever_there_is_a_good_deal_more(capsys: pytest.CaptureFixture[str]) -> None:

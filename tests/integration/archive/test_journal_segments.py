@@ -173,10 +173,10 @@ def test_a_second_try_finds_what_the_first_one_put_in_one_place_though_a_name_ch
 def silent(store: object, seal: Callable[..., object]) -> Callable[..., object]:
     """Sealing as it is, but in one place, which does not answer."""
 
-    def sealed(self: object, *given: object) -> object:
+    def sealed(self: object, *given: object, **told: object) -> object:
         if self is store:
             raise Unavailable("silent")
-        return seal(self, *given)
+        return seal(self, *given, **told)
 
     return sealed
 

@@ -85,7 +85,23 @@ def test_failures_cost_nothing_at_first_then_a_wait_that_the_right_password_does
             row.until = clock.now() - timedelta(seconds=1) if row.until else None
     assert knock(database, box).session
     with database.reading(PLATFORM) as session:
-        assert session.get(Lockout, lockout.account(person.email).key) is None
+        assert session.get(Lockout, lockout.account_from(person.email, "192.0.2.1").key) is None
+
+
+def test_whoever_guesses_elsewhere_keeps_nobody_out_unless_from_many_networks(
+    database: Database, box: SecretBox, person: Person
+) -> None:
+    for _ in range(5):
+        with pytest.raises(Unauthenticated):
+            knock(database, box, "faux mot de passe", host="198.51.100.7")
+    with pytest.raises(Locked):
+        knock(database, box, host="198.51.100.7")
+    assert knock(database, box).session
+    with database.writing(PLATFORM) as session:
+        for _ in range(100):
+            lockout.count(session, lockout.account(person.email))
+    with pytest.raises(Locked):
+        knock(database, box)
 
 
 def test_an_address_that_nobody_has_is_locked_just_as_one_that_somebody_has(
@@ -120,7 +136,7 @@ def test_many_tries_at_once_are_judged_no_oftener_than_one_after_the_other(datab
         barrier.wait()
         try:
             with database.writing(PLATFORM) as session:
-                lockout.count(session, lockout.account("x@valmorin.example"), lockout.network("192.0.2.1"))
+                lockout.count(session, lockout.account_from("x@valmorin.example", "192.0.2.1"), lockout.network("192.0.2.1"))
             judged.append(1)
         except Locked:
             pass
@@ -134,7 +150,7 @@ def test_many_tries_at_once_are_judged_no_oftener_than_one_after_the_other(datab
 
 
 def test_failures_are_forgotten_after_a_day(database: Database) -> None:
-    one = lockout.account("x@valmorin.example")
+    one = lockout.account_from("x@valmorin.example", "192.0.2.1")
     with database.writing(PLATFORM) as session:
         for _ in range(5):
             lockout.count(session, one)

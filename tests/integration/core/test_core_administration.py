@@ -150,9 +150,9 @@ def test_an_administrator_unlocks_an_account(database: Database, box: SecretBox,
         with pytest.raises(Unauthenticated):
             knock(database, box, "faux mot de passe")
     with database.writing(PLATFORM) as session:
-        assert lockout.locked_until(session, lockout.account(person.email)) is not None
+        assert lockout.account_locked_until(session, person.email) is not None
         administration.unlock(session, administrator(tree), person)
-        assert lockout.locked_until(session, lockout.account(person.email)) is None
+        assert lockout.account_locked_until(session, person.email) is None
     assert knock(database, box).session
 
 

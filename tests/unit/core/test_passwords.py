@@ -57,6 +57,7 @@ def test_ipv6_counts_by_network_and_what_is_no_address_is_counted_too() -> None:
     assert lockout.network("2001:db8::1") == lockout.network("2001:db8::ffff:1")
     assert lockout.network("2001:db8:0:1::1") != lockout.network("2001:db8::1")
     assert lockout.network("192.0.2.1") != lockout.network("192.0.2.2")
+    assert lockout.network("::ffff:192.0.2.1") == lockout.network("192.0.2.1")
     assert lockout.network("testclient").key != lockout.account("testclient").key
 
 

@@ -93,7 +93,7 @@ def _page(
     dossier = found.seen.dossier
     report = reading.report_of(platform, found.seen.files) or {}
     with dossiers.opened(platform.database, visitor.principal) as session:
-        entries = dossiers.timeline(session, transfer_id)
+        entries, _ = dossiers.timeline(session, transfer_id)
         record = records.record_of(session, transfer_id)
     row = TRANSFER.rows[dossier.state]
     deciding_here = dossier.state == "to_accept" and visitor.principal.may(Right.ARCHIVE, dossier.organisation_id)
