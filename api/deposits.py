@@ -45,6 +45,18 @@ def refuse_key(key: str | None) -> None:
         raise UsageError(messages("key.malformed"))
 
 
+def said_once(name: str, *said: str | None) -> str | None:
+    """Return what a request says of something, in its address, its form or both; None when it says nothing.
+
+    Raises:
+        UsageError: it says one thing here and another there.
+    """
+    found = list(dict.fromkeys(one.strip() for one in said if one and one.strip()))
+    if len(found) > 1:
+        raise UsageError(messages("form.disagrees", name=name, here=found[0][:40], there=found[1][:40]))
+    return found[0] if found else None
+
+
 def deposit(
     platform: Platform, principal: Principal, to: Destination, document: Readable, name: str, key: str | None = None
 ) -> Received:

@@ -22,6 +22,7 @@ from flows.actes.following import messages_of
 from flows.actes.models import ActesMessage
 from flows.actes.stamped import stamped_copy
 from flows.engine import reading
+from flows.engine.keys import made_with
 from flows.engine.models import Dossier, DossierFile
 from flows.engine.reading import COUNTED_UP_TO, Place, Seen
 from schemas.actes.codes import MessageCode
@@ -131,8 +132,7 @@ def with_key(platform: Platform, organisation_id: str, key: str | None) -> bool:
     if key is None:
         return False
     with platform.database.reading(PLATFORM) as session:
-        own = select(Dossier.id).where(Dossier.organisation_id == organisation_id, Dossier.idempotency_key == key)
-        return session.exec(own).first() is not None
+        return session.exec(select(Dossier.id).where(made_with(organisation_id, key))).first() is not None
 
 
 def page(session: Session, wanted: Wanted, limit: int, after: Place | None = None) -> Page:

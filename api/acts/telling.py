@@ -43,7 +43,7 @@ def days_left(found: Clock, today: date) -> int | None:
 def control_in_words(found: Clock, today: date) -> str:
     """Return where the control of legality stands, as a sentence; indicative, as every date of the law that a machine counts."""
     left = days_left(found, today)
-    counted = _t("control.last") if not left else _t("control.left.one" if left == 1 else "control.left", days=in_figures(left))
+    counted = _t("control.last") if not left else _t.counted("control.left", left, days=in_figures(left))
     ends = in_words(found.ends) if found.ends else ""
     answer_by = in_words(found.answer_by) if found.answer_by else ""
     return _t(f"control.{found.phase.value}", ends=ends, left=counted, answer_by=answer_by)

@@ -9,7 +9,6 @@ neither the time of Argon2 nor a count of tries each time, and tries that come a
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import secrets
@@ -19,6 +18,7 @@ from dataclasses import dataclass, field
 
 from sqlmodel import Session, col, select
 
+from api.basic import credentials
 from api.tenants import organisation_named
 from core import lockout, people, second_factor
 from core.errors import NotFound, Unauthenticated, UsageError
@@ -33,7 +33,6 @@ from signing.parapheur.software import sending
 
 _messages = Catalogue("api.iparapheur")
 _TOKEN = "tab_"  # noqa: S105 - what every token begins with
-_LONGEST = 1024
 _REMEMBERED_FOR = 60.0
 _MOST = 1000
 
@@ -108,15 +107,10 @@ def account_behind(platform: Platform, authorization: str, host: str) -> Account
 
 def _credentials(authorization: str) -> tuple[str, str]:
     """Return the user name and the password, which may hold a colon."""
-    scheme, _, encoded = authorization.partition(" ")
-    try:
-        text = base64.b64decode(encoded.strip(), validate=True).decode() if len(encoded) <= _LONGEST else ""
-    except ValueError:  # no base64, or no UTF-8 in it
-        text = ""
-    login, colon, password = text.partition(":")
-    if scheme.lower() != "basic" or not colon:
+    found = credentials(authorization)
+    if found is None:
         raise Unauthenticated(_messages("door.basic"))
-    return login, password
+    return found
 
 
 def _software(platform: Platform, login: str, token: str) -> Account:
@@ -157,12 +151,12 @@ def _remembered(platform: Platform, digest: bytes) -> Person | None:
 
 def _judged(platform: Platform, login: str, password: str, host: str) -> Person:
     """Return whose password it is; the try is counted before it is judged, and taken back when it succeeds."""
-    account, network = lockout.account(login), lockout.network(host)
+    here, account, network = lockout.account_from(login, host), lockout.account(login), lockout.network(host)
     with platform.database.writing(PLATFORM) as session:
-        lockout.count(session, account, network)
+        lockout.count(session, here, account, network)
     with platform.database.reading(PLATFORM) as session:
         person = people.sign_in(session, login, password)
     with platform.database.writing(PLATFORM) as session:
-        lockout.clear(session, account)
+        lockout.clear(session, here, account)
         lockout.take_back(session, network)
     return person

@@ -9,17 +9,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from fastapi.responses import Response
 
-from api.acts.form import Mixed
+from api.acts.form import Mixed, text_of, urlencoded, whole
 from api.pastell import words
 from api.pastell.numbers import named_by, numbers_of
 from api.s2low.door import Account
 from api.v1.mail_asked import kept
 from core import clock
-from core.blobs import Readable, TooLarge
+from core.blobs import Readable
 from core.errors import Forbidden, NotFound, TabellionError, UsageError
 from core.organisations import Organisation
 from core.platform import Platform
@@ -79,30 +78,35 @@ class Call:
             UsageError, TooLarge: it cannot be read.
         """
         told = Told()
-        for name, value in pairs(self.query):
-            told.add(name, value)
+        self._note(told, urlencoded(self.query))
         if self.read is not None:
             source, content_type = self.read()
-            self._gather(told, source, content_type)
+            said = self._gathered(source, content_type)
+            told = Told(told.values | said.values, said.files + told.files)
         return told
 
-    def _gather(self, told: Told, source: Readable, content_type: str) -> None:
-        said: dict[str, list[str]] = {}
-        if content_type.partition(";")[0].strip().lower() == "multipart/form-data":
-            form = Mixed(source, content_type)
-            for count, (name, file_name) in enumerate(form.parts(), 1):
-                if count > _MOST_PARTS:
-                    raise UsageError(f"Ce formulaire a plus de {_MOST_PARTS} parties.")
-                if file_name is not None or name == CONTENT:  # a content may also come as a plain field
-                    told.files.append((name, self._kept(form, file_name or "")))
-                else:
-                    said.setdefault(name, []).append(form.text(name))
-        else:
-            for name, value in pairs(_whole(source)):
-                said.setdefault(name, []).append(value)
-        told.values |= said
-        for value in told.values.pop(CONTENT, []):
-            told.files.append((CONTENT, self._kept(io.BytesIO(value.encode()), "")))
+    def _gathered(self, source: Readable, content_type: str) -> Told:
+        said = Told()
+        if content_type.partition(";")[0].strip().lower() != "multipart/form-data":
+            self._note(said, urlencoded(whole(source, _LARGEST_FORM)))
+            return said
+        form, left = Mixed(source, content_type), _LARGEST_FORM
+        for count, (name, file_name) in enumerate(form.parts(), 1):
+            if count > _MOST_PARTS:
+                raise UsageError(f"Ce formulaire a plus de {_MOST_PARTS} parties.")
+            if file_name is not None or name == CONTENT:  # a content may also come as a plain field
+                said.files.append((name, self._kept(form, file_name or "")))
+            else:
+                said.add(name, text := form.text(name, left))
+                left = max(left - len(text), 0)
+        return said
+
+    def _note(self, told: Told, fields: list[tuple[str, bytes]]) -> None:
+        for name, value in fields:
+            if name == CONTENT:
+                told.files.append((name, self._kept(io.BytesIO(value), "")))
+            else:
+                told.add(name, text_of(name, value))
 
     def _kept(self, source: Readable, name: str) -> KeptFile:
         if not any(self.principal.may(Right.DEPOSIT, one) for one in self.principal.organisations):
@@ -158,32 +162,6 @@ class Call:
         return numbers_of(self.platform, {organisation.id: organisation.id})[organisation.id]
 
 
-def _whole(source: Readable) -> bytes:
-    octets = b""
-    while piece := source.read():
-        octets += piece
-        if len(octets) > _LARGEST_FORM:
-            raise TooLarge(_LARGEST_FORM)
-    return octets
-
-
-def pairs(octets: bytes) -> list[tuple[str, str]]:
-    """Return the values of a form, percent-encoded or not, in UTF-8 or ISO-8859-1: one is never the other by chance."""
-    found = []
-    for one in octets.split(b"&"):
-        name, _, value = one.replace(b"+", b" ").partition(b"=")
-        if name:
-            found.append((_decoded(unquote_to_bytes(name)), _decoded(unquote_to_bytes(value))))
-    return found
-
-
-def _decoded(value: bytes) -> str:
-    try:
-        return value.decode("utf-8")
-    except UnicodeDecodeError:
-        return value.decode("iso-8859-1")
-
-
 def moment(value: datetime) -> str:
     """Return a moment as the interface writes it, in local time."""
     return f"{clock.in_paris(value):%Y-%m-%d %H:%M:%S}"
@@ -197,7 +175,7 @@ def as_json(value: Any, status: int = 200, *, texts: bool = False) -> Response:
         status: of the answer.
         texts: every value is a text, as the old names have it.
     """
-    shown = json.dumps(_texts(value)) if texts else json.dumps(value, indent=4)
+    shown = json.dumps(_texts(value), separators=(",", ":")) if texts else json.dumps(value, indent=4)
     return Response(shown, status_code=status, media_type="application/json; charset=utf-8")
 
 

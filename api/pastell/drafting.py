@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -94,7 +95,8 @@ def attach(call: Call, entity: Organisation, id_d: str, rank: int, name: str) ->
     if kept is None:
         raise Refusal(words.NO_CONTENT)
     shown = "".join(letter for letter in name.replace("\\", "/").rpartition("/")[2] if letter.isprintable())[-255:]
-    named = KeptFile(DOCUMENT, shown or kept.name, kept.media_type, kept.sha256, kept.size)
+    media_type = (shown and mimetypes.guess_type(shown)[0]) or kept.media_type
+    named = KeptFile(DOCUMENT, shown or kept.name, media_type, kept.sha256, kept.size)
 
     def edit(known: Document) -> Draft:
         files = _files(known)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import literal
 from sqlmodel import Session, col, select
 
 from api.pastell import words
-from api.pastell.calls import Call
+from api.pastell.calls import Call, Refusal
 from api.pastell.models import PastellDocument
-from api.pastell.standing import last_action, stands_at
+from api.pastell.standing import entered, last_action, stands_at
+from core import clock
+from core.database import UtcDateTime
 from core.errors import NotFound
 from core.organisations import Organisation
 from flows.engine.models import Dossier, DossierFile
@@ -21,6 +26,10 @@ from flows.mail.kinds import CONVOCATION
 from flows.mail.models import Mail, MailAnswer, MailNotice, MailRecipient
 
 _MOST, _DEFAULT = 1000, 100
+_NOT_DONE = ("etatTransit", "state_begin", "state_end", "notEtatTransit")
+_INDEXED = tuple(name for name, field in words.FIELDS.items() if field.get("index"))
+_DAY_FIRST = re.compile(r"^([0-9]{2})/([0-9]{2})/([0-9]{4})")
+_FIRST_YEAR = 1900
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +70,21 @@ def document_of(call: Call, entity: Organisation, id_d: str) -> Document:
     """
     number = call.number_of(entity)
     with call.platform.database.reading(call.principal) as session:
-        found = session.exec(_documents(entity).where(Dossier.id == id_d[:26])).first()
+        found = session.exec(_documents(entity).where(Dossier.id == id_d)).first()
         if found is None:
             raise NotFound(words.NO_DOCUMENT.format(id_d=id_d[:40], id_e=number))
-        (dossier, mail), files = found, files_of(session, id_d, DOCUMENT, ADDITION)
+        dossier, mail = found
+        files = files_of(session, dossier.id, DOCUMENT, ADDITION)
         return Document(
             number,
             entity,
             dossier,
             mail,
-            tuple(recipients_of(session, id_d)),
-            session.get(PastellDocument, id_d),
+            tuple(recipients_of(session, dossier.id)),
+            session.get(PastellDocument, dossier.id),
             tuple(sorted(files, key=lambda one: one.role == ADDITION)),
-            tuple(session.exec(select(MailNotice).where(MailNotice.dossier_id == id_d).order_by(col(MailNotice.id)))),
-            tuple(session.exec(select(MailAnswer).where(MailAnswer.dossier_id == id_d))),
+            tuple(session.exec(select(MailNotice).where(MailNotice.dossier_id == dossier.id).order_by(col(MailNotice.id)))),
+            tuple(session.exec(select(MailAnswer).where(MailAnswer.dossier_id == dossier.id))),
         )
 
 
@@ -86,7 +96,13 @@ def documents_of(call: Call, entity: Organisation) -> list[Document]:
         wanted = wanted.where(col(Mail.subject).icontains(text, autoescape=True))
     if state := call.value("lastetat"):
         wanted = wanted.where(stands_at(state))
-    key: Any = col(Mail.subject) if call.value("tri") == "titre" else col(Dossier.since)
+    _refuse_not_done(call)
+    entry = entered()
+    if (first := _bound(call, "last_state_begin", whole=timedelta())) is not None:
+        wanted = wanted.where(entry >= literal(first, UtcDateTime()))
+    if (last := _bound(call, "last_state_end", whole=timedelta(days=1))) is not None:
+        wanted = wanted.where(entry < literal(last, UtcDateTime()))
+    key: Any = col(Mail.subject) if call.value("tri") == "titre" else entry
     ascending = call.value("sens_tri").upper() == "ASC"
     order = (key.asc(), col(Dossier.id).asc()) if ascending else (key.desc(), col(Dossier.id).desc())
     number = call.number_of(entity)
@@ -99,6 +115,44 @@ def documents_of(call: Call, entity: Organisation) -> list[Document]:
         Document(number, entity, dossier, mail, tuple(recipients.get(dossier.id, ())), rows.get(dossier.id))
         for dossier, mail in found
     ]
+
+
+def _refuse_not_done(call: Call) -> None:
+    """Go on only without a filter, or a sort, that would be passed over.
+
+    Raises:
+        Refusal: one is asked for.
+    """
+    for name in (*_NOT_DONE, *(_INDEXED if call.value("type") else ())):
+        if call.value(name, f"{name}[]").strip():
+            raise Refusal(words.NOT_FILTERED.format(name=name))
+    if call.value("tri") in _INDEXED:
+        raise Refusal(words.NOT_FILTERED.format(name="tri"))
+
+
+def _bound(call: Call, name: str, *, whole: timedelta) -> datetime | None:
+    """Return a bound of moments, in local time, day first or year first; None where none is given, or none is reached.
+
+    Args:
+        call: what is asked.
+        name: of the bound.
+        whole: what a day alone adds; a bound to the second takes its second in, where a day is taken in.
+
+    Raises:
+        Refusal: it is no moment.
+    """
+    given = call.value(name).strip()
+    if not given:
+        return None
+    written = _DAY_FIRST.sub(r"\3-\2-\1", given)
+    try:
+        found = datetime.fromisoformat(written)
+    except ValueError as error:
+        raise Refusal(words.NOT_A_DATE.format(name=name, found=given[:20])) from error
+    if not _FIRST_YEAR <= found.year < date.max.year:  # nothing was then, or nothing will be
+        return datetime(_FIRST_YEAR if found.year < _FIRST_YEAR else date.max.year - 1, 1, 1, tzinfo=UTC)
+    moment = found if found.tzinfo else found.replace(tzinfo=clock.PARIS)
+    return moment + (whole if ":" not in written else min(whole, timedelta(seconds=1)))
 
 
 def _documents(entity: Organisation) -> Any:

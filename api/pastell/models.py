@@ -11,7 +11,7 @@ from core.database import Owned, UtcDateTime
 
 
 class PastellNumber(Owned, table=True):
-    """The number of an organisation (``id_e``), of a recipient (``id_de``) or of whoever asks (``id_u``).
+    """The number of an organisation (``id_e``), of a recipient (``id_de``), of whoever asks (``id_u``); of a PES for S2LOW.
 
     Attributes:
         number: given once, platform-wide, in the order in which they were first asked for; never another's.

@@ -18,6 +18,7 @@ from flows.engine.models import DossierFile
 
 _MOST_SEVERAL = 100
 _LARGEST_TEXT = 1 << 20
+_DIGITS = 4
 
 
 def version(_call: Call) -> dict[str, Any]:
@@ -29,6 +30,11 @@ def version(_call: Call) -> dict[str, Any]:
         "extensions_versions_accepted": [],
         "version_complete": f"Version {words.VERSION} - Tabellion",
     }
+
+
+def hello(_call: Call) -> dict[str, str]:
+    """Tell what the oldest address of all tells."""
+    return {"produit": "Pastell", "version": words.VERSION}
 
 
 def entities(call: Call) -> list[dict[str, Any]]:
@@ -123,7 +129,7 @@ def _rank(field: str, num: str) -> int:
     if field.casefold() != words.FILES:
         raise Refusal(words.NO_FIELD.format(field=field[:60]))
     plain = num.strip() or "0"
-    if not (plain.isascii() and plain.isdigit() and len(plain) <= len("9999")):
+    if not (plain.isascii() and plain.isdigit() and len(plain) <= _DIGITS):
         raise Refusal(words.NOT_A_NUMBER.format(name="num", found=num[:20]))
     return int(plain)
 
@@ -150,9 +156,11 @@ def text(call: Call, id_e: str, id_d: str, field: str, num: str = "0") -> dict[s
 
 def _file(call: Call, id_e: str, id_d: str, field: str, num: str) -> DossierFile:
     document = document_of(call, call.entity(id_e, Right.READ), id_d)
-    if field.casefold() != words.FILES or not num.isascii() or not num.isdigit() or int(num) >= len(document.files):
+    plain = num.strip() or "0"
+    known = field.casefold() == words.FILES and plain.isascii() and plain.isdigit() and len(plain) <= _DIGITS
+    if not known or int(plain) >= len(document.files):
         raise Refusal(words.NO_FILE, 404)
-    return document.files[int(num)]
+    return document.files[int(plain)]
 
 
 def acted(call: Call, id_e: str, id_d: str, action: str) -> dict[str, Any]:

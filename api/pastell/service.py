@@ -13,7 +13,7 @@ from fastapi.responses import Response
 
 from api.pastell import operations, words
 from api.pastell.calls import Call, Refusal, as_json, refusal
-from api.pastell.faults import V2
+from api.pastell.faults import METHODS, ROOT, TOLD_APART, V2
 from api.problems import fault_of
 from api.s2low.door import account_behind
 from api.uploads import Body, Uploads
@@ -31,15 +31,13 @@ _BASIC = {"WWW-Authenticate": 'Basic realm="API Pastell"'}
 _OTHERS = {"cross-site", "same-site"}
 _SMALL = 64 * 1024
 _OURS, _NOBODY, _TOO_LARGE, _CREATED = 500, 401, 413, 201
-_TOLD_APART = frozenset({401, 403, 404, 429, 500, 503})
-"""Statuses that the old names keep; they answer all others with 200."""
 
 Operation = Callable[..., Any]
 
 LARGE = (
     *(path.format(id_e="{id}", id_d="{id}", field=words.FILES, num="{id}") for path in (_FILE, f"{_FILE}/{{num}}")),
-    "/api/modif-document.php",
-    "/api/send-file.php",
+    f"{ROOT}/modif-document.php",
+    f"{ROOT}/send-file.php",
 )
 """Paths that take files, as the gate writes them."""
 
@@ -115,7 +113,7 @@ def _answer(request: Request, answer: Callable[[], Response], *, old: bool = Fal
                 _log.error("pastell.misconfigured", request=request.state.reference, reason=str(error))
             status = _status(error)
             told = words.NO_ACCESS if status == _NOBODY else error if isinstance(error, Refusal) else fault_of(error).detail
-            refused = refusal(told, status if not old or status in _TOLD_APART else 200, texts=old)
+            refused = refusal(told, status if not old or status in TOLD_APART else 200, texts=old)
             if status == _NOBODY:
                 refused.headers.update(_BASIC)
             return refused
@@ -128,7 +126,7 @@ def _status(error: TabellionError) -> int:
     if isinstance(error, Refusal):
         return error.status
     status = fault_of(error).status
-    return status if status in _TOLD_APART | {_TOO_LARGE} else 400
+    return status if status in TOLD_APART | {_TOO_LARGE} else 400
 
 
 _Values = dict[str, tuple[tuple[str, ...], str]]
@@ -157,6 +155,7 @@ OLD_NAMES: dict[str, tuple[Operation, _Values]] = {
 """Names of the first generation: what they do, which values they take, by which names they call them."""
 
 ROUTES: tuple[tuple[str, str, Operation], ...] = (
+    ("GET", f"{ROOT}/rest/allo", operations.hello),
     ("GET", f"{V2}/version", operations.version),
     ("GET", f"{V2}/flux", operations.types),
     ("GET", f"{V2}/flux/{{type}}", operations.fields),
@@ -181,4 +180,4 @@ ROUTES: tuple[tuple[str, str, Operation], ...] = (
 for _method, _path, _operation in ROUTES:
     router.add_api_route(_path, _answered(_operation, _method), methods=[_method])
 for _name in OLD_NAMES:
-    router.add_api_route(f"/api/{_name}.php", _old(_name), methods=["GET", "POST"])
+    router.add_api_route(f"{ROOT}/{_name}.php", _old(_name), methods=list(METHODS))

@@ -9,20 +9,23 @@ it is over, stopped or cancelled       non-recu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import Any
 
-from sqlalchemy import ColumnElement, String, and_, cast, exists, false, not_, or_
+from sqlalchemy import ColumnElement, String, and_, case, cast, exists, false, func, not_, or_
 from sqlmodel import col, select
 
 from api.pastell.models import PastellDocument
 from flows.engine.models import Dossier
-from flows.mail.keeping import TAKEN
+from flows.mail.keeping import ENDED, TAKEN
 from flows.mail.models import Mail, MailRecipient, RecipientState
 from flows.mail.standing import Standing, counted, standing_of, stands
+from flows.mail.validating import VALIDATING
 
 _UNDER_WAY = (Standing.CHECKING, Standing.VALIDATING, Standing.READY, Standing.SENDING, Standing.SENT)
 _OVER = (Standing.CLOSED, Standing.ARCHIVED)
 EDITABLE = frozenset({"creation", "modification", "send-mailsec-error"})
+_BEFORE = ("draft", "received", "rejected", *sorted(VALIDATING))
 RESENT = frozenset({"envoi", "reception-partielle"})
 
 
@@ -71,6 +74,37 @@ def stands_at(action: str) -> ColumnElement[bool]:
         "non-recu": or_(stands(Standing.CANCELLED), stands(Standing.REJECTED), and_(over, not_(taken), not_(failed))),
     }
     return cases.get(action, false())
+
+
+def entered() -> ColumnElement[Any]:
+    """Return when a document entered its state, for what recipients did when the last did it: as ``telling.since`` tells it.
+
+    A list is sorted by it: recipients are looked at once, where ``stands_at`` asks for one case after the other.
+    """
+    row = select(PastellDocument.modified).where(col(PastellDocument.dossier_id) == col(Dossier.id)).correlate(Dossier)
+    taken, ended, waiting = (_count(states) for states in (TAKEN, ENDED | {RecipientState.FAILED}, {RecipientState.WAITING}))
+    all_taken = taken == func.count()
+    received = or_(
+        and_(col(Dossier.state) == "archived", all_taken),
+        and_(col(Dossier.state).not_in(("archived", "ready")), waiting == 0, taken > 0, or_(all_taken, ended < func.count())),
+    )
+    last = (
+        select(case((received, func.max(MailRecipient.withdrawn))))
+        .where(col(MailRecipient.dossier_id) == col(Dossier.id))
+        .correlate(Dossier)
+    )
+    return case(
+        (
+            and_(col(Dossier.state) == "draft", cast(col(Dossier.problems), String) == "[]"),
+            func.coalesce(row.scalar_subquery(), col(Dossier.created)),
+        ),
+        (or_(col(Dossier.state).in_(_BEFORE), col(Mail.cancelled).is_not(None)), col(Dossier.since)),
+        else_=func.coalesce(last.scalar_subquery(), col(Dossier.since)),
+    )
+
+
+def _count(states: Collection[RecipientState]) -> ColumnElement[int]:
+    return func.coalesce(func.sum(case((col(MailRecipient.state).in_([one.value for one in states]), 1), else_=0)), 0)
 
 
 def _some(states: set[RecipientState] | frozenset[RecipientState]) -> ColumnElement[bool]:

@@ -37,7 +37,7 @@ def line(document: Document) -> dict[str, Any]:
         "id_e": str(document.id_e),
         "role": "editeur",
         "last_action": state,
-        "last_action_date": _since(document),
+        "last_action_date": since(document),
         "last_type": words.TYPE,
         "type": words.TYPE,
         "titre": document.mail.subject,
@@ -66,7 +66,7 @@ def detail(call: Call, document: Document) -> dict[str, Any]:
         "data": _data(document) or [],
         "action_possible": possible,
         "action-possible": possible,
-        "last_action": {"action": state, "message": _message(document, state), "date": _since(document)},
+        "last_action": {"action": state, "message": _message(document, state), "date": since(document)},
     }
     return told if state in EDITABLE else told | {"email_info": _recipients(call, document)}
 
@@ -125,8 +125,8 @@ def _modified(document: Document) -> str:
     return moment(row.modified if row is not None and row.modified is not None else document.dossier.created)
 
 
-def _since(document: Document) -> str:
-    """Return when a document entered its state; for what recipients did, when the last of them did it."""
+def since(document: Document) -> str:
+    """Return when a document entered its state; for what recipients did, when the last did it: as ``standing.entered``."""
     state = document.state
     if state in EDITABLE - {"send-mailsec-error"}:
         return _modified(document)

@@ -28,6 +28,7 @@ from flows.actes.following import ANSWERS
 from flows.actes.models import ActesMessage
 from flows.engine import reading
 from flows.engine.models import Dossier
+from flows.helios.flow import HELIOS
 from schemas.actes.codes import NATURES, MessageCode
 
 _t = Catalogue("api.s2low")
@@ -36,6 +37,7 @@ _ANSWERS = frozenset(code for codes in ANSWERS.values() for code in codes)
 _UNREAD_AT_ONCE = 1000
 _LIMIT, _LARGEST_LIMIT = 100, 500
 _MONTHS = 12
+_EARLIEST = date(1900, 1, 1)
 
 
 def let_in(_call: Call) -> Response:
@@ -209,7 +211,7 @@ def _conditions(call: Call, wanted: int, first: date | None, last: date | None) 
     ]
     if first is not None:
         conditions.append(col(Dossier.created) >= _midnight(first))
-    if last is not None:
+    if last is not None and last < date.max:
         conditions.append(col(Dossier.created) < _midnight(last + timedelta(days=1)))
     return conditions
 
@@ -221,6 +223,15 @@ def known_statuses(_call: Call) -> Response:
 
 def by_authority(call: Call) -> Response:
     """Count the acts that came in a month, by organisation, for all that a token is good for; last month unless told."""
+    return _by_authority(call, ACTES.name)
+
+
+def pes_by_authority(call: Call) -> Response:
+    """Count the PES that came in a month, as ``by_authority``."""
+    return _by_authority(call, HELIOS.name)
+
+
+def _by_authority(call: Call, flow: str) -> Response:
     call.account.require(Right.READ)
     last_month = clock.in_paris(clock.now()).date().replace(day=1) - timedelta(days=1)
     year, month = _int(call, "year", last_month.year), _int(call, "month", last_month.month)
@@ -232,7 +243,7 @@ def by_authority(call: Call) -> Response:
     with reading.opened(call.platform.database, call.account.principal) as session:
         counted = session.exec(
             select(Dossier.organisation_id, func.count())
-            .where(Dossier.flow == ACTES.name, col(Dossier.organisation_id).in_(organisations))
+            .where(Dossier.flow == flow, col(Dossier.organisation_id).in_(organisations))
             .where(col(Dossier.created) >= _midnight(first), col(Dossier.created) < _midnight(after))
             .group_by(col(Dossier.organisation_id))
         ).all()
@@ -281,4 +292,4 @@ def _day(call: Call, bound: str) -> date | None:
 
 
 def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), clock.PARIS)
+    return datetime.combine(max(day, _EARLIEST), time(), clock.PARIS)

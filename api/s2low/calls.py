@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 from fastapi.responses import Response
 
@@ -16,6 +18,7 @@ from api.s2low import statuses
 from api.s2low.door import Account
 from api.s2low.numbers import message_numbered, number_of, read_number
 from api.s2low.statuses import Status
+from core.errors import TabellionError
 from core.platform import Platform
 from core.principal import Right
 from flows.actes.models import ActesMessage
@@ -24,6 +27,16 @@ from schemas.actes.codes import MessageCode
 from schemas.actes.latin import ENCODING, transliterate
 
 _ACT = MessageCode.ACTE.value
+_NO_XML = re.compile(r"[^\t\n\r\x20-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]")
+_ROOTS = {
+    "helios_importer_fichier.php": "import",
+    "helios_get_list.php": "liste",
+    "helios_get_retour.php": "get_retour",
+}
+
+
+class NotDone(TabellionError):
+    """Asked for as it can be asked elsewhere, and not done here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,3 +120,22 @@ def text(*lines: object, status: int = 200, then: bytes = b"") -> Response:
 def as_json(value: Any) -> Response:
     """Return JSON in plain ASCII, which reads the same whatever charset a client takes it for."""
     return Response(json.dumps(value, ensure_ascii=True), media_type="application/json")
+
+
+def as_xml(root: str, **values: object) -> Response:
+    """Return XML in UTF-8: an element, and one in it for each value."""
+    return _xml(root, values, 200)
+
+
+def refused(path: str, lines: Sequence[str], status: int) -> Response:
+    """Return a refusal in the form of the call that it answers: XML about PES, lines of text about all else."""
+    if not path.startswith("/modules/helios/"):
+        return text("KO", *lines, status=status)
+    root = _ROOTS.get(path.rpartition("/")[2], "transaction")
+    return _xml(root, {"id": "", "resultat": "KO", "message": " ".join(lines)}, status)
+
+
+def _xml(root: str, values: Mapping[str, object], status: int) -> Response:
+    told = "".join(f"<{name}>{escape(_NO_XML.sub('', str(value)))}</{name}>" for name, value in values.items())
+    shown = f'<?xml version="1.0" encoding="UTF-8"?>\n<{root}>{told}</{root}>\n'
+    return Response(shown, status_code=status, media_type="text/xml; charset=UTF-8")

@@ -6,10 +6,10 @@ any other name means that of the token. Client certificates end at the proxy and
 
 from __future__ import annotations
 
-import base64
 import re
 from dataclasses import dataclass
 
+from api.basic import credentials
 from api.tenants import organisation_named
 from api.v1.access import own_organisation
 from core.errors import NotFound, Unauthenticated, UsageError
@@ -20,7 +20,6 @@ from core.principal import PLATFORM, Principal, Right
 from core.tokens import software_behind
 
 _t = Catalogue("api.s2low")
-_LONGEST = 1024
 _OWNER = re.compile(r"(?:.*@)?([0-9]{9}|[0-9]{14})", re.DOTALL)
 
 
@@ -64,11 +63,7 @@ def _credentials(authorization: str) -> tuple[str, str]:
     scheme, _, rest = authorization.partition(" ")
     if scheme.lower() == "bearer":
         return "", rest.strip()
-    try:
-        text = base64.b64decode(rest.strip(), validate=True).decode() if len(rest) <= _LONGEST else ""
-    except ValueError:  # no base64, or no UTF-8 in it
-        text = ""
-    login, colon, token = text.partition(":")
-    if scheme.lower() != "basic" or not colon:
+    found = credentials(authorization)
+    if found is None:
         raise Unauthenticated(_t("door.credentials"))
-    return login, token
+    return found

@@ -20,10 +20,10 @@ from api import downloads
 from api.acts import finding, papers
 from api.acts.finding import RECEIPT
 from api.s2low.asking import following, related
-from api.s2low.calls import Call, Transaction, as_json, octets_of, transaction_of
+from api.s2low.calls import Call, NotDone, Transaction, as_json, octets_of, transaction_of
 from api.s2low.numbers import file_number, file_numbered, numbers_of
 from api.s2low.statuses import Status
-from core.errors import Conflict, NotFound, TabellionError, UsageError
+from core.errors import Conflict, NotFound, UsageError
 from core.messages import Catalogue
 from core.principal import Right
 from flows.actes.composing import EXTENSIONS, signature_text
@@ -40,10 +40,6 @@ _XML = "application/xml"
 _BEFORE = frozenset({Status.POSTED, Status.WAITING, Status.SENT, Status.TO_BE_SIGNED})
 _NO = {"", "0"}
 _LARGEST_SIGNATURE = 1 << 20
-
-
-class NotDone(TabellionError):
-    """Asked for as it can be asked elsewhere, and not done here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +232,8 @@ def classification(call: Call) -> Response:
         ).first()
     if sha256 is None:
         raise NotFound(_t("classification.none"))
-    return Response(octets_of(call, sha256), media_type="text/xml")
+    # Its charset is the one that it declares itself.
+    return Response(octets_of(call, sha256), headers={"Content-Type": "text/xml"})
 
 
 def stamped(call: Call) -> Response:
@@ -266,3 +263,8 @@ def docket(call: Call) -> Response:
 def confirmation(_call: Call) -> Response:
     """Refuse to confirm with a certificate what is sent without it."""
     raise NotDone(_t("confirmation.not_done"))
+
+
+def by_certificate(_call: Call) -> Response:
+    """Refuse what lets somebody in by a certificate."""
+    raise NotDone(_t("door.certificate"))

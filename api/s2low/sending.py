@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
-from urllib.parse import parse_qsl
 
 from fastapi.responses import Response
 from sqlmodel import col, select
 
-from api.acts.form import Mixed
+from api.acts.form import Mixed, text_of, urlencoded, whole
 from api.acts.gathering import Names, gather, refuse_unsendable
 from api.s2low.calls import Call, numbered, text, transaction_of, type_of
 from core import clock
@@ -61,6 +60,7 @@ _ANSWERS = {
 _NO = {"", "0", "off", "false", "f"}
 _AGAIN = timedelta(hours=1)
 _MULTIPART = "multipart/form-data"
+_LARGEST_FORM = 1 << 20
 
 
 def create(call: Call, source: Readable, content_type: str) -> Response:
@@ -138,7 +138,7 @@ def cancel(call: Call, source: Readable, content_type: str) -> Response:
 def _small(source: Readable, content_type: str) -> dict[str, str]:
     """Return the fields of a form without files, whichever way it is written."""
     if content_type.partition(";")[0].strip().lower() != _MULTIPART:
-        return dict(parse_qsl(source.read().decode("iso-8859-1")))
+        return {name: text_of(name, value) for name, value in urlencoded(whole(source, _LARGEST_FORM))}
     form = Mixed(source, content_type)
     return {name: form.text(name) for name, _ in form.parts()}
 

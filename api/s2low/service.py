@@ -16,10 +16,10 @@ from fastapi.responses import Response
 
 from api.acts.gathering import AROUND, LARGEST
 from api.problems import fault_of
-from api.s2low import asking, giving, sending
-from api.s2low.calls import Call, text
+from api.s2low import asking, giving, helios, sending
+from api.s2low.calls import Call, NotDone, refused
 from api.s2low.door import account_behind
-from api.s2low.giving import NotDone
+from api.s2low.faults import INFO, LOGINS, NONCE, TEST
 from api.s2low.sending import Sending
 from api.uploads import Body, Uploads
 from api.web.visitor import Parts
@@ -31,9 +31,8 @@ from core.platform import Platform
 router = APIRouter(include_in_schema=False)
 _log = structlog.get_logger()
 _t = Catalogue("api.s2low")
-_ACTES = "/modules/actes"
+_ACTES, _HELIOS = "/modules/actes", "/modules/helios"
 _SMALL = 256 * 1024
-_LARGEST_BODY = LARGEST + AROUND
 _BASIC = {"WWW-Authenticate": 'Basic realm="tabellion", charset="UTF-8"'}
 _OTHERS = {"cross-site", "same-site"}
 _OURS, _NOT_DONE, _NOBODY = 500, 404, 401
@@ -41,8 +40,8 @@ _FAULTS = (Unauthenticated, Forbidden, TooLarge, Unavailable, Misconfigured)
 Asking = Callable[[Call], Response]
 
 ASKED: Mapping[str, Asking] = {
-    "/api/test-connexion.php": asking.let_in,
-    "/api/info-connexion.php": asking.info,
+    TEST: asking.let_in,
+    INFO: asking.info,
     f"{_ACTES}/actes_transac_get_status.php": asking.status,
     f"{_ACTES}/api/list_document_prefecture.php": asking.unread,
     f"{_ACTES}/api/document_prefecture_mark_as_read.php": asking.read,
@@ -53,8 +52,10 @@ ASKED: Mapping[str, Asking] = {
     f"{_ACTES}/actes_transac_get_files_list.php": giving.listed,
     f"{_ACTES}/actes_classification_fetch.php": giving.classification,
     f"{_ACTES}/actes_classification_request.php": sending.request,
+    f"{_HELIOS}/api/helios_transac_get_status.php": helios.status,
+    f"{_HELIOS}/api/nb_pes_aller_by_authorities_and_date.php": asking.pes_by_authority,
 }
-"""Calls that answer lines or JSON."""
+"""Calls that answer lines, JSON or XML."""
 
 GIVEN: Mapping[str, Asking] = {
     f"{_ACTES}/actes_transac_get_document.php": giving.document,
@@ -64,6 +65,13 @@ GIVEN: Mapping[str, Asking] = {
     f"{_ACTES}/actes_create_pdf.php": giving.docket,
     f"{_ACTES}/actes_transac_post_confirm_api.php": giving.confirmation,
     f"{_ACTES}/actes_transac_post_confirm_api_multi.php": giving.confirmation,
+    f"{_HELIOS}/helios_download_acquit.php": helios.acquit,
+    f"{_HELIOS}/helios_download_file.php": helios.file,
+    f"{_HELIOS}/api/helios_get_list.php": helios.returns,
+    f"{_HELIOS}/api/helios_get_retour.php": helios.returns,
+    f"{_HELIOS}/api/helios_change_status.php": helios.returns,
+    NONCE: giving.by_certificate,
+    LOGINS: giving.by_certificate,
 }
 """Calls whose answer is taken for a file."""
 
@@ -71,6 +79,7 @@ SENT: Mapping[str, Sending] = {
     f"{_ACTES}/actes_transac_create.php": sending.create,
     f"{_ACTES}/actes_transac_cancel.php": sending.cancel,
     f"{_ACTES}/actes_transac_reponse_create.php": sending.reply,
+    f"{_HELIOS}/api/helios_importer_fichier.php": helios.post,
 }
 """Calls that send."""
 
@@ -86,8 +95,14 @@ def _asked(operation: Asking, *, gives: bool) -> Callable[[Request, Platform], R
     return answered
 
 
-def _sent(operation: Sending) -> Callable[..., object]:
+def largest(path: str, upload_limit: int) -> int:
+    """Return how many bytes a call may send, what a form adds around its files aside."""
+    return upload_limit if path.startswith(_HELIOS) else LARGEST
+
+
+def _sent(path: str, operation: Sending) -> Callable[..., object]:
     async def answered(request: Request, platform: Parts) -> Response:
+        most = largest(path, platform.settings.upload_limit)
         content_type = request.headers.get("content-type", "")
         stated = request.headers.get("content-length", "")
         size = int(stated) if stated.isascii() and stated.isdigit() else None
@@ -95,13 +110,13 @@ def _sent(operation: Sending) -> Callable[..., object]:
         def send(source: Readable) -> Response:
             return _answer(request, lambda: operation(_call(request, platform), source, content_type))
 
-        if size is not None and size > _LARGEST_BODY:
-            return await to_thread.run_sync(send, _TooLong())
+        if size is not None and size > most + AROUND:
+            return await to_thread.run_sync(send, _TooLong(most))
         if size is not None and size <= _SMALL:
             return await to_thread.run_sync(send, BytesIO(await request.body()))
         turnstile: Uploads = request.app.state.uploads
         try:
-            return await turnstile.run(request, lambda body: send(_Bounded(body)))
+            return await turnstile.run(request, lambda body: send(_Bounded(body, most)))
         except Unavailable as error:  # its turn did not come
             return _refusal(request, error, gives=False)
 
@@ -111,21 +126,24 @@ def _sent(operation: Sending) -> Callable[..., object]:
 class _TooLong:
     """A body that says itself that it is too large: the first who reads it is told so."""
 
+    def __init__(self, most: int) -> None:
+        self._most = most
+
     def read(self, _size: int = -1, /) -> bytes:
-        raise TooLarge(LARGEST)
+        raise TooLarge(self._most)
 
 
 class _Bounded:
     """A body of any length, read as far as it may go."""
 
-    def __init__(self, body: Body) -> None:
-        self._body, self._read = body, 0
+    def __init__(self, body: Body, most: int) -> None:
+        self._body, self._most, self._read = body, most, 0
 
     def read(self, size: int = -1, /) -> bytes:
         piece = self._body.read(size)
         self._read += len(piece)
-        if self._read > _LARGEST_BODY:
-            raise TooLarge(LARGEST)
+        if self._read > self._most + AROUND:
+            raise TooLarge(self._most)
         return piece
 
 
@@ -144,20 +162,21 @@ def _answer(request: Request, answer: Callable[[], Response], *, gives: bool = F
         return _refusal(request, error, gives=gives)
     except Exception as error:  # noqa: BLE001 - a caller is told nothing of our faults; the log has the reference
         _log.exception("s2low.fault", request=request.state.reference, error=type(error).__name__)
-        return text("KO", _t("fault.ours", reference=request.state.reference), status=_OURS)
+        return refused(request.url.path, [_t("fault.ours", reference=request.state.reference)], _OURS)
 
 
 def _refusal(request: Request, error: TabellionError, *, gives: bool) -> Response:
+    path = request.url.path
     if isinstance(error, NotDone):
-        return text("KO", error, status=_NOT_DONE)
+        return refused(path, [str(error)], _NOT_DONE)
     if isinstance(error, Misconfigured):
         _log.error("s2low.misconfigured", request=request.state.reference, reason=str(error))
     fault = fault_of(error)
     lines = [str(problem["message"]) for problem in fault.problems] or [fault.detail]
-    refused = text("KO", *lines, status=fault.status if gives or isinstance(error, _FAULTS) else 200)
+    answer = refused(path, lines, fault.status if gives or isinstance(error, _FAULTS) else 200)
     if fault.status == _NOBODY:
-        refused.headers.update(_BASIC)
-    return refused
+        answer.headers.update(_BASIC)
+    return answer
 
 
 for _path, _operation in ASKED.items():
@@ -165,4 +184,4 @@ for _path, _operation in ASKED.items():
 for _path, _operation in GIVEN.items():
     router.add_api_route(_path, _asked(_operation, gives=True), methods=["GET"])
 for _path, _sending in SENT.items():
-    router.add_api_route(_path, _sent(_sending), methods=["POST"])
+    router.add_api_route(_path, _sent(_path, _sending), methods=["POST"])

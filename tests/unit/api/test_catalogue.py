@@ -34,7 +34,9 @@ def test_every_key_that_a_page_or_a_route_names_is_in_the_catalogue() -> None:
     for path in (*API.rglob("*.html"), *API.rglob("*.py")):
         if "cli" not in path.parts:
             page = words.of_page(str(path.relative_to(API)))
-            keys = set(re.findall(r"""\b(?:t|messages)\(["']([\w.*]+)["'][,)]""", path.read_text(encoding="utf-8")))
+            text = path.read_text(encoding="utf-8")
+            keys = set(re.findall(r"""\b(?:t|messages)(?:\.counted)?\(["']([\w.*]+)["'][,)]""", text))
+            keys |= {f"{key}.one" for key in re.findall(r"""\b(?:t|messages)\.counted\(["']([\w.*]+)["'],""", text)}
             named += len(keys)
             unknown += [(path.name, key) for key in keys if key not in page]
     assert named > 100
