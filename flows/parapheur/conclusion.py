@@ -25,6 +25,7 @@ from flows.engine.models import Dossier
 from flows.engine.table import End, Flow, On
 from flows.engine.work import Advance
 from flows.parapheur.files import files_of, told
+from flows.parapheur.holding import is_remade
 from flows.registry import flow_named
 from signing.parapheur import folders
 from signing.parapheur.models import FolderState, Visibility
@@ -52,8 +53,9 @@ def conclude(session: Session, standing: Standing, actor: str) -> None:
     """Tell the dossier of a folder where the folder stands, in the session's transaction.
 
     Raises:
-        Conflict: a worker has the dossier in hand, to check, start or archive it: what was done would pass it by; or a restored
-            backup has the dossier as it was, and an operator has not resumed it yet.
+        Conflict: a worker has the dossier in hand, to check, start or archive it: what was done would pass it by; the folder is
+            not any more what its flow asked about; or a restored backup has the dossier as it was, and an operator has not
+            resumed it yet.
     """
     event = "going_on" if standing.automatic else "completed" if standing.leaves else _EVENTS.get(standing.state)
     dossier = session.exec(select(Dossier).where(Dossier.id == standing.dossier_id)).first()
@@ -63,6 +65,8 @@ def conclude(session: Session, standing: Standing, actor: str) -> None:
     if isinstance(flow.rows[dossier.state], On) and standing.state in _NOT_MEANWHILE:
         raise Conflict(_messages("conclude.busy"))
     folder = folders.folder_of(session, standing.folder_id)
+    if standing.state is FolderState.FINISHED and is_remade(session, folder):
+        raise Conflict(_messages("folder.remade"))
     if flow is DOCUMENT:  # a draft may have changed its mind
         dossier.confidential = folder.visibility == Visibility.CONFIDENTIAL.value
         session.add(dossier)

@@ -13,6 +13,7 @@ from flows.engine.table import stage
 from flows.engine.work import Advance, Work
 from flows.parapheur import external, mailing
 from flows.parapheur.files import files_of, left, told
+from flows.parapheur.holding import is_remade
 from signing.legs import AlreadySigned, NotSignable
 from signing.parapheur import folders
 from signing.parapheur.actions import Result, complete_automatically
@@ -98,8 +99,14 @@ def _sealed(task_id: str, results: list[Result], session: Session) -> None:
 
 
 def _leave(work: Work, folder: Folder) -> Advance:
-    """Let a folder go that has come to its end by itself, unless somebody may still take it back."""
+    """Let a folder go that has come to its end by itself, unless somebody may still take it back.
+
+    Raises:
+        NeedsOperator: it is not any more what its flow asked about.
+    """
     with work.platform.database.reading(PLATFORM) as session:
+        if is_remade(session, folder):
+            raise NeedsOperator(_messages("folder.remade"))
         if not left(folder):
             return Advance("waiting", facts=told(folder))
         return Advance("completed", facts=told(folder), files=files_of(session, folder), apply=partial(_gone, folder.id))

@@ -17,7 +17,7 @@ from core.errors import Conflict, Forbidden, NotFound, UsageError
 from core.messages import Catalogue
 from core.people import Person
 from core.principal import Principal, Right
-from signing.parapheur import metadata, typology
+from signing.parapheur import answers, typology
 from signing.parapheur.desks import Hand, hand_for
 from signing.parapheur.folders import documents_of, locked, main_documents
 from signing.parapheur.history import SILENT, Said, tell
@@ -33,6 +33,7 @@ from signing.parapheur.models import (
 from signing.parapheur.notices import Category, notify
 from signing.parapheur.progress import (
     Standing,
+    awaits_opinion,
     close_task,
     is_leaving,
     left,
@@ -136,35 +137,26 @@ def sign_on_paper(session: Session, principal: Principal, task_id: str, said: Sa
     """Tell that the documents were signed on paper.
 
     Raises:
-        Forbidden: the subtype asks for an electronic signature.
+        Forbidden: the subtype asks for an electronic signature, or its protocol does (see ``typology.Kind.on_paper``).
         UsageError, NotFound, Conflict: see ``approve``.
     """
     held = hold(session, principal, task_id, StepKind.SIGNATURE, StepKind.EXTERNAL)
-    if not typology.kind_of(session, held.folder.subtype_id or "").options.paper_signature:
+    if not typology.kind_of(session, held.folder.subtype_id or "").on_paper:
         raise Forbidden(_messages("task.paper"))
     check_ready(session, held, said)
     return _done(session, held, "signed_on_paper", said)
 
 
 def check_ready(session: Session, held: Held, said: Said) -> None:
-    """Refuse to go on without what the step asks for, and keep the metadata that were given.
+    """Refuse to go on without what the step asks for; metadata are kept when it is done.
 
     Raises:
-        UsageError: metadata are missing, or documents must be read first.
+        UsageError: metadata are missing or may not be changed, or documents must be read first.
     """
     kind = typology.kind_of(session, held.folder.subtype_id or "")
     if kind.options.reading_mandatory and not is_read(session, held.folder, held.hand.person_id):
         raise UsageError(_messages("task.unread"))
-    _keep_fields(session, held.folder, step_of(held.task).approval_fields, said)
-
-
-def _keep_fields(session: Session, folder: Folder, mandatory: Sequence[str], said: Said) -> None:
-    kind = typology.kind_of(session, folder.subtype_id or "")
-    fixed = {use.key for use in kind.options.fields if not use.editable and not use.mandatory} - set(mandatory)
-    given = {key: value for key, value in said.fields.items() if key not in fixed}
-    declared = metadata.declared(session, folder.organisation_id)
-    folder.fields = metadata.checked(declared, given, mandatory, folder.fields)
-    session.add(folder)
+    answers.check(session, held.folder, step_of(held.task).approval_fields, said)
 
 
 def complete(session: Session, held: Held, results: Sequence[Result], said: Said = SILENT) -> Standing:
@@ -172,7 +164,7 @@ def complete(session: Session, held: Held, results: Sequence[Result], said: Said
 
     Raises:
         Conflict: a document has changed since it was given to be signed.
-        UsageError: a main document has no result.
+        UsageError: a main document has no result, or metadata are missing or may not be changed.
     """
     before = _apply(session, held.folder, results)
     kind = "sealed" if held.task.kind == StepKind.SEAL.value else "signed"
@@ -222,8 +214,9 @@ def _detached(session: Session, folder: Folder, document: FolderDocument, result
 
 
 def _done(session: Session, held: Held, kind: str, said: Said, facts: Mapping[str, Any] | None = None) -> Standing:
+    given = answers.keep(session, held.folder, step_of(held.task).approval_fields, said)
     close_task(session, held.task, held.hand, TaskState.DONE)
-    tell(session, held.folder, kind, held.hand, task_id=held.task.id, said=said, facts=facts)
+    tell(session, held.folder, kind, held.hand, task_id=held.task.id, said=said, facts={**(facts or {}), **given})
     step_done(session, held.folder, held.task)
     return standing_of(session, held.folder)
 
@@ -259,13 +252,13 @@ def reject(session: Session, principal: Principal, task_id: str, said: Said) -> 
         raise UsageError(_messages("task.kind", kind=_messages("kind.opinion")))
     if not said.note.strip():
         raise UsageError(_messages("reject.reason"))
-    _keep_fields(session, held.folder, step_of(held.task).rejection_fields, said)
+    given = answers.keep(session, held.folder, step_of(held.task).rejection_fields, said)
     close_task(session, held.task, held.hand, TaskState.REJECTED)
     withdraw(session, left(session, held.folder))
     folder = held.folder
     folder.state, folder.since, folder.last_desk_id = FolderState.REJECTED.value, clock.now(), None
     session.add(folder)
-    tell(session, folder, "rejected", held.hand, task_id=held.task.id, said=said)
+    tell(session, folder, "rejected", held.hand, task_id=held.task.id, said=said, facts=given)
     notify(session, folder, folder.emitter_id, Category.REJECTED)
     return standing_of(session, folder)
 
@@ -285,8 +278,7 @@ def bypass(session: Session, principal: Principal, folder_id: str, said: Said) -
     if folder.state != FolderState.PENDING.value:
         raise Conflict(_messages("folder.over"))
     for task in tasks_of(session, folder.id):
-        waits = task.state == TaskState.UPCOMING.value and task.opened is not None
-        if task.rank == folder.rank and (task.state == TaskState.OPEN.value or waits):
+        if task.rank == folder.rank and (task.state == TaskState.OPEN.value or awaits_opinion(task)):
             close_task(session, task, principal.actor, TaskState.BYPASSED)
     folder.last_desk_id = None
     tell(session, folder, "bypassed", principal.actor, said=said)

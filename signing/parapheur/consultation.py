@@ -19,7 +19,7 @@ _messages = Catalogue("signing.parapheur")
 
 
 def transfer(session: Session, principal: Principal, task_id: str, desk_id: str, said: Said = SILENT) -> Standing:
-    """Give a task to another desk, which has to do it in this one's place.
+    """Give a task to another desk, which has to do it in this one's place; an opinion goes back to the desk that asked for it.
 
     Raises:
         UsageError: the desk cannot be chosen from here.
@@ -31,7 +31,7 @@ def transfer(session: Session, principal: Principal, task_id: str, desk_id: str,
     held.folder.last_desk_id = None
     session.add(held.folder)
     given = _beside(held.task, target.id, StepKind(held.task.kind))
-    given.step = held.task.step
+    given.step, given.asked_by = held.task.step, held.task.asked_by
     session.add(given)
     session.flush()
     tell(session, held.folder, "transferred", held.hand, task_id=task_id, said=said, facts={"to": target.id})

@@ -41,7 +41,7 @@ class Around:
         held: identifiers of the desks that they hold, open ones.
         supervised: of those that they may look at only.
         absences: of those whose delegations they may set.
-        stands_in: the delegations to the desks that they hold.
+        stands_in: the delegations to the desks that they hold and that may act.
     """
 
     person_id: str
@@ -98,10 +98,16 @@ def around(session: Session, person_id: str, at: datetime | None = None) -> Arou
 def _standing_in(session: Session, desk_ids: Sequence[str], at: datetime) -> Iterable[StandIn]:
     if not desk_ids:
         return
-    active = select(Delegation).where(
-        col(Delegation.substitute_id).in_(desk_ids),
-        Delegation.starts <= at,
-        or_(col(Delegation.ends).is_(None), col(Delegation.ends) > at),
+    # A desk that may not act for itself does not act for another.
+    active = (
+        select(Delegation)
+        .join(Desk, col(Desk.id) == col(Delegation.substitute_id))
+        .where(
+            col(Delegation.substitute_id).in_(desk_ids),
+            col(Desk.may_act).is_(True),
+            Delegation.starts <= at,
+            or_(col(Delegation.ends).is_(None), col(Delegation.ends) > at),
+        )
     )
     for found in session.exec(active):
         yield StandIn(found.desk_id, found.substitute_id, found.type_id, found.subtype_id)
@@ -111,7 +117,7 @@ def hand_for(session: Session, principal: Principal, desk_id: str, subtype_id: s
     """Return by which right a person acts on what lies at a desk.
 
     Raises:
-        Forbidden: they neither hold the desk nor stand in for it, the desk may not act, or their roles do not let them act.
+        Forbidden: they neither hold the desk nor stand in for it, one of the desks may not act, or their roles do not let them.
     """
     found = around(session, person_of(principal))
     desk = session.get(Desk, desk_id)
@@ -311,11 +317,13 @@ def delegate(
     """Let a desk stand in for another.
 
     Raises:
-        UsageError: the same desk, another organisation, a closed desk, an end before the beginning.
+        UsageError: the same desk, another organisation, a closed desk or one that may not act, an end before the beginning.
         Conflict: the substitute is itself replaced by the desk in that time.
     """
     if desk.id == substitute.id or desk.organisation_id != substitute.organisation_id or substitute.closed is not None:
         raise UsageError(_messages("delegation.desk"))
+    if not substitute.may_act:
+        raise UsageError(_messages("delegation.may_not_act", desk=substitute.name))
     if ends is not None and ends <= starts:
         raise UsageError(_messages("delegation.dates"))
     mutual = select(Delegation.id).where(

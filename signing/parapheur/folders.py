@@ -15,7 +15,7 @@ from sqlmodel import Session, select
 
 from core.errors import Conflict, Forbidden, NotFound, UsageError
 from core.messages import Catalogue
-from signing.parapheur import circuits, foresight, metadata, typology
+from signing.parapheur import binding, circuits, foresight, metadata, typology
 from signing.parapheur.desks import Hand, require_sender
 from signing.parapheur.history import SILENT, Said, tell
 from signing.parapheur.models import (
@@ -69,6 +69,7 @@ class NewFolder:
     visibility: Visibility = Visibility.CONFIDENTIAL
     external_id: str | None = None
     summary: Mapping[str, Any] = field(default_factory=dict)
+    bound: bool = False
 
 
 def create(session: Session, new: NewFolder) -> Folder:
@@ -96,12 +97,23 @@ def create(session: Session, new: NewFolder) -> Folder:
         author=new.author,
         fields=_fields(session, new.organisation_id, new.fields, {}),
         variables=list(new.variables),
+        bound=new.bound,
     )
     session.add(folder)
     session.flush()
-    join(session, folder, new.documents)
-    tell(session, folder, "created", new.author)
+    put_in(session, folder, new)
     return folder
+
+
+def put_in(session: Session, folder: Folder, new: NewFolder, kind: str = "created") -> None:
+    """Put documents into a folder that is being made, and tell that it is.
+
+    Raises:
+        UsageError: a signature of a document that is not there.
+    """
+    documents = _join(session, folder, new.documents, None)
+    made = binding.made_with(folder, documents) if folder.bound else {}
+    tell(session, folder, kind, new.author, facts=made)
 
 
 def titled(title: str) -> str:
@@ -124,9 +136,22 @@ def _fields(session: Session, organisation_id: str, given: Mapping[str, str], ke
 def join(session: Session, folder: Folder, documents: Sequence[Joined], added_at: int | None = None) -> list[FolderDocument]:
     """Put documents into a folder, after those of their kind that are there.
 
+    Args:
+        session: open to write.
+        folder: a draft, or one that is in its circuit.
+        documents: to put into it.
+        added_at: rank of the step in which they are added; None in a draft.
+
     Raises:
         UsageError: a signature of a document that is not there.
+        Forbidden: a draft whose documents its flow gave.
     """
+    if added_at is None:
+        binding.refuse_other_content(folder)
+    return _join(session, folder, documents, added_at)
+
+
+def _join(session: Session, folder: Folder, documents: Sequence[Joined], added_at: int | None) -> list[FolderDocument]:
     there = documents_of(session, folder.id)
     ranks = {kind: sum(one.kind == kind.value for one in there) for kind in DocumentKind}
     by_name = {one.name: one for one in there if one.kind == DocumentKind.MAIN.value}
@@ -211,29 +236,44 @@ class Change:
 
 
 def change(session: Session, folder_id: str, hand: Hand, wanted: Change) -> Folder:
-    """Change a draft.
+    """Change a draft; of one that was made for a flow, only what ``binding`` leaves to its desk.
 
     Raises:
         Conflict: it is no draft any more.
-        Forbidden: it is not at this desk.
+        Forbidden: it is not at this desk, or its flow gave what would be changed.
         UsageError: see ``create``.
     """
     folder = own_draft(session, folder_id, hand)
+    before = _terms(folder)
+    if wanted.fields is not None:
+        folder.fields = _with_fields(session, folder, wanted.fields)
     if wanted.title is not None:
         folder.title = titled(wanted.title)
     if wanted.subtype_id is not None:
         folder.subtype_id = typology.kind_of(session, wanted.subtype_id).id
-    if wanted.fields is not None:
-        folder.fields = _fields(session, folder.organisation_id, wanted.fields, folder.fields)
     if wanted.variables is not None:
         folder.variables = list(wanted.variables)
     if wanted.due is not None:
         folder.due = wanted.due if isinstance(wanted.due, date) else None
     if wanted.visibility is not None:
         folder.visibility = wanted.visibility.value
+    if before != _terms(folder):
+        binding.refuse_other_content(folder)
     session.add(folder)
     session.flush()
     return folder
+
+
+def _terms(folder: Folder) -> tuple[Any, ...]:
+    """Return what a flow says of its folder, documents and metadata aside."""
+    return folder.title, folder.subtype_id, folder.due, folder.visibility
+
+
+def _with_fields(session: Session, folder: Folder, given: Mapping[str, str]) -> dict[str, str]:
+    """Return the metadata of a folder with those given put over them, as far as they are its desk's to give."""
+    merged = _fields(session, folder.organisation_id, given, folder.fields)
+    binding.refuse_other_fields(session, folder, merged)
+    return merged
 
 
 def own_draft(session: Session, folder_id: str, hand: Hand) -> Folder:
@@ -251,14 +291,22 @@ def own_draft(session: Session, folder_id: str, hand: Hand) -> Folder:
     return folder
 
 
+def _own_papers(session: Session, folder_id: str, hand: Hand) -> Folder:
+    """Return a draft whose documents are its desk's to change, locked."""
+    folder = own_draft(session, folder_id, hand)
+    binding.refuse_other_content(folder)
+    return folder
+
+
 def remove(session: Session, folder_id: str, document_id: str, hand: Hand) -> None:
     """Take a document out of a draft, with the signatures that came with it.
 
     Raises:
         NotFound: it is not there.
-        Conflict, Forbidden: see ``own_draft``.
+        Forbidden: its flow gave the documents; or see ``own_draft``.
+        Conflict: see ``own_draft``.
     """
-    folder = own_draft(session, folder_id, hand)
+    folder = _own_papers(session, folder_id, hand)
     found = [one for one in documents_of(session, folder.id) if document_id in {one.id, one.signature_of}]
     if not found:
         raise NotFound(_messages("document.unknown"))
@@ -274,7 +322,7 @@ def name_document(session: Session, folder_id: str, document_id: str, hand: Hand
         UsageError: no name, or one that is no file's.
         NotFound, Conflict, Forbidden: see ``remove``.
     """
-    folder = own_draft(session, folder_id, hand)
+    folder = _own_papers(session, folder_id, hand)
     document = _in(documents_of(session, folder.id), document_id)
     shown = " ".join(name.split())[:255]
     if not shown or not shown.isprintable() or "/" in shown or "\\" in shown:
@@ -297,7 +345,7 @@ def move(session: Session, folder_id: str, document_id: str, hand: Hand, by: int
     Raises:
         NotFound, Conflict, Forbidden: see ``remove``.
     """
-    folder = own_draft(session, folder_id, hand)
+    folder = _own_papers(session, folder_id, hand)
     there = documents_of(session, folder.id)
     document = _in(there, document_id)
     alike = [one for one in there if one.kind == document.kind]
@@ -313,7 +361,7 @@ def make(session: Session, folder_id: str, document_id: str, hand: Hand, kind: D
         UsageError: it is a signature, or has one: a detached signature signs a main document.
         NotFound, Conflict, Forbidden: see ``remove``.
     """
-    folder = own_draft(session, folder_id, hand)
+    folder = _own_papers(session, folder_id, hand)
     there = documents_of(session, folder.id)
     document = _in(there, document_id)
     movable = {DocumentKind.MAIN.value, DocumentKind.ANNEX.value}
@@ -365,13 +413,13 @@ def start(session: Session, folder_id: str, hand: Hand | str, said: Said = SILEN
 
     Raises:
         Conflict: it is no draft any more.
-        Forbidden: it is not at this desk, or the desk may not send this subtype.
+        Forbidden: it is not at this desk, its flow gave these metadata, or the desk may not send this subtype.
         UsageError: documents or metadata are missing or too many, or the circuit cannot be drawn.
     """
     folder = own_draft(session, folder_id, hand) if isinstance(hand, Hand) else locked(session, folder_id)
     if folder.state != FolderState.DRAFT.value:
         raise Conflict(_messages("folder.no_draft"))
-    folder.fields = _fields(session, folder.organisation_id, said.fields, folder.fields)
+    folder.fields = _with_fields(session, folder, said.fields)
     kind, asked, circuit = planned(session, folder)
     if kind.options.creation_desks and folder.emitter_id not in kind.options.creation_desks:
         raise Forbidden(_messages("folder.kind_forbidden", kind=kind.full_name))

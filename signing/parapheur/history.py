@@ -72,7 +72,7 @@ def tell(
         hand: who acted and by which right; an actor's name when it was no desk.
         task_id: the task that it answers.
         said: with which words.
-        facts: identifiers and digests: they enter the journal as a digest only, but nothing personal belongs here either.
+        facts: identifiers, digests, and metadata that change, with both values: they enter the journal as a digest only.
     """
     last = session.exec(
         select(FolderEvent).where(FolderEvent.folder_id == folder.id).order_by(col(FolderEvent.number).desc())

@@ -18,6 +18,7 @@ from core.messages import Catalogue
 from signing.cades.seal import Cades
 from signing.parapheur.forms import result_name
 from signing.parapheur.models import FolderDocument
+from signing.parapheur.signers import Certificates, certificates_of_new
 from signing.pes.comparison import compare
 from signing.trust import TrustStore
 from signing.verdicts import Belief, FileVerdict, worst
@@ -34,11 +35,13 @@ class Admitted:
 
     Attributes:
         detached: name and media type of a detached signature; None when the document itself came back signed.
-        signers: the names in the certificates of the signatures that are new.
+        signers: the names in the certificates of the signatures that hold; all of a PES, those that are new elsewhere.
+        certificates: of the signatures that are new; None for one whose certificate is not in the file.
     """
 
     detached: tuple[str, str] | None
     signers: tuple[str, ...]
+    certificates: Certificates
 
 
 def admit(document: FolderDocument, given: Path, returned: Path, rank: int, trust: TrustStore | None) -> Admitted:
@@ -57,6 +60,7 @@ def admit(document: FolderDocument, given: Path, returned: Path, rank: int, trus
     try:
         kind = recognise(returned)
         new = _NEW[kind](document, given, returned, trust) if kind in _NEW else None
+        certificates = certificates_of_new(kind, given, returned) if new and new.signatures else ()
     except (UnreadableInput, etree.XMLSyntaxError) as error:
         raise UsageError(_messages("import.unreadable", name=document.name, reason=error)) from error
     if new is None:
@@ -64,9 +68,9 @@ def admit(document: FolderDocument, given: Path, returned: Path, rank: int, trus
     _refuse_doubtful(document, new, trust)
     signers = tuple(one.signer or "" for one in new.signatures)
     if kind in {Kind.PDF, Kind.PES}:
-        return Admitted(None, signers)
+        return Admitted(None, signers, certificates)
     how = Cades() if kind is Kind.CMS else XadesDetached()
-    return Admitted(result_name(document, how, signers[0], rank), signers)
+    return Admitted(result_name(document, how, signers[0], rank), signers, certificates)
 
 
 def _of_pdf(document: FolderDocument, given: Path, returned: Path, trust: TrustStore | None) -> FileVerdict:

@@ -18,13 +18,14 @@ from core import clock
 from core.errors import NotFound, UsageError
 from core.messages import Catalogue
 from core.principal import Principal
+from signing.parapheur import answers
 from signing.parapheur.actions import check_ready, hold
 from signing.parapheur.desks import Hand
 from signing.parapheur.folders import documents_of, locked
 from signing.parapheur.history import SILENT, Said, tell
 from signing.parapheur.models import Folder, FolderDocument, StepKind, Task, TaskState
 from signing.parapheur.notices import Category, notify
-from signing.parapheur.progress import Standing, close_task, keep_mailing, mailing_kept, standing_of, step_done
+from signing.parapheur.progress import Standing, close_task, keep_mailing, mailing_kept, standing_of, step_done, step_of
 
 _messages = Catalogue("signing.parapheur")
 MOST_RECIPIENTS, LONGEST_SUBJECT, LONGEST_MESSAGE = 50, 255, 5_000
@@ -118,7 +119,8 @@ def ask(session: Session, principal: Principal, task_id: str, mailing: Mailing, 
     attached = _checked(session, held.folder, mailing, before.served, limit)
     held.folder.last_desk_id = None
     session.add(held.folder)
-    facts = {"recipients": len(mailing.recipients), "sent": [one.sha256 for one in attached]}
+    given = answers.keep(session, held.folder, step_of(held.task).approval_fields, said)
+    facts = {"recipients": len(mailing.recipients), "sent": [one.sha256 for one in attached], **given}
     event = tell(session, held.folder, "mailing", held.hand, task_id=task_id, said=said, facts=facts)
     dispatch = Dispatch(
         asked=mailing,

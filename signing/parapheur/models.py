@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, LargeBinary, text
+from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, LargeBinary, false, text
 from sqlmodel import Field, SQLModel
 
 from core import clock
@@ -239,6 +239,7 @@ class Folder(Owned, table=True):
         rank: of the step under way, from 0.
         since: since when it stands there.
         last_desk_id: the desk that may still take it back (*droit de remords*); None when none may.
+        bound: the flow of its dossier gave what it holds, which is not its desk's to change (``signing.parapheur.binding``).
         leaves_at: when a finished folder goes on its way; None once it has, or while it is not finished.
         trouble: why its circuit could not go on by itself, for people.
     """
@@ -269,6 +270,7 @@ class Folder(Owned, table=True):
     rank: int = Field(default=0, sa_column=Column(Integer, nullable=False))
     since: datetime = Field(default_factory=clock.now, sa_column=_moment())
     last_desk_id: str | None = Field(default=None, max_length=26)
+    bound: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
     leaves_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     trouble: str | None = Field(default=None, max_length=1000)
     created: datetime = Field(default_factory=clock.now, sa_column=_moment())

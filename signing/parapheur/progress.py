@@ -84,7 +84,7 @@ def step_done(session: Session, folder: Folder, task: Task) -> None:
     siblings = [
         one
         for one in tasks_of(session, folder.id)
-        if one.rank == task.rank and one.id != task.id and one.state == TaskState.OPEN.value
+        if one.rank == task.rank and one.id != task.id and (one.state == TaskState.OPEN.value or awaits_opinion(one))
     ]
     if task.together == Together.ALL.value and siblings:
         folder.last_desk_id = None
@@ -99,7 +99,7 @@ def step_done(session: Session, folder: Folder, task: Task) -> None:
 
 
 def withdraw(session: Session, tasks: list[Task]) -> None:
-    """Take open tasks away from desks that need not act any more."""
+    """Take tasks away from desks that need not act any more."""
     for one in tasks:
         one.state, one.closed = TaskState.WITHDRAWN.value, clock.now()
         session.add(one)
@@ -110,6 +110,11 @@ def left(session: Session, folder: Folder) -> list[Task]:
     """Return the tasks of a folder that are under way or to come."""
     going_on = {TaskState.OPEN.value, TaskState.UPCOMING.value}
     return [task for task in tasks_of(session, folder.id) if task.state in going_on]
+
+
+def awaits_opinion(task: Task) -> bool:
+    """Tell whether a task of the step under way waits for what another desk was asked: it was open before."""
+    return task.state == TaskState.UPCOMING.value and task.opened is not None
 
 
 def step_of(task: Task) -> Step:

@@ -9,7 +9,7 @@ from core.errors import Conflict, Forbidden
 from core.messages import Catalogue
 from core.principal import Principal
 from signing.parapheur import typology
-from signing.parapheur.desks import hand_for, holders
+from signing.parapheur.desks import Hand, hand_for, holders
 from signing.parapheur.emitting import emitter_hand
 from signing.parapheur.folders import locked
 from signing.parapheur.history import events_of, tell
@@ -33,8 +33,7 @@ def undo(session: Session, principal: Principal, folder_id: str) -> Standing:
     if folder.last_desk_id is None or not _untouched(session, folder):
         raise Conflict(_messages("undo.late"))
     done = _last_done(session, folder)
-    own = emitter_hand(session, principal, folder.emitter_id) if done is None else None
-    hand = own or hand_for(session, principal, folder.last_desk_id, folder.subtype_id)
+    hand = _hand(session, principal, folder, folder.last_desk_id, done)
     tasks = tasks_of(session, folder.id)
     for one in tasks:
         if one.rank == folder.rank and one.state == TaskState.OPEN.value:
@@ -57,10 +56,17 @@ def may_undo(session: Session, principal: Principal, folder: Folder) -> bool:
     if folder.last_desk_id is None or not _untouched(session, folder):
         return False
     try:
-        hand_for(session, principal, folder.last_desk_id, folder.subtype_id)
+        _hand(session, principal, folder, folder.last_desk_id, _last_done(session, folder))
     except Forbidden:
         return False
     return True
+
+
+def _hand(session: Session, principal: Principal, folder: Folder, desk_id: str, done: Task | None) -> Hand:
+    """Return by which right a person takes a folder back: from a desk of its circuit, or as the desk that sent it."""
+    if done is None:
+        return emitter_hand(session, principal, folder.emitter_id)
+    return hand_for(session, principal, desk_id, folder.subtype_id)
 
 
 def _untouched(session: Session, folder: Folder) -> bool:
@@ -92,10 +98,12 @@ def _last_done(session: Session, folder: Folder) -> Task | None:
 
 def _reopen(session: Session, folder: Folder, done: Task, tasks: list[Task]) -> None:
     folder.state, folder.rank, folder.since = FolderState.PENDING.value, done.rank, clock.now()
-    for one in tasks:
-        if one.id == done.id or (one.rank == done.rank and one.state == TaskState.WITHDRAWN.value):
-            one.state, one.closed, one.actor, one.behalf_id = TaskState.OPEN.value, None, None, None
-            session.add(one)
+    again = [one for one in tasks if one.id == done.id or (one.rank == done.rank and one.state == TaskState.WITHDRAWN.value)]
+    asking = {one.asked_by for one in again if one.asked_by}
+    for one in again:
+        state = TaskState.UPCOMING if one.id in asking else TaskState.OPEN
+        one.state, one.closed, one.actor, one.behalf_id = state.value, None, None, None
+        session.add(one)
     _put_back(session, folder, done.id)
 
 

@@ -12,7 +12,7 @@ from core.errors import Conflict
 from core.messages import Catalogue
 from signing.parapheur import metadata
 from signing.parapheur.desks import require_sender
-from signing.parapheur.folders import NewFolder, documents_of, join, locked, titled
+from signing.parapheur.folders import NewFolder, documents_of, locked, put_in, titled
 from signing.parapheur.history import Said, tell
 from signing.parapheur.models import Folder, FolderState, TaskState
 from signing.parapheur.notices import Category, notify
@@ -67,6 +67,5 @@ def renew(session: Session, folder_id: str, new: NewFolder) -> Folder:
     folder.state, folder.since, folder.rank = FolderState.DRAFT.value, clock.now(), 0
     folder.circuit_id, folder.last_desk_id, folder.leaves_at, folder.trouble = None, None, None, None
     session.add(folder)
-    join(session, folder, new.documents)
-    tell(session, folder, "renewed", new.author)
+    put_in(session, folder, new, "renewed")
     return folder

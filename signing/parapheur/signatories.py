@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
@@ -54,23 +55,56 @@ def admit(
         Forbidden: it is not this person's, or its authority is not trusted.
     """
     check_fit(certificate, clock.now())
-    sha256 = hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
-    known = session.get(KnownCertificate, (person_id, sha256))
-    person = session.get_one(Person, person_id)
-    if known is None and not bears_name(certificate, person.name):
-        raise Forbidden(_messages("certificate.other", holder=name_of(certificate), person=person.name))
+    known = _own(session, person_id, certificate)
     state = trust.assess(certificate, at=clock.now(), evidence=Evidence(certificates=chain)).state if trust else None
     if state not in {None, TrustState.TRUSTED}:
         raise Forbidden(_messages(f"certificate.{state.value}" if state else "certificate.unknown", holder=name_of(certificate)))
     if known is None:
-        session.add(_kept(person_id, sha256, certificate))
-        session.flush()
+        _keep(session, person_id, certificate)
     return Admission(state, new=known is None)
+
+
+def admit_made_elsewhere(session: Session, person_id: str, certificates: Sequence[x509.Certificate | None]) -> None:
+    """Hold the certificates of signatures that somebody brings to that person, and keep that they were used.
+
+    Whether the signatures hold, and whose authority is trusted, was asked when they were admitted (``importing``).
+
+    Args:
+        session: open to write.
+        person_id: the person who signs.
+        certificates: of the new signatures of one document; None for one that is not in the file.
+
+    Raises:
+        Forbidden: one is not this person's, or there is none.
+    """
+    if not certificates or None in certificates:
+        raise Forbidden(_messages("certificate.missing"))
+    for certificate in filter(None, certificates):
+        if _own(session, person_id, certificate) is None:
+            _keep(session, person_id, certificate)
+
+
+def _own(session: Session, person_id: str, certificate: x509.Certificate) -> KnownCertificate | None:
+    """Return what is known of a certificate of a person; None for one that bears their name and was not seen yet."""
+    known = session.get(KnownCertificate, (person_id, _digest(certificate)))
+    person = session.get_one(Person, person_id)
+    if known is None and not bears_name(certificate, person.name):
+        raise Forbidden(_messages("certificate.other", holder=name_of(certificate), person=person.name))
+    return known
+
+
+def _keep(session: Session, person_id: str, certificate: x509.Certificate) -> None:
+    session.add(_kept(person_id, _digest(certificate), certificate))
+    session.flush()
+
+
+def _digest(certificate: x509.Certificate) -> str:
+    return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
 
 
 def declare(session: Session, person_id: str, certificate: x509.Certificate) -> KnownCertificate:
     """Declare a certificate to be a person's, whatever name it bears."""
-    sha256 = hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
+    sha256 = _digest(certificate)
     known = session.get(KnownCertificate, (person_id, sha256)) or _kept(person_id, sha256, certificate)
     known.confirmed = clock.now()
     session.add(known)

@@ -15,9 +15,9 @@ from sqlmodel import Session, col, select
 
 from core import clock
 from core.blobs import Blob
-from core.errors import Conflict, NotFound, UsageError
+from core.errors import Conflict, Forbidden, NotFound, UsageError
 from core.messages import Catalogue
-from core.people import Person
+from core.people import Person, principal_of
 from core.platform import Platform
 from core.principal import PLATFORM, Principal
 from signing import formats
@@ -191,7 +191,7 @@ def close(session: Session, sitting_id: str, task_id: str) -> Standing:
     Raises:
         NotFound: no such task or sitting.
         Conflict: somebody was faster, or a document has changed since.
-        Forbidden: the desk is theirs no more.
+        Forbidden: the desk is theirs no more, they lost the right to act there, or their account was suspended.
     """
     found = session.get(FolderSigning, sitting_id)
     sitting = session.get(Sitting, sitting_id)
@@ -201,8 +201,7 @@ def close(session: Session, sitting_id: str, task_id: str) -> Standing:
     folder = locked(session, task.folder_id)
     session.refresh(task)
     refuse_past(session, task)
-    principal = Principal(f"person:{found.person_id}", everywhere=True)
-    held = hold(session, principal, task_id, StepKind.SIGNATURE)
+    held = hold(session, _signatory(session, found.person_id), task_id, StepKind.SIGNATURE)
     certificate = x509.load_der_x509_certificate(sitting.certificate) if sitting.certificate else None
     signer = name_of(certificate) if certificate else ""
     documents = {document.id: document for document in main_documents(session, folder.id)}
@@ -215,6 +214,14 @@ def close(session: Session, sitting_id: str, task_id: str) -> Standing:
         detached = result_name(document, how, signer, rank_of(session, folder, document))
         results.append(Result(document.id, item.sha256, item.result_sha256, item.result_size or 0, detached))
     return complete(session, held, results, Said(found.note, found.private_note, found.fields))
+
+
+def _signatory(session: Session, person_id: str) -> Principal:
+    """Return the principal of whoever signs, with the rights that they have now."""
+    person = session.get_one(Person, person_id)
+    if person.suspended is not None:
+        raise Forbidden(_messages("sign.suspended", person=person.name))
+    return principal_of(session, person)
 
 
 def refusals(platform: Platform, sitting_id: str) -> list[Failure]:

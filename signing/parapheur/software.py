@@ -7,7 +7,9 @@ theirs: of that, software with the right to read sees what is public and no draf
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, and_, or_
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, exists, not_, or_
 from sqlmodel import Session, col, select
 
 from core import clock
@@ -23,7 +25,7 @@ from signing.parapheur.models import Folder, FolderReading, FolderState, TaskSta
 from signing.parapheur.progress import Standing, left, standing_of, tasks_of, withdraw
 
 _messages = Catalogue("signing.parapheur")
-_SOFTWARE = "token:"
+_SOFTWARE, _PERSON = "token:", "person:"
 
 
 def is_software(principal: Principal) -> bool:
@@ -34,8 +36,16 @@ def is_software(principal: Principal) -> bool:
 def readable(principal: Principal) -> ColumnElement[bool]:
     """Return the condition on folders that software may read."""
     where = [identifier for identifier in principal.organisations if principal.may(Right.READ, identifier)]
-    public = and_(col(Folder.visibility) == Visibility.PUBLIC.value, col(Folder.state) != FolderState.DRAFT.value)
-    return and_(col(Folder.organisation_id).in_(where), or_(col(Folder.author).startswith(_SOFTWARE), public))
+    return and_(col(Folder.organisation_id).in_(where), or_(col(Folder.author).startswith(_SOFTWARE), _public()))
+
+
+def withheld(dossier_id: Any) -> ColumnElement[bool]:
+    """Return the condition that a dossier is that of a folder which a person has made, and of which software is shown nothing."""
+    return exists().where(col(Folder.dossier_id) == dossier_id, col(Folder.author).startswith(_PERSON), not_(_public()))
+
+
+def _public() -> ColumnElement[bool]:
+    return and_(col(Folder.visibility) == Visibility.PUBLIC.value, col(Folder.state) != FolderState.DRAFT.value)
 
 
 def seen(session: Session, principal: Principal, folder_id: str) -> Folder:

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Subquery, and_, exists, false, func, literal, or_, tuple_
 from sqlalchemy import select as select_rows
+from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col
 
 from core import clock
@@ -300,7 +301,7 @@ def _within(desks: Around, tray: Tray, wanted: Wanted) -> list[ColumnElement[boo
 def _there(desks: Around, tray: Tray, only: str) -> ColumnElement[bool]:
     own = _narrowed((*desks.held, *desks.supervised), only)
     if tray is Tray.DELEGATED:
-        return and_(col(Task.state) == TaskState.OPEN.value, _delegated(desks, only))
+        return and_(col(Task.state) == TaskState.OPEN.value, _delegated(desks, only, col(Task.desk_id)))
     if tray in {Tray.TO_DO, Tray.LATE}:
         opened = and_(col(Task.desk_id).in_(own), col(Task.state) == TaskState.OPEN.value)
         return and_(opened, col(Task.due) < _today()) if tray is Tray.LATE else opened
@@ -308,14 +309,17 @@ def _there(desks: Around, tray: Tray, only: str) -> ColumnElement[bool]:
         ahead = and_(col(Task.desk_id).in_(own), col(Task.state) == TaskState.UPCOMING.value)
         return and_(ahead, col(Folder.state) == FolderState.PENDING.value)
     if tray is Tray.RETRIEVABLE:
-        return col(Folder.last_desk_id).in_(_narrowed(desks.held, only))
+        own_last = col(Folder.last_desk_id).in_(_narrowed(desks.held, only))
+        # Who stands in takes back what was done there, not what was sent from there.
+        done = and_(col(Folder.rank) > 0, _delegated(desks, only, col(Folder.last_desk_id)))
+        return or_(own_last, done) if desks.stands_in else own_last
     return and_(col(Folder.emitter_id).in_(own), col(Folder.state) == _OF_EMITTER[tray].value)
 
 
-def _delegated(desks: Around, only: str) -> ColumnElement[bool]:
+def _delegated(desks: Around, only: str, place: Mapped[Any]) -> ColumnElement[bool]:
     ways = [
         and_(
-            col(Task.desk_id) == one.desk_id,
+            place == one.desk_id,
             *((col(Folder.subtype_id) == one.subtype_id,) if one.subtype_id else ()),
             *((col(Folder.subtype_id).in_(_subtypes(one.type_id)),) if one.type_id and not one.subtype_id else ()),
         )

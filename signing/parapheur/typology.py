@@ -134,6 +134,11 @@ class Kind:
     rows: tuple[Row, ...]
 
     @property
+    def on_paper(self) -> bool:
+        """Whether its folders may be signed on paper; never a PES: it leaves with its bordereaux signed, or not at all."""
+        return self.options.paper_signature and self.signing.protocol is not Protocol.HELIOS
+
+    @property
     def full_name(self) -> str:
         """Both names, the type first."""
         return f"{self.type_name} – {self.name}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated
@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from core.errors import NotFound, UsageError
 from core.messages import Catalogue
-from signing.parapheur import desks, folders, metadata, typology
+from signing.parapheur import binding, desks, folders, metadata, typology
 from signing.parapheur.folders import Change
 from signing.parapheur.history import Said
 from signing.parapheur.metadata import MetadataKind
@@ -60,12 +60,14 @@ class Typed:
     Attributes:
         values: of the form, by name of their fields.
         kind: of folder; None while nobody has chosen.
+        bound: a flow gave what the folder holds: only words, desks and the metadata that are asked for here change.
         fields: metadata that read as their kind; ``cleared`` those of another kind of folder, which go.
         variables: desks chosen for the variable steps, in their order; empty where none is.
         problems: what is wrong, by anchor of the field, in the order of the page.
     """
 
     values: dict[str, str]
+    bound: bool = False
     kind: Kind | None = None
     title: str = ""
     due: date | None = None
@@ -85,12 +87,17 @@ class Typed:
             self.problems[anchor] = str(error)
 
     @property
+    def answers(self) -> dict[str, str]:
+        """Metadata by key, as they were typed; empty where nothing was, or where it goes."""
+        return self.cleared | {question.input.removeprefix("f."): "" for question in self.questions} | self.fields
+
+    @property
     def change(self) -> Change:
         """What to change of the draft."""
         return Change(
             title=self.title,
             subtype_id=self.kind.id if self.kind else None,
-            fields={**self.cleared, **{question.input.removeprefix("f."): "" for question in self.questions}, **self.fields},
+            fields=self.answers,
             variables=self.variables,
             due=self.due or "",
             visibility=self.visibility,
@@ -117,7 +124,7 @@ def kinds_for(session: Session, folder: Folder) -> list[Kind]:
 
 
 def read(session: Session, folder: Folder, emitter: Desk, values: Mapping[str, str], *, starting: bool) -> Typed:
-    """Read a form.
+    """Read a form; of a draft that was made for a flow, what its desk may not change is read from the folder.
 
     Args:
         session: to read kinds, metadata and desks.
@@ -126,16 +133,23 @@ def read(session: Session, folder: Folder, emitter: Desk, values: Mapping[str, s
         values: of the form.
         starting: whether what is mandatory must be there.
     """
-    typed = Typed(dict(values))
+    typed = Typed(_own_values(folder, values) if folder.bound else dict(values), folder.bound)
     typed.try_to("title", lambda: _read_title(typed))
     typed.try_to("subtype", lambda: _read_kind(session, folder, typed, starting=starting))
     if typed.kind is not None:
-        _read_fields(session, folder, typed, typed.kind, starting=starting)
+        asked = binding.to_give(session, folder) if folder.bound else {use.key for use in typed.kind.options.fields}
+        _read_fields(session, folder, typed, [use for use in typed.kind.options.fields if use.key in asked], starting=starting)
     typed.try_to("due", lambda: _read_due(typed))
     typed.try_to("visibility", lambda: _read_visibility(typed))
     typed.try_to("circuit", lambda: _read_variables(session, emitter, typed))
     typed.try_to("note", lambda: _read_words(typed))
     return typed
+
+
+def _own_values(folder: Folder, values: Mapping[str, str]) -> dict[str, str]:
+    """Return a form of which nothing was typed over what a folder holds, but words, desks and metadata."""
+    kept = values_of(folder, Said())
+    return dict(values) | {name: kept[name] for name in ("title", "subtype", "due", "visibility")}
 
 
 def _read_title(typed: Typed) -> None:
@@ -148,15 +162,16 @@ def _read_kind(session: Session, folder: Folder, typed: Typed, *, starting: bool
         if starting:
             raise UsageError(_t("problem.kind"))
         return
-    typed.kind = next((kind for kind in kinds_for(session, folder) if kind.id == wanted), None)
+    # A flow's kind is not the desk's to choose, hence not to find closed either.
+    found = [typology.kind_of(session, wanted)] if typed.bound else kinds_for(session, folder)
+    typed.kind = next((kind for kind in found if kind.id == wanted), None)
     if typed.kind is None:
         raise UsageError(_t("problem.kind_gone"))
 
 
-def _read_fields(session: Session, folder: Folder, typed: Typed, kind: Kind, *, starting: bool) -> None:
-    uses = kind.options.fields
+def _read_fields(session: Session, folder: Folder, typed: Typed, uses: Sequence[FieldUse], *, starting: bool) -> None:
     declared = metadata.declared(session, folder.organisation_id, [use.key for use in uses])
-    asked = typed.values.get("asked", "") == kind.id
+    asked = typed.kind is not None and typed.values.get("asked", "") == typed.kind.id
     for use in (use for use in uses if use.key in declared):
         known, name = declared[use.key], f"f.{use.key}"
         # A field that was not on the page yet has not been emptied: it shows what is kept, or what the kind gives.
@@ -164,7 +179,7 @@ def _read_fields(session: Session, folder: Folder, typed: Typed, kind: Kind, *, 
         question = Question(f"f-{use.key}", name, known.name, known.kind, use.mandatory, tuple(known.choices), value)
         typed.questions.append(question)
         typed.try_to(question.anchor, lambda use=use, question=question: _read_field(typed, use, question, starting=starting))  # type: ignore[misc]
-    if folder.subtype_id and folder.subtype_id != kind.id:
+    if folder.subtype_id and typed.kind is not None and folder.subtype_id != typed.kind.id:
         before = {use.key for use in typology.kind_of(session, folder.subtype_id).options.fields}
         typed.cleared = dict.fromkeys(before - {use.key for use in uses}, "")
 

@@ -215,7 +215,7 @@ def _page(
             "documents": draft.documents,
             "kinds": form.kinds_for(session, draft.folder),
             "typed": typed,
-            "preview": preview(session, draft.emitter, typed),
+            "preview": preview(session, draft.emitter, typed, draft.folder.fields),
             "visibilities": [one.value for one in Visibility],
         }
     problems = {**(typed.problems if given is not None else {}), **(trouble or {})}

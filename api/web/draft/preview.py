@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlmodel import Session
@@ -69,14 +69,15 @@ class Preview:
     trouble: str = ""
 
 
-def preview(session: Session, emitter: Desk, typed: Typed) -> Preview:
-    """Return the circuit that would run with what was typed."""
+def preview(session: Session, emitter: Desk, typed: Typed, kept: Mapping[str, str]) -> Preview:
+    """Return the circuit that would run with what was typed, over the metadata that the draft keeps."""
     if typed.kind is None:
         return Preview(trouble=_t("circuit.no_kind"))
+    fields = {key: value for key, value in (dict(kept) | typed.answers).items() if value}
     # A desk that is not chosen yet is stood for by the sender's: its step shows that it is to be chosen, and nothing else.
     filled = [*typed.variables, *[""] * (MOST_VARIABLES - len(typed.variables))]
     try:
-        found = foresee(session, typed.kind, emitter, typed.fields, [desk or emitter.id for desk in filled])
+        found = foresee(session, typed.kind, emitter, fields, [desk or emitter.id for desk in filled])
     except (UsageError, NotFound, Conflict) as error:
         return Preview(trouble=str(error))
     free = not typed.kind.rows[found.row].variables

@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from signing.docket.content import Field
 from signing.docket.page import in_words
-from signing.parapheur import metadata
+from signing.parapheur import answers, metadata
 from signing.parapheur.metadata import MetadataKind
 from signing.parapheur.models import Folder, MetadataField
 
@@ -23,6 +23,7 @@ class Asked:
     Attributes:
         kind: a ``MetadataKind``.
         value: what the folder bears so far.
+        fixed: it is shown and not asked again: the kind of folder does not let it be changed in the circuit.
     """
 
     key: str
@@ -30,12 +31,14 @@ class Asked:
     kind: str
     choices: tuple[str, ...]
     value: str
+    fixed: bool
 
 
 def asked_of(session: Session, folder: Folder, keys: Iterable[str]) -> list[Asked]:
     """Return the metadata of these keys as a folder bears them, in their order."""
     wanted = list(keys)
     fields = metadata.declared(session, folder.organisation_id, wanted) if wanted else {}
+    fixed = answers.fixed(session, folder) if wanted else set()
     return [
         Asked(
             key,
@@ -43,6 +46,7 @@ def asked_of(session: Session, folder: Folder, keys: Iterable[str]) -> list[Aske
             fields[key].kind if key in fields else MetadataKind.TEXT.value,
             tuple(fields[key].choices) if key in fields else (),
             folder.fields.get(key, ""),
+            key in fixed,
         )
         for key in wanted
     ]

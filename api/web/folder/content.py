@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlmodel import Session
@@ -44,6 +45,7 @@ class Content:
         documents: all, in order; ``current`` the one that is shown, None when there is none.
         removable: identifiers of annexes that the visitor may take out.
         fields: metadata by name, as people read them.
+        changes: metadata that were changed in the circuit, by identifier of the event: name, value before, value after.
         first_time: the visitor has not opened it before.
     """
 
@@ -62,6 +64,7 @@ class Content:
     fields: tuple[tuple[str, str], ...]
     notes: tuple[Note, ...]
     events: tuple[FolderEvent, ...]
+    changes: Mapping[str, tuple[tuple[str, str, str], ...]]
     first_time: bool
 
     @property
@@ -125,6 +128,7 @@ def content_of(
         fields=_fields(session, folder, kind),
         notes=tuple(_notes(found, events, names)),
         events=tuple(events),
+        changes=_changes(session, folder, events),
         first_time=reading.seen_first(session, folder.id, found.desks.person_id) is None,
     )
 
@@ -146,6 +150,22 @@ def _fields(session: Session, folder: Folder, kind: Kind | None) -> tuple[tuple[
     order = [use.key for use in kind.options.fields] if kind else []
     keys = [*(key for key in order if key in folder.fields), *(key for key in declared if key not in order)]
     return tuple((declared[key].name if key in declared else key, shown(folder.fields[key], declared.get(key))) for key in keys)
+
+
+def _changes(session: Session, folder: Folder, events: list[FolderEvent]) -> dict[str, tuple[tuple[str, str, str], ...]]:
+    told = {event.id: event.facts["fields"] for event in events if "fields" in event.facts}
+    declared = metadata.declared(session, folder.organisation_id, {key for changed in told.values() for key in changed})
+
+    def read(key: str, value: str | None) -> str:
+        return shown(value, declared.get(key)) if value else "–"
+
+    return {
+        identifier: tuple(
+            (declared[key].name if key in declared else key, read(key, values["before"]), read(key, values["after"]))
+            for key, values in changed.items()
+        )
+        for identifier, changed in told.items()
+    }
 
 
 def _notes(found: Seen, events: list[FolderEvent], names: Names) -> list[Note]:

@@ -14,7 +14,7 @@ from signing.parapheur import reading
 from signing.parapheur.access import Seen
 from signing.parapheur.mailing import Dispatch, dispatch_of
 from signing.parapheur.models import FolderDocument, FolderState, StepKind, Task, TaskState
-from signing.parapheur.progress import step_of
+from signing.parapheur.progress import awaits_opinion, step_of
 from signing.parapheur.recall import may_undo
 from signing.parapheur.typology import Kind, SignatureFormat
 
@@ -111,7 +111,7 @@ def _others(task: Task, kind: Kind, documents: list[FolderDocument]) -> list[str
     stamped = kind.signing.visible and pdf and kind.signing.format in {SignatureFormat.AUTO, SignatureFormat.PADES}
     wanted = {
         "importer": task.kind == StepKind.SIGNATURE.value,
-        "papier": task.kind in _SIGNED and kind.options.paper_signature,
+        "papier": task.kind in _SIGNED and kind.on_paper,
         "emplacement": task.kind in {StepKind.SIGNATURE.value, StepKind.SEAL.value} and stamped,
         "demander-avis": not opinion,
         "transferer": True,
@@ -138,6 +138,7 @@ def powers_over(session: Session, principal: Principal, found: Seen) -> Powers:
     erasable = {FolderState.DRAFT.value, FolderState.REJECTED.value, FolderState.TRASHED.value}
     pending = folder.state == FolderState.PENDING.value
     waiting = pending and any(task.state == TaskState.OPEN.value for task in found.tasks)
+    stuck = pending and any(awaits_opinion(task) for task in found.tasks)
     sends = found.emits and principal.may(Right.DEPOSIT, folder.organisation_id)
     made_here = sends and is_document(session, folder)
     return Powers(
@@ -147,7 +148,7 @@ def powers_over(session: Session, principal: Principal, found: Seen) -> Powers:
         mend=made_here and folder.state == FolderState.REJECTED.value,
         copy=made_here and folder.state != FolderState.ERASED.value,
         remind=sends and waiting,
-        bypass=found.administers and waiting,
+        bypass=found.administers and (waiting or stuck),
     )
 
 

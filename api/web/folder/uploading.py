@@ -28,6 +28,8 @@ from signing.parapheur.forms import rank_of
 from signing.parapheur.importing import admit
 from signing.parapheur.models import DocumentKind, FolderDocument, StepKind
 from signing.parapheur.progress import Standing
+from signing.parapheur.signatories import admit_made_elsewhere
+from signing.parapheur.signers import Certificates
 from signing.trust import trust_store
 
 router = APIRouter()
@@ -76,23 +78,26 @@ def _imported(request: Request, platform: Platform, visitor: Visitor, task_id: s
             held = actions.hold(session, visitor.principal, task_id, *_KINDS)
             actions.check_ready(session, held, words)
             wanted = [(one, rank_of(session, held.folder, one)) for one in main_documents(session, held.folder.id)]
-        results = [_admitted(platform, document, rank, files.get(document.id)) for document, rank in wanted]
+        brought = [_admitted(platform, document, rank, files.get(document.id)) for document, rank in wanted]
 
         def act(session: Session) -> Standing:
             again = actions.hold(session, visitor.principal, task_id, *_KINDS)
             actions.check_ready(session, again, words)
-            return actions.complete(session, again, results, words)
+            if again.task.kind == StepKind.SIGNATURE.value:  # at an external step, whoever was asked outside has signed
+                for _, certificates in brought:
+                    admit_made_elsewhere(session, again.hand.person_id, certificates)
+            return actions.complete(session, again, [result for result, _ in brought], words)
 
         perform(platform, visitor.principal, act)
-    except FORESEEN as error:
+    except (*FORESEEN, Forbidden) as error:
         if isinstance(error, Conflict):
             return failed(request, platform, visitor, where, error, fields)
         return screen(request, platform, visitor, content, "importer", task_id, error=error, typed=fields)
     return gone_on(onward, "importe", content.folder.id)
 
 
-def _admitted(platform: Platform, document: FolderDocument, rank: int, upload: UploadFile | None) -> Result:
-    """Hold one file to its document, and keep it in the store."""
+def _admitted(platform: Platform, document: FolderDocument, rank: int, upload: UploadFile | None) -> tuple[Result, Certificates]:
+    """Hold one file to its document, keep it in the store, and return the certificates of its new signatures with it."""
     if upload is None:
         raise UsageError(messages("import.missing", name=document.name))
     with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
@@ -103,7 +108,7 @@ def _admitted(platform: Platform, document: FolderDocument, rank: int, upload: U
                 target.write(piece)
         admitted = admit(document, given, returned, rank, trust_store(platform.settings.trust_dir))
         blob = platform.objects.put_file(returned)
-    return Result(document.id, document.sha256, blob.sha256, blob.size, admitted.detached)
+    return Result(document.id, document.sha256, blob.sha256, blob.size, admitted.detached), admitted.certificates
 
 
 @router.post(FOLDER + "/annexes", response_model=None)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, timedelta
 
 import httpx
@@ -20,9 +22,10 @@ from flows.engine.models import Dossier
 from flows.parapheur.conclusion import perform
 from signing.parapheur import actions, folders, metadata, sending, typology
 from signing.parapheur.choice import Condition, Operator, Row
+from signing.parapheur.folders import Joined, NewFolder
 from signing.parapheur.history import Said, events_of
 from signing.parapheur.metadata import MetadataKind
-from signing.parapheur.models import Folder, FolderDocument, FolderEvent, FolderState, FolderType, Notice, TaskState
+from signing.parapheur.models import DocumentKind, Folder, FolderDocument, FolderEvent, FolderState, FolderType, Notice, TaskState
 from signing.parapheur.typology import FieldUse, SubtypeOptions
 from tests.integration.api.service import Service, pes, web_service
 from tests.integration.api.test_pages import token_in
@@ -519,6 +522,41 @@ def test_what_kept_a_folder_from_starting_is_shown(clerk: httpx.Client, office: 
     with office.platform.database.writing(PLATFORM) as session:
         folders.locked(session, folder_id).trouble = "Le bureau « Trésorerie » est fermé."
     assert "Trésorerie" in clerk.get(f"{DRAFTS}/{folder_id}").text
+
+
+def of_flow(office: Office, fields: dict[str, str]) -> str:
+    """A draft that was made for a dossier of HELIOS, with metadata of its own."""
+    blob, owner = office.platform.objects.put(io.BytesIO(pdf())), office.organisation.id
+    main = Joined(DocumentKind.MAIN, "arrete.pdf", "application/pdf", blob.sha256, blob.size)
+    with office.platform.database.writing(PLATFORM) as session:
+        dossier = Dossier(organisation_id=owner, flow="helios", title="arrete", state="in_parapheur", facts={})
+        session.add(dossier)
+        new = NewFolder(dossier.id, owner, "arrete", office.desks["secretariat"].id, "platform", [main], office.kinds["commande"])
+        return folders.create(session, replace(new, fields=fields, bound=True)).id
+
+
+def test_a_draft_of_a_flow_takes_words_and_what_its_kind_asks_for_and_nothing_else(clerk: httpx.Client, office: Office) -> None:
+    folder_id = of_flow(office, {"service": "Voirie"})
+    (only,) = papers(office, folder_id)
+    page = clerk.get(f"{DRAFTS}/{folder_id}").text
+    asked = {name for name in re.findall(r'name="([^"]+)"', page) if name not in {"csrf", "do", "viewport"}}
+    assert asked >= {"f.montant", "note"}
+    assert not asked & {"title", "subtype", "due", "visibility", "f.service", f"name.{only.id}", "document"}
+    assert "remove:" not in page
+    typed = {"title": "Autre", "subtype": office.kinds["visa"], "f__service": "Écoles", "visibility": "public", "note": "Merci."}
+    for amount in ("41", "6000"):
+        assert post(clerk, office, folder_id, "save", f__montant=amount, **typed).status_code == 303
+    kept = folder_in(office, folder_id)
+    assert (kept.title, kept.subtype_id, kept.visibility) == ("arrete", office.kinds["commande"], "confidential")
+    assert kept.fields == {"service": "Voirie", "montant": "6000"}
+    for complete in (folder_id, of_flow(office, {"montant": "7000"})):
+        assert "Circuit complet" in clerk.get(f"{DRAFTS}/{complete}").text
+    assert post(clerk, office, folder_id, f"remove:{only.id}").status_code == 403
+    fields = {"csrf": token_in(clerk.get("/deposer").text), "folder": folder_id}
+    assert clerk.post(f"{DRAFTS}/documents", data=fields, files=[document("x.odt", b"x")]).status_code == 403
+    assert shape(office, folder_id) == [("main", "arrete.pdf")]
+    assert post(clerk, office, folder_id, "start", f__montant="6000").status_code == 303
+    assert folder_in(office, folder_id).state == "pending"
 
 
 def test_nobody_at_another_desk_or_elsewhere_sees_or_touches_a_draft(

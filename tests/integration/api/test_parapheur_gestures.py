@@ -10,25 +10,31 @@ import httpx
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import event, text
-from sqlmodel import Session
+from sqlmodel import Session, select
 
+from core import clock
 from core.configuration import configure
 from core.database import Database
 from core.organisations import OrganisationKind, add_organisation
+from core.people import Person, add_person, grant_role, principal_of
 from core.platform import Platform
 from core.principal import PLATFORM
 from core.s3_server import S3Server
 from core.secrets import SecretBox
 from core.settings import Settings
+from flows.parapheur.signing import settle
 from signing.cades.seal import Cades
 from signing.legs import sign
-from signing.parapheur import trays
+from signing.parapheur import desks, signatures, trays
 from signing.parapheur.desks import around
 from signing.parapheur.folders import documents_of
-from signing.parapheur.models import FolderDocument
+from signing.parapheur.models import Capacity, FolderDocument, Subtype, Task
 from signing.parapheur.sealing import SEAL, ServerSeal
+from signing.parapheur.signatories import declare, known_to
 from signing.parapheur.trays import Place, Tray, Wanted
 from signing.pki import TestAuthority
+from signing.sittings.models import ItemState, SittingItem
+from signing.xades.seal import XadesDetached
 from tests.integration.api.test_parapheur_pages import (
     Enter,
     approve,
@@ -220,6 +226,44 @@ def test_a_pdf_signed_elsewhere_is_taken_only_if_it_is_the_same_with_a_signature
     assert mayor.get(f"/parapheur/dossiers/{folder}/documents/{document}").content == signed
 
 
+@pytest.mark.parametrize("form", ["pdf", "p7s", "xml"])
+def test_whoever_signs_elsewhere_signs_with_a_certificate_of_their_own(
+    office: Office, enter: Enter, authority: TestAuthority, tmp_path: Path, form: str
+) -> None:
+    original = signed_elsewhere(paper(words("Convention")), authority.seal("Prestataire", bits=2048))
+    (tmp_path / "convention.pdf").write_bytes(original)
+
+    def signed(name: str) -> bytes:
+        if form == "pdf":
+            return signed_elsewhere(original, authority.seal(name, bits=2048), field="Maire")
+        how = Cades() if form == "p7s" else XadesDetached()
+        sign(how, tmp_path / "convention.pdf", tmp_path / "signature", signer_of(authority, name=name))
+        return (tmp_path / "signature").read_bytes()
+
+    folder = office.folder(f"Convention {form}", document=original, name="convention.pdf")
+    mayor, task = enter("mayor"), task_of(office, folder)
+    document = documents(office, folder)[0].id
+    refused = give_back(mayor, task, document, signed("Quidam Inconnu"))
+    assert (refused.status_code, "Quidam Inconnu, pas celui de Camille Aubert" in text_of(refused)) == (403, True)
+    assert folder_of(office, folder).state == "pending"
+    assert give_back(mayor, task, document, signed("AUBERT Camille")).status_code == 303
+    with office.platform.database.reading(PLATFORM) as session:
+        assert "AUBERT Camille" in [one.subject for one in known_to(session, office.people["mayor"].id)]
+
+
+def test_a_certificate_that_was_declared_for_somebody_is_theirs_whatever_name_it_bears(
+    office: Office, enter: Enter, authority: TestAuthority
+) -> None:
+    original, key = paper(words("Bail")), authority.seal("SIGNATAIRE 4521", bits=2048)
+    folder = office.folder("Bail", document=original)
+    mayor, task, document = enter("mayor"), task_of(office, folder), documents(office, folder)[0].id
+    signed = signed_elsewhere(original, key)
+    assert give_back(mayor, task, document, signed).status_code == 403
+    with office.platform.database.writing(PLATFORM) as session:
+        declare(session, office.people["mayor"].id, key.certificate)
+    assert give_back(mayor, task, document, signed).status_code == 303
+
+
 def test_a_detached_signature_made_elsewhere_is_kept_beside_the_document_it_signs(
     office: Office, enter: Enter, authority: TestAuthority, tmp_path: Path
 ) -> None:
@@ -280,6 +324,77 @@ def test_an_administrator_goes_past_a_step_and_says_why(office: Office, enter: E
     assert post(administrator, f"/parapheur/dossiers/{folder}/forcer", note="Bureau vacant.").status_code == 303
     assert folder_of(office, folder).rank == 1
     assert "passé d’office par Ange Valette" in text_of(administrator.get(f"/parapheur/dossiers/{folder}"))
+
+
+def test_a_desk_that_awaits_an_opinion_that_never_comes_is_gone_past(office: Office, enter: Enter) -> None:
+    folder = office.folder("Avis sans retour", "visa")
+    post(enter("mayor"), f"/parapheur/taches/{task_of(office, folder)}/demander-avis", bureau=office.desks["deputy"].id)
+    with office.platform.database.writing(PLATFORM) as session:
+        session.delete(session.get_one(Task, task_of(office, folder, "deputy")))
+    administrator = enter("administrator")
+    assert f"/parapheur/dossiers/{folder}/forcer" in administrator.get(f"/parapheur/dossiers/{folder}").text
+    assert post(administrator, f"/parapheur/dossiers/{folder}/forcer", note="Avis perdu.").status_code == 303
+    assert folder_of(office, folder).rank == 1
+
+
+def test_a_pes_is_not_offered_to_be_signed_on_paper_and_cannot_be(office: Office, enter: Enter) -> None:
+    folder = office.folder("PES sur papier", "pes", document=b"<x/>", name="p.xml", media_type="application/xml")
+    approve(office, folder, "mayor")
+    mayor, task = enter("mayor"), task_of(office, folder)
+    assert f"/parapheur/taches/{task}/papier" not in mayor.get(f"/parapheur/dossiers/{folder}").text
+    assert post(mayor, f"/parapheur/taches/{task}/papier").status_code == 403
+    assert folder_of(office, folder).state == "pending"
+
+
+@pytest.mark.parametrize("lost", ["account", "role", "desk"])
+def test_whoever_loses_the_right_to_sign_while_they_sign_has_signed_nothing(office: Office, lost: str) -> None:
+    folder, platform = office.folder(f"Perdu {lost}"), office.platform
+    with platform.database.writing(PLATFORM) as session:
+        person = add_person(session, f"{lost}@valmorin.test", "Maxence Sortant", None)
+        role = grant_role(session, person, office.organisation, "signataire")
+        desks.seat(session, office.desks["mayor"], person.id)
+        who = principal_of(session, person)
+    passed = signatures.open_signing(platform, who, [task_of(office, folder)])
+    with platform.database.writing(PLATFORM) as session:
+        for item in session.exec(select(SittingItem).where(SittingItem.sitting_id == passed.sitting_id)):
+            item.state, item.result_sha256, item.result_size = ItemState.SIGNED.value, item.sha256, item.size
+            session.add(item)
+        held = session.get_one(Person, person.id)
+        if lost == "account":
+            held.suspended = clock.now()
+            session.add(held)
+        elif lost == "role":
+            session.delete(session.merge(role))
+        else:
+            desks.unseat(session, office.desks["mayor"], person.id, Capacity.HOLDER)
+    (failure,) = settle(platform, passed.sitting_id)
+    assert failure.reason
+    assert (folder_of(office, folder).state, kinds_of_events(office, folder)) == ("pending", ["created", "started"])
+    with platform.database.writing(PLATFORM) as session:
+        desks.unseat(session, office.desks["mayor"], person.id, Capacity.HOLDER)
+
+
+def test_a_metadata_that_its_kind_fixes_is_shown_and_a_change_of_another_stands_in_the_history(
+    office: Office, enter: Enter
+) -> None:
+    folder, mayor = office.folder("Montant changé", "asking", fields={"montant": "100"}), enter("mayor")
+    assert post(mayor, f"/parapheur/taches/{task_of(office, folder)}/viser", **{"champ.montant": "250"}).status_code == 303
+    assert "Montant : 100 → 250" in text_of(mayor.get(f"/parapheur/dossiers/{folder}"))
+    with office.platform.database.writing(PLATFORM) as session:
+        subtype = session.get_one(Subtype, office.kinds["asking"])
+        kept = subtype.options
+        subtype.options = {**kept, "fields": [{"key": "montant", "editable": False}]}
+        session.add(subtype)
+    fixed = office.folder("Montant fixé", "asking", fields={"montant": "100"})
+    assert 'name="champ.montant"' not in mayor.get(f"/parapheur/dossiers/{fixed}").text
+    task = task_of(office, fixed)
+    refused = post(mayor, f"/parapheur/taches/{task}/viser", **{"champ.montant": "250"})
+    assert (refused.status_code, "ne laisse pas modifier" in text_of(refused)) == (400, True)
+    assert post(mayor, f"/parapheur/taches/{task}/viser").status_code == 303
+    with office.platform.database.writing(PLATFORM) as session:
+        subtype = session.get_one(Subtype, office.kinds["asking"])
+        subtype.options = kept
+        session.add(subtype)
 
 
 def test_the_stamp_is_placed_by_whoever_signs(office: Office, enter: Enter) -> None:
@@ -354,17 +469,20 @@ def thousands(database: Database, tmp_path: Path, s3: S3Server) -> Office:
 
 def test_no_list_reads_a_whole_table(thousands: Office) -> None:
     database, asked = thousands.platform.database, []
+    with database.writing(PLATFORM) as session:
+        desks.delegate(session, "platform", thousands.desks["deputy"], thousands.desks["mayor"], clock.now(), None)
     with database.reading(PLATFORM) as session:
-        desks = around(session, thousands.people["mayor"].id)
+        own = around(session, thousands.people["mayor"].id)
         event.listen(database.engine, "before_cursor_execute", note := lambda *said: asked.append((said[2], said[3])))
-        page = trays.page(session, desks, Tray.TO_DO, Wanted(), 25)
+        page = trays.page(session, own, Tray.TO_DO, Wanted(), 25)
         place = Place(page.lines[-1].since, page.lines[-1].task_id or "")
-        trays.page(session, desks, Tray.TO_DO, Wanted(), 25, place)
-        trays.page(session, desks, Tray.SENT, Wanted(), 25)
-        trays.count(session, desks, Tray.TO_DO)
-        trays.kinds(session, desks, Tray.TO_DO, Wanted())
-        trays.counts(session, desks)
-        trays.neighbours(session, desks, Tray.TO_DO, Wanted(), page.lines[10].task_id or "")
+        trays.page(session, own, Tray.TO_DO, Wanted(), 25, place)
+        trays.page(session, own, Tray.SENT, Wanted(), 25)
+        trays.page(session, own, Tray.RETRIEVABLE, Wanted(), 25)
+        trays.count(session, own, Tray.TO_DO)
+        trays.kinds(session, own, Tray.TO_DO, Wanted())
+        trays.counts(session, own)
+        trays.neighbours(session, own, Tray.TO_DO, Wanted(), page.lines[10].task_id or "")
         event.remove(database.engine, "before_cursor_execute", note)
         plans = [plan_of(session, database, statement, given) for statement, given in asked]
     assert len(asked) >= 9

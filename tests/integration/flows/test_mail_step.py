@@ -292,7 +292,7 @@ def test_a_crash_between_the_answer_and_the_record_sends_the_same_message_again(
     post.sent_to_circuit("mail-visa")
     post.asks(PREFECT)
 
-    def crash(*_: object) -> None:
+    def crash(*_: object, **__: object) -> None:
         raise RuntimeError
 
     with monkeypatch.context() as patched:

@@ -359,7 +359,8 @@ def test_a_circuit_that_signs_nothing_sends_nothing(town: Town, parapheur: Parap
         town.wait_for(dossier, "in_parapheur")
         acts(parapheur, town, dossier, "visa", desk=MANAGER)
         wait_until(lambda: town.dossier(dossier).parked is not None)
-    assert "n’est pas signé comme il faut" in (town.dossier(dossier).parked or "")
+    words = (town.dossier(dossier).parked or "").replace("\u00a0", " ")
+    assert "n’est pas signé comme il faut : il ne porte aucune signature." in words
     assert town.played.gateway.received() == []
 
 

@@ -115,6 +115,18 @@ def test_a_substitute_acts_in_the_place_of_the_absent_desk_on_the_days_told(mair
     assert (hand.desk_id, hand.behalf_id) == (mairie["Adjoint"].id, mairie["Maire"].id)
 
 
+def test_a_desk_that_may_not_act_does_not_act_for_another(mairie: Mairie) -> None:
+    substitute = holder(mairie, "Adjoint")
+    delegated(mairie, "Maire", "Adjoint", -1, None)
+    desks.allow(mairie.session, mairie["Adjoint"], may_create=True, may_act=False, may_chain=False)
+    mairie.session.flush()
+    with pytest.raises(Forbidden, match="ne tenez pas"):
+        desks.hand_for(mairie.session, substitute, mairie["Maire"].id, None)
+    today = clock.in_paris(clock.now()).date()
+    with pytest.raises(UsageError, match="ni viser ni signer"):
+        absences.announce(mairie.session, holder(mairie, "DGS"), absences.Absence(mairie["DGS"].id, mairie["Adjoint"].id, today))
+
+
 def test_a_delegation_may_cover_one_type_or_one_subtype_and_several_stand_at_once(mairie: Mairie) -> None:
     mail, market, note = (kind(mairie, name) for name in ("Courrier", "Marche", "Notes"))
     first, second = holder(mairie, "Adjoint"), holder(mairie, "DGS")

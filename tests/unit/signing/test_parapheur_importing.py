@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,17 @@ def test_a_pes_to_which_only_signatures_were_added_is_admitted(given: Path, sign
     admitted = admit(document(), given, signed, 1, trust)
     assert admitted.detached is None
     assert len(admitted.signers) == 2
+
+
+def test_only_the_certificates_of_new_signatures_are_told(
+    given: Path, signed: Path, tmp_path: Path, signer: Pkcs12Signer, trust: TrustStore
+) -> None:
+    assert admit(document(), given, signed, 1, trust).certificates == (signer.certificate,) * 2
+    half = tmp_path / "half.xml"
+    half.write_text(
+        re.sub("<ds:Signature .*?</ds:Signature>", "", signed.read_text("latin-1"), count=1, flags=re.DOTALL), "latin-1"
+    )
+    assert admit(document(), half, signed, 1, trust).certificates == (signer.certificate,)
 
 
 def test_white_space_between_elements_says_nothing(given: Path, signed: Path, trust: TrustStore) -> None:
