@@ -17,11 +17,12 @@ from api.courrier.visitor import is_recipients
 from api.pastell.faults import is_pastell, pastell_fault
 from api.problems import fault_of, problem_response
 from api.publications.faults import is_public, public_fault
+from api.s2low.faults import is_s2low, s2low_fault
 from api.web.errors.page import error_page
 from core.errors import Misconfigured, TabellionError, Unauthenticated
 
 _log = structlog.get_logger()
-_SOFTWARE = ("/v1/", "/health/", "/metrics")
+SOFTWARE = ("/v1/", "/health/", "/metrics")
 
 
 def answer(request: Request, error: Exception) -> Response:
@@ -29,10 +30,12 @@ def answer(request: Request, error: Exception) -> Response:
     if isinstance(error, Misconfigured):
         _log.error("http.misconfigured", request=request.state.reference, reason=str(error))
     fault = fault_of(error)
-    if request.url.path.startswith(_SOFTWARE):
+    if request.url.path.startswith(SOFTWARE):
         return problem_response(request, fault)
+    if is_s2low(request.url.path):
+        return s2low_fault(request, fault)
     if is_pastell(request.url.path):
-        return pastell_fault(fault)
+        return pastell_fault(request, fault)
     if isinstance(error, RequestValidationError) and any(part["loc"][0] == "path" for part in error.errors()):
         fault = fault_of(HTTPException(HTTPStatus.NOT_FOUND))  # nothing has such an identifier; patterns are for software
     if is_public(request.url.path):
@@ -40,7 +43,8 @@ def answer(request: Request, error: Exception) -> Response:
     if is_recipients(request.url.path):
         return recipients_fault(request, fault)
     if isinstance(error, Unauthenticated) and request.method == "GET" and "HX-Request" not in request.headers:
-        return RedirectResponse(request.url_for("sign_in").include_query_params(suite=request.url.path), status_code=303)
+        asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(request.url_for("sign_in").include_query_params(suite=asked), status_code=303)
     return error_page(request, fault)
 
 

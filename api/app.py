@@ -13,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from api import answers, operation
+from api.addresses import Addresses
 from api.courrier import answering as courrier_answering
 from api.courrier import routes as courrier
 from api.courrier.gate import RecipientsGate
@@ -64,6 +65,7 @@ from api.web.mails import writing as mail
 from archive import spreadsheet
 from archive.elimination.deciding import LARGEST_VISA
 from core.platform import Platform
+from core.settings import Settings
 from flows.mail.book import csv_lines
 
 _log = structlog.get_logger()
@@ -91,50 +93,57 @@ class _Application(FastAPI):
     """The application behind its gate, which stands outside everything, so that answers to our own faults pass it too."""
 
     def build_middleware_stack(self) -> ASGIApp:
-        platform: Platform = self.state.platform
-        large = platform.settings.upload_limit + _FORM_AROUND
-        return Guard(
-            RecipientsGate(super().build_middleware_stack(), platform.settings),
-            limits={
-                "/v1/dossiers": large,
-                transfers.PATH: large,
-                agreements.PATH: agreements.LARGEST,
-                **dict.fromkeys((act_sending.ACTS, act_sending.REPLIES), act_sending.LARGEST_BODY),
-                "/deposer": large,
-                **dict.fromkeys((mail_sending.WRITTEN, mail_sending.CHANGED, mail_sending.ADDED), mail_sending.LARGEST_BODY),
-                "/v1/sittings": sittings.LARGEST,
-                "/v1/agent/values": agent.LARGEST,
-                "/v1/uploads/pieces": uploads.LARGEST,
-                "/v1/folders/{id}/documents": large,
-                "/parapheur/taches/{id}/importer": large,
-                "/parapheur/dossiers/{id}/annexes": large,
-                **dict.fromkeys(s2low.LARGE, s2low.GATE),
-                **dict.fromkeys(pastell.LARGE, large),
-                **dict.fromkeys(iparapheur.PATHS, iparapheur.largest(platform.settings.upload_limit)),
-                draft.DOCUMENTS: large,
-                creating.PATH: creating.LARGEST + _FORM_AROUND,
-                batch.PATH: batch.LARGEST + batch.LARGEST_LINES,
-                batch.LINES: batch.LARGEST_LINES,
-                answering.REPLY.format(act_id="{id}", message_id="{id}"): creating.LARGEST + _FORM_AROUND,
-                courrier_answering.PATH: courrier_answering.LARGEST,
-                **dict.fromkeys((path.format(meeting_id="{id}") for path in (papers.JOIN, papers.ADD)), large),
-                "/administration/assemblees/{id}/import": _SETUP,
-                **dict.fromkeys(
-                    (mail.NEW, mail.EDIT.format(mail_draft_id="{id}"), mail_acting.ADDING.format(send_id="{id}")),
-                    mail.LARGEST + _MAIL_AROUND,
-                ),
-                **dict.fromkeys((f"{mail.NEW}/pieces", f"{mail.EDIT}/pieces".format(mail_draft_id="{id}")), _MAIL_AROUND),
-                archive_check.PATH: large,
-                archive_rules.TABLE: spreadsheet.LARGEST + _FORM_AROUND,
-                elimination_visas.SIGNED_VISA.format(elimination_id="{id}"): LARGEST_VISA + _FORM_AROUND,
-                archive_handing.PATH: large,
-                book.IMPORT: csv_lines.LARGEST + _FORM_AROUND,
-                "/administration/configuration/reprise": _SETUP,
-                "/administration/circuits/reprise": _SETUP,
-            },
-            requests=Requests(self.state.registry),
-            public_url=platform.settings.public_url,
+        settings = self.state.platform.settings
+        return Addresses(
+            Guard(
+                RecipientsGate(super().build_middleware_stack(), settings),
+                limits=largest_bodies(settings),
+                requests=Requests(self.state.registry),
+                public_url=settings.public_url,
+            )
         )
+
+
+def largest_bodies(settings: Settings) -> dict[str, int]:
+    """Return the largest body in bytes of each path that takes a large one, as the gate writes paths."""
+    large = settings.upload_limit + _FORM_AROUND
+    return {
+        "/v1/dossiers": large,
+        transfers.PATH: large,
+        agreements.PATH: agreements.LARGEST,
+        **dict.fromkeys((act_sending.ACTS, act_sending.REPLIES), act_sending.LARGEST_BODY),
+        "/deposer": large,
+        **dict.fromkeys((mail_sending.WRITTEN, mail_sending.CHANGED, mail_sending.ADDED), mail_sending.LARGEST_BODY),
+        "/v1/sittings": sittings.LARGEST,
+        "/v1/agent/values": agent.LARGEST,
+        "/v1/uploads/pieces": uploads.LARGEST,
+        "/v1/folders/{id}/documents": large,
+        "/parapheur/taches/{id}/importer": large,
+        "/parapheur/dossiers/{id}/annexes": large,
+        **dict.fromkeys(s2low.LARGE, s2low.GATE),
+        **dict.fromkeys(pastell.LARGE, large),
+        **dict.fromkeys(iparapheur.PATHS, iparapheur.largest(settings.upload_limit)),
+        draft.DOCUMENTS: large,
+        creating.PATH: creating.LARGEST + _FORM_AROUND,
+        batch.PATH: batch.LARGEST + batch.LARGEST_LINES,
+        batch.LINES: batch.LARGEST_LINES,
+        answering.REPLY.format(act_id="{id}", message_id="{id}"): creating.LARGEST + _FORM_AROUND,
+        courrier_answering.PATH: courrier_answering.LARGEST,
+        **dict.fromkeys((path.format(meeting_id="{id}") for path in (papers.JOIN, papers.ADD)), large),
+        "/administration/assemblees/{id}/import": _SETUP,
+        **dict.fromkeys(
+            (mail.NEW, mail.EDIT.format(mail_draft_id="{id}"), mail_acting.ADDING.format(send_id="{id}")),
+            mail.LARGEST + _MAIL_AROUND,
+        ),
+        **dict.fromkeys((f"{mail.NEW}/pieces", f"{mail.EDIT}/pieces".format(mail_draft_id="{id}")), _MAIL_AROUND),
+        archive_check.PATH: large,
+        archive_rules.TABLE: spreadsheet.LARGEST + _FORM_AROUND,
+        elimination_visas.SIGNED_VISA.format(elimination_id="{id}"): LARGEST_VISA + _FORM_AROUND,
+        archive_handing.PATH: large,
+        book.IMPORT: csv_lines.LARGEST + _FORM_AROUND,
+        "/administration/configuration/reprise": _SETUP,
+        "/administration/circuits/reprise": _SETUP,
+    }
 
 
 def create_app(platform: Platform) -> FastAPI:

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import URL, Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.answers import answer
+from api.answers import SOFTWARE, answer
 from api.metrics import Requests
 from api.words import messages
 from core.blobs import TooLarge
@@ -72,13 +72,18 @@ class Guard:
             await self._pass(scope, receive, send)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started, status = time.monotonic(), 500
+        started, status, method = time.monotonic(), 500, scope["method"]
+        if head := method == "HEAD" and scope["path"].startswith(SOFTWARE):
+            # Answered as GET, without its body (RFC 9110, 9.3.2); what people open may count as having been read.
+            scope = {**scope, "method": "GET"}
 
         async def sending(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 self._dress(scope, message)
+            elif head:
+                message = {**message, "body": b""}
             await send(message)
 
         limit = self._limits.get(_IDENTIFIER.sub("/{id}", scope["path"]), _SMALL)
@@ -88,18 +93,20 @@ class Guard:
             else:
                 await self._app(scope, _limited(receive, limit), sending)
         finally:
-            self._note(scope, status, time.monotonic() - started)
+            self._note(scope, method, status, time.monotonic() - started)
 
     def _dress(self, scope: Scope, message: Message) -> None:
         headers = MutableHeaders(scope=message)
         for name, value in self._headers.items():
             headers.setdefault(name, value)
         headers["X-Request-Id"] = scope["state"]["reference"]
+        if "location" in headers:
+            headers["Location"] = _here(scope, headers["Location"])
         headers.add_vary_header("Accept-Language")
 
-    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+    def _note(self, scope: Scope, method: str, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "-")
-        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+        method = method if method in _METHODS else "OTHER"
         self._requests.count(method, route, status, seconds)
         _log.info(
             "http.request",
@@ -109,6 +116,13 @@ class Guard:
             milliseconds=round(seconds * 1000),
             request=scope["state"]["reference"],
         )
+
+
+def _here(scope: Scope, location: str) -> str:
+    """Return where a redirection leads, without a host when it is the one that the request names: anybody can name another."""
+    asked = URL(scope=scope)
+    path = location.removeprefix(f"{asked.scheme}://{asked.netloc}")
+    return path if path.startswith("/") and not path.startswith("//") else location
 
 
 def _fault_at_the_gate(scope: Scope, limit: int) -> UsageError | TooLarge | None:

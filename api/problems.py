@@ -154,10 +154,16 @@ def _of_value(fault: Mapping[str, Any]) -> dict[str, Any]:
         "severity": Severity.ERROR.value,
         "message": messages(key if key in messages else "invalid.other", name=name),
         "path": ".".join(map(str, fault["loc"])),
-        "found": None if fault["type"] == "missing" else str(fault.get("input"))[:200],
+        "found": _found(fault),
         "expected": None if limit is None else str(limit),
         "mend": messages("invalid.mend"),
     }
+
+
+def _found(fault: Mapping[str, Any]) -> str | None:
+    if fault["type"] == "json_invalid":
+        return str(fault["ctx"]["error"])  # where reading stopped; what was given is the whole body
+    return None if fault["type"] == "missing" else str(fault.get("input"))[:200]
 
 
 def problem_response(request: Request, fault: Fault) -> JSONResponse:

@@ -135,7 +135,8 @@ def unlock(session: Session, principal: Principal, person: Person) -> None:
         Forbidden: the person has roles where the principal administers nothing.
     """
     _require_all(session, principal, person, takes_over=False)
-    lockout.clear(session, lockout.account(person.email), lockout.codes(person.id))
+    lockout.unlock(session, person.email)
+    lockout.clear(session, lockout.codes(person.id), lockout.confirmations(person.id))
     _note_home(session, principal, "person.unlocked", person)
 
 
@@ -187,7 +188,7 @@ def delete_role(session: Session, principal: Principal, role: Role) -> None:
     below = select(Membership.id).join(Organisation).where(col(Organisation.path).startswith(organisation.path))
     holders = len(session.exec(below.where(Membership.role == role.name)).all())
     if holders:
-        raise Conflict(_messages("role.in_use.one" if holders == 1 else "role.in_use", name=role.name, count=holders))
+        raise Conflict(_messages.counted("role.in_use", holders, name=role.name, count=holders))
     session.execute(delete(Role).where(col(Role.id) == role.id))
     _note(session, principal, organisation.id, "role.deleted", None, role=role.id)
 

@@ -49,21 +49,21 @@ def present_password(database: Database, box: SecretBox, email: str, password: s
         Locked: too many tries.
         Unauthenticated: unknown address or wrong password, not told apart; or a suspended account.
     """
-    account, network = lockout.account(email), lockout.network(host)
+    here, account, network = lockout.account_from(email, host), lockout.account(email), lockout.network(host)
     with database.writing(PLATFORM) as session:
-        lockout.count(session, account, network)
+        lockout.count(session, here, account, network)
     # The password is verified before the database is written to: SQLite's one writer is not held meanwhile.
     try:
         with database.reading(PLATFORM) as session:
             known = people.sign_in(session, email, password)
     except Unauthenticated:
-        _tell_of_lock(database, email, account)
+        _tell_of_lock(database, email, here, account)
         raise
     with database.writing(PLATFORM) as session:
         person = session.get_one(Person, known.id)
         if passwords.outdated(person.password_hash):
             person.password_hash = passwords.hashed(password)
-        lockout.clear(session, account)
+        lockout.clear(session, here, account)
         lockout.take_back(session, network)
         if second_factor.is_on(session, person.id) or second_factor.is_required(session, box, person.id):
             return Admitted(awaiting=web_sessions.await_second_factor(session, person))
@@ -145,13 +145,13 @@ def confirm_password(database: Database, person: Person, password: str) -> None:
         Locked: too many tries.
         UsageError: it is another.
     """
-    account = lockout.account(person.email)
+    tries = lockout.confirmations(person.id)
     with database.writing(PLATFORM) as session:
-        lockout.count(session, account)
+        lockout.count(session, tries)
     if not passwords.matches(person.password_hash, password):
         raise UsageError(_messages("password.wrong"))
     with database.writing(PLATFORM) as session:
-        lockout.clear(session, account)
+        lockout.clear(session, tries)
 
 
 def note(session: Session, person_id: str, kind: str) -> None:
@@ -161,11 +161,11 @@ def note(session: Session, person_id: str, kind: str) -> None:
         journal.write(session, organisation_id=organisation_id, kind=kind, actor=f"person:{person_id}", facts=facts)
 
 
-def _tell_of_lock(database: Database, email: str, account: lockout.Counted) -> None:
-    """Write in the journal that an account is locked; of an address that nobody has there is nothing to tell."""
+def _tell_of_lock(database: Database, email: str, *tries: lockout.Counted) -> None:
+    """Write in the journal that an account is locked, be it from one network; of one that nobody has there is nothing to tell."""
     with database.writing(PLATFORM) as session:
         person = people.with_address(session, email)
-        if person is not None and lockout.locked_until(session, account) is not None:
+        if person is not None and lockout.locked_until(session, *tries) is not None:
             organisation_id = people.home(session, person.id)
             if organisation_id is not None:
                 facts = {"person": person.id}

@@ -62,7 +62,7 @@ def accept(session: Session, secret: str, password: str) -> Person:
     if taken.rowcount != 1:  # type: ignore[attr-defined]
         raise NotFound(_messages("invitation.unknown"))
     web_sessions.close_of(session, person.id)
-    lockout.clear(session, lockout.account(person.email))
+    lockout.unlock(session, person.email)
     if organisation_id := home(session, person.id):
         facts = {"person": person.id}
         journal.write(

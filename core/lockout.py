@@ -1,7 +1,9 @@
-"""Guessing made slow: tries are counted in the database, by account and by network address, and each failure lengthens the wait.
+"""Guessing made slow: tries are counted in the database, and each failure lengthens the wait.
 
-A try is counted before it is judged and taken back when it succeeds, so that many at once gain nothing. What is counted is
-known by a digest only: an address that nobody has is counted like any other.
+They are counted strictly by account and network together, by network, and by account alone far more loosely: whoever guesses
+elsewhere keeps nobody out who has the right password, short of doing so from many networks. A try is counted before it is judged
+and taken back when it succeeds, so that many at once gain nothing. What is counted is known by digests only: an address that
+nobody has is counted like any other.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Column, delete
+from sqlalchemy import Column, ColumnElement, delete
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Field, Session, SQLModel, col, select
 
@@ -25,6 +27,7 @@ _messages = Catalogue("core")
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=30), timedelta(minutes=15)
 _FORGOTTEN = timedelta(days=1)
 _NETWORK_OF_IPV6 = 64
+_HALF = 32  # of the hexadecimal digits of a digest: 128 bits
 
 
 class Locked(Unauthenticated):
@@ -36,7 +39,7 @@ class Locked(Unauthenticated):
 
     def __init__(self, wait: timedelta) -> None:
         minutes = max(1, math.ceil(wait.total_seconds() / 60))
-        super().__init__(_messages("lockout.one" if minutes == 1 else "lockout.minutes", minutes=minutes))
+        super().__init__(_messages.counted("lockout.minutes", minutes, minutes=minutes))
         self.wait = wait
 
 
@@ -44,6 +47,7 @@ class Lockout(SQLModel, table=True):
     """The tries that failed, of one account or from one address.
 
     Attributes:
+        key: that of an account begins those of the account in each network.
         until: no try is judged before.
     """
 
@@ -58,7 +62,7 @@ class Counted:
     """What is counted.
 
     Attributes:
-        key: digest of a kind and a name.
+        key: digests of kinds and names.
         free: how many failures cost nothing.
     """
 
@@ -67,8 +71,18 @@ class Counted:
 
 
 def account(email: str) -> Counted:
-    """Tries of passwords, by address of account, known or not; the fifth failure costs a wait."""
-    return _counted("account", email.strip().lower(), 5)
+    """Tries of passwords from everywhere, by address of account, known or not."""
+    return Counted(_digest("account", email.strip().lower())[:_HALF], 100)
+
+
+def account_from(email: str, host: str) -> Counted:
+    """Tries of passwords of an account from one network; the fifth failure costs a wait there, and nowhere else."""
+    return Counted(account(email).key + network(host).key[:_HALF], 5)
+
+
+def confirmations(person_id: str) -> Counted:
+    """Tries of passwords by somebody who is signed in; nobody else's count."""
+    return _counted("confirmations", person_id, 5)
 
 
 def codes(person_id: str) -> Counted:
@@ -77,12 +91,17 @@ def codes(person_id: str) -> Counted:
 
 
 def network(host: str) -> Counted:
-    """Tries by network address; a whole town hall may stand behind one, hence more of them. IPv6 counts by /64."""
+    """Tries by network address; a whole town hall may stand behind one, hence more of them.
+
+    IPv6 counts by /64; an IPv4 address that is written as an IPv6 one (RFC 4291, 2.5.5.2) counts as itself.
+    """
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
         return _counted("network", host, 30)
-    if address.version == 6:
+    if isinstance(address, ipaddress.IPv6Address):
+        if mapped := address.ipv4_mapped:
+            return network(str(mapped))
         host = str(ipaddress.ip_network((address, _NETWORK_OF_IPV6), strict=False))
     return _counted("network", host, 30)
 
@@ -123,9 +142,23 @@ def clear(session: Session, *whose: Counted) -> None:
     session.execute(delete(Lockout).where(col(Lockout.key).in_([one.key for one in whose])))
 
 
+def unlock(session: Session, email: str) -> None:
+    """Forget every failure of an account, from whatever network."""
+    session.execute(delete(Lockout).where(col(Lockout.key).startswith(account(email).key)))
+
+
 def locked_until(session: Session, *whose: Counted) -> datetime | None:
     """Return until when no try is judged; None when one would be."""
-    found = session.exec(select(Lockout.until).where(col(Lockout.key).in_([one.key for one in whose]))).all()
+    return _latest(session, col(Lockout.key).in_([one.key for one in whose]))
+
+
+def account_locked_until(session: Session, email: str) -> datetime | None:
+    """Return until when no try of an account is judged, from some network at least; None when each would be."""
+    return _latest(session, col(Lockout.key).startswith(account(email).key))
+
+
+def _latest(session: Session, condition: ColumnElement[bool]) -> datetime | None:
+    found = session.exec(select(Lockout.until).where(condition)).all()
     return max((until for until in found if until and until > clock.now()), default=None)
 
 
@@ -138,4 +171,8 @@ def _row(session: Session, one: Counted, now: datetime) -> Lockout:
 
 
 def _counted(kind: str, name: str, free: int) -> Counted:
-    return Counted(hashlib.sha256(f"{kind}:{name}".encode()).hexdigest(), free)
+    return Counted(_digest(kind, name), free)
+
+
+def _digest(kind: str, name: str) -> str:
+    return hashlib.sha256(f"{kind}:{name}".encode()).hexdigest()

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlmodel import select
 
+from api.uploads import known
 from api.words import messages
 from core.errors import Unauthenticated
 from core.organisations import Organisation
@@ -24,13 +25,16 @@ def _platform(request: Request) -> Platform:
 
 
 def _software(
+    request: Request,
     platform: Annotated[Platform, Depends(_platform)],
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Principal:
     if credentials is None:
         raise Unauthenticated(messages("bearer.absent"))
     with platform.database.reading(PLATFORM) as session:
-        return software_behind(session, credentials.credentials)
+        caller = software_behind(session, credentials.credentials)
+    known(request, caller.actor)
+    return caller
 
 
 Parts = Annotated[Platform, Depends(_platform)]

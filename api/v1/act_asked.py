@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
 from typing import Annotated, TypeVar
 
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from api.uploads import Body
-from core.blobs import TooLarge
+from api.v1.bodies import unfit, validated, whole
 from flows.actes.intake import AUTHOR_FIELDS, author_told, matieres_of
 from flows.actes.publishing_later import PublicationAsked
 from flows.actes.settings import Author
@@ -146,12 +144,7 @@ def read_json(body: Body, model: type[_Asked]) -> _Asked:
         TooLarge: it is no body that names files, but one that holds them.
         RequestValidationError: values that do not fit, all of them.
     """
-    octets = b""
-    while piece := body.read():
-        octets += piece
-        if len(octets) > _LONGEST_JSON:
-            raise TooLarge(_LONGEST_JSON)
-    return _validated(lambda: model.model_validate_json(octets))
+    return validated(whole(body, _LONGEST_JSON), model)
 
 
 def read_fields(values: dict[str, str], model: type[_Asked]) -> _Asked:
@@ -160,11 +153,7 @@ def read_fields(values: dict[str, str], model: type[_Asked]) -> _Asked:
     Raises:
         RequestValidationError: values that do not fit, all of them.
     """
-    return _validated(lambda: model.model_validate(values))
-
-
-def _validated(validate: Callable[[], _Asked]) -> _Asked:
     try:
-        return validate()
+        return model.model_validate(values)
     except ValidationError as error:
-        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in error.errors()]) from error
+        raise unfit(error) from error

@@ -12,6 +12,7 @@ from api.publications.finding import address, root_of
 from api.v1.access import Caller, Parts
 from api.v1.act_asked import PublishingAsked
 from api.v1.act_followed import Followed
+from api.v1.bodies import described, said_in
 from api.v1.publication_shapes import PublicationShape
 from flows.actes import publishing, publishing_later
 from flows.actes.models import ActesPublication
@@ -25,10 +26,16 @@ _PATH = "/acts/{act_id}/publication"
     _PATH,
     status_code=201,
     summary="Make an act public",
+    openapi_extra=described(PublishingAsked),
     responses={200: {"model": PublicationShape, "description": "It was public already, with this author and these files."}},
 )
 def published(
-    request: Request, response: Response, platform: Parts, caller: Caller, act: Followed, asked: PublishingAsked
+    request: Request,
+    response: Response,
+    platform: Parts,
+    caller: Caller,
+    act: Followed,
+    asked: Annotated[PublishingAsked, said_in(PublishingAsked)],
 ) -> PublicationShape:
     """Publish the act, which the State must have acknowledged: 409 with the reason when it cannot be.
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from api.acts import finding
 from api.acts.gathering import AROUND, LARGEST, Gathered, Names, gather, refuse_large, refuse_unsendable
+from api.deposits import said_once
 from api.tenants import organisation_named
 from api.uploads import Body, Uploads
 from api.v1.access import Caller, Parts, own_organisation
@@ -25,7 +26,7 @@ from api.v1.act_asked import (
     read_json,
 )
 from api.v1.act_shapes import ActLine, ActMessageShape
-from api.v1.bodies import schema_of
+from api.v1.bodies import JSON, kind_of, schema_of
 from core import uploads
 from core.errors import Conflict, UsageError
 from core.messages import Catalogue
@@ -44,7 +45,6 @@ ACTS, REPLIES = "/v1/acts", "/v1/acts/{id}/replies"
 LARGEST_BODY = LARGEST + AROUND
 _t = Catalogue("api.acts")
 _Asked = TypeVar("_Asked", bound=ActAsked)
-_JSON = "application/json"
 _REPLAY = {"Idempotent-Replay": {"schema": {"type": "string"}, "description": "true: the same deposit was made before."}}
 _LOCATION = {"Location": {"schema": {"type": "string"}}}
 _ACT = Names(
@@ -71,7 +71,7 @@ def _body(of_uploads: type[BaseModel], fields: type[BaseModel], files: dict[str,
         "required": [*described["required"], needed],
         "properties": {**described["properties"], **files},
     }
-    content = {"multipart/form-data": {"schema": form}, _JSON: {"schema": schema_of(of_uploads)}}
+    content = {"multipart/form-data": {"schema": form}, JSON: {"schema": schema_of(of_uploads)}}
     return {"requestBody": {"required": True, "content": content}}
 
 
@@ -126,7 +126,9 @@ async def sent(
     response: Response,
     platform: Parts,
     caller: Caller,
-    organisation: Annotated[str | None, Query(max_length=26, description="In place of the body’s.")] = None,
+    organisation: Annotated[
+        str | None, Query(max_length=26, description="In place of the body’s; 400 when the two differ.")
+    ] = None,
     idempotency_key: Key = None,
 ) -> ActLine:
     """Make a dossier of an act; the answer is given once its files are kept. 150 MB in all at most, else 413.
@@ -139,7 +141,7 @@ async def sent(
 
     def read(body: Body) -> Received:
         caller.require(Right.DEPOSIT, own_organisation(platform, caller).id)  # before anything is read
-        if _is_json(content_type):
+        if kind_of(content_type) == JSON:
             return _from_uploads(platform, caller, _meant(read_json(body, ActOfUploads), organisation), idempotency_key)
         gathered = gather(platform, body, content_type, _ACT)
         asked = _meant(read_fields(gathered.values, ActAsked), organisation)
@@ -227,7 +229,7 @@ async def replied(request: Request, platform: Parts, caller: Caller, act_id: Act
 
     def read(body: Body) -> ActesMessage:
         owner = finding.to_follow(platform, caller, act_id).organisation_id
-        if _is_json(content_type):
+        if kind_of(content_type) == JSON:
             return _reply_of_uploads(platform, caller, act_id, owner, read_json(body, ReplyOfUploads))
         gathered = gather(platform, body, content_type, _REPLY)
         return _replied(platform, caller, act_id, read_fields(gathered.values, ReplyAsked), gathered.annexes)
@@ -257,9 +259,5 @@ def _owner(platform: Platform, caller: Principal, organisation: str | None) -> s
     return organisation_named(platform, caller, organisation).id if organisation else own_organisation(platform, caller).id
 
 
-def _is_json(content_type: str) -> bool:
-    return content_type.partition(";")[0].strip().lower() == _JSON
-
-
 def _meant(asked: _Asked, organisation: str | None) -> _Asked:
-    return asked if organisation is None else asked.model_copy(update={"organisation": organisation})
+    return asked.model_copy(update={"organisation": said_once("organisation", organisation, asked.organisation)})

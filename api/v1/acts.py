@@ -25,6 +25,7 @@ from api.v1.act_shapes import (
     ClassificationShape,
     LitigationShape,
 )
+from api.v1.bodies import described, said_in
 from api.v1.publication_shapes import PublicationShape
 from core import clock
 from core.database import ScopedSession
@@ -142,8 +143,15 @@ def cancelled(platform: Parts, caller: Caller, act_id: ActId) -> ActMessageShape
     return ActMessageShape.of(following.cancel(platform, caller, act_id))
 
 
-@router.post("/acts/{act_id}/litigation", status_code=201, summary="Say that the litigation about an act is over")
-def settled(request: Request, platform: Parts, caller: Caller, act: Followed, said: LitigationShape) -> ActShape:
+@router.post(
+    "/acts/{act_id}/litigation",
+    status_code=201,
+    summary="Say that the litigation about an act is over",
+    openapi_extra=described(LitigationShape),
+)
+def settled(
+    request: Request, platform: Parts, caller: Caller, act: Followed, said: Annotated[LitigationShape, said_in(LitigationShape)]
+) -> ActShape:
     """Say how the litigation ended: no message of the State does. The act goes to its archiving. Said once, else 409."""
     litigation.settle(platform, caller, act.id, said.ended, said.result)
     with platform.database.reading(caller) as session:  # who may say it may be told what became of it

@@ -12,7 +12,7 @@ import binascii
 from datetime import datetime
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, Field
@@ -20,7 +20,9 @@ from sqlmodel import select
 
 from api import downloads
 from api.runtime import timestamps
+from api.uploads import known
 from api.v1.access import Parts
+from api.v1.bodies import described, said_in
 from api.v1.dossiers import BYTES, Identifier
 from api.words import messages
 from core.errors import Misconfigured, Unauthenticated, UsageError
@@ -154,10 +156,14 @@ class Abandonment(BaseModel):
     reason: str = Field("", max_length=10_000)
 
 
-def _seated(platform: Parts, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_shown_token)]) -> Sitting:
+def _seated(
+    request: Request, platform: Parts, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_shown_token)]
+) -> Sitting:
     if credentials is None:
         raise Unauthenticated(messages("agent.absent"))
-    return sittings.holder(platform.database, credentials.credentials)
+    sitting = sittings.holder(platform.database, credentials.credentials)
+    known(request, f"sitting:{sitting.id}")
+    return sitting
 
 
 Seated = Annotated[Sitting, Depends(_seated)]
@@ -185,9 +191,12 @@ def opened(platform: Parts, header: Annotated[str | None, Depends(_shown_ticket)
 @router.post(
     "/certificate",
     summary="Announce the certificate",
+    openapi_extra=described(Certificate),
     responses={202: {"model": Progress, "description": "Preparation goes on: send the same again."}},
 )
-def certificate(platform: Parts, sitting: Seated, body: Certificate, response: Response) -> Preparation | Progress:
+def certificate(
+    platform: Parts, sitting: Seated, body: Annotated[Certificate, said_in(Certificate)], response: Response
+) -> Preparation | Progress:
     """Bind the certificate to the session, once, and prepare the documents for it, some seconds at a time.
 
     In a session of the parapheur, it must be the certificate of the person who signs, of an authority that is trusted here.
@@ -210,8 +219,8 @@ def document(platform: Parts, sitting: Seated, item_id: Identifier) -> Streaming
     return downloads.document(platform, KeptFile("document", item.title, item.media_type, item.sha256, item.size))
 
 
-@router.post("/values", summary="Give signature values")
-def values(platform: Parts, sitting: Seated, body: Values) -> Answers:
+@router.post("/values", summary="Give signature values", openapi_extra=described(Values))
+def values(platform: Parts, sitting: Seated, body: Annotated[Values, said_in(Values)]) -> Answers:
     """Take values in and complete the documents that have all of theirs; a repeat is answered the same."""
     given = [work.Value(one.id, one.identifier, _octets(one.value)) for one in body.values]
     answers = work.accept(platform, sitting, given, _timestamps(platform), _COMPLETES_FOR)
@@ -228,8 +237,8 @@ def close(platform: Parts, sitting: Seated) -> None:
     settle(platform, sitting.id)
 
 
-@router.post("/abandon", summary="Give the session up", status_code=204)
-def abandon(platform: Parts, sitting: Seated, body: Abandonment) -> None:
+@router.post("/abandon", summary="Give the session up", status_code=204, openapi_extra=described(Abandonment))
+def abandon(platform: Parts, sitting: Seated, body: Annotated[Abandonment, said_in(Abandonment)]) -> None:
     """Give the session up; documents already signed stay so, the others stay as they came."""
     sittings.abandon(platform.database, sitting.id, body.reason)
     settle(platform, sitting.id)

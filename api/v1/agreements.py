@@ -19,6 +19,7 @@ from sqlmodel import col, select
 from api import downloads
 from api.tenants import holding, organisation_named
 from api.v1.access import Caller, Parts, own_organisation
+from api.v1.bodies import described, said_in
 from api.v1.dossiers import BYTES
 from archive.ingest import agreements, profiles
 from archive.ingest.agreements import Terms
@@ -110,9 +111,12 @@ def listed(
     "/agreements",
     status_code=201,
     summary="Open an agreement",
+    openapi_extra=described(AgreementAsked),
     responses={201: {"headers": {"Location": {"schema": {"type": "string"}}}}},
 )
-def opened(response: Response, platform: Parts, caller: Caller, asked: AgreementAsked) -> AgreementShape:
+def opened(
+    response: Response, platform: Parts, caller: Caller, asked: Annotated[AgreementAsked, said_in(AgreementAsked)]
+) -> AgreementShape:
     """Open an agreement; it holds for the transfers of the organisation and of all below it.
 
     The right `archive.manage` is asked for. 409 when the organisation has one of that identifier, closed or not.

@@ -8,10 +8,11 @@ import json
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from api.tenants import organisation_named
 from api.v1.access import Caller, Parts, own_organisation
+from api.v1.bodies import described, said_in
 from api.v1.mail_shapes import ContactPage, ContactShape, GroupList, GroupShape
 from api.words import messages
 from core.errors import UsageError
@@ -25,6 +26,9 @@ ContactId = Annotated[str, Path(pattern="^[0-9A-Z]{26}$", description="Identifie
 Owner = Annotated[
     str | None, Query(max_length=26, description="For whom: SIREN, SIRET or identifier; that of the token when absent.")
 ]
+
+
+_PLACE = TypeAdapter(tuple[str, str])
 
 
 class ContactAsked(BaseModel):
@@ -55,17 +59,23 @@ def listed(
     """Return contacts that an organisation may write to, by name: its own, and those of the organisations above it."""
     owner = _owner(platform, caller, organisation)
     page = contacts.search(platform, caller, owner, q, after=_place(cursor), limit=limit, bounced=bounced)
-    return ContactPage(contacts=[ContactShape.of(one) for one in page.contacts], next=_cursor(page.after))
+    total, exact = contacts.how_many(platform, caller, owner, q, bounced=bounced)
+    shown = [ContactShape.of(one) for one in page.contacts]
+    return ContactPage(contacts=shown, total=total, total_exact=exact, next=_cursor(page.after))
 
 
-@router.post("/contacts", status_code=201, summary="Add a contact")
-def added(platform: Parts, caller: Caller, asked: ContactAsked, organisation: Owner = None) -> ContactShape:
+@router.post("/contacts", status_code=201, summary="Add a contact", openapi_extra=described(ContactAsked))
+def added(
+    platform: Parts, caller: Caller, asked: Annotated[ContactAsked, said_in(ContactAsked)], organisation: Owner = None
+) -> ContactShape:
     """Add a contact to the book of an organisation; the right `dossier.deposit` is asked for. 409: the address is there."""
     return ContactShape.of(contacts.add(platform, caller, _owner(platform, caller, organisation), asked.told))
 
 
-@router.put("/contacts/{contact_id}", summary="Change a contact")
-def changed(platform: Parts, caller: Caller, contact_id: ContactId, asked: ContactAsked) -> ContactShape:
+@router.put("/contacts/{contact_id}", summary="Change a contact", openapi_extra=described(ContactAsked))
+def changed(
+    platform: Parts, caller: Caller, contact_id: ContactId, asked: Annotated[ContactAsked, said_in(ContactAsked)]
+) -> ContactShape:
     """Change a contact; mails that have left keep the address that they left with."""
     return ContactShape.of(contacts.change(platform, caller, contact_id, asked.told))
 
@@ -108,7 +118,6 @@ def _place(cursor: str | None) -> Place | None:
     if not cursor:
         return None
     try:
-        sought, identifier = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars="-_", validate=True))
-        return Place(str(sought), str(identifier))
-    except (binascii.Error, ValueError, TypeError) as error:
+        return Place(*_PLACE.validate_json(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars="-_", validate=True)))
+    except (binascii.Error, ValueError) as error:
         raise UsageError(messages("cursor.unknown")) from error

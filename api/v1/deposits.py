@@ -7,20 +7,22 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from api.deposits import Destination, deposit
-from api.multipart import Form
+from api.deposits import Destination, deposit, said_once
+from api.multipart import DOCUMENT, Form
 from api.uploads import Body, Uploads
 from api.v1.access import Caller, Parts, own_organisation
 from api.v1.shapes import DossierLine
+from api.words import messages
+from core.errors import UsageError
 from core.platform import Platform
 from core.principal import Principal
 from flows.engine.intake import Received
 from flows.helios.flow import HELIOS
-from flows.registry import FIELDS
+from flows.registry import FIELDS, flow_for_deposits
 
 router = APIRouter(prefix="/v1", tags=["Dossiers"])
-_SAID: frozenset[str] = frozenset().union(*FIELDS.values())
-_FIELDS = frozenset({"flow", "organisation"}) | _SAID
+_WHERE = frozenset({"flow", "organisation"})
+_FIELDS = _WHERE.union(*FIELDS.values())
 _DOCUMENT_FIELDS = {
     "desk": "short name of the desk that sends (needed)",
     "title": "what people read; the name of the file when absent",
@@ -74,8 +76,12 @@ async def deposited(
     response: Response,
     platform: Parts,
     caller: Caller,
-    flow: Annotated[str | None, Query(max_length=40, description="In place of the form’s field.")] = None,
-    organisation: Annotated[str | None, Query(max_length=26, description="In place of the form’s field.")] = None,
+    flow: Annotated[
+        str | None, Query(max_length=40, description="In place of the form’s field; 400 when the two differ.")
+    ] = None,
+    organisation: Annotated[
+        str | None, Query(max_length=26, description="In place of the form’s field; 400 when the two differ.")
+    ] = None,
     name: Annotated[str, Query(max_length=255, description="Name of the document, when it is the body.")] = "document.xml",
     idempotency_key: Annotated[str | None, Header(description="Makes a repeat harmless: 1 to 200 visible characters.")] = None,
 ) -> DossierLine:
@@ -104,12 +110,22 @@ def _reader(
         if content_type.partition(";")[0].strip().lower() == _RAW:
             return deposit(platform, caller, _destination(platform, caller, given), body, name, key)
         form = Form(body, content_type, _FIELDS)
-        to = _destination(platform, caller, {**given, **form.values})
+        told = {name: said_once(name, given[name], form.values.get(name)) for name in given}
+        to = _destination(platform, caller, {**form.values, **told})
         return deposit(platform, caller, to, form, form.file_name, key)
 
     return read
 
 
 def _destination(platform: Platform, caller: Principal, given: dict[str, str | None]) -> Destination:
-    said = {name: value for name, value in given.items() if name in _SAID and value is not None}
-    return Destination(given["flow"] or HELIOS.name, given["organisation"] or own_organisation(platform, caller).id, said)
+    """Return where a document goes.
+
+    Raises:
+        UsageError: no such flow, or a field that is another flow's: what it says would be passed over.
+    """
+    flow = flow_for_deposits(given["flow"] or HELIOS.name).name
+    said = {name: value for name, value in given.items() if name not in _WHERE and value is not None}
+    for name in sorted(said.keys() - FIELDS[flow]):
+        allowed = ", ".join(sorted({*_WHERE, *FIELDS[flow], DOCUMENT}))
+        raise UsageError(messages("form.unknown", name=name, allowed=allowed))
+    return Destination(flow, given["organisation"] or own_organisation(platform, caller).id, said)

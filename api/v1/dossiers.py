@@ -8,12 +8,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import StreamingResponse
+from sqlmodel import select
 
 from api import cursors, downloads, records
 from api.tenants import below, organisation_named
 from api.v1.access import Caller, Parts
 from api.v1.shapes import DossierLine, DossierPage, DossierShape, EntryShape, FileList, FileShape, Timeline
 from api.words import label
+from core.journal import JournalEntry
 from core.principal import Right
 from flows.engine import reading, transitions
 from flows.engine.diagram import draw
@@ -68,11 +70,22 @@ def shown(platform: Parts, caller: Caller, dossier_id: Identifier) -> DossierSha
 
 
 @router.get("/dossiers/{dossier_id}/timeline", summary="Follow a dossier")
-def timeline(platform: Parts, caller: Caller, dossier_id: Identifier) -> Timeline:
-    """Return what happened to a dossier, oldest first."""
+def timeline(
+    platform: Parts,
+    caller: Caller,
+    dossier_id: Identifier,
+    cursor: Annotated[
+        str | None, Query(pattern="^[0-9A-Z]{26}$", description="From `next`: the entries before those of the page before.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=reading.TIMELINE)] = reading.TIMELINE,
+) -> Timeline:
+    """Return what happened to a dossier, the last of it, oldest first; `next` leads to what came before."""
     with reading.surveyed(platform.database, caller) as session:
         reading.seen(session, dossier_id, although_eliminated=True)
-        return Timeline(entries=[EntryShape.of(entry) for entry in reading.timeline(session, dossier_id)])
+        entries, more = reading.timeline(session, dossier_id, limit, cursor)
+        total, exact = reading.counted(session, select(JournalEntry.id).where(JournalEntry.dossier_id == dossier_id))
+    shown = [EntryShape.of(entry) for entry in entries]
+    return Timeline(entries=shown, total=total, total_exact=exact, next=entries[0].id if more else None)
 
 
 @router.get("/dossiers/{dossier_id}/files", summary="List the documents of a dossier")

@@ -126,6 +126,8 @@ class FolderPage(BaseModel):
     """A page of folders, newest first."""
 
     folders: list[FolderLine]
+    total: int = Field(description="How many there are in all; a lower bound when total_exact is false.")
+    total_exact: bool
     next: str | None = Field(description="Cursor of the next page; null on the last one.")
 
 

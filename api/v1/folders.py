@@ -17,6 +17,7 @@ from api.multipart import Form
 from api.tenants import below, organisation_named
 from api.uploads import Body, Document, Uploads
 from api.v1.access import Caller, Parts, own_organisation
+from api.v1.bodies import described, said_in
 from api.v1.folder_shapes import (
     FolderDocumentShape,
     FolderKinds,
@@ -39,7 +40,7 @@ from core.platform import Platform
 from core.principal import Principal
 from flows.document.intake import emitting_desk, media_type_of
 from flows.engine.models import Dossier
-from flows.engine.reading import Place
+from flows.engine.reading import Place, counted
 from flows.engine.work import KeptFile
 from flows.parapheur.conclusion import Act, perform
 from signing.docket.content import content_of
@@ -95,8 +96,8 @@ def kinds(
     return FolderKinds(organisation_id=owner, types=found)
 
 
-@router.post("/circuits/preview", summary="Show the circuit that would run")
-def preview(platform: Parts, caller: Caller, asked: PreviewAsked) -> Preview:
+@router.post("/circuits/preview", summary="Show the circuit that would run", openapi_extra=described(PreviewAsked))
+def preview(platform: Parts, caller: Caller, asked: Annotated[PreviewAsked, said_in(PreviewAsked)]) -> Preview:
     """Return the steps and the desks of a folder that is not sent yet; nothing is kept."""
     owner = _owner(platform, caller, asked.organisation)
     with platform.database.reading(caller) as session:
@@ -142,14 +143,16 @@ def listed(
         conditions.append((col(Desk.short_name) == desk) | (col(Desk.id) == desk))
     if external_id:
         conditions.append(col(Folder.external_id) == external_id)
-    if after:  # identifiers of later folders sort after earlier ones
-        conditions.append(col(Folder.id) < after.id)
-    wanted = _rows().where(*conditions).order_by(col(Folder.id).desc()).limit(limit + 1)
+    whole = _rows().where(*conditions)
+    wanted = whole.where(col(Folder.id) < after.id) if after else whole  # later folders have later identifiers
     with platform.database.reading(caller) as session:
-        rows = session.exec(wanted).all()
+        rows = session.exec(wanted.order_by(col(Folder.id).desc()).limit(limit + 1)).all()
+        total, exact = counted(session, whole.with_only_columns(col(Folder.id)))
     last = rows[limit - 1][0] if len(rows) > limit else None
     return FolderPage(
         folders=[_line(*row) for row in rows[:limit]],
+        total=total,
+        total_exact=exact,
         next=cursors.written(Place(last.created, last.id)) if last else None,
     )
 
@@ -256,8 +259,10 @@ def _refuse_full(session: Session, folder: Folder) -> None:
         raise UsageError(_messages("document.many", most=_MOST_DOCUMENTS))
 
 
-@router.post("/folders/{folder_id}/start", summary="Send a draft into its circuit")
-def started(platform: Parts, caller: Caller, folder_id: FolderId, asked: StartAsked) -> FolderLine:
+@router.post("/folders/{folder_id}/start", summary="Send a draft into its circuit", openapi_extra=described(StartAsked))
+def started(
+    platform: Parts, caller: Caller, folder_id: FolderId, asked: Annotated[StartAsked, said_in(StartAsked)]
+) -> FolderLine:
     """Start the circuit; the right ``dossier.deposit`` is asked for."""
     said = Said(asked.note, asked.private_note, asked.metadata)
     with platform.database.reading(caller) as session:

@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 from api.deposits import refuse_key
 from api.tenants import holding, organisation_named
 from api.v1.access import Caller, Parts
+from api.v1.bodies import described, said_in
 from archive.retention import holds
 from archive.retention.holds import LONGEST_OWNER, LONGEST_REASON, MOST, Wanted
 from archive.retention.models import RecordHeld, RecordHold
@@ -100,6 +101,7 @@ def listed(
     "/holds",
     status_code=201,
     summary="Put records under a hold",
+    openapi_extra=described(HoldAsked),
     responses={
         200: {"model": HoldShape, "description": "The identical hold was put before, under the same key: this is it."},
         201: {"headers": {"Location": {"schema": {"type": "string"}}}},
@@ -109,7 +111,7 @@ def put(
     response: Response,
     platform: Parts,
     caller: Caller,
-    asked: HoldAsked,
+    asked: Annotated[HoldAsked, said_in(HoldAsked)],
     idempotency_key: Annotated[str | None, Header(description="Makes a repeat harmless: 1 to 200 visible characters.")] = None,
 ) -> HoldShape:
     """Put records under a hold.
@@ -133,8 +135,8 @@ def one(platform: Parts, caller: Caller, hold_id: HoldId) -> HoldShape:
     return _one(platform, caller, hold_id)
 
 
-@router.post("/holds/{hold_id}/lift", summary="Lift a hold")
-def lifted(platform: Parts, caller: Caller, hold_id: HoldId, asked: LiftAsked) -> HoldShape:
+@router.post("/holds/{hold_id}/lift", summary="Lift a hold", openapi_extra=described(LiftAsked))
+def lifted(platform: Parts, caller: Caller, hold_id: HoldId, asked: Annotated[LiftAsked, said_in(LiftAsked)]) -> HoldShape:
     """Lift a hold; records that another one holds stay held. 409 when it was lifted before."""
     holds.lift(platform, caller, hold_id, asked.reason)
     return _one(platform, caller, hold_id)

@@ -97,6 +97,8 @@ class InvoicePage(BaseModel):
     """A page of invoices, newest first."""
 
     invoices: list[InvoiceLine]
+    total: int = Field(description="How many there are in all; a lower bound when total_exact is false.")
+    total_exact: bool
     next: str | None = Field(description="Cursor of the next page; null on the last one.")
 
 

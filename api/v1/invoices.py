@@ -8,10 +8,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import StreamingResponse
+from pydantic import AfterValidator
 
 from api import cursors, downloads, records
 from api.tenants import below, organisation_named
 from api.v1.access import Caller, Parts
+from api.v1.bodies import described, said_in
 from api.v1.dossiers import BYTES
 from api.v1.invoice_shapes import (
     AcknowledgementAsked,
@@ -33,6 +35,7 @@ from flows.invoices.models import HandoverState
 from flows.invoices.reading import Query as Wanted
 
 router = APIRouter(prefix="/v1", tags=["Factures"])
+Moment = Annotated[datetime, AfterValidator(clock.as_utc)]
 _TO_TAKE = ("handed",)
 InvoiceId = Annotated[str, Path(pattern="^[0-9A-Z]{26}$", description="Identifier of 26 characters.")]
 
@@ -82,7 +85,7 @@ def listed(
     contract: Annotated[str, Query(max_length=100, description="Numéro de marché, whole.")] = "",
     mandate: Annotated[str, Query(max_length=50, description="Number of the mandat, whole.")] = "",
     late: Annotated[bool, Query(description="Only those whose term is over and that nobody has mandated.")] = False,
-    moved_since: Annotated[datetime | None, Query(description="Status changed at Chorus Pro then or later.")] = None,
+    moved_since: Annotated[Moment | None, Query(description="Status changed at Chorus Pro then or later.")] = None,
     q: Annotated[str, Query(max_length=100, description="A part of the number or of the supplier’s name.")] = "",
     cursor: Annotated[str | None, Query(max_length=200, description="From `next` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
@@ -102,13 +105,16 @@ def listed(
         states=_TO_TAKE if handover is HandoverWanted.TO_TAKE else tuple(state or ()),
         handover=_STATES.get(handover) if handover else None,
         due_before=today if late else None,
-        moved_since=clock.as_utc(moved_since) if moved_since else None,
+        moved_since=moved_since,
     )
     with dossiers.opened(platform.database, caller) as session:
         rows = reading.search(session, wanted, reading.Place(place.id) if place else None, limit + 1)
+        total, exact = reading.how_many(session, wanted)
     last = rows[limit - 1] if len(rows) > limit else None
     return InvoicePage(
         invoices=[InvoiceLine.of_row(row, today) for row in rows[:limit]],
+        total=total,
+        total_exact=exact,
         # Identifiers follow each other in time: the moment of the place is not looked at.
         next=cursors.written(Place(last.since, last.invoice.dossier_id)) if last else None,
     )
@@ -150,8 +156,14 @@ def history(platform: Parts, caller: Caller, invoice_id: InvoiceId) -> InvoiceHi
         return InvoiceHistory.of(seen.steps, seen.targets)
 
 
-@router.post("/invoices/{invoice_id}/acknowledgement", summary="Say that an invoice was taken, or why it was refused")
-def acknowledged(platform: Parts, caller: Caller, invoice: Followed, said: AcknowledgementAsked) -> HandoverShape:
+@router.post(
+    "/invoices/{invoice_id}/acknowledgement",
+    summary="Say that an invoice was taken, or why it was refused",
+    openapi_extra=described(AcknowledgementAsked),
+)
+def acknowledged(
+    platform: Parts, caller: Caller, invoice: Followed, said: Annotated[AcknowledgementAsked, said_in(AcknowledgementAsked)]
+) -> HandoverShape:
     """Keep what the finance software says. Said again, it changes nothing; it counts however late it comes.
 
     409 when the invoice was not handed over yet, and when it is refused after it was taken.
@@ -168,8 +180,15 @@ def acknowledged(platform: Parts, caller: Caller, invoice: Followed, said: Ackno
     return HandoverShape.of(handover)
 
 
-@router.post("/invoices/{invoice_id}/statuses", status_code=202, summary="Have Chorus Pro told what becomes of an invoice")
-def told(platform: Parts, caller: Caller, invoice: Followed, asked: StatusesAsked) -> InvoiceHistory:
+@router.post(
+    "/invoices/{invoice_id}/statuses",
+    status_code=202,
+    summary="Have Chorus Pro told what becomes of an invoice",
+    openapi_extra=described(StatusesAsked),
+)
+def told(
+    platform: Parts, caller: Caller, invoice: Followed, asked: Annotated[StatusesAsked, said_in(StatusesAsked)]
+) -> InvoiceHistory:
     """Write down statuses to be told, in their order; asked for again, they are not told twice.
 
     Chorus Pro is told within minutes; `history` says what became of each. 409 when the invoice is paid or rejected already.

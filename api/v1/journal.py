@@ -16,6 +16,7 @@ from archive.models import TreeHead, TreeSegment
 from archive.proof.consistency import consistency_of, write_consistency
 from archive.proof.head import Head
 from core.principal import PLATFORM
+from flows.engine.reading import counted
 
 router = APIRouter(prefix="/v1/journal", tags=["Journal"])
 ZIP = {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}, "description": "The proof."}
@@ -36,6 +37,8 @@ class HeadPage(BaseModel):
     """A page of heads, newest first."""
 
     heads: list[HeadShape]
+    total: int = Field(description="How many there are in all; a lower bound when total_exact is false.")
+    total_exact: bool
     next: int | None = Field(description="For `before`, to go on; absent at the end.")
 
 
@@ -57,8 +60,10 @@ def heads(
         sizes = [row.size for row in rows]
         copied = select(TreeSegment.size).where(col(TreeSegment.size).in_(sizes), col(TreeSegment.sealed).is_not(None))
         outside = set(session.exec(copied))
+        total, exact = counted(session, select(TreeHead.size))
     shown = [_shape(row, row.size in outside) for row in rows[:limit]]
-    return HeadPage(heads=shown, next=shown[-1].size if len(rows) > limit else None)
+    after = shown[-1].size if len(rows) > limit else None
+    return HeadPage(heads=shown, total=total, total_exact=exact, next=after)
 
 
 @router.get("/consistency", summary="Prove that a head continues another", response_class=FileResponse, responses={200: ZIP})

@@ -10,10 +10,10 @@ from enum import StrEnum
 from pathlib import PurePath
 from typing import Annotated, Self, TypeVar
 
-from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from api.acts.form import Mixed
+from api.v1.bodies import JSON, kind_of, validated, whole
 from api.words import messages
 from core import uploads
 from core.blobs import Readable, TooLarge
@@ -39,7 +39,6 @@ LARGEST_JSON = 1 << 20
 _t = Catalogue("api.v1")
 _Asked = TypeVar("_Asked", bound=BaseModel)
 _CONFIG = ConfigDict(extra="forbid")
-_JSON = "application/json"
 _IDENTIFIER = "^[0-9A-Z]{26}$"
 _MOST_PASSWORDS = 50
 _MOST_PARTS = 600
@@ -162,8 +161,8 @@ def read(
         TooLarge: what is said, a file, or the files together.
         RequestValidationError: values that do not fit, all of them.
     """
-    if content_type.partition(";")[0].strip().lower() == _JSON:
-        return _validated(_whole(body), model), ()
+    if kind_of(content_type) == JSON:
+        return validated(whole(body, LARGEST_JSON), model), ()
     form = _Files(body, content_type)
     told: bytes | None = None
     files: list[KeptFile] = []
@@ -177,8 +176,8 @@ def read(
         elif told is not None:
             raise UsageError(messages("form.doubled", name=name))
         else:
-            told = _whole(form)
-    return _validated(told or b"{}", model), tuple(files)
+            told = whole(form, LARGEST_JSON)
+    return validated(told or b"{}", model), tuple(files)
 
 
 class _Files(Mixed):
@@ -210,23 +209,6 @@ def kept(platform: Platform, source: Readable, file_name: str) -> KeptFile:
 
 def _file(name: str, sha256: str, size: int) -> KeptFile:
     return KeptFile(DOCUMENT, name, mimetypes.guess_type(name)[0] or "application/octet-stream", sha256, size)
-
-
-def _whole(source: Readable) -> bytes:
-    octets = b""
-    while piece := source.read():
-        octets += piece
-        if len(octets) > LARGEST_JSON:
-            raise TooLarge(LARGEST_JSON)
-    return octets
-
-
-def _validated(octets: bytes, model: type[_Asked]) -> _Asked:
-    try:
-        return model.model_validate_json(octets)
-    except ValidationError as error:
-        faults = [{**one, "loc": ("body", *one["loc"])} for one in error.errors(include_context=False)]
-        raise RequestValidationError(faults) from error
 
 
 @contextmanager

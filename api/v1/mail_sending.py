@@ -105,6 +105,10 @@ async def written(request: Request, response: Response, platform: Parts, caller:
 
     created, line = await turnstile.run(request, read)
     response.headers["Location"] = line.href
+    return _answered(response, line, created=created)
+
+
+def _answered(response: Response, line: MailLine, *, created: bool) -> MailLine:
     if not created:
         response.status_code = 200
         response.headers["Idempotent-Replay"] = "true"
@@ -222,25 +226,31 @@ def abandoned(platform: Parts, caller: Caller, send: Followed) -> None:
     status_code=201,
     summary="Add a document to a mail that has left",
     openapi_extra=_body(AdditionAsked, _ADDED, "The document that is added: one."),
+    responses={200: {"model": MailLine, "headers": _REPLAY, "description": "The identical document was added before."}},
 )
-async def added(request: Request, platform: Parts, caller: Caller, send: Followed) -> MailLine:
+async def added(
+    request: Request, response: Response, platform: Parts, caller: Caller, send: Followed, idempotency_key: Key = None
+) -> MailLine:
     """Add a document; what the mail left with stays as it is, and an e-mail tells of it unless `tell` is false.
 
-    The form has one part `document` and may have a part `addition`, in JSON. 409 before the mail has left, and once it is over.
+    The form has one part `document` and may have a part `addition`, in JSON. 409 before the mail has left, once it is over, and
+    when the key was used for another request.
     """
     turnstile: Uploads = request.app.state.uploads
     content_type = request.headers.get("content-type", "")
 
-    def read(body: Body) -> MailLine:
+    def read(body: Body) -> tuple[bool, MailLine]:
         asked, files = mail_asked.read(platform, body, content_type, AdditionAsked, _ADDED)
         with platform.database.reading(PLATFORM) as session:
             owner = mail_of(session, send).organisation_id
         named = [mail_asked.DocumentNamed(upload=asked.upload)] if asked.upload else []
-        with rules_told(), documents_of(platform, caller, owner, named) as found:
+        repeated = finding.with_key(platform, owner, idempotency_key)
+        with rules_told(), documents_of(platform, caller, owner, named, repeated=repeated) as found:
             joined = (*found, *files)
             if len(joined) != 1:
                 raise UsageError(_t("mail.one_document", found=len(joined)))
-            acting.add_document(platform, caller, send, joined[0], asked.tell)
-        return _shown(platform, caller, send)
+            created = acting.add_document(platform, caller, send, joined[0], asked.tell, idempotency_key)
+        return created, _shown(platform, caller, send)
 
-    return await turnstile.run(request, read)
+    created, line = await turnstile.run(request, read)
+    return _answered(response, line, created=created)

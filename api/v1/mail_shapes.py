@@ -85,6 +85,8 @@ class MailPage(BaseModel):
     """A page of tracked mails, newest first."""
 
     mails: list[MailLine]
+    total: int = Field(description="How many there are in all; a lower bound when total_exact is false.")
+    total_exact: bool
     next: str | None = Field(description="Cursor of the next page; null on the last one.")
 
 
@@ -243,9 +245,12 @@ class MailStep(BaseModel):
 
 
 class MailTimeline(BaseModel):
-    """What happened to a tracked mail, oldest first."""
+    """A page of what happened to a tracked mail, oldest first."""
 
     steps: list[MailStep]
+    total: int = Field(description="How many there are in all; a lower bound when total_exact is false.")
+    total_exact: bool
+    next: str | None = Field(description="Cursor of the next page; null on the last one.")
 
 
 class ContactShape(BaseModel):
@@ -269,6 +274,8 @@ class ContactPage(BaseModel):
     """A page of contacts, by name."""
 
     contacts: list[ContactShape]
+    total: int = Field(description="How many there are in all; a lower bound when total_exact is false.")
+    total_exact: bool
     next: str | None = Field(description="Cursor of the next page; null on the last one.")
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api import cursors, downloads
 from api.tenants import below, organisation_named
 from api.v1.access import Caller, Parts
+from api.v1.bodies import described, said_in
 from api.v1.dossiers import BYTES
 from api.v1.mail_asked import rules_told
 from api.v1.mail_sending import Followed, SendId
@@ -84,7 +85,9 @@ def listed(
     meant = below(platform, organisation_named(platform, caller, organisation)) if organisation else ()
     wanted = Wanted(meant, standing, kind, q.strip(), after=cursors.read(cursor), limit=limit)
     page = reading.list_mails(platform.database, caller, wanted)
-    return MailPage(mails=[MailLine.of(line) for line in page.lines], next=cursors.written(page.after))
+    total, exact = reading.how_many(platform.database, caller, wanted)
+    lines = [MailLine.of(line) for line in page.lines]
+    return MailPage(mails=lines, total=total, total_exact=exact, next=cursors.written(page.after))
 
 
 @router.get("/mails/{send_id}", summary="Show a tracked mail")
@@ -95,10 +98,18 @@ def shown(platform: Parts, caller: Caller, send_id: SendId) -> MailShape:
 
 
 @router.get("/mails/{send_id}/timeline", summary="Follow a tracked mail")
-def timeline(platform: Parts, caller: Caller, send_id: SendId) -> MailTimeline:
+def timeline(
+    platform: Parts,
+    caller: Caller,
+    send_id: SendId,
+    cursor: Annotated[str, Query(max_length=26, description="From `next` of the page before.")] = "",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
+) -> MailTimeline:
     """Return what happened to a mail and to its recipients, oldest first; where from they acted stands in its proof alone."""
     seen = reading.seen(platform.database, caller, send_id)
-    return MailTimeline(steps=[MailStep.of(one, seen) for one in seen.events])
+    found, (total, exact) = reading.events(platform.database, caller, send_id, cursor, limit + 1)
+    steps = [MailStep.of(one, seen) for one in found[:limit]]
+    return MailTimeline(steps=steps, total=total, total_exact=exact, next=steps[-1].id if len(found) > limit else None)
 
 
 @router.get("/mails/{send_id}/files", summary="List the files of a tracked mail")
@@ -149,8 +160,10 @@ def proof(
     return downloads.proof(recipient or send_id, write)
 
 
-@router.post("/mails/{send_id}/cancellation", summary="Cancel a tracked mail")
-def cancelled(platform: Parts, caller: Caller, send: Followed, asked: CancellationAsked) -> MailLine:
+@router.post("/mails/{send_id}/cancellation", summary="Cancel a tracked mail", openapi_extra=described(CancellationAsked))
+def cancelled(
+    platform: Parts, caller: Caller, send: Followed, asked: Annotated[CancellationAsked, said_in(CancellationAsked)]
+) -> MailLine:
     """Cancel a mail that has left: its links open nothing more, and whoever was told is told why; 409 once it is over."""
     acting.cancel(platform, caller, send, asked.reason)
     return _line(platform, caller, send)
@@ -186,15 +199,27 @@ def again(platform: Parts, caller: Caller, recipient: Reached) -> MailRecipientS
     return _recipient(platform, caller, recipient)
 
 
-@router.put("/mails/{send_id}/recipients/{recipient_id}/address", summary="Mend the address of a recipient")
-def mended(platform: Parts, caller: Caller, recipient: Reached, asked: AddressAsked) -> MailRecipientShape:
+@router.put(
+    "/mails/{send_id}/recipients/{recipient_id}/address",
+    summary="Mend the address of a recipient",
+    openapi_extra=described(AddressAsked),
+)
+def mended(
+    platform: Parts, caller: Caller, recipient: Reached, asked: Annotated[AddressAsked, said_in(AddressAsked)]
+) -> MailRecipientShape:
     """Write to a recipient at another address; links that went to the former one open nothing more. 409 as for `again`."""
     acting.mend_address(platform, caller, recipient, asked.address)
     return _recipient(platform, caller, recipient)
 
 
-@router.put("/mails/{send_id}/recipients/{recipient_id}/password", summary="Replace the password of a recipient")
-def replaced(platform: Parts, caller: Caller, recipient: Reached, asked: PasswordAsked) -> MailRecipientShape:
+@router.put(
+    "/mails/{send_id}/recipients/{recipient_id}/password",
+    summary="Replace the password of a recipient",
+    openapi_extra=described(PasswordAsked),
+)
+def replaced(
+    platform: Parts, caller: Caller, recipient: Reached, asked: Annotated[PasswordAsked, said_in(PasswordAsked)]
+) -> MailRecipientShape:
     """Put another password in the place of a recipient’s, and open their door again; it is neither sent nor shown."""
     with rules_told():
         acting.replace_password(platform, caller, recipient, asked.password)

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session, col, select
 
 from api.v1.access import Caller, Parts
+from api.v1.bodies import described, said_in
 from api.words import label
 from connectors.chorus.statuses import word
 from core import uploads
@@ -124,8 +125,10 @@ def shown(platform: Parts, caller: Caller, sale_id: SaleId) -> SaleShape:
         return SaleShape.of(session, dossier, keeping.found_in(session, sale_id))
 
 
-@router.post("/sales/{sale_id}/deposit", status_code=204, summary="Decide of an uncertain deposit")
-def decided(platform: Parts, caller: Caller, sale: Followed, asked: DecisionAsked) -> None:
+@router.post(
+    "/sales/{sale_id}/deposit", status_code=204, summary="Decide of an uncertain deposit", openapi_extra=described(DecisionAsked)
+)
+def decided(platform: Parts, caller: Caller, sale: Followed, asked: Annotated[DecisionAsked, said_in(DecisionAsked)]) -> None:
     """Say what becomes of a deposit whose answer was lost, once somebody has looked at the portal of Chorus Pro.
 
     409 unless the deposit is uncertain; also for `again` within half an hour of it, when nobody can know yet.
@@ -138,8 +141,13 @@ def decided(platform: Parts, caller: Caller, sale: Followed, asked: DecisionAske
         deciding.give_up(platform, caller, sale.dossier_id)
 
 
-@router.post("/sales/{sale_id}/completion", status_code=202, summary="Answer the suspension of an issued invoice")
-def completed(platform: Parts, caller: Caller, sale: Followed, asked: AnswerAsked) -> SaleShape:
+@router.post(
+    "/sales/{sale_id}/completion",
+    status_code=202,
+    summary="Answer the suspension of an issued invoice",
+    openapi_extra=described(AnswerAsked),
+)
+def completed(platform: Parts, caller: Caller, sale: Followed, asked: Annotated[AnswerAsked, said_in(AnswerAsked)]) -> SaleShape:
     """Tell the recipient what was missing, with supporting pieces; Chorus Pro has it within moments.
 
     409 unless the invoice is suspended, 422 when an antivirus found something in a piece.

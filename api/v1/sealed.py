@@ -9,18 +9,20 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import FileResponse
+from sqlmodel import select
 
 from api import cursors, downloads, records
 from api.tenants import below, organisation_named
 from api.v1.access import Caller, Parts
 from api.v1.dossiers import Identifier
-from api.v1.shapes import CopyShape, ProvenRecord, RecordFileShape, RecordPage, RecordShape
+from api.v1.shapes import CopyShape, ProvenRecord, RecordFilePage, RecordFileShape, RecordPage, RecordShape
 from api.words import messages
 from archive.finding import search
 from archive.finding.files import file_of, files_of, taken
 from archive.finding.models import RecordState
 from archive.finding.search import Wanted
 from archive.finding.seeing import record_of
+from archive.models import RecordFile
 from archive.places.places import copies_of
 from archive.proof.proving import standing_of
 from core.errors import UsageError
@@ -133,10 +135,21 @@ def shown(platform: Parts, caller: Caller, record_id: Identifier) -> ProvenRecor
 
 
 @router.get("/records/{record_id}/files", summary="List the files of a sealed record")
-def files(platform: Parts, caller: Caller, record_id: Identifier) -> list[RecordFileShape]:
-    """Return the files of a record, in the order of its manifest."""
+def files(
+    platform: Parts,
+    caller: Caller,
+    record_id: Identifier,
+    cursor: Annotated[int, Query(ge=0, le=100_000, description="From `next` of the page before.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+) -> RecordFilePage:
+    """Return a page of the files of a record, in the order of its manifest."""
     with reading.opened(platform.database, caller) as session:
-        return [RecordFileShape.of(file) for file in files_of(session, record_of(session, record_id).id)]
+        record = record_of(session, record_id)
+        found = files_of(session, record.id, cursor, limit + 1)
+        total, exact = reading.counted(session, select(RecordFile.rank).where(RecordFile.record_id == record.id))
+    shown = [RecordFileShape.of(file) for file in found[:limit]]
+    after = shown[-1].rank if len(found) > limit else None
+    return RecordFilePage(files=shown, total=total, total_exact=exact, next=after)
 
 
 @router.get(

@@ -137,9 +137,12 @@ class EntryShape(BaseModel):
 
 
 class Timeline(BaseModel):
-    """The journal of a dossier, oldest first."""
+    """A page of the journal of a dossier, oldest first."""
 
     entries: list[EntryShape]
+    total: int = Field(description="How many there are in all; a lower bound when total_exact is false.")
+    total_exact: bool
+    next: str | None = Field(description="For `cursor`: leads to what came before; null when these begin at the beginning.")
 
 
 class FileList(BaseModel):
@@ -218,6 +221,15 @@ class RecordFileShape(BaseModel):
             href=f"/v1/records/{file.record_id}/files/{file.rank}",
             **file.model_dump(include={"rank", "name", "sha256", "size", "media_type", "puid"}),
         )
+
+
+class RecordFilePage(BaseModel):
+    """A page of the files of a sealed record, in the order of its manifest."""
+
+    files: list[RecordFileShape]
+    total: int = Field(description="How many there are in all; a lower bound when total_exact is false.")
+    total_exact: bool
+    next: int | None = Field(description="For `cursor`; null on the last page.")
 
 
 def _line(dossier: Line | Dossier) -> dict[str, Any]:

@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
-from sqlmodel import select
 
 from api import downloads
 from api.tenants import organisation_named
 from api.v1.access import Caller, Parts, own_organisation
+from api.v1.bodies import described, said_in
 from api.v1.dossiers import BYTES, Identifier
 from api.words import messages
 from core.blobs import Blob
@@ -24,7 +24,6 @@ from core.errors import NotFound, UsageError
 from core.platform import Platform
 from core.principal import Principal, Right
 from flows.engine import reading
-from flows.engine.models import DossierFile
 from flows.engine.work import KeptFile
 from signing import formats
 from signing.sittings import sittings
@@ -126,9 +125,12 @@ class SittingShape(BaseModel):
     "/sittings",
     status_code=201,
     summary="Ask a person to sign",
+    openapi_extra=described(SittingToOpen),
     responses={201: {"headers": {"Location": {"schema": {"type": "string"}}}}},
 )
-def opened(request: Request, response: Response, platform: Parts, caller: Caller, body: SittingToOpen) -> OpenedSitting:
+def opened(
+    request: Request, response: Response, platform: Parts, caller: Caller, body: Annotated[SittingToOpen, said_in(SittingToOpen)]
+) -> OpenedSitting:
     """Open a signing session; the right ``dossier.deposit`` is asked for. Whoever has the link signs: give it to nobody else."""
     named = body.organisation or own_organisation(platform, caller).id
     organisation = organisation_named(platform, caller, named)
@@ -181,9 +183,8 @@ def _document(platform: Platform, caller: Principal, organisation_id: str, wante
 
 def _of_a_dossier(platform: Platform, caller: Principal, organisation_id: str, sha256: str) -> Blob:
     """Return a document by its digest, which opens nothing by itself: digests are no secrets."""
-    same = select(DossierFile).where(DossierFile.sha256 == sha256, DossierFile.organisation_id == organisation_id).limit(1)
     with reading.opened(platform.database, caller) as session:
-        kept = session.exec(same).first()
+        kept = reading.file_with(session, organisation_id, sha256)
     if kept is None:
         raise NotFound(messages("sitting.no_document", sha256=sha256))
     return Blob(kept.sha256, kept.size)

@@ -9,13 +9,13 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api import cursors, downloads, records
-from api.deposits import Destination, deposit, refuse_key
+from api.deposits import Destination, deposit, refuse_key, said_once
 from api.multipart import Form
 from api.tenants import below, organisation_named
 from api.uploads import Body, Uploads
 from api.v1.access import Caller, Parts, own_organisation
 from api.v1.act_asked import read_json
-from api.v1.bodies import schema_of
+from api.v1.bodies import JSON, described, kind_of, said_in, schema_of
 from api.v1.dossiers import BYTES
 from api.v1.states import StateOf
 from api.v1.transfer_shapes import (
@@ -47,7 +47,7 @@ TransferId = Annotated[str, Path(pattern="^[0-9A-Z]{26}$", description="Identifi
 PATH = "/v1/transfers"
 _State = Annotated[str, StateOf(TRANSFER)]
 _FIELDS = FIELDS | {"organisation"}
-_FORM, _JSON = "multipart/form-data", "application/json"
+_FORM = "multipart/form-data"
 _RAW = ("application/zip", "application/x-tar", "application/gzip", "application/x-bzip2", "application/octet-stream")
 _OCTETS = {"schema": {"type": "string", "format": "binary"}}
 _BODY: dict[str, Any] = {
@@ -68,7 +68,7 @@ _BODY: dict[str, Any] = {
             }
         },
         **dict.fromkeys(_RAW, _OCTETS),
-        _JSON: {"schema": schema_of(TransferOfUpload)},
+        JSON: {"schema": schema_of(TransferOfUpload)},
     },
 }
 
@@ -88,7 +88,9 @@ async def handed(
     response: Response,
     platform: Parts,
     caller: Caller,
-    organisation: Annotated[str | None, Query(max_length=26, description="In place of the form’s field.")] = None,
+    organisation: Annotated[
+        str | None, Query(max_length=26, description="In place of the body’s; 400 when the two differ.")
+    ] = None,
     dry_run: Annotated[bool, Query(description="The package is checked, and goes no further.")] = False,
     name: Annotated[str, Query(max_length=200, description="Name of the package, when it is the body.")] = "versement",
     idempotency_key: Annotated[str | None, Header(description="Makes a repeat harmless: 1 to 200 visible characters.")] = None,
@@ -117,13 +119,14 @@ def _reader(
     """Return what reads the body, in a thread, once it is its turn."""
 
     def read(body: Body) -> Received:
-        kind = content_type.partition(";")[0].strip().lower()
-        if kind == _JSON:
+        kind = kind_of(content_type)
+        if kind == JSON:
             return _from_upload(platform, caller, read_json(body, TransferOfUpload), given, key)
         if kind in _RAW:
             return deposit(platform, caller, _destination(platform, caller, given), body, name, key)
         form = Form(body, content_type, _FIELDS)
         said = {**form.values, **{field: value for field, value in given.items() if value is not None}}
+        said_once("organisation", given["organisation"], form.values.get("organisation"))
         return deposit(platform, caller, _destination(platform, caller, said), form, form.file_name, key)
 
     return read
@@ -133,7 +136,7 @@ def _from_upload(
     platform: Platform, caller: Principal, asked: TransferOfUpload, given: dict[str, str | None], key: str | None
 ) -> Received:
     refuse_key(key)
-    named = given["organisation"] or asked.organisation
+    named = said_once("organisation", given["organisation"], asked.organisation)
     owner = organisation_named(platform, caller, named) if named else own_organisation(platform, caller)
     caller.require(Right.DEPOSIT, owner.id)
     standing = uploads.standing(platform, caller, asked.upload)
@@ -196,8 +199,8 @@ def file(platform: Parts, caller: Caller, transfer_id: TransferId, transfer_file
     return downloads.document(platform, reading.file_of(platform.database, caller, transfer_id, transfer_file.value))
 
 
-@router.post("/transfers/decisions", summary="Accept or refuse several transfers")
-def decided(platform: Parts, caller: Caller, asked: DecisionAsked) -> DecisionsTaken:
+@router.post("/transfers/decisions", summary="Accept or refuse several transfers", openapi_extra=described(DecisionAsked))
+def decided(platform: Parts, caller: Caller, asked: Annotated[DecisionAsked, said_in(DecisionAsked)]) -> DecisionsTaken:
     """Decide of several transfers at once, each in a transaction of its own.
 
     The answer is 200 even when some, or all, could not be decided: it says of each what became of it. 400, and nothing is
@@ -210,8 +213,10 @@ def decided(platform: Parts, caller: Caller, asked: DecisionAsked) -> DecisionsT
     return DecisionsTaken(decisions=[DecisionTaken.of(one) for one in found])
 
 
-@router.post("/transfers/{transfer_id}/accept", summary="Accept a transfer")
-def accepted(platform: Parts, caller: Caller, transfer_id: TransferId, asked: Accepted) -> TransferShape:
+@router.post("/transfers/{transfer_id}/accept", summary="Accept a transfer", openapi_extra=described(Accepted))
+def accepted(
+    platform: Parts, caller: Caller, transfer_id: TransferId, asked: Annotated[Accepted, said_in(Accepted)]
+) -> TransferShape:
     """Take a transfer that waits for a decision; it is sealed next.
 
     The right ``archive.manage`` is asked for. 409 when it does not wait for a decision.
@@ -220,8 +225,10 @@ def accepted(platform: Parts, caller: Caller, transfer_id: TransferId, asked: Ac
     return _decided(platform, transfer_id)
 
 
-@router.post("/transfers/{transfer_id}/refuse", summary="Refuse a transfer")
-def refused(platform: Parts, caller: Caller, transfer_id: TransferId, asked: RefusalAsked) -> TransferShape:
+@router.post("/transfers/{transfer_id}/refuse", summary="Refuse a transfer", openapi_extra=described(RefusalAsked))
+def refused(
+    platform: Parts, caller: Caller, transfer_id: TransferId, asked: Annotated[RefusalAsked, said_in(RefusalAsked)]
+) -> TransferShape:
     """Refuse a transfer that waits for a decision, with a code and a reason.
 
     A mended one may follow under the same identifier. Right and answers as for the acceptance.

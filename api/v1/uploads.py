@@ -17,8 +17,9 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.tenants import organisation_named
-from api.uploads import Body, Uploads
+from api.uploads import Body, Uploads, known
 from api.v1.access import Parts, own_organisation
+from api.v1.bodies import described, said_in
 from api.web.visitor import behind
 from api.words import messages
 from core import uploads
@@ -47,7 +48,9 @@ async def _sender(
 def _behind(request: Request, platform: Platform, credentials: HTTPAuthorizationCredentials | None) -> Principal:
     if credentials is not None:
         with platform.database.reading(PLATFORM) as session:
-            return software_behind(session, credentials.credentials)
+            caller = software_behind(session, credentials.credentials)
+        known(request, caller.actor)
+        return caller
     visitor = behind(request, platform, uses=True)
     if request.method != "GET":
         visitor.check(request.headers.get("x-csrf-token"))
@@ -115,8 +118,10 @@ class WaitingUploads(BaseModel):
     uploads: list[UploadStanding]
 
 
-@router.post("", status_code=201, summary="Announce a document that comes in pieces")
-def begin(response: Response, platform: Parts, sender: Sender, announced: Announced) -> UploadStanding:
+@router.post("", status_code=201, summary="Announce a document that comes in pieces", openapi_extra=described(Announced))
+def begin(
+    response: Response, platform: Parts, sender: Sender, announced: Annotated[Announced, said_in(Announced)]
+) -> UploadStanding:
     """Begin an upload; it waits for a day."""
     if announced.organisation is not None:
         organisation_id = organisation_named(platform, sender, announced.organisation).id
@@ -171,8 +176,8 @@ def standing(platform: Parts, sender: Sender, upload_id: Identifier) -> UploadSt
     return UploadStanding.of(uploads.standing(platform, sender, upload_id))
 
 
-@router.post("/{upload_id}/finish", summary="Put the pieces together")
-def finish(platform: Parts, sender: Sender, upload_id: Identifier, whole: Whole) -> UploadStanding:
+@router.post("/{upload_id}/finish", summary="Put the pieces together", openapi_extra=described(Whole))
+def finish(platform: Parts, sender: Sender, upload_id: Identifier, whole: Annotated[Whole, said_in(Whole)]) -> UploadStanding:
     """Check the whole against its digest; again changes nothing."""
     return UploadStanding.of(uploads.finish(platform, sender, upload_id, whole.sha256))
 

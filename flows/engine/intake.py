@@ -1,7 +1,9 @@
 """Receiving: a document becomes a dossier once, however often it is sent.
 
 The document is in the object store already; here the dossier, its file, its first step and its journal entry are written in
-one transaction. Two keys make a repeat harmless: the depositor's own, and the flow's reference (for HELIOS, NomFic and CodCol).
+one transaction. Two keys make a repeat harmless: the depositor's own, bound to all that was asked under it, and the flow's
+reference (for HELIOS, NomFic and CodCol), bound to the document. A key that comes with a document known by its reference is kept
+as well: it names the dossier that is there.
 """
 
 from __future__ import annotations
@@ -10,7 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import or_
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
@@ -20,6 +21,7 @@ from core.errors import Conflict
 from core.messages import Catalogue
 from core.principal import Principal, Right
 from flows.engine import transitions
+from flows.engine.keys import Keyed
 from flows.engine.models import Dossier, DossierFile
 from flows.engine.table import Flow
 from flows.engine.work import KeptFile
@@ -34,9 +36,10 @@ class Deposit:
     Attributes:
         document: None when the flow fetches it later, and knows it by its reference alone.
         reference: what the flow knows the document by; None when it could not be read.
-        idempotency_key: the depositor's key, bound to this very content.
+        idempotency_key: the depositor's key, bound to this very request.
         others: the documents that come with it.
         confidential: see ``models.Dossier``.
+        asked: what else the depositor said, which the facts do not hold; JSON without floats.
         apply: further writes to make in the transaction that makes the dossier; given the session and the dossier.
     """
 
@@ -48,6 +51,7 @@ class Deposit:
     facts: Mapping[str, Any] = field(default_factory=dict)
     others: tuple[KeptFile, ...] = ()
     confidential: bool = False
+    asked: Mapping[str, Any] = field(default_factory=dict)
     apply: Callable[[ScopedSession, Dossier], None] | None = None
 
 
@@ -64,44 +68,69 @@ def receive(database: Database, flow: Flow, principal: Principal, deposit: Depos
 
     Raises:
         Forbidden: the principal may not deposit for the organisation.
-        Conflict: the key or the reference was used for another content; ``existing`` names that dossier.
+        Conflict: the key was used for another request, or the reference for another content; ``existing`` names that dossier.
     """
     principal.require(Right.DEPOSIT, deposit.organisation_id)
     try:
-        with database.writing(principal) as session:
-            known = _known(session, flow, deposit)
-            return Received(known, created=False) if known else Received(_insert(session, flow, principal, deposit), created=True)
+        return _received(database, flow, principal, deposit)
     except IntegrityError:
         # The same deposit came twice at the same moment: the other one has committed, so it is known now.
-        with database.reading(principal) as session:
-            known = _known(session, flow, deposit)
-            if known is None:
-                raise
-            return Received(known, created=False)
+        return _received(database, flow, principal, deposit)
 
 
-def _known(session: ScopedSession, flow: Flow, deposit: Deposit) -> Dossier | None:
-    same_key = col(Dossier.idempotency_key) == deposit.idempotency_key if deposit.idempotency_key else col(Dossier.id).is_(None)
-    same_reference = (
-        (col(Dossier.flow) == flow.name) & (col(Dossier.reference) == deposit.reference)
-        if deposit.reference
-        else col(Dossier.id).is_(None)
-    )
-    found = session.exec(
-        select(Dossier)
-        .where(Dossier.organisation_id == deposit.organisation_id, or_(same_key, same_reference))
-        .order_by(same_key.desc().nulls_last())
-    ).first()
-    if found is None or deposit.document is None:
-        return found
-    first = session.exec(
-        select(DossierFile).where(DossierFile.dossier_id == found.id).order_by(col(DossierFile.created), col(DossierFile.id))
-    ).first()
-    if first is not None and first.sha256 == deposit.document.sha256:
-        return found
-    if deposit.idempotency_key and found.idempotency_key == deposit.idempotency_key:
-        raise Conflict(_messages("deposit.key_taken", key=deposit.idempotency_key), found.id)
-    raise Conflict(_messages("deposit.duplicate", title=found.title), found.id)
+def _received(database: Database, flow: Flow, principal: Principal, deposit: Deposit) -> Received:
+    keyed = _keyed(flow, deposit)
+    with database.writing(principal) as session:
+        if keyed is not None:
+            named = keyed.named(session, lambda found: found.flow == flow.name and _is_of(session, found, deposit))
+            if named is not None:
+                return Received(named, created=False)
+        known = _referred(session, flow, deposit)
+        dossier = known or _insert(session, flow, principal, deposit)
+        if keyed is not None:
+            keyed.keep(session, dossier.id)
+        return Received(dossier, created=known is None)
+
+
+def _keyed(flow: Flow, deposit: Deposit) -> Keyed | None:
+    """Return the depositor's key, bound to the flow and to all that it was told. What a file is called changes nothing of it."""
+    if not deposit.idempotency_key:
+        return None
+    files = ((deposit.document,) if deposit.document else ()) + deposit.others
+    said = {
+        "flow": flow.name,
+        "title": deposit.title,
+        "reference": deposit.reference,
+        "facts": dict(deposit.facts),
+        "files": [[one.role, one.sha256] for one in files],
+        "confidential": deposit.confidential,
+        "asked": dict(deposit.asked),
+    }
+    return Keyed.of(deposit.organisation_id, deposit.idempotency_key, said)
+
+
+def _referred(session: ScopedSession, flow: Flow, deposit: Deposit) -> Dossier | None:
+    """Return the dossier that bears the reference.
+
+    Raises:
+        Conflict: it is of another document.
+    """
+    if not deposit.reference:
+        return None
+    own = select(Dossier).where(Dossier.organisation_id == deposit.organisation_id, Dossier.flow == flow.name)
+    found = session.exec(own.where(Dossier.reference == deposit.reference)).first()
+    if found is not None and not _is_of(session, found, deposit):
+        raise Conflict(_messages("deposit.duplicate", title=found.title), found.id)
+    return found
+
+
+def _is_of(session: ScopedSession, dossier: Dossier, deposit: Deposit) -> bool:
+    """Tell whether a dossier is of the document that is deposited."""
+    if deposit.document is None:
+        return True
+    own = select(DossierFile).where(DossierFile.dossier_id == dossier.id)
+    first = session.exec(own.order_by(col(DossierFile.created), col(DossierFile.id))).first()
+    return first is not None and first.sha256 == deposit.document.sha256
 
 
 def _insert(session: ScopedSession, flow: Flow, principal: Principal, deposit: Deposit) -> Dossier:
@@ -111,7 +140,6 @@ def _insert(session: ScopedSession, flow: Flow, principal: Principal, deposit: D
         title=deposit.title[:200],
         state=flow.start,
         reference=deposit.reference,
-        idempotency_key=deposit.idempotency_key,
         facts=dict(deposit.facts),
         confidential=deposit.confidential,
     )

@@ -25,7 +25,6 @@ class Dossier(Owned, table=True):
         parked: why an operator must look at it; None when nobody must.
         overtaken: a restored backup has it as it was: it is parked, and hears no event until an operator resumes it.
         reference: what makes it unique in its flow for the organisation (for HELIOS: NomFic and CodCol).
-        idempotency_key: the key that the depositor gave.
         facts: what the flow knows of it; JSON without floats.
         problems: the problems of a refusal, as in ``check --json``.
         confidential: people see it where they have to do with it only, not among the dossiers of the organisation.
@@ -36,7 +35,6 @@ class Dossier(Owned, table=True):
         Index("dossier_newest_by_state", "organisation_id", "state", "created", "id"),
         Index("dossier_state_newest", "state", "created", "id"),
         Index("dossier_reference", "organisation_id", "flow", "reference", unique=True),
-        Index("dossier_idempotency", "organisation_id", "idempotency_key", unique=True),
     )
 
     id: str = Field(default_factory=new_id, primary_key=True, max_length=26)
@@ -49,7 +47,6 @@ class Dossier(Owned, table=True):
     parked: str | None = Field(default=None, max_length=1000)
     overtaken: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default="0"))
     reference: str | None = Field(default=None, max_length=200)
-    idempotency_key: str | None = Field(default=None, max_length=200)
     facts: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JsonValue, nullable=False))
     problems: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JsonValue, nullable=False))
     confidential: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default="0"))
@@ -57,6 +54,21 @@ class Dossier(Owned, table=True):
 
 
 keep_sought(Dossier)
+
+
+class DepositKey(Owned, table=True):
+    """A key that a depositor gave: what is asked again under it was done already, and nothing else is asked under it.
+
+    Attributes:
+        asked: SHA-256 of what was asked, see ``keys``; None when that was not kept yet.
+    """
+
+    __tablename__ = "deposit_key"
+
+    organisation_id: str = Field(foreign_key="organisation.id", primary_key=True, max_length=26)
+    key: str = Field(primary_key=True, max_length=200)
+    dossier_id: str = Field(foreign_key="dossier.id", max_length=26, index=True)
+    asked: str | None = Field(default=None, max_length=64)
 
 
 class DossierFile(Owned, table=True):

@@ -1,10 +1,11 @@
 """Reading dossiers for whoever looks at them: lists in keyset pages, one dossier, its files, its timeline.
 
 What is seen is what the principal may *read*: the session narrows to the organisations in which that right is held. A
-confidential dossier is seen by software, which sent it, and by those who operate its organisation; other people meet it where
-they have to do with it. Who *surveys* dossiers sees that they exist and how they stand (``surveyed``), and of what they are about
-nothing: their identifier stands for their title. Of a dossier whose record was eliminated nobody reads more than that, from the
-moment of the elimination on, whatever its rows still hold. Nothing here knows HTTP, and nothing here writes.
+confidential dossier is seen by those who operate its organisation; other people meet it where they have to do with it. Software
+sees all dossiers but those of people's folders that are confidential or drafts (``signing.parapheur.software``). Who *surveys*
+dossiers sees that they exist and how they stand (``surveyed``), and of what they are about nothing: their identifier stands for
+their title. Of a dossier whose record was eliminated nobody reads more than that, from the moment of the elimination on, whatever
+its rows still hold. Nothing here knows HTTP, and nothing here writes.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import and_, case, func, literal, true, tuple_
+from sqlalchemy import and_, case, func, literal, tuple_
 from sqlmodel import col, or_, select
 from sqlmodel.sql.expression import Select, SelectOfScalar
 
@@ -29,10 +30,11 @@ from core.organisations import Organisation
 from core.principal import Principal, Right
 from flows.engine.eliminated import Eliminated, eliminated_of, gone
 from flows.engine.models import Dossier, DossierFile, Step
+from flows.engine.seeing import readable, shown_to
 
 _messages = Catalogue("flows.engine")
 COUNTED_UP_TO = 10_000
-_TIMELINE = 500
+TIMELINE = 500
 _COLUMNS = (
     Dossier.id,
     Dossier.organisation_id,
@@ -219,7 +221,7 @@ def seen(session: ScopedSession, dossier_id: str, *, although_eliminated: bool =
         NotFound: there is none of that identifier, or the session does not see it.
         Gone: it was eliminated.
     """
-    known = select(Dossier, _readable(session.principal)).where(Dossier.id == dossier_id, _shown_to(session.principal))
+    known = select(Dossier, readable(session.principal)).where(Dossier.id == dossier_id, shown_to(session.principal))
     found = session.exec(known).first()
     if found is None:
         raise NotFound(_messages("dossier.unseen"))
@@ -245,63 +247,50 @@ def file_of(session: ScopedSession, dossier_id: str, file_id: str) -> DossierFil
         NotFound: the dossier has no such file, or the session does not see it.
         Gone: the dossier was eliminated.
     """
-    readable = select(Dossier.id).where(Dossier.id == dossier_id, _readable(session.principal))
-    if session.exec(readable).first() is not None and (eliminated := eliminated_of(session, dossier_id)):
+    known = select(Dossier.id).where(Dossier.id == dossier_id, readable(session.principal))
+    if session.exec(known).first() is not None and (eliminated := eliminated_of(session, dossier_id)):
         raise gone(eliminated)
     own = select(DossierFile).where(DossierFile.id == file_id, DossierFile.dossier_id == dossier_id)
-    found = session.exec(own.join(Dossier).where(_readable(session.principal))).first()
+    found = session.exec(own.join(Dossier).where(readable(session.principal))).first()
     if found is None:
         raise NotFound(_messages("file.unseen"))
     return found
 
 
-def timeline(session: ScopedSession, dossier_id: str) -> list[JournalEntry]:
-    """Return the last journal entries of a dossier, oldest first."""
-    newest = session.exec(
-        select(JournalEntry)
-        .where(JournalEntry.dossier_id == dossier_id)
-        .order_by(col(JournalEntry.number).desc())
-        .limit(_TIMELINE)
-    ).all()
-    return list(reversed(newest))
+def file_with(session: ScopedSession, organisation_id: str, sha256: str) -> DossierFile | None:
+    """Return a file of that digest, of a dossier of the organisation that the session may read; None when there is none."""
+    same = select(DossierFile).where(DossierFile.sha256 == sha256, DossierFile.organisation_id == organisation_id)
+    return session.exec(same.join(Dossier).where(readable(session.principal)).limit(1)).first()
 
 
-def _readable(principal: Principal) -> Any:
-    """Return the condition under which a dossier is read: its contents, and what it is about.
+def timeline(
+    session: ScopedSession, dossier_id: str, limit: int = TIMELINE, before: str | None = None
+) -> tuple[list[JournalEntry], bool]:
+    """Return the last journal entries of a dossier, oldest first, and whether there are earlier ones.
 
-    Whoever opened the session has narrowed it to what its principal has to do with; only where they survey without reading is
-    there less to see.
+    Args:
+        session: of ``surveyed``.
+        dossier_id: of the dossier.
+        limit: how many at most.
+        before: identifier of an entry: the last ones before it.
     """
-    if principal.everywhere:
-        return true()
-    surveyed_only = set(_held(principal, Right.SURVEY)) - set(_held(principal, Right.READ))
-    held = [organisation for organisation in principal.organisations if organisation not in surveyed_only]
-    reads = true() if len(held) == len(principal.organisations) else col(Dossier.organisation_id).in_(held)
-    if not principal.actor.startswith("person:"):
-        return reads
-    operated = col(Dossier.organisation_id).in_(_held(principal, Right.OPERATE))
-    return and_(reads, or_(col(Dossier.confidential).is_(False), operated))
-
-
-def _shown_to(principal: Principal) -> Any:
-    """Return the condition under which a dossier is seen, be it that it exists and how it stands."""
-    held = _held(principal, Right.SURVEY)
-    return or_(_readable(principal), col(Dossier.organisation_id).in_(held)) if held else _readable(principal)
-
-
-def _held(principal: Principal, right: Right) -> list[str]:
-    return [organisation for organisation in principal.organisations if principal.may(right, organisation)]
+    own = select(JournalEntry).where(JournalEntry.dossier_id == dossier_id)
+    if before is not None:
+        there = select(JournalEntry.number).where(JournalEntry.id == before).scalar_subquery()
+        own = own.where(col(JournalEntry.number) < there)
+    newest = session.exec(own.order_by(col(JournalEntry.number).desc()).limit(limit + 1)).all()
+    return list(reversed(newest[:limit])), len(newest) > limit
 
 
 def _columns(principal: Principal) -> tuple[Any, ...]:
     """Return what a ``Line`` is made of, in its order."""
-    title = case((_readable(principal), col(Dossier.title)), else_=col(Dossier.id))
+    title = case((readable(principal), col(Dossier.title)), else_=col(Dossier.id))
     return tuple(title if column is Dossier.title else column for column in _COLUMNS)
 
 
 def _wanted(principal: Principal, wanted: Wanted) -> list[Any]:
     """Return the conditions of a list; nobody finds by its title what they may not read."""
-    conditions: list[Any] = [_shown_to(principal)]
+    conditions: list[Any] = [shown_to(principal)]
     if wanted.organisations:
         conditions.append(col(Dossier.organisation_id).in_(wanted.organisations))
     if wanted.flow:
@@ -316,7 +305,7 @@ def _wanted(principal: Principal, wanted: Wanted) -> list[Any]:
     if wanted.created_to and wanted.created_to < date.max:
         conditions.append(col(Dossier.created) < _midnight(wanted.created_to + timedelta(days=1)))
     if wanted.text:
-        titled = and_(_readable(principal), holds(Dossier.sought, wanted.text))
+        titled = and_(readable(principal), holds(Dossier.sought, wanted.text))
         conditions.append(or_(titled, col(Dossier.id) == wanted.text))
     return conditions
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.messages import LOCALES, Catalogue, speaking
+from core.messages import LOCALES, Catalogue, form_of, speaking
 
 ROOT = Path(__file__).parents[2]
 FLOORS = ("core", "schemas", "signing", "connectors", "archive", "flows", "api")
@@ -39,8 +39,9 @@ def named_keys() -> set[tuple[str, str, str]]:
             if name in declared.get(origin, {}):
                 catalogues[name] = declared[origin][name]
         for name, room in catalogues.items():
-            for key in re.findall(rf'(?<![\w.]){name}\(\s*"([^"{{}}]+)"\s*[,)]', text):
-                named.add((room, key, str(path.relative_to(ROOT))))
+            for how, key in re.findall(rf'(?<![\w.]){name}(\.counted)?\(\s*"([^"{{}}]+)"\s*[,)]', text):
+                forms = (key, f"{key}.one") if how else (key,)
+                named |= {(room, form, str(path.relative_to(ROOT))) for form in forms}
     return named
 
 
@@ -82,7 +83,8 @@ def test_every_key_that_the_source_names_has_words() -> None:
 def test_no_words_are_left_without_a_use(room: str) -> None:
     folder = ROOT / room.replace(".", "/")
     text = "\n".join(path.read_text(encoding="utf-8") for path in [*folder.glob("*.py"), *folder.parent.glob("*.py")])
-    unused = [key for key in Catalogue(room).texts("fr") if f'"{key}"' not in text and not key.startswith("settings.")]
+    used = {key.removesuffix(".one"): f'"{key.removesuffix(".one")}"' in text for key in Catalogue(room).texts("fr")}
+    unused = [key for key, found in used.items() if not found and not key.startswith("settings.")]
     assert unused == []
 
 
@@ -94,6 +96,26 @@ def test_a_text_is_spoken_in_the_locale_in_force_and_an_unknown_one_means_french
         with speaking("de"):
             assert messages("person.gone") == "Ce compte n’existe plus."
         assert messages("person.gone") == "This account no longer exists."
+
+
+@pytest.mark.parametrize(
+    ("locale", "one", "many"), [("fr", [0, 1, -1], [2, 11, 1_000_000]), ("en", [1, -1], [0, 2, 11])], ids=["fr", "en"]
+)
+def test_zero_is_told_in_the_singular_in_french_and_in_the_plural_in_english(
+    locale: str, one: list[int], many: list[int]
+) -> None:
+    archives = Catalogue("api.web.archive.search")
+    with speaking(locale):
+        assert [form_of("a", count) for count in (*one, *many)] == ["a.one"] * len(one) + ["a"] * len(many)
+        assert archives.counted("list.count", 0, count=0) == {"fr": "0 archive", "en": "0 records"}[locale]
+
+
+def test_nobody_chooses_the_singular_by_comparing_with_one() -> None:
+    """Where a count is told, its form is the language's: zero would be forgotten."""
+    pages = [*sources(), *sorted(path for floor in FLOORS for path in (ROOT / floor).rglob("*.html"))]
+    chosen = re.compile(r"""([\w.]+)\.one" if [^"]* == 1 else f?"\1\"""")
+    found = [(path.name, match[0]) for path in pages for match in chosen.finditer(path.read_text(encoding="utf-8"))]
+    assert found == []
 
 
 def test_a_key_without_words_is_a_fault_and_not_an_empty_text() -> None:

@@ -36,7 +36,7 @@ _AWAITING = "tabellion_double"
 _PATH = "/connexion"
 _HOME = "/"
 _LONGEST = 300
-_LOCAL = re.compile(r"(/[A-Za-z0-9_-]+)+(\?[A-Za-z0-9_=&%.+-]*)?")
+_LOCAL = re.compile(r"(/[A-Za-z0-9_-]+)+(\?[A-Za-z0-9_=&%.,:~+-]*)?")
 _DONE = ("mot-de-passe", "partout")
 # Argon2 takes 64 MB and a core for each password: a crowd at the door must not fill the machine.
 _AT_ONCE = 2

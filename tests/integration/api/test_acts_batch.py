@@ -16,7 +16,7 @@ from core.errors import Unavailable, UsageError
 from core.identifiers import new_id
 from core.principal import PLATFORM
 from flows.actes.drafts import ActesDraft
-from flows.engine.models import Dossier
+from flows.engine.models import DepositKey, Dossier
 from tests.integration.api.acts_forms import csrf, pieces, send, somebody
 from tests.integration.api.acts_mairie import ActsMairie, today
 from tests.integration.api.service import Service
@@ -59,8 +59,9 @@ def faults(answer: httpx.Response) -> dict[str, str]:
 
 def made(mairie: ActsMairie, sheet: str) -> list[Dossier]:
     with mairie.platform.database.reading(PLATFORM) as session:
-        found = session.exec(select(Dossier).order_by(Dossier.created, Dossier.id)).all()
-    return [one for one in found if (one.idempotency_key or "").startswith(f"{sheet}.")]
+        keys = session.exec(select(DepositKey)).all()
+        own = {one.dossier_id for one in keys if one.key.startswith(f"{sheet}.")}
+        return [one for one in session.exec(select(Dossier).order_by(Dossier.created, Dossier.id)) if one.id in own]
 
 
 def test_each_file_becomes_an_act_with_what_all_share(clerk: httpx.Client, mairie: ActsMairie) -> None:

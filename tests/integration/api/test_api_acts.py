@@ -92,6 +92,17 @@ def test_the_same_act_sent_again_is_the_same_dossier_and_a_key_is_bound_to_its_c
     assert (taken.status_code, taken.json()["existing"]) == (409, first.json()["id"])
 
 
+def test_a_key_that_served_otherwise_is_what_is_refused_and_not_the_number(client: httpx.Client) -> None:
+    file = {"document": paper("quatre-vingts")}
+    elsewhere, here = {"Idempotency-Key": "autre-flux"}, {"Idempotency-Key": "acte-80"}
+    assert client.post("/v1/dossiers", data={"flow": "helios"}, files=file, headers=elsewhere).status_code == 201
+    assert client.post("/v1/acts", data=said("A_80"), files=file, headers=here).status_code == 201
+    for number, changed, key in (("A_81", {}, elsewhere), ("A_81", {}, here), ("A_80", {"publish": "true"}, here)):
+        refused = client.post("/v1/acts", data=said(number, **changed), files=file, headers=key)
+        assert refused.status_code == 409
+        assert "clé d’idempotence" in refused.json()["detail"]
+
+
 def test_the_files_of_an_act_may_come_by_resumable_uploads(town: Software, client: httpx.Client) -> None:
     names = ("acte.pdf", "annexe.pdf", "annexe.p7s")
     document, annex, signature = (town.upload(client, name, pdf(name)) for name in names)

@@ -17,12 +17,13 @@ from api import answers
 from api.guard import Guard
 from api.metrics import Requests
 from api.uploads import Uploads
-from api.v1 import deposits, folders
+from api.v1 import deposits, dossiers, folders, sittings
 from core.identifiers import new_id
 from core.organisations import OrganisationKind, add_organisation
 from core.platform import Platform
 from core.principal import PLATFORM, Right
 from core.tokens import issue_token
+from flows.engine import reading as dossiers_read
 from flows.engine.models import Dossier
 from signing.parapheur import reading, typology
 from signing.parapheur.choice import Row
@@ -94,7 +95,7 @@ def town(service: Service) -> Iterator[Town]:
     app = FastAPI()
     app.state.platform, app.state.uploads = platform, Uploads()
     answers.install(app)
-    for part in (deposits, folders):
+    for part in (deposits, dossiers, folders, sittings):
         app.include_router(part.router)
     guarded = Guard(app, {"/v1/dossiers": UPLOAD_LIMIT}, Requests(CollectorRegistry()), "")
     office = Office.opened(platform, organisation, domain="bellerive.test")
@@ -265,6 +266,28 @@ def test_what_people_made_is_theirs(town: Town, software: httpx.Client) -> None:
     assert {hidden, public, draft} & listed == {public}
 
 
+@pytest.mark.parametrize(
+    ("visibility", "starts", "status"),
+    [(Visibility.CONFIDENTIAL, True, 404), (Visibility.PUBLIC, False, 404), (Visibility.PUBLIC, True, 200)],
+    ids=["confidential", "draft", "public"],
+)
+def test_no_other_way_shows_what_people_keep_to_themselves(
+    town: Town, software: httpx.Client, visibility: Visibility, starts: bool, status: int
+) -> None:
+    title, content = f"Sanction {new_id()}", pdf(new_id())
+    dossier_id = town.office.sends("visa", title, content, starts=False, visibility=visibility)
+    if starts:
+        with town.platform.database.writing(PLATFORM) as session:
+            start(session, town.office.folder(dossier_id).id, "platform")
+    with dossiers_read.opened(town.platform.database, PLATFORM) as session:
+        (file,) = dossiers_read.seen(session, dossier_id).files  # the platform's own work sees everything
+    for where in ("", "/timeline", "/files", f"/files/{file.id}"):
+        assert software.get(f"/v1/dossiers/{dossier_id}{where}").status_code == status
+    assert software.get("/v1/dossiers", params={"q": title}).json()["total"] == (status == 200)
+    asked = {"person": "Agent", "documents": [{"title": "Lettre", "format": "cades", "sha256": file.sha256}]}
+    assert software.post("/v1/sittings", json=asked).status_code == (201 if status == 200 else 404)
+
+
 @pytest.mark.parametrize(("kind", "status"), [("visa", 200), ("discret", 409)])
 def test_a_folder_that_was_opened_is_taken_back_only_where_its_kind_says_so(
     town: Town, software: httpx.Client, kind: str, status: int
@@ -273,6 +296,29 @@ def test_a_folder_that_was_opened_is_taken_back_only_where_its_kind_says_so(
     with town.platform.database.writing(PLATFORM) as session:
         reading.opened(session, town.office.folder(folder["dossier_id"]), town.office.people["dgs"].id)
     assert software.post(f"/v1/folders/{folder['id']}/recall").status_code == status
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"flow": "helios"},
+        {"subtype": "discret"},
+        {"title": "Autre"},
+        {"start": "true"},
+        {"desk": "dgs"},
+        {"visibility": "public"},
+    ],
+    ids="-".join,
+)
+def test_a_key_stands_for_all_that_was_asked(software: httpx.Client, changed: dict[str, str]) -> None:
+    key, files = {"Idempotency-Key": new_id()}, {"document": ("arrete.pdf", pdf(), "application/pdf")}
+    asked = {"flow": "document", "desk": "secretariat", "type": "Courrier", "subtype": "visa", "title": TITLE, "start": "false"}
+    first = software.post("/v1/dossiers", data=asked, files=files, headers=key).json()
+    again = software.post("/v1/dossiers", data=asked, files=files, headers=key)
+    assert (again.status_code, again.json()["id"]) == (200, first["id"])
+    other = {"flow": "helios"} if changed == {"flow": "helios"} else {**asked, **changed}
+    refused = software.post("/v1/dossiers", data=other, files=files, headers=key)
+    assert (refused.status_code, refused.json()["existing"]) == (409, first["id"])
 
 
 def test_a_list_goes_by_pages_and_by_what_is_asked(town: Town, software: httpx.Client) -> None:
@@ -286,6 +332,7 @@ def test_a_list_goes_by_pages_and_by_what_is_asked(town: Town, software: httpx.C
         if cursor is None:
             break
     assert seen[:3] == made[::-1]
+    assert (page["total"], page["total_exact"]) == (len(seen), True)
     assert len(seen) == len(set(seen))
     assert seen == sorted(seen, reverse=True)
     for wanted, count in (

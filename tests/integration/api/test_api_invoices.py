@@ -165,11 +165,13 @@ def test_pages_follow_each_other_without_a_gap(mairie: InvoicesMairie, client: h
         wanted = {"service": "PAGES", "limit": "2"} | ({"cursor": cursor} if cursor else {})
         page = client.get("/v1/invoices", params=wanted).json()
         found += [one["id"] for one in page["invoices"]]
+        assert (page["total"], page["total_exact"]) == (5, True)
         cursor = page["next"]
         if cursor is None:
             break
     assert found == list(reversed(made))
     assert client.get("/v1/invoices", params={"cursor": "rien"}).status_code == 400
+    assert client.get("/v1/invoices", params={"moved_since": "0001-01-01T00:00:00+14:00"}).status_code == 422
 
 
 def test_statuses_are_asked_for_in_their_order_and_not_twice(mairie: InvoicesMairie, client: httpx.Client) -> None:

@@ -174,9 +174,12 @@ def test_a_mail_sent_at_once_is_followed_mended_cancelled_and_proved(
     assert client.post(bo["links"]["revocation"]).json()["state"] == "revoked"
     extra: list[tuple[str, Any]] = [
         ("addition", (None, '{"tell": true}')),
-        ("document", ("annexe.pdf", io.BytesIO(pdf("annexe")))),
+        ("document", ("annexe.pdf", pdf("annexe"))),
     ]
-    assert client.post(whole["links"]["documents"], files=extra).status_code == 201
+    key = {"Idempotency-Key": "annexe-1"}
+    added, again = (client.post(whole["links"]["documents"], files=extra, headers=key) for _ in range(2))
+    assert (added.status_code, again.status_code, again.headers["idempotent-replay"]) == (201, 200, "true")
+    assert client.post(whole["links"]["documents"], files=[("document", ("b.pdf", pdf("b")))], headers=key).status_code == 409
     assert client.post(whole["links"]["documents"], files=extra[:1]).status_code == 400
     office.sending.post()
     assert len(office.sink.to("zoe@elus.test")) == 3  # the notice, once more, and the addition
@@ -194,6 +197,11 @@ def test_a_mail_sent_at_once_is_followed_mended_cancelled_and_proved(
     assert {"password_replaced", "link_revoked", "document_added", "send_cancelled"} <= set(kinds)
     assert next(one for one in steps if one["kind"] == "sent_again")["recipient"] == zoe["id"]
     assert SECRET not in json.dumps(steps)
+    pages = [client.get(whole["links"]["timeline"], params={"limit": 3}).json()]
+    while pages[-1]["next"]:
+        pages.append(client.get(whole["links"]["timeline"], params={"limit": 3, "cursor": pages[-1]["next"]}).json())
+    assert [one for page in pages for one in page["steps"]] == steps
+    assert {(page["total"], page["total_exact"]) for page in pages} == {(len(steps), True)}
     assert client.delete(f"{line['href']}/content").status_code == 409
     assert client.get(whole["links"]["proof"]).status_code == 503  # no head of the journal was timestamped yet
     assert client.get(written(client, {}).json()["href"] + "/proof").status_code == 409
@@ -225,6 +233,7 @@ def test_answers_are_read_with_their_files_and_lists_go_page_by_page(office: Mai
     while cursor is not None:
         page = client.get("/v1/mails", params={"q": "Enquête", "limit": 2, **({"cursor": cursor} if cursor else {})}).json()
         found, cursor = [*found, *(one["id"] for one in page["mails"])], page["next"]
+        assert (page["total"], page["total_exact"]) == (len(sends), True)
     assert found == sends[::-1]
 
 
@@ -243,7 +252,9 @@ def test_the_book_is_searched_and_kept(office: MailsOffice, client: httpx.Client
     first = client.get("/v1/contacts", params={"limit": 2}).json()
     rest = client.get("/v1/contacts", params={"limit": 2, "cursor": first["next"]}).json()
     assert [one["name"] for one in first["contacts"] + rest["contacts"]] == ["Élodie Roy", "Lou Marchal", "Sacha Perrin"]
-    assert client.get("/v1/contacts", params={"cursor": "x"}).status_code == 400
+    assert [(one["total"], one["total_exact"]) for one in (first, rest)] == [(3, True)] * 2
+    for cursor in ("x", base64.urlsafe_b64encode(b"[" * 2000).decode(), "W1siXHVkODAwIl0sICIiXQ"):
+        assert client.get("/v1/contacts", params={"cursor": cursor}).status_code == 400
 
 
 def test_who_only_reads_sends_nothing_who_only_deposits_reads_nothing_and_others_find_nothing(office: MailsOffice) -> None:

@@ -104,6 +104,9 @@ def test_records_are_found_on_the_home_of_the_archive_and_narrowed_with_counts(t
     assert "Aucune archive ne répond" in town.see("lecteur", "/archives?q=introuvable")
     assert "4 caractères" in town.see("lecteur", "/archives?q=ab*", 400)
     assert "n’est pas une date" in town.see("lecteur", "/archives?echeance=demain", 400)
+    for name in ("etat", "sort", "annee"):
+        town.see("lecteur", f"/archives?{name}=x", 400)
+    assert "Aucune archive ne répond" in town.see("lecteur", "/archives?type=x&producteur=x&organisation=x&ouvert=x&regle=x")
 
 
 def test_the_list_goes_on_to_its_next_page(town: Town) -> None:
@@ -201,7 +204,11 @@ def test_software_searches_and_takes_files_and_sees_nothing_of_others(town: Town
     with town.service.client(town.token) as client:
         found = client.get("/v1/records", params={"q": "PES-Été-0001", "kind": "helios", "year": 2026}).json()
         assert ([one["id"] for one in found["records"]], found["total"], found["exact"]) == ([town.record.id], 1, True)
-        files = client.get(f"/v1/records/{town.record.id}/files").json()
+        page = client.get(f"/v1/records/{town.record.id}/files").json()
+        files = page["files"]
+        assert (page["total"], page["total_exact"], page["next"]) == (len(files), True, None)
+        second = client.get(f"/v1/records/{town.record.id}/files", params={"limit": 1, "cursor": 1}).json()
+        assert (second["files"], second["next"]) == (files[1:2], 2)
         assert [one["name"] for one in files][:2] == ["flux.xml", "acquit.xml"]
         octets = client.get(files[0]["href"]).content
         assert hashlib.sha256(octets).hexdigest() == files[0]["sha256"]

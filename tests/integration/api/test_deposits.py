@@ -16,7 +16,7 @@ from core import clock
 from core.identifiers import new_id
 from core.principal import PLATFORM, Right
 from core.tokens import ApiToken, issue_token
-from flows.engine.models import Dossier
+from flows.engine.models import DepositKey, Dossier
 from tests.integration.api.service import UPLOAD_LIMIT, Service, pes
 
 
@@ -89,6 +89,25 @@ def test_an_idempotency_key_stands_for_one_document(software: httpx.Client) -> N
     assert problem["existing"] == first.json()["id"]
 
 
+def test_a_key_that_comes_with_a_known_document_is_kept(software: httpx.Client) -> None:
+    key, document = {"Idempotency-Key": new_id()}, unique()
+    first = software.post("/v1/dossiers", files={"document": document}).json()
+    again = software.post("/v1/dossiers", files={"document": document}, headers=key)
+    assert (again.status_code, again.json()["id"]) == (200, first["id"])
+    other = software.post("/v1/dossiers", files={"document": unique()}, headers=key)
+    assert assert_problem(other, 409, "clé d’idempotence")["existing"] == first["id"]
+
+
+def test_a_key_of_before_requests_were_kept_stands_for_its_document(software: httpx.Client, service: Service) -> None:
+    key, document = {"Idempotency-Key": new_id()}, unique()
+    first = software.post("/v1/dossiers", files={"document": document}, headers=key).json()
+    with service.platform.database.writing(PLATFORM) as session:
+        session.get_one(DepositKey, (service.mairie.organisation.id, key["Idempotency-Key"])).asked = None
+    assert software.post("/v1/dossiers", files={"document": document}, headers=key).json()["id"] == first["id"]
+    assert_problem(software.post("/v1/dossiers", data={"flow": "sales"}, files={"document": document}, headers=key), 409, "clé")
+    assert_problem(software.post("/v1/dossiers", files={"document": unique()}, headers=key), 409, "clé")
+
+
 def test_a_large_document_streamed_without_a_length_is_kept_whole(software: httpx.Client) -> None:
     document = pes(f"PES_{new_id()}", "<a>" + "x" * (UPLOAD_LIMIT - 4096) + "</a>")
 
@@ -124,6 +143,20 @@ class TestWhatIsRefusedMakesNoDossier:
         assert_problem(software.post("/v1/dossiers", files={"document": ("a.xml", b"")}), 400, "vide")
         answer = software.post("/v1/dossiers", content=b"", headers={"Content-Type": "application/xml"})
         assert_problem(answer, 400, "vide")
+
+    @pytest.mark.parametrize("fields", [{"flow": "helios", "start": "false"}, {"desk": "zz"}], ids=["named", "by-default"])
+    def test_a_field_of_another_flow(self, software: httpx.Client, fields: dict[str, str]) -> None:
+        answer = software.post("/v1/dossiers", data=fields, files={"document": unique()})
+        assert_problem(answer, 400, "document, flow, organisation.")
+
+    @pytest.mark.parametrize("path", ["dossiers", "transfers", "acts"])
+    def test_an_organisation_said_twice_otherwise(self, software: httpx.Client, service: Service, path: str) -> None:
+        fields = {"organisation": service.mairie.organisation.id}
+        if path == "acts":
+            fields |= {"number": "Z_1", "decision_date": "2026-11-20", "nature": "1", "matiere": "7.1", "subject": "Objet"}
+        said = {"organisation": str(service.syndicat.organisation.siret)}
+        answer = software.post(f"/v1/{path}", params=said, data=fields, files={"document": ("a.pdf", unique())})
+        assert_problem(answer, 400, "une seule fois")
 
     def test_an_unknown_field(self, software: httpx.Client) -> None:
         answer = software.post("/v1/dossiers", data={"color": "red"}, files={"document": unique()})

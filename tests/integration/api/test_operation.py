@@ -70,6 +70,15 @@ def test_every_answer_forbids_what_no_page_needs(service: Service, path: str) ->
     assert re.fullmatch(r"[0-9A-Z]{26}", headers["x-request-id"])
 
 
+@pytest.mark.parametrize("path", ["/v1/dossiers", "/v1/dossiers/nul", "/v1/openapi.json", "/health/live", "/metrics"])
+def test_software_may_ask_for_the_head_of_whatever_it_gets(service: Service, path: str) -> None:
+    with service.client(service.mairie.token) as client:
+        head, got = client.head(path), client.get(path)
+    assert (head.status_code, head.content) == (got.status_code, b"")
+    assert head.headers["content-type"] == got.headers["content-type"]
+    assert httpx.head(f"{service.address}/connexion").status_code == 405  # what people open may count as having been read
+
+
 def test_a_fault_of_ours_is_a_problem_with_a_reference_and_no_trace(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("the secret of the house")

@@ -182,7 +182,7 @@ def test_an_account_is_suspended_reactivated_and_unlocked_from_its_page(service:
     assert post(mayor, f"{PEOPLE}/{person.id}/reactivation").status_code == 303
     with service.platform.database.writing(PLATFORM) as session:
         for _ in range(5):
-            lockout.count(session, lockout.account(person.email))
+            lockout.count(session, lockout.account_from(person.email, "192.0.2.1"))
     assert "Bloqué jusqu’au" in mayor.get(f"{PEOPLE}/{person.id}").text
     assert post(mayor, f"{PEOPLE}/{person.id}/deblocage").status_code == 303
     assert "Bloqué jusqu’au" not in mayor.get(f"{PEOPLE}/{person.id}").text

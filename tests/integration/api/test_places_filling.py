@@ -47,7 +47,7 @@ def test_what_a_place_lacks_is_counted_for_who_watches_and_the_round_is_told_to_
             monkeypatch.setattr(rounds, "_RUN", Budget(2, 1 << 30))
             rounds.go_on(service.platform)
             page, told = operator.get(PATH).text, agent.get(PATH).text
-            assert ("2 copies manquent encore" in page, "Un objet apporté depuis le" in page) == (True, True)
+            assert ("2 copies manquent encore" in page, "1 objet apporté depuis le" in page) == (True, True)
             assert "Un objet que nul autre lieu ne donne intact" in page
             assert ("2 copies manquent encore" in told, "apporté" in told, "intact" in told) == (True, False, False)
             rounds.go_on(service.platform)

@@ -72,6 +72,7 @@ def test_heads_are_listed_by_page_and_the_proof_between_two_is_downloaded_and_ve
         absent = client.get("/v1/journal/consistency", params={"first": 1, "second": sizes[2]})
         wrong = client.get("/v1/journal/consistency", params={"first": sizes[2], "second": sizes[0]})
     assert [head["size"] for head in first["heads"] + second["heads"]] == sizes[::-1]
+    assert [(page["total"], page["total_exact"]) for page in (first, second)] == [(3, True)] * 2
     assert [head["copied"] for head in first["heads"] + second["heads"]] == [False, True, True]
     assert second["next"] is None
     assert {head["hash"] for head in first["heads"]} == {"SHA-256"}

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
+from core import journal
 from core.identifiers import new_id
 from core.principal import PLATFORM
 from flows.engine.models import Dossier
@@ -144,6 +145,22 @@ def test_a_parked_dossier_is_resumed_once_by_who_may(software: httpx.Client, ser
     entries = software.get(f"/v1/dossiers/{identifier}/timeline").json()["entries"]
     assert entries[-1]["kind"] == "dossier.resumed"
     assert entries[-1]["actor"].startswith("token:")
+
+
+def test_a_timeline_that_is_cut_says_so_and_leads_to_what_came_before(software: httpx.Client, service: Service) -> None:
+    identifier = add_dossier(service.platform, service.mairie.organisation, f"LONG_{new_id()}", "sent")
+    owner = service.mairie.organisation.id
+    with service.platform.database.writing(PLATFORM) as session:
+        for rank in range(4):
+            journal.write(session, organisation_id=owner, dossier_id=identifier, kind=f"step.{rank}", actor="platform")
+    found: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        asked = {"limit": 2, **({"cursor": cursor} if cursor else {})}
+        page = software.get(f"/v1/dossiers/{identifier}/timeline", params=asked).json()
+        assert (page["total"], page["total_exact"]) == (5, True)
+        found, cursor = [*(entry["kind"] for entry in page["entries"]), *found], page["next"]
+    assert found == ["dossier.received", "step.0", "step.1", "step.2", "step.3"]
 
 
 def test_a_record_tells_where_its_proof_stands(software: httpx.Client, service: Service) -> None:

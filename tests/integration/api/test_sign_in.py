@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from urllib.parse import parse_qsl
 
 import httpx
 import pyotp
@@ -77,7 +78,7 @@ def test_a_code_is_asked_for_once_enrolled_and_what_is_given_before_it_is_no_ses
 ) -> None:
     application, _ = enrol(service, person)
     half = enter(browser, person, suite="/deposer")
-    assert (half.status_code, half.headers["location"]) == (303, f"{service.address}/connexion?suite=%2Fdeposer")
+    assert (half.status_code, half.headers["location"]) == (303, "/connexion?suite=%2Fdeposer")
     assert given(half, "tabellion_session") == []
     (cookie,) = given(half, "tabellion_double")
     assert {"HttpOnly", "SameSite=lax", "Path=/connexion"} <= {part.strip() for part in cookie.split(";")}
@@ -133,7 +134,7 @@ def test_too_many_tries_are_answered_alike_for_an_address_that_somebody_has_and_
     assert [status for status, _ in answers[person.email]] == [401] * 5 + [429]
     assert enter(browser, person).status_code == 429
     with service.platform.database.writing(PLATFORM) as session:
-        lockout.clear(session, lockout.account(person.email))
+        lockout.unlock(session, person.email)
     assert enter(browser, person).status_code == 303
 
 
@@ -145,12 +146,21 @@ def test_a_page_asked_for_after_the_end_of_a_session_leads_to_the_door_which_say
         for opened in session.exec(select(WebSession).where(WebSession.person_id == person.id)):
             opened.seen -= web_sessions.IDLE
     sent = browser.get("/deposer")
-    assert (sent.status_code, sent.headers["location"]) == (303, f"{service.address}/connexion?suite=%2Fdeposer")
+    assert (sent.status_code, sent.headers["location"]) == (303, "/connexion?suite=%2Fdeposer")
     door = browser.get(sent.headers["location"])
     assert "Votre session a pris fin" in door.text
     assert 'name="suite" value="/deposer"' in door.text
     assert enter(browser, person, suite="/deposer").headers["location"] == "/deposer"
     assert "Votre session a pris fin" not in browser.get("/connexion").text
+
+
+def test_what_was_asked_for_is_come_back_to_whole_whatever_host_the_request_names(browser: httpx.Client, person: Person) -> None:
+    sent = browser.get("/dossiers?q=a%20b&etat=sent", headers={"Host": "ailleurs.example"})
+    assert sent.headers["location"] == "/connexion?suite=%2Fdossiers%3Fq%3Da%2520b%26etat%3Dsent"
+    asked = dict(parse_qsl(sent.headers["location"].partition("?")[2]))["suite"]
+    assert enter(browser, person, suite=asked).headers["location"] == "/dossiers?q=a%20b&etat=sent"
+    slash = browser.get("/v1/dossiers/", headers={"Host": "ailleurs.example"})
+    assert (slash.status_code, slash.headers["location"]) == (307, "/v1/dossiers")
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,9 @@ _ELSEWHERE += ("/v1/journal/consistency",)  # between real heads: see test_proof
 _ELSEWHERE += ("/v1/directory",)  # asks Chorus Pro, and is told nothing here of whom to look up
 _ELSEWHERE += ("/document-type-info.php", "/document-type-action.php", "/modif-document.php")  # what the call does not say
 _ELSEWHERE += ("_confirm_api.php", "_confirm_api_multi.php", "_classification_request.php")
+_ELSEWHERE += ("/get-nounce.php", "/api-list-login.php", "_get_list.php", "_get_retour.php", "_change_status.php", "_acquit.php")
+# How a refusal begins where an address is asked whatever the status.
+_REFUSALS = ("KO", '{"status":"error"', '<?xml version="1.0" encoding="UTF-8"?>\n<transaction><id></id><resultat>KO<')
 # The stranger asks the ministry for what is their own; whether it answers depends on what other tests have configured.
 _ASKS_THE_STATE = "/modules/actes/actes_classification_request.php"
 # What names its things in its query, not in its path.
@@ -90,6 +93,9 @@ _QUESTIONS = {
     "actes_transac_get_tampon.php": "transaction={act_number}",
     "actes_create_pdf.php": "trans_id={act_number}",
     "document_prefecture_mark_as_read.php": "transaction_id={letter_number}",
+    "helios_transac_get_status.php": "transaction={pes_number}",
+    "helios_download_file.php": "id={pes_number}",
+    "helios_download_acquit.php": "id={pes_number}",
     "detail-entite.php": "id_e={id_e}",
     "list-document.php": "id_e={id_e}",
     "recherche-document.php": "id_e={id_e}&search=",
@@ -146,6 +152,7 @@ def names(service: Service) -> dict[str, str]:
     shown = {"rank": "1", "number": "1", "act": "suspension", "geste": "viser", "step": "bureaux", "secret": SECRET}
     shown["deed"] = "rejet"
     things = {"dossier_id": dossier, "file_id": kept, "record_id": record, "sitting_id": sitting, "item_id": item}
+    things["pes_number"] = str(numbers_of(service.platform, {dossier: owner.id})[dossier])
     things["upload_id"] = upload
     with service.platform.database.writing(PLATFORM) as session:
         seen = {"kind": "copy.altered", "place": "principal", "subject": SECRET, "facts": {}}
@@ -400,7 +407,7 @@ def test_a_stranger_who_walks_every_route_reads_nothing_and_writes_nothing(servi
             assert SECRET not in answer.text, walk
             assert SECRET.encode() not in answer.content, walk
             assert not (answer.is_success and "{" in walk.template), walk
-            assert answer.text.startswith(("KO", '{"status": "error"')) or "?" not in walk.path, walk
+            assert answer.text.startswith(_REFUSALS) or "?" not in walk.path, walk
             assert answer.status_code < 500 or walk.template == _ASKS_THE_STATE, walk
             walked += 1
     assert walked >= 17
