@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import date, datetime
-from enum import Enum
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, SecretStr
+from pydantic_core import to_jsonable_python
 from sqlalchemy import Column, LargeBinary
 from sqlmodel import Field, Session, select
 
@@ -48,11 +48,9 @@ def revealed(value: Any) -> Any:
         return value.get_secret_value()
     if isinstance(value, dict):
         return {key: revealed(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | set | frozenset):
         return [revealed(inner) for inner in value]
-    if isinstance(value, date):
-        return value.isoformat()
-    return value.value if isinstance(value, Enum) else value
+    return to_jsonable_python(value)
 
 
 def configuration_of(session: Session, box: SecretBox, organisation_id: str, name: str, model: type[Model]) -> Model:

@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     heads_dir: Path | None = None
     heads_mail: str = Field("", pattern=r"^([^\s@<>]+@[^\s@<>]+)?$")
     renewal_days: int = Field(180, ge=31)
+    acts_grace_days: int = Field(7, ge=0, le=60)
 
     @field_validator(
         "handover_dir",

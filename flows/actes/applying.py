@@ -2,7 +2,8 @@
 
     message            what becomes of the act
     1-2                it is acknowledged: the clock of the control of legality starts
-    1-3, ANO           it is refused, unless it was acknowledged before: then a person looks
+    1-3, ANO           it is refused, unless it was acknowledged before: then a person looks, as when 1-2 follows a refusal
+    ANO of 7-1         a person is told
     2-1, 5-1           the letter is kept
     any letter         once the act is closed, it is kept with the dossier, outside of the sealed record, and is not acknowledged
     3-1, 4-1           the letter is kept, 3-2 or 4-2 answers at once
@@ -28,18 +29,19 @@ from sqlmodel import SQLModel, col, select
 
 from core import journal
 from core.database import ScopedSession
-from core.errors import TabellionError, UnreadableInput
+from core.errors import UnreadableInput
 from core.messages import Catalogue
 from core.organisations import Organisation, subtree
 from core.platform import Platform
 from core.problems import Problem, Severity
 from flows.actes.flow import ACTES
+from flows.actes.matching import WAITING, Heard, NotYet, Unmatched, act_of, identity, require_heard
 from flows.actes.models import LATE, ActesClassification, ActesEnvelope, ActesMail, ActesMessage, EnvelopeState, MessageState
 from flows.engine import transitions
 from flows.engine.models import Dossier
 from flows.engine.work import Advance, KeptFile
 from schemas.actes import messages as said
-from schemas.actes.codes import NATURES, Direction, MessageCode
+from schemas.actes.codes import Direction, MessageCode
 from schemas.actes.names import AnomalyName, UnreadableName
 from schemas.actes.reader import read
 
@@ -52,20 +54,11 @@ _ANSWERS = {
     MessageCode.AR_PIECE_COMPLEMENTAIRE: ("3-3", "3-4"),
     MessageCode.AR_REPONSE_REJET_LETTRE_OBSERVATIONS: ("4-3", "4-4"),
 }
-_NOT_SENT_YET = frozenset({"received", "checked", "proceeding", "in_parapheur", "validated", "ready", "packed"})
+_LEAVES = frozenset({MessageState.TO_SEND.value, MessageState.PACKED.value})
 _CLOSED = frozenset({"elapsed", "withdrawn", "archived", "cancelled"})
-_WAITING = frozenset({"sent", "uncertain"})
 _ARCHIVE_NAME = re.compile(r"(?:EACT|TACT)--\d{9}--\d{8}-\d+")
 _ENDINGS = (".xml",)
 _dossiers = SQLModel.metadata.tables["dossier"]
-
-
-class Unmatched(TabellionError):
-    """A person must look: the message is about nothing that is known here, or contradicts what is."""
-
-
-class NotYet(TabellionError):
-    """Its act cannot hear it yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +77,14 @@ class Parcel:
         recipient: SIREN of the envelope; None without one.
         messages: in the order of the mail.
         flaws: what could not be read, in words.
+        notices: what a person is to be told of what was applied, in words.
         is_noise: no file at all: a plain notice, as those about acts whose paper copy follows.
     """
 
     recipient: str | None = None
     messages: list[Found] = field(default_factory=list)
     flaws: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
     is_noise: bool = False
 
 
@@ -127,12 +122,6 @@ def apply(session: ScopedSession, platform: Platform, mail: ActesMail, parcel: P
     return _APPLIED[found.message.code](applying)
 
 
-def _require_heard(dossier: Dossier) -> None:
-    """Let an answer wait for an act that has not left, or that a restored backup has as it was: until an operator resumes it."""
-    if dossier.state in _NOT_SENT_YET or dossier.overtaken:
-        raise NotYet
-
-
 class _Applying:
     """One message, in the transaction that applies it."""
 
@@ -143,12 +132,12 @@ class _Applying:
     def acknowledged(self) -> Dossier:
         message = self._a(said.ARActe)
         dossier, first = self._act(message.id_acte, message.received)
-        _require_heard(dossier)
+        require_heard(dossier)
         if message.reception_date is None:
             raise Unmatched(_messages("ar.undated", act=first.id_acte))
         if self._keep(dossier, first, message.reception_date) is None:
             return dossier
-        if dossier.state in _WAITING:
+        if dossier.state in WAITING:
             facts = {
                 "reception_date": message.reception_date.isoformat(),
                 "classification_in_force": _day(message.current_classification_date),
@@ -167,37 +156,66 @@ class _Applying:
     def envelope_refused(self) -> Dossier:
         message = self._a(said.AnomalieEnveloppe)
         envelope = self._envelope(message)
-        if envelope is None or envelope.dossier_id is None or envelope.message_id is None:
+        if envelope is None:
             raise Unmatched(_messages("anomaly.unknown", name=self.part["name"]))
+        detail = message.detail or _messages("anomaly.mute")
+        if envelope.dossier_id is None or envelope.message_id is None:
+            return self._classification_refused(envelope, message.nature, detail)
         dossier = self.session.get_one(Dossier, envelope.dossier_id)
         row = self.session.get_one(ActesMessage, envelope.message_id)
-        detail = message.detail or _messages("anomaly.mute")
-        if row.code == MessageCode.ACTE.value:
+        left_again = self._newest(row) != envelope.id or row.state in _LEAVES
+        if row.code == MessageCode.ACTE.value and not left_again:
             return self._refuse(dossier, row, message.nature, detail)
         if self._keep(dossier, row, message.anomaly_date, {"nature": message.nature, "detail": detail}) is not None:
-            row.state = MessageState.REFUSED.value
-            row.facts = {**row.facts, "anomaly": {"nature": message.nature, "detail": detail}}
             envelope.state = EnvelopeState.REFUSED.value
-            self.session.add_all((row, envelope))
+            self.session.add(envelope)
+            if not left_again:
+                row.state = MessageState.REFUSED.value
+                row.facts = {**row.facts, "anomaly": {"nature": message.nature, "detail": detail}}
+                self.session.add(row)
         return dossier
+
+    def _newest(self, row: ActesMessage) -> str | None:
+        """Return the envelope in which a message left last, or is to leave."""
+        own = select(ActesEnvelope.id).where(ActesEnvelope.message_id == row.id)
+        return self.session.exec(own.order_by(col(ActesEnvelope.created).desc(), col(ActesEnvelope.id).desc())).first()
+
+    def _classification_refused(self, envelope: ActesEnvelope, nature: str, detail: str) -> None:
+        """Note that a request for the classification (7-1) was refused, and have a person told, once."""
+        if envelope.state == EnvelopeState.REFUSED.value:
+            return
+        envelope.state = EnvelopeState.REFUSED.value
+        self.session.add(envelope)
+        self.mail.organisation_id = envelope.organisation_id
+        journal.write(
+            self.session,
+            organisation_id=envelope.organisation_id,
+            kind="actes.classification_refused",
+            actor="platform",
+            facts={"envelope": envelope.name, "nature": nature, "mail": self.mail.sha256},
+        )
+        self.parcel.notices.append(_messages("anomaly.classification", envelope=envelope.name, nature=nature, detail=detail))
 
     def letter(self) -> Dossier:
         message = self.message
-        dossier, first = self._act(getattr(message, "id_acte", ""), None)
         day = getattr(message, "letter_date", None) or getattr(message, "deposit_date", None)
+        dossier, first = self._act(getattr(message, "id_acte", ""), None, day)
+        require_heard(dossier)
         facts = {
             "reason": getattr(message, "reason", "") or getattr(message, "description", "") or getattr(message, "illegality", "")
         }
         kept = self._keep(dossier, first, day, facts, letter_date=getattr(message, "letter_date", None))
         automatic = _AUTOMATIC.get(message.code)
-        if kept is not None and automatic is not None and not kept.facts.get(LATE):  # nothing leaves any more
+        if kept is not None and day is None:  # an answer names its letter by its date: nothing can leave for this one
+            self.parcel.notices.append(_messages("letter.undated", act=first.id_acte, code=message.code.value))
+        elif kept is not None and automatic is not None and not kept.facts.get(LATE):  # nothing leaves any more
             self._ask(dossier, first, kept, automatic)
         return dossier
 
     def answer_acknowledged(self) -> Dossier:
         message = self.message
-        dossier, first = self._act(getattr(message, "id_acte", ""), None)
         letter_date = getattr(message, "letter_date", None)
+        dossier, first = self._act(getattr(message, "id_acte", ""), None, letter_date)
         answers = self.session.exec(
             select(ActesMessage)
             .where(ActesMessage.dossier_id == dossier.id, col(ActesMessage.code).in_(_ANSWERS[message.code]))
@@ -206,7 +224,7 @@ class _Applying:
         ).first()
         if answers is None:
             raise Unmatched(_messages("answer.unknown", act=first.id_acte, day=_day(letter_date) or "?"))
-        if answers.state in {MessageState.TO_SEND.value, MessageState.PACKED.value}:
+        if answers.state in _LEAVES:
             raise NotYet
         day = getattr(message, "reception_date", None)
         self._keep(dossier, first, day, letter_date=letter_date, answers=answers)
@@ -273,30 +291,12 @@ class _Applying:
         known = select(Organisation.id).where(Organisation.siren == siren, col(Organisation.id).in_(below))
         return list(self.session.exec(known.order_by(Organisation.path)))
 
-    def _act(self, id_acte: str, received: said.Acte | None) -> tuple[Dossier, ActesMessage]:
-        """Return the act that a message is about: by its identifier, else by what the State says that it received."""
-        siren, ending = _identity(id_acte, self.parcel.recipient, received)
-        candidates = self.session.exec(
-            select(ActesMessage, Dossier)
-            .join(Dossier, col(Dossier.id) == col(ActesMessage.dossier_id))
-            .where(ActesMessage.code == MessageCode.ACTE.value, col(ActesMessage.id_acte).endswith(ending, autoescape=True))
-            .where(col(ActesMessage.organisation_id).in_(self._organisations(siren)))
-        ).all()
-        if not candidates:
-            raise Unmatched(_messages("act.unknown", act=id_acte or ending.lstrip("-")))
-        # A number serves again once its act was refused or cancelled: what the earlier act was told is not said of the next.
-        told = self._told(dossier.id for _, dossier in candidates)
-        first, dossier = max(candidates, key=lambda pair: (pair[1].id in told, pair[1].state in _WAITING, pair[1].created))
+    def _act(self, id_acte: str, received: said.Acte | None, day: date | None = None) -> tuple[Dossier, ActesMessage]:
+        """Return the act that the message is about, and its first message."""
+        heard = Heard(self.message.code, self.part["sha256"], id_acte, self.parcel.recipient, received, day)
+        siren, _ = identity(heard)
+        first, dossier = act_of(self.session, self.platform, self._organisations(siren), heard)
         return dossier, first
-
-    def _told(self, dossiers: Iterable[str]) -> set[str]:
-        """Return those of some acts that have heard this very message."""
-        heard = select(ActesMessage.dossier_id).where(
-            col(ActesMessage.dossier_id).in_(list(dossiers)),
-            ActesMessage.code == self.message.code.value,
-            ActesMessage.sha256 == self.part["sha256"],
-        )
-        return set(self.session.exec(heard))
 
     def _envelope(self, message: said.AnomalieEnveloppe) -> ActesEnvelope | None:
         told = [match[0] for match in _ARCHIVE_NAME.finditer(message.detail or "")]
@@ -307,8 +307,8 @@ class _Applying:
         return None
 
     def _refuse(self, dossier: Dossier, first: ActesMessage, nature: str, detail: str, in_force: date | None = None) -> Dossier:
-        _require_heard(dossier)
-        if dossier.state not in _WAITING:
+        require_heard(dossier)
+        if dossier.state not in WAITING:
             if dossier.state == "refused":
                 return dossier  # the same anomaly once more
             raise Unmatched(_messages("anomaly.late", act=first.id_acte, detail=detail))
@@ -460,18 +460,6 @@ def _refused_by_name(part: str) -> tuple[str, ...]:
     except UnreadableName:
         return ()
     return () if named is None else (named.stem,)
-
-
-def _identity(id_acte: str, recipient: str | None, received: said.Acte | None) -> tuple[str, str]:
-    """Return the SIREN of an act and how its identifier ends; not its département, which the State may spell otherwise."""
-    if id_acte.count("-") >= len(("siren", "date", "number", "nature")):
-        _, siren, rest = id_acte.split("-", 2)
-        return siren, f"-{siren}-{rest}"
-    nature = NATURES.get(received.nature or 0) if received else None
-    if received is None or nature is None or received.decision_date is None or not recipient:
-        raise Unmatched(_messages("act.unnamed"))
-    day = received.decision_date.strftime("%Y%m%d")
-    return recipient, f"-{recipient}-{day}-{received.number}-{nature.abbreviation}"
 
 
 def _day(day: date | None) -> str | None:

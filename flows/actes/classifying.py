@@ -1,6 +1,7 @@
 """Keeping the classification of each collectivité in force (7-1).
 
-It is asked for when there is none, when the State speaks of another, and once a week; asking twice does no harm.
+It is asked for when there is none, when the State speaks of another, and once a week; asking twice does no harm. What asks leaves in
+the operator's hours and counts in the quota, like any archive.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import structlog
 from sqlmodel import Session, col, select
 
 from connectors.actes.client import deposit
+from connectors.actes.settings import ActesOperator
 from core import clock
 from core.configuration import Configuration
-from core.errors import TabellionError
+from core.errors import TabellionError, Unavailable
 from core.organisations import Organisation, subtree
 from core.platform import Platform
 from core.principal import PLATFORM
@@ -33,8 +35,12 @@ ACTOR, QUEUE = "actes.classify", "remote.actes"
 EVERY = timedelta(minutes=5)
 """How often it is looked at; asking itself is far rarer."""
 
-# How long after a request the next one follows: answered, answered and the State speaks of a newer one, not answered.
+# How long after a request the next one follows: answered; not delivered, or answered and the State speaks of a newer one; not answered.
 _FRESH, _STALE, _UNANSWERED = timedelta(days=7), timedelta(minutes=10), timedelta(hours=4)
+
+
+class NotNow(Unavailable):
+    """Nothing leaves at this hour, or the quota is used up: it is asked for once sending is open again."""
 
 
 def plan(platform: Platform, every: timedelta) -> None:
@@ -55,6 +61,8 @@ def look(platform: Platform, owner_id: str) -> None:
     for organisation_id in due(platform, owner_id):
         try:
             request(platform, organisation_id)
+        except NotNow as error:
+            _log.info("actes.classification_later", organisation=organisation_id, reason=str(error))
         except TabellionError as error:
             _log.warning("actes.classification_not_asked", organisation=organisation_id, reason=str(error))
             trouble = error
@@ -75,14 +83,17 @@ def due(platform: Platform, owner_id: str) -> list[str]:
 
 
 def _is_due(session: Session, organisation_id: str) -> bool:
-    asked = session.exec(
-        select(ActesEnvelope.created)
+    last_asked = session.exec(
+        select(ActesEnvelope.created, ActesEnvelope.state)
         .where(ActesEnvelope.organisation_id == organisation_id, col(ActesEnvelope.dossier_id).is_(None))
         .order_by(col(ActesEnvelope.created).desc())
         .limit(1)
     ).first()
-    if asked is None:
+    if last_asked is None:
         return True
+    asked, state = last_asked
+    if state == EnvelopeState.LEAVING.value:  # it never arrived, or nobody knows
+        return clock.now() - asked > _STALE
     newest = session.exec(
         select(col(ActesClassification.day))
         .where(ActesClassification.organisation_id == organisation_id)
@@ -106,9 +117,12 @@ def request(platform: Platform, organisation_id: str) -> str:
     """Ask for the classification of an organisation now; return the name of the envelope.
 
     Raises:
+        NotNow: the operator's hours, or the quota, keep it from leaving now.
         TabellionError: it could not be delivered, or nobody knows: it will be asked for again.
     """
     operator = knowledge.operator_of(platform, organisation_id)
+    with platform.database.writing(PLATFORM) as session:  # before a number is spent on what cannot leave
+        _require_open(session, operator, "", 0)
     sender = knowledge.sender_of(platform, organisation_id)
     at_hand = knowledge.classification_of(platform, organisation_id)
     message = DemandeClassification(at_hand.version if at_hand else None)
@@ -125,6 +139,7 @@ def request(platform: Platform, organisation_id: str) -> str:
             sent=clock.now(),
         )
         with platform.database.writing(PLATFORM) as session:
+            _require_open(session, operator, built.envelope, blob.size)
             session.add(envelope)
             session.flush()
             envelope_id = envelope.id
@@ -134,3 +149,8 @@ def request(platform: Platform, organisation_id: str) -> str:
         sent.state = EnvelopeState.SENT.value
         session.add(sent)
     return built.envelope
+
+
+def _require_open(session: Session, operator: ActesOperator, envelope: str, size: int) -> None:
+    if (later := envelopes.closed(session, operator, envelope, size)) is not None:
+        raise NotNow(later.reason)

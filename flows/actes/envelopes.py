@@ -164,27 +164,43 @@ def closed_until(platform: Platform, organisation_id: str, sending: Mapping[str,
     The operator's row is locked meanwhile: of two archives that would both just fit, one comes back later.
     """
     operator = knowledge.operator_of(platform, organisation_id)
-    now = clock.now()
-    slot = operator.slot(now)
-    if slot is not None and slot.begin > now:
-        return Later(slot.begin, _messages("window.closed", opening=_hour(slot.begin)))
     with platform.database.writing(PLATFORM) as session:
-        if slot is not None and not _fits(session, slot, sending):
-            return Later(_after(operator, slot), _messages("window.full", opening=_hour(_after(operator, slot))))
+        if (later := closed(session, operator, sending["envelope"], int(sending["size"]))) is not None:
+            return later
         found = session.exec(select(ActesEnvelope).where(ActesEnvelope.name == sending["envelope"])).one()
-        found.state, found.sent = EnvelopeState.LEAVING.value, now
+        found.state, found.sent = EnvelopeState.LEAVING.value, clock.now()
         session.add(found)
     return None
 
 
-def _fits(session: Session, slot: Slot, sending: Mapping[str, Any]) -> bool:
+def closed(session: Session, operator: ActesOperator, envelope: str, size: int) -> Later | None:
+    """Tell when to come back with an archive, where the operator's hours or what is left of the quota keep it from leaving now.
+
+    Args:
+        session: its transaction is the caller's, and holds the quota until it ends.
+        operator: whose hours they are.
+        envelope: the archive's, which does not count against itself.
+        size: its octets.
+    """
+    now = clock.now()
+    slot = operator.slot(now)
+    if slot is None:
+        return None
+    if slot.begin > now:
+        return Later(slot.begin, _messages("window.closed", opening=_hour(slot.begin)))
+    if not _fits(session, slot, envelope, size):
+        return Later(_after(operator, slot), _messages("window.full", opening=_hour(_after(operator, slot))))
+    return None
+
+
+def _fits(session: Session, slot: Slot, envelope: str, size: int) -> bool:
     """Tell whether an archive fits what is left of the quota; one that is larger than all of it leaves alone."""
     session.exec(select(Configuration).where(Configuration.name == OPERATOR).with_for_update()).all()
     others = select(func.coalesce(func.sum(col(ActesEnvelope.size)), 0)).where(
-        col(ActesEnvelope.sent) >= slot.begin, ActesEnvelope.name != sending["envelope"]
+        col(ActesEnvelope.sent) >= slot.begin, ActesEnvelope.name != envelope
     )
     left = int(session.exec(others).one())
-    return slot.quota is None or left == 0 or left + int(sending["size"]) <= slot.quota
+    return slot.quota is None or left == 0 or left + size <= slot.quota
 
 
 def _after(operator: ActesOperator, slot: Slot) -> datetime:

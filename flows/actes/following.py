@@ -1,4 +1,4 @@
-"""What people do with an act once the State has it: answer its letters, cancel the transmission, send again what is uncertain.
+"""What people do with an act once the State has it: answer its letters, cancel the transmission. Its closing, in its time.
 
 Each is a message to be sent, written with its files in one transaction; the dossier's own stage sends it. What may be done is
 asked again under the dossier's lock: of two who answer the same letter at once, the second is told who was first.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from sqlmodel import Session, col, select
 
@@ -22,7 +22,7 @@ from flows.actes.act import Act, JoinedFile
 from flows.actes.checking import problems_of_reply
 from flows.actes.flow import ACTES
 from flows.actes.legality import Clock, Event, Happening, Phase, clock_of
-from flows.actes.models import ActesEnvelope, ActesMessage, EnvelopeState, MessageState
+from flows.actes.models import ActesMessage, MessageState
 from flows.engine import transitions
 from flows.engine.models import Dossier
 from flows.engine.work import Advance, KeptFile
@@ -101,7 +101,7 @@ def legality_of(messages: Sequence[ActesMessage], act: Act, today: date, *, sett
         settled: the day on which the litigation was over, once somebody has said so (``settled_on``).
     """
     events = [
-        Event(message.day, _HAPPENS[code])
+        Event(message.day, _HAPPENS[code], clock.in_paris(message.created).date())
         for message in messages
         if message.day is not None and (code := MessageCode(message.code)) in _HAPPENS
     ]
@@ -146,7 +146,7 @@ def reply(platform: Platform, principal: Principal, dossier_id: str, answer: Rep
         asked.facts = {"pieces": [[file.role, one.type or default] for file, one in zip(files, answer.documents, strict=True)]}
         session.add(asked)
         transitions.add_files(session, dossier.organisation_id, dossier_id, tuple(files))
-        _wake(session, dossier_id, principal.actor)
+        wake(session, dossier_id, principal.actor)
         return asked
 
 
@@ -163,46 +163,8 @@ def cancel(platform: Platform, principal: Principal, dossier_id: str) -> ActesMe
         if before is not None:
             raise Conflict(_messages("R36.asked", day=f"{clock.in_paris(before.created):%d/%m/%Y}"), dossier_id)
         asked = _asked(session, principal, dossier, MessageCode.ANNULATION, None)
-        _wake(session, dossier_id, principal.actor)
+        wake(session, dossier_id, principal.actor)
         return asked
-
-
-def send_again(platform: Platform, principal: Principal, dossier_id: str) -> None:
-    """Send the envelope of an act again, by its name, once a person knows that the ministry never had it.
-
-    Raises:
-        NotFound: no such act.
-        Forbidden: the principal may not operate the organisation.
-        Conflict: nothing of it is uncertain.
-    """
-    with platform.database.writing(principal) as session:
-        dossier = held(session, principal, dossier_id, right=Right.OPERATE, states=None)
-        if dossier.overtaken:
-            raise Conflict(_messages("again.overtaken"), dossier_id)
-        outcome = Advance("again", journal={"envelope": dossier.facts.get("sending", {}).get("envelope")})
-        if not transitions.signal(session, ACTES, dossier_id, "again", outcome, principal.actor):
-            raise Conflict(_messages("again.certain"), dossier_id)
-
-
-def send_message_again(platform: Platform, principal: Principal, message_id: str) -> None:
-    """Send a message that follows an act again, in a new envelope, once a person knows that the ministry never had it.
-
-    Raises:
-        NotFound, Forbidden, Conflict: as ``send_again``.
-    """
-    with platform.database.writing(principal) as session:
-        message = session.get(ActesMessage, message_id, with_for_update=True)
-        if message is None:
-            raise NotFound(_messages("R37.unknown"))
-        dossier = held(session, principal, message.dossier_id, right=Right.OPERATE, states=None)
-        if message.state not in {MessageState.UNCERTAIN.value, MessageState.REFUSED.value} or message.code == "1-1":
-            raise Conflict(_messages("again.certain"), dossier.id)
-        message.state = MessageState.TO_SEND.value
-        session.add(message)
-        for envelope in session.exec(select(ActesEnvelope).where(ActesEnvelope.message_id == message_id)):
-            envelope.state = EnvelopeState.REFUSED.value
-            session.add(envelope)
-        _wake(session, dossier.id, principal.actor)
 
 
 def held(
@@ -250,7 +212,7 @@ def _asked(
     return asked
 
 
-def _wake(session: Session, dossier_id: str, actor: str) -> None:
+def wake(session: Session, dossier_id: str, actor: str) -> None:
     """Tell the dossier that it has something to send; one that is sending already will look again by itself."""
     transitions.signal(session, ACTES, dossier_id, "to_send", Advance("to_send"), actor)
 
@@ -266,7 +228,7 @@ def wake_all(platform: Platform) -> None:
         ).all()
     for dossier_id in asleep:
         with platform.database.writing(PLATFORM) as session:
-            _wake(session, dossier_id, "platform")
+            wake(session, dossier_id, "platform")
 
 
 def close_elapsed(platform: Platform) -> None:
@@ -293,14 +255,25 @@ def _acknowledged(platform: Platform, after: str) -> list[str]:
 
 def _close_elapsed(platform: Platform, dossier_id: str, today: date) -> None:
     with platform.database.writing(PLATFORM) as session:
-        close(session, session.get_one(Dossier, dossier_id), today)
+        close(session, session.get_one(Dossier, dossier_id), today, platform.settings.acts_grace_days)
 
 
-def close(session: Session, dossier: Dossier, today: date) -> None:
-    """Take an act to its archiving if its control is over, or its litigation, and nothing of it is still to leave."""
+def close(session: Session, dossier: Dossier, today: date, grace_days: int) -> None:
+    """Take an act to its archiving if its control is over, or its litigation, and nothing of it is still to leave or to come.
+
+    Args:
+        session: its transaction is the caller's.
+        dossier: the act.
+        today: the day in Paris.
+        grace_days: how long after the last day of the control a letter that is dated from before may still come.
+    """
     messages = messages_of(session, dossier.id)
     found = legality_of(messages, Act.from_facts(dossier.facts), today, settled=settled_on(dossier))
     if found is None or found.phase not in _OVER or any(row.state in _UNDER_WAY for row in messages):
+        return
+    if cancellation_of(messages) is not None:  # the State says what became of it (6-2, or an anomaly): nothing else ends it
+        return
+    if found.phase is Phase.ENDED and found.ends and today <= found.ends + timedelta(days=grace_days):
         return
     facts = {"control_ended": found.ends.isoformat()} if found.phase is Phase.ENDED and found.ends else {}
     transitions.signal(session, ACTES, dossier.id, "elapsed", Advance("elapsed", facts=facts))

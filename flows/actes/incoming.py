@@ -27,7 +27,8 @@ from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import PLATFORM
 from flows import antivirus
-from flows.actes.applying import NotYet, Parcel, Unmatched, apply, parcel_of
+from flows.actes.applying import Parcel, apply, parcel_of
+from flows.actes.matching import NotYet, Unmatched
 from flows.actes.models import ActesMail, MailState
 from flows.actes.settings import OPERATOR
 from flows.engine import schedule
@@ -203,6 +204,7 @@ def _settle(session: ScopedSession, platform: Platform, mail: ActesMail, parcel:
                 mail.dossier_id, mail.organisation_id = dossier.id, dossier.organisation_id
     if not parcel.messages and not reasons:
         reasons.append(_messages("mail.nothing"))
+    reasons += parcel.notices
     mail.reason = " ".join(reasons)[:1000] or None
     if not later:  # what its act cannot hear yet is said again at the next turn, whatever else is wrong with the mail
         mail.state = (MailState.UNMATCHED if reasons else MailState.APPLIED).value

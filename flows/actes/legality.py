@@ -6,6 +6,7 @@ The rules (CGCT L.2131-6, L.3132-1, L.4142-1; CE 13 Jan. 1988; CE 4 Nov. 1996; C
 - a request for documents (3-1), made within them, interrupts them: two new months from the receipt of the documents or of the
   refusal; silence counts as a refusal;
 - so does a letter of observations (4-1), which counts as a request to withdraw the act;
+- silence runs from the day on which the letter reached us, when that is later than its own;
 - each of the two interrupts once; a plain letter (2-1) interrupts nothing; a referral (5-1) ends the control: the matter is
   before the tribunal until a person says that it is over, which no message of the State does.
 
@@ -41,12 +42,19 @@ class Happening(StrEnum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to an act, by its day of legal effect: that of the State's own message, or of a judgment."""
+    """Something that happened to an act.
+
+    Attributes:
+        day: of its legal effect: that of the State's own message, or of a judgment.
+        kind: what happened.
+        came: the day on which it reached us, where that counts: nobody is silent before a letter has come.
+    """
 
     day: date
     kind: Happening
+    came: date | None = None
 
 
 class Phase(StrEnum):
@@ -159,7 +167,7 @@ class _Counting:
             self._turns.append(Turn(event.day, event.kind, self._ends, idle=True))
             return
         self._asked.add(event.kind)
-        silence = months_later(event.day, SILENCE)
+        silence = months_later(max(event.day, event.came or event.day), SILENCE)
         self._silences[_INTERRUPTS[event.kind]] = silence
         self._ends = max(months_later(one, CONTROL) for one in self._silences.values())
         self._turns.append(Turn(event.day, event.kind, self._ends, silence))

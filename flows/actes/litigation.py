@@ -67,6 +67,6 @@ def settle(platform: Platform, principal: Principal, dossier_id: str, ended: dat
             actor=principal.actor,
             facts={"day": ended.isoformat()},
         )
-        close(session, dossier, today)
+        close(session, dossier, today, platform.settings.acts_grace_days)
         session.refresh(dossier)
         return dossier

@@ -11,7 +11,7 @@ from sqlmodel import select
 
 from core.principal import PLATFORM
 from core.s3_server import S3Server
-from flows.actes import following
+from flows.actes import resending
 from flows.actes.models import ActesEnvelope
 from flows.engine.models import Dossier
 from tests.acts import ActsTown
@@ -41,7 +41,7 @@ def test_a_kill_anywhere_leaves_one_envelope_at_the_ministry(acts: ActsTown, sha
         wait_until(lambda: states(acts) == {"acknowledged": len(ACTS_POINTS) - 1, "uncertain": 1}, seen=lambda: f"{states(acts)}")
         (doubtful,) = (dossier for dossier in dossiers if acts.dossier(dossier).state == "uncertain")
         assert acts.delivered(doubtful) == 0
-        following.send_again(acts.platform, PLATFORM, doubtful)
+        resending.send_again(acts.platform, PLATFORM, doubtful)
         acts.wait_for(doubtful, "acknowledged")
     names = Counter(delivery.name for delivery in acts.state.deliveries())
     with acts.platform.database.reading(PLATFORM) as session:

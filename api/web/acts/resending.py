@@ -14,7 +14,7 @@ from api.web.acts.telling import DOUBTFUL, Telling, tell
 from api.web.pages import render
 from api.web.visitor import Fields, Parts, SignedIn
 from core.principal import Right
-from flows.actes import following
+from flows.actes import resending
 from flows.actes.flow import ACTES
 from flows.actes.models import ActesMessage
 from flows.engine.models import Dossier
@@ -51,9 +51,9 @@ def again(platform: Parts, visitor: SignedIn, fields: Fields, act_id: Identifier
     visitor.principal.require(Right.OPERATE, telling.seen.dossier.organisation_id)
     wanted = fields.get("message", "")
     if wanted and any(one.message.id == wanted for one in telling.messages):
-        following.send_message_again(platform, visitor.principal, wanted)
+        resending.send_message_again(platform, visitor.principal, wanted)
     else:
-        following.send_again(platform, visitor.principal, act_id)
+        resending.send_again(platform, visitor.principal, act_id)
     return RedirectResponse(f"{_home(telling)}?fait=renvoi", status_code=303)
 
 

@@ -26,7 +26,7 @@ from sqlmodel import col, select
 
 from connectors.chorus.client import Chorus
 from connectors.chorus.deposits import DepositReport, Flaw, Issued
-from connectors.chorus.errors import AccountRefused, CertificateRefused, QuotaReached
+from connectors.chorus.errors import AccountRefused, CertificateRefused, ChorusRefused, QuotaReached
 from connectors.chorus.statuses import Outcome, outcome
 from core import clock
 from core.configuration import Configuration
@@ -80,7 +80,8 @@ def follow(platform: Platform, organisation_id: str) -> None:
     """Read what became of an organisation's deposits and of their invoices; trouble with one does not hold up the others.
 
     Raises:
-        TabellionError: the last trouble; a row of them, or one that every call would meet, ends the turn at once.
+        TabellionError: the last trouble; a row of them, or one that every call would meet, ends the turn at once. What Chorus
+            Pro refuses to tell is of that one alone.
     """
     trouble: TabellionError | None = None
     in_a_row = 0
@@ -91,7 +92,7 @@ def follow(platform: Platform, organisation_id: str) -> None:
             raise
         except TabellionError as error:
             _log.warning("sales.troubled", dossier=known.id, reason=str(error))
-            trouble, in_a_row = error, in_a_row + 1
+            trouble, in_a_row = error, 0 if isinstance(error, ChorusRefused) else in_a_row + 1
             if in_a_row >= _MOST_IN_A_ROW:
                 raise
         else:
@@ -119,12 +120,21 @@ def _due(platform: Platform, organisation_id: str) -> list[_Known]:
 
 
 def _look(platform: Platform, known: _Known, chorus: Chorus) -> None:
+    _looked(platform, known)
     if known.state == "uncertain":
         _seek(platform, known, chorus)
     elif known.state == "deposited":
         _read_report(platform, known, chorus)
     else:
         _read_invoice(platform, known, chorus)
+
+
+def _looked(platform: Platform, known: _Known) -> None:
+    """Write that Chorus Pro is asked, before it is: what makes trouble at every turn must not stay the first of each."""
+    with platform.database.writing(PLATFORM) as session:
+        _, invoice = locked(session, known.id)
+        invoice.looked = clock.now()
+        session.add(invoice)
 
 
 def _seek(platform: Platform, known: _Known, chorus: Chorus) -> None:
@@ -180,7 +190,6 @@ def _hear(platform: Platform, known: _Known, told: Issued | None, event: str | N
         dossier, invoice = locked(session, known.id)
         if dossier.state != known.state or invoice.deposit != known.invoice.deposit:
             return
-        invoice.looked = clock.now()
         if told is not None:
             keep(session, invoice, told)
         session.add(invoice)

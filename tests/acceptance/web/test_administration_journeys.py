@@ -114,7 +114,7 @@ def furnished(service: Service) -> dict[str, str]:
         desks.delegate(
             session, f"person:{person.id}", there["Maire"], there["Adjointe"], clock.now(), clock.now() + timedelta(days=5)
         )
-        desks.delegate(session, "platform", there["DGS"], there["Secrétariat"], clock.now() + timedelta(days=8), None)
+        desks.delegate(session, "platform", there["DGS"], there["Adjointe"], clock.now() + timedelta(days=8), None)
     return addresses(service, commune, empty, person.id)
 
 
