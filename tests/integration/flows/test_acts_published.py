@@ -131,7 +131,7 @@ def test_acts_are_listed_newest_first_searched_narrowed_and_paged(town: Publishe
         if place is None:
             break
     assert seen == found()
-    assert numbers(published.latest(town.platform, organisation, 2)) == ["DEL_4", "DEL_3"]
+    assert numbers([row for row, _ in published.latest(town.platform, organisation, 2)]) == ["DEL_4", "DEL_3"]
 
 
 @ON_ONE

@@ -1,4 +1,4 @@
-"""Attendance sheets that were closed before names were kept have them after the migration."""
+"""What was there before a migration is as good after it: closed attendance sheets, keys of depositors, folders of flows."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlmodel import select
 
 from core import clock
 from core.database import Database
+from core.errors import Conflict
 from core.migrations import upgrade
 from core.organisations import OrganisationKind, add_organisation
 from core.principal import PLATFORM
+from flows.engine.keys import Keyed
 from flows.mail.convening import sheet
 from flows.mail.convening.models import Meeting, Presence
+from signing.parapheur.models import Folder
 
 OLD = {"a": {"presence": "present"}, "b": {"presence": "proxy", "proxy_to": "a"}}
 DOSSIER = (
@@ -31,6 +35,15 @@ MEMBER = (
     "INSERT INTO assembly_member (id, organisation_id, assembly_id, rank, name, title, address, normal, paper, until)"
     " VALUES (:id, :town, :assembly, :rank, :name, 'Maire', :id, :id, :paper, :until)"
 )
+DESK = (
+    "INSERT INTO desk (id, organisation_id, name, short_name, description, may_create, may_act, may_chain, associated, created)"
+    " VALUES ('D', :town, 'Bureau', 'Bureau', '', :may, :may, :may, '[]', :starts)"
+)
+FOLDER = (
+    "INSERT INTO folder (id, organisation_id, dossier_id, title, summary, state, visibility, emitter_id, author, fields,"
+    " variables, rank, since, created) VALUES (:dossier, :town, :dossier, 'Dossier', '{}', 'draft', 'public', 'D', 'platform',"
+    " '{}', '[]', 0, :starts, :starts)"
+)
 MEETING = (
     "INSERT INTO meeting (dossier_id, organisation_id, assembly_id, starts, place, agenda, urgency, second, renewal, paper,"
     " sheet)"
@@ -38,10 +51,15 @@ MEETING = (
 )
 
 
+def opened(kind: str, folder: Path, request: pytest.FixtureRequest) -> Database:
+    return Database(f"sqlite:///{folder / 'db.sqlite3'}" if kind == "sqlite" else request.getfixturevalue("postgres_url"))
+
+
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_names_and_quorum_are_those_of_the_day(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    url = f"sqlite:///{tmp_path / 'db.sqlite3'}" if kind == "sqlite" else request.getfixturevalue("postgres_url")
-    database = Database(url)
+def test_a_closed_sheet_has_the_names_and_the_quorum_of_its_day(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    database = opened(kind, tmp_path, request)
     upgrade(database, "0030")
     starts = clock.now() - timedelta(days=2)
     gone = (starts - timedelta(days=9)).date()
@@ -67,3 +85,33 @@ def test_names_and_quorum_are_those_of_the_day(kind: str, tmp_path: Path, reques
     lines = [(one.name, one.title, one.presence, one.proxy_to) for one in closed.lines]
     assert lines == [("B", "Maire", Presence.PROXY, "A"), ("A", "Maire", Presence.PRESENT, "")]
     assert (closed.quorum, closed.there) == (2, 1)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_key_names_its_dossier_still_and_a_folder_is_bound_to_its_flow(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    database = opened(kind, tmp_path, request)
+    upgrade(database, "0029")
+    with database.writing(PLATFORM) as session:
+        town = add_organisation(session, "Commune", OrganisationKind.PLATFORM).id
+        told: dict[str, Any] = {"town": town, "starts": clock.now()}
+        session.connection().execute(text(DESK), told | {"may": True})
+        for flow, key in (("helios", "K-1"), ("document", None)):
+            session.connection().execute(text(DOSSIER), told | {"dossier": flow})
+            session.connection().execute(
+                text("UPDATE dossier SET flow = id, idempotency_key = :key WHERE id = :id"), {"key": key, "id": flow}
+            )
+            session.connection().execute(text(FOLDER), told | {"dossier": flow})
+    upgrade(database)
+    with database.reading(PLATFORM) as session:
+        asked = Keyed.of(town, "K-1", {"anything": 1})
+        found = asked.named(session, lambda dossier: dossier.flow == "helios")
+        assert found is not None
+        assert found.id == "helios"
+        with pytest.raises(Conflict, match="K-1"):
+            asked.named(session, lambda _: False)
+        assert Keyed.of(town, "K-2", {}).named(session) is None
+        bound = {one.id: one.bound for one in session.exec(select(Folder))}
+    database.close()
+    assert bound == {"helios": True, "document": False}
