@@ -51,10 +51,10 @@ def test_a_hold_that_was_put_or_lifted_without_the_source_knowing_is_told_to_all
             holds.lift(platform, PLATFORM, hold, "clos")
     original = LockedObjects.seal
 
-    def seal_while_it_is_lifted(self: LockedObjects, key: str, *args: object) -> LockedObject:
+    def seal_while_it_is_lifted(self: LockedObjects, key: str, *args: object, **told: object) -> LockedObject:
         if moment == "lifted meanwhile" and key == record.key:
             holds.lift(platform, PLATFORM, hold, "clos")
-        return original(self, key, *args)  # type: ignore[arg-type]
+        return original(self, key, *args, **told)  # type: ignore[arg-type]
 
     monkeypatch.setattr(LockedObjects, "seal", seal_while_it_is_lifted)
     kept = with_second_place(platform, s3)
