@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from fastapi import APIRouter
 from lxml import etree
 from starlette.requests import Request
@@ -34,12 +37,12 @@ def feed(request: Request, platform: Parts, organisation: Open) -> Response:
     return validated(request, tag_of(octets), lambda: Response(octets, media_type=_TYPE))
 
 
-def written(organisation: PublicOrganisation, newest: list[ActesPublication], root: str) -> bytes:
+def written(organisation: PublicOrganisation, newest: Sequence[tuple[ActesPublication, datetime | None]], root: str) -> bytes:
     """Return the feed of an organisation.
 
     Args:
         organisation: whose.
-        newest: its publications, newest first.
+        newest: its publications, newest first, and since when their transmission is cancelled.
         root: address of the site, without a slash at its end.
     """
     page = root + address(organisation.siren)
@@ -48,23 +51,24 @@ def written(organisation: PublicOrganisation, newest: list[ActesPublication], ro
     _put(top, "title", _t("feed.title", name=organisation.name))
     if organisation.about:
         _put(top, "subtitle", organisation.about)
-    _put(top, "updated", clock.iso(newest[0].published) if newest else _NEVER)
+    changes = [cancelled or publication.published for publication, cancelled in newest]
+    _put(top, "updated", clock.iso(max(changes)) if changes else _NEVER)
     _put(_put(top, "author"), "name", organisation.name)
     _put(top, "link", rel="self", type=_TYPE, href=f"{page}/flux.atom")
     _put(top, "link", rel="alternate", type="text/html", href=page)
-    for publication in newest:
-        _entry(top, publication, root + address(organisation.siren, publication.id))
+    for publication, cancelled in newest:
+        _entry(top, publication, cancelled, root + address(organisation.siren, publication.id))
     octets: bytes = etree.tostring(top, xml_declaration=True, encoding="UTF-8", pretty_print=True)
     return octets
 
 
-def _entry(top: etree._Element, publication: ActesPublication, page: str) -> None:
+def _entry(top: etree._Element, publication: ActesPublication, cancelled: datetime | None, page: str) -> None:
     nature = _t(f"nature.{publication.nature}")
     entry = _put(top, "entry")
     _put(entry, "id", f"urn:tabellion:publication:{publication.id}")
-    _put(entry, "title", publication.subject)
+    _put(entry, "title", _t("feed.cancelled", subject=publication.subject) if cancelled else publication.subject)
     _put(entry, "published", clock.iso(publication.published))
-    _put(entry, "updated", clock.iso(publication.published))
+    _put(entry, "updated", clock.iso(cancelled or publication.published))
     author = f"{publication.author_first_name} {publication.author_last_name}, {publication.author_capacity}"
     _put(_put(entry, "author"), "name", author)
     _put(entry, "category", term=str(publication.nature), label=nature)

@@ -1,7 +1,8 @@
 """The délibérations of a collectivité as open data: the schema « Délibérations » of the Socle commun des données locales.
 
 Version 2.1.4 of schema.data.gouv.fr/scdl/deliberations: UTF-8, comma, the columns in their order, days as ISO 8601. What is not
-known here stays empty, which the schema allows: how people voted, the budget, and which préfecture or sous-préfecture it was.
+known here stays empty, which the schema allows: how people voted, the budget, and which préfecture or sous-préfecture it was. A
+délibération whose transmission was cancelled is left out: no column could say so, and PREF_DATE would be untrue.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ COLUMNS = (
     "DELIB_URL",
 )
 _LEVELS = 2
+_MAIN = "document"
 
 
 @router.api_route(f"{ORGANISATION}/deliberations.csv", methods=METHODS)
@@ -81,10 +83,16 @@ def written(organisation: PublicOrganisation, publications: Iterable[ActesPublic
                 "DELIB_MATIERE_NOM": _matiere(publication),
                 "DELIB_OBJET": publication.subject,
                 "PREF_DATE": publication.reception_date.isoformat(),
-                "DELIB_URL": f"{root}{address(organisation.siren, publication.id)}/documents/1",
+                "DELIB_URL": f"{root}{address(organisation.siren, publication.id)}{_document(publication)}",
             }
         )
     return text.getvalue().encode()
+
+
+def _document(publication: ActesPublication) -> str:
+    """Return where the délibération itself is, below the page of its act; nowhere when its annexes alone are published."""
+    roles = [file["role"] for file in publication.files]
+    return f"/documents/{roles.index(_MAIN) + 1}" if _MAIN in roles else ""
 
 
 def _matiere(publication: ActesPublication) -> str:

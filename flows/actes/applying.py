@@ -153,23 +153,26 @@ class _Applying:
         detail = message.detail or _messages("anomaly.mute")
         return self._refuse(dossier, first, message.nature, detail, message.current_classification_date)
 
-    def envelope_refused(self) -> Dossier:
+    def envelope_refused(self) -> Dossier | None:
         message = self._a(said.AnomalieEnveloppe)
         envelope = self._envelope(message)
         if envelope is None:
             raise Unmatched(_messages("anomaly.unknown", name=self.part["name"]))
         detail = message.detail or _messages("anomaly.mute")
         if envelope.dossier_id is None or envelope.message_id is None:
-            return self._classification_refused(envelope, message.nature, detail)
+            self._classification_refused(envelope, message.nature, detail)
+            return None
         dossier = self.session.get_one(Dossier, envelope.dossier_id)
         row = self.session.get_one(ActesMessage, envelope.message_id)
-        left_again = self._newest(row) != envelope.id or row.state in _LEAVES
-        if row.code == MessageCode.ACTE.value and not left_again:
+        newest = self._newest(row) == envelope.id
+        if row.code == MessageCode.ACTE.value and newest:
             return self._refuse(dossier, row, message.nature, detail)
+        if newest and row.state == MessageState.PACKED.value:
+            raise NotYet  # it is leaving
         if self._keep(dossier, row, message.anomaly_date, {"nature": message.nature, "detail": detail}) is not None:
             envelope.state = EnvelopeState.REFUSED.value
             self.session.add(envelope)
-            if not left_again:
+            if newest and row.state != MessageState.TO_SEND.value:  # else it leaves again, or has, in another envelope
                 row.state = MessageState.REFUSED.value
                 row.facts = {**row.facts, "anomaly": {"nature": message.nature, "detail": detail}}
                 self.session.add(row)
@@ -307,10 +310,10 @@ class _Applying:
         return None
 
     def _refuse(self, dossier: Dossier, first: ActesMessage, nature: str, detail: str, in_force: date | None = None) -> Dossier:
+        if dossier.state == "refused":
+            return dossier  # the same anomaly once more
         require_heard(dossier)
         if dossier.state not in WAITING:
-            if dossier.state == "refused":
-                return dossier  # the same anomaly once more
             raise Unmatched(_messages("anomaly.late", act=first.id_acte, detail=detail))
         if self._keep(dossier, first, None, {"nature": nature, "detail": detail}) is None:
             return dossier

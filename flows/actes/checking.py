@@ -124,11 +124,13 @@ def _of_the_platform(work: Work, act: Act, identifier: IdActe, classification: C
     if act.decision_date > today:
         yield _problem("R31", "future", found=act.decision_date.isoformat())
     with work.platform.database.reading(PLATFORM) as session:
-        others = knowledge.live_acts(session, work.organisation_id, str(identifier), but=work.dossier_id)
-        known = act.previous is None or bool(knowledge.live_acts(session, work.organisation_id, act.previous))
-    if others:
-        yield _problem("R31", "taken", found=act.number, dossier=others[0].id)
-    if not known:
+        others = knowledge.live_acts(session, str(identifier), but=work.dossier_id)
+        before = knowledge.live_acts(session, act.previous) if act.previous else []
+    own = [one for one in others if one.organisation_id == work.organisation_id]
+    if others:  # who may read this act may not read another's
+        yield _problem("R31", "taken" if own else "elsewhere", found=act.number, dossier=own[0].id if own else "")
+    same = f"-{identifier.siren}-"
+    if act.previous and not any(same in act.previous or one.organisation_id == work.organisation_id for one in before):
         yield replace(_problem("R39", "unknown", found=act.previous), severity=Severity.WARNING)
     if classification is None:
         yield replace(_problem("R32", "absent"), severity=Severity.WARNING)

@@ -1,7 +1,7 @@
 """Keeping the classification of each collectivité in force (7-1).
 
-It is asked for when there is none, when the State speaks of another, and once a week; asking twice does no harm. What asks leaves in
-the operator's hours and counts in the quota, like any archive.
+It is asked for when there is none, when the State speaks of another, and once a week; asking twice does no harm. What asks leaves
+in the operator's hours and counts in the quota, like any archive.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ACTOR, QUEUE = "actes.classify", "remote.actes"
 EVERY = timedelta(minutes=5)
 """How often it is looked at; asking itself is far rarer."""
 
-# How long after a request the next one follows: answered; not delivered, or answered and the State speaks of a newer one; not answered.
+# How long after a request the next one follows: answered; not delivered, or the State speaks of a newer one; not answered.
 _FRESH, _STALE, _UNANSWERED = timedelta(days=7), timedelta(minutes=10), timedelta(hours=4)
 
 

@@ -158,6 +158,22 @@ def record_packed(message_id: str | None, organisation_id: str, dossier_id: str,
     _message_stands(session, message_id, MessageState.PACKED)
 
 
+def is_outdated(sending: Mapping[str, Any]) -> bool:
+    """Tell whether an archive waits under the name of another day than today: an envelope bears the day on which it is sent.
+
+    One whose last octets may have left keeps its name, as does one that is sent again after a doubt: the ministry may know it.
+    """
+    if sending["phase"] == COMMITTING or sending.get("again"):
+        return False
+    return EnvelopeName.parse(sending["envelope"]).day != clock.in_paris(clock.now()).date()
+
+
+def drop(envelope: str, message_id: str, session: Session) -> None:
+    """Forget an envelope that never left, in the transaction that has its message packed anew; its number is not used again."""
+    session.delete(session.exec(select(ActesEnvelope).where(ActesEnvelope.name == envelope)).one())
+    _message_stands(session, message_id, MessageState.TO_SEND)
+
+
 def closed_until(platform: Platform, organisation_id: str, sending: Mapping[str, Any]) -> Later | None:
     """Take a place for an archive in the hours and the quota of the operator; else say when to come back.
 

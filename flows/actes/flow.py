@@ -28,7 +28,7 @@ ACTES = Flow(
          going_on="proceeding", completed="validated", declined="declined", given_up="given_up"),
     On("validated", confirm, sound="ready"),
     On("ready", pack, packed="packed"),
-    On("packed", transmit, sent="sent", uncertain="uncertain"),
+    On("packed", transmit, sent="sent", uncertain="uncertain", outdated="ready"),
     Wait("uncertain", waits_for="la réponse du ministère à un envoi incertain", within=_DOUBT_WITHIN,
          acknowledged="acknowledged", refused="refused", again="packed"),
     Wait("sent", waits_for="l’accusé de réception du ministère", within=_ANSWER_WITHIN,

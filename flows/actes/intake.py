@@ -20,7 +20,7 @@ from core.platform import Platform
 from core.principal import PLATFORM, Principal, Right
 from flows.actes.act import Act, JoinedFile, Piece
 from flows.actes.flow import ACTES
-from flows.actes.knowledge import classification_of, collectivite_of, publishing_of, siren_of
+from flows.actes.knowledge import classification_of, collectivite_of, publishing_of, siren_of, taken_elsewhere
 from flows.actes.models import ActesMessage, MessageState
 from flows.actes.publishing_later import PublicationAsked, ask
 from flows.actes.settings import ActesPublishing, Author
@@ -157,7 +157,13 @@ def _with_dossier(
     session: ScopedSession,
     dossier: Dossier,
 ) -> None:
-    """Write what an act has beside its dossier: its first message, and the publication that is asked for."""
+    """Write what an act has beside its dossier: its first message, and the publication that is asked for.
+
+    Raises:
+        Conflict: an act of another organisation of the same SIREN bears its identifier (rule R31).
+    """
+    if taken_elsewhere(session, str(identifier), identifier.siren, dossier.organisation_id):
+        raise Conflict(_messages("submit.elsewhere", number=identifier.number))
     session.add(
         ActesMessage(
             organisation_id=dossier.organisation_id,

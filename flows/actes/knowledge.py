@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel
-from sqlmodel import Session, col, select
+from sqlmodel import Session, SQLModel, col, select
 
 from connectors.actes.settings import ActesOperator
 from core.configuration import configuration_of
@@ -41,6 +41,7 @@ _messages = Catalogue("flows.actes")
 _Model = TypeVar("_Model", bound=BaseModel)
 DEAD = frozenset({"rejected", "refused", "declined", "given_up", "cancelled"})
 """States of an act whose number may serve again."""
+_dossiers, _acts = SQLModel.metadata.tables[str(Dossier.__tablename__)], SQLModel.metadata.tables[str(ActesMessage.__tablename__)]
 
 
 def operator_of(platform: Platform, organisation_id: str) -> ActesOperator:
@@ -140,13 +141,33 @@ def _read(platform: Platform, sha256: str) -> Classification | None:
     return message.classification if isinstance(message, RetourClassification) else None
 
 
-def live_acts(session: Session, organisation_id: str, id_acte: str, *, but: str | None = None) -> list[Dossier]:
-    """Return the dossiers of an act that still count under an identifier (rule R31), the newest first."""
+def live_acts(session: Session, id_acte: str, *, but: str | None = None) -> list[Dossier]:
+    """Return the dossiers of an act that still count under an identifier (rule R31), the newest first.
+
+    The State knows an act by the SIREN in its identifier, which a collectivité and its services may share: whoever deposited it.
+    """
     acts = (
         select(Dossier)
         .join(ActesMessage, col(ActesMessage.dossier_id) == col(Dossier.id))
-        .where(ActesMessage.organisation_id == organisation_id, ActesMessage.id_acte == id_acte)
+        .where(ActesMessage.id_acte == id_acte)
         .where(ActesMessage.code == MessageCode.ACTE.value, col(Dossier.state).not_in(DEAD), Dossier.id != (but or ""))
         .order_by(col(Dossier.created).desc())
     )
     return list(session.exec(acts))
+
+
+def taken_elsewhere(session: Session, id_acte: str, siren: str, organisation_id: str) -> bool:
+    """Tell whether an act of another organisation bears an identifier (rule R31), even one that the session may not read.
+
+    The organisations of the SIREN are locked meanwhile: of two that deposit at once, the second sees the first.
+    """
+    own = select(Organisation.id).where(Organisation.siren == siren).order_by(Organisation.id)
+    session.exec(own.with_for_update(key_share=True)).all()
+    found = session.connection().execute(
+        select(_dossiers.c.id)
+        .join(_acts, _acts.c.dossier_id == _dossiers.c.id)
+        .where(_acts.c.id_acte == id_acte, _acts.c.code == MessageCode.ACTE.value, _dossiers.c.state.not_in(DEAD))
+        .where(_acts.c.organisation_id != organisation_id)
+        .limit(1)
+    )
+    return found.first() is not None

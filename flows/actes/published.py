@@ -29,7 +29,7 @@ from core.principal import PLATFORM
 from flows.actes.models import ActesPublication
 from flows.actes.settings import PUBLICATION, ActesPublishing
 from flows.actes.stamped import stamped_copy
-from flows.actes.transmitted import CANCELLED
+from flows.actes.transmitted import CANCELLED, cancelled, cancelled_on
 from flows.engine.models import Dossier
 from flows.engine.reading import COUNTED_UP_TO, Place
 
@@ -65,12 +65,14 @@ class PublicPage:
         total: how many there are in all; ``COUNTED_UP_TO`` when there are more.
         exact: False when there are more than were counted.
         after: where the next page starts; None on the last one.
+        cancelled: identifiers of those whose transmission to the State was cancelled since.
     """
 
     rows: tuple[ActesPublication, ...]
     total: int
     exact: bool
     after: Place | None
+    cancelled: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +188,11 @@ def listed(
         counted = select(ActesPublication.id).where(*conditions).limit(COUNTED_UP_TO + 1).subquery()
         total = int(session.exec(select(func.count()).select_from(counted)).one())
         rows = _rows(session, conditions, limit + 1, after)
+        gone = cancelled(session, (row.dossier_id for row in rows))
     more = len(rows) > limit
     place = Place(rows[limit - 1].published, rows[limit - 1].id) if more else None
-    return PublicPage(tuple(rows[:limit]), min(total, COUNTED_UP_TO), total <= COUNTED_UP_TO, place)
+    marked = frozenset(row.id for row in rows if row.dossier_id in gone)
+    return PublicPage(tuple(rows[:limit]), min(total, COUNTED_UP_TO), total <= COUNTED_UP_TO, place, marked)
 
 
 def years(platform: Platform, organisation: PublicOrganisation) -> list[int]:
@@ -197,15 +201,21 @@ def years(platform: Platform, organisation: PublicOrganisation) -> list[int]:
         return sorted(map(int, session.exec(select(_year_decided).where(*_online(organisation)).distinct())), reverse=True)
 
 
-def latest(platform: Platform, organisation: PublicOrganisation, limit: int = _FEED) -> list[ActesPublication]:
-    """Return the acts of an organisation that came online last, newest first."""
+def latest(
+    platform: Platform, organisation: PublicOrganisation, limit: int = _FEED
+) -> list[tuple[ActesPublication, datetime | None]]:
+    """Return the acts of an organisation that came online last, newest first; and since when their transmission is cancelled."""
     with platform.database.reading(PLATFORM) as session:
-        return _rows(session, _online(organisation), limit, None)
+        rows = _rows(session, _online(organisation), limit, None)
+        gone = cancelled(session, (row.dossier_id for row in rows))
+    return [(row, gone.get(row.dossier_id)) for row in rows]
 
 
 def deliberations(platform: Platform, organisation: PublicOrganisation) -> Iterator[ActesPublication]:
-    """Yield every délibération that is online, newest first; read page by page, however many there are."""
+    """Yield every délibération that is online and the State has, newest first; read page by page, however many there are."""
+    gone = select(Dossier.id).where(col(Dossier.organisation_id).in_(organisation.ids), col(Dossier.state).in_(CANCELLED))
     conditions = [*_online(organisation), col(ActesPublication.nature) == _DELIBERATION]
+    conditions.append(col(ActesPublication.dossier_id).not_in(gone))
     after: Place | None = None
     while True:
         with platform.database.reading(PLATFORM) as session:
@@ -224,14 +234,7 @@ def one(platform: Platform, organisation: PublicOrganisation, publication_id: st
             return None
         dossier = session.get_one(Dossier, publication.dossier_id)
         stamped = standing_of(session, publication.entry_id).stamped
-    return PublicAct(publication, _cancelled_on(dossier), stamped)
-
-
-def _cancelled_on(dossier: Dossier) -> date | None:
-    if dossier.state not in CANCELLED:
-        return None
-    told = dossier.facts.get("cancelled_on")
-    return date.fromisoformat(told) if told else clock.in_paris(dossier.since).date()
+    return PublicAct(publication, cancelled_on(dossier), stamped)
 
 
 def document(publication: ActesPublication, rank: int) -> dict[str, Any]:

@@ -88,14 +88,17 @@ def _first_message(work: Work) -> ActesMessage:
         ).one()
 
 
-@stage("remote.actes", "sent", "uncertain", departed=departed.sent)
+@stage("remote.actes", "sent", "uncertain", "outdated", departed=departed.sent)
 def transmit(work: Work) -> Advance | Later:
     """Deliver the act to the ministry, once (law 4)."""
     sending: dict[str, Any] = work.facts[SENDING]
+    message_id = _first_message(work).id
+    if envelopes.is_outdated(sending):
+        apply = partial(envelopes.drop, sending["envelope"], message_id)
+        return Advance("outdated", journal={"envelope": sending["envelope"]}, apply=apply)
     if sending["phase"] != envelopes.COMMITTING and (later := _closed(work, sending)):
         return later
     delivered = envelopes.leave(work, SENDING)
-    message_id = _first_message(work).id
     return Advance(
         "sent" if delivered else "uncertain",
         facts={SENDING: {**sending, "phase": envelopes.PACKED}, "sent_at": clock.iso(clock.now())},
@@ -115,6 +118,9 @@ def answer(work: Work) -> Advance | Later:
     if sending is None:
         due = _due(work)
         return Advance("done") if due is None else _prepare(work, due)
+    if envelopes.is_outdated(sending):
+        apply = partial(envelopes.drop, sending["envelope"], sending["message"])
+        return Advance("more", facts={FOLLOWING: None}, journal={"envelope": sending["envelope"]}, apply=apply)
     if sending["phase"] != envelopes.COMMITTING and (later := _closed(work, sending)):
         return later
     delivered = envelopes.leave(work, FOLLOWING)

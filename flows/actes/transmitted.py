@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import date, datetime
+
 from sqlmodel import Session, col, select
 
+from core import clock
 from flows.actes.act import Act
 from flows.engine.models import Dossier, DossierFile
 
@@ -23,6 +27,20 @@ def newest_of(session: Session, dossier_id: str) -> dict[str, DossierFile]:
     """Return the files of a dossier by their own roles; the newest of a role counts."""
     rows = select(DossierFile).where(DossierFile.dossier_id == dossier_id)
     return {kept.role: kept for kept in session.exec(rows.order_by(col(DossierFile.created), col(DossierFile.id)))}
+
+
+def cancelled_on(dossier: Dossier) -> date | None:
+    """Return the day on which the transmission of an act was cancelled; None while it stands."""
+    if dossier.state not in CANCELLED:
+        return None
+    told = dossier.facts.get("cancelled_on")
+    return date.fromisoformat(told) if told else clock.in_paris(dossier.since).date()
+
+
+def cancelled(session: Session, dossiers: Iterable[str]) -> dict[str, datetime]:
+    """Return those of some acts whose transmission was cancelled, by identifier, and since when that is known here."""
+    wanted = select(Dossier.id, Dossier.since).where(col(Dossier.id).in_(list(dossiers)), col(Dossier.state).in_(CANCELLED))
+    return {dossier_id: since.replace(microsecond=0) for dossier_id, since in session.exec(wanted)}
 
 
 def readable(name: str) -> str:

@@ -181,16 +181,15 @@ def test_the_operator_of_acts_is_configured_for_all_and_its_mailbox_is_read(
     terminal: Terminal, platform: Platform, played: Simulators
 ) -> None:
     terminal.open_mairie()
-    settings = revealed(played.operator_settings().model_dump())
-    told = terminal.told(
-        "configure", "acts", terminal.file("actes.json", json.dumps(settings, default=str)), "--organisation", "platform"
-    )
+    windows = [{"begin": "20:00", "end": "06:00", "quota": 2_000_000_000}]
+    settings = revealed(played.operator_settings().model_dump()) | {"windows": windows}
+    told = terminal.told("configure", "acts", terminal.file("actes.json", json.dumps(settings)), "--organisation", "platform")
     assert "relevée" in told
     with platform.database.reading(PLATFORM) as session:
         planned = set(session.exec(select(Schedule.actor)))
         assert session.exec(select(Configuration.name)).all() == ["actes.operator"]
     assert {"actes.collect", "actes.classify"} <= planned
-    wrong = terminal.file("faux.json", json.dumps({**settings, "trigramme": "TROP LONG"}, default=str))
+    wrong = terminal.file("faux.json", json.dumps({**settings, "trigramme": "TROP LONG"}))
     assert "trigramme" in terminal.refused(2, "configure", "acts", wrong, "--organisation", "platform")
 
 

@@ -55,7 +55,9 @@ def number_standing(platform: Platform, known: Known, number: str, decided: date
 
 def _taken(platform: Platform, known: Known, identifier: IdActe) -> Standing | None:
     with platform.database.reading(PLATFORM) as session:
-        for found in knowledge.live_acts(session, known.organisation.id, str(identifier)):
+        for found in knowledge.live_acts(session, str(identifier)):
+            if found.organisation_id != known.organisation.id:  # whose acts the reader may not be allowed to see
+                return Standing(_t("number.elsewhere"), wrong=True)
             return Standing(_t("number.taken", title=found.title), wrong=True, dossier_id=found.id)
         for other in _of_the_year(session, known.organisation.id, identifier):
             return Standing(_t("number.used", title=other.title, year=identifier.day.year), dossier_id=other.id)

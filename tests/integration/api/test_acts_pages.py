@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, datetime
 
 import httpx
 import pytest
@@ -11,9 +11,11 @@ from fastapi.routing import iter_route_contexts
 from sqlmodel import select
 
 from api.app import create_app
+from core.clock import PARIS
 from core.identifiers import new_id
 from core.principal import PLATFORM, Right
 from core.problems import Problem, Severity
+from flows.actes.models import ActesMessage
 from flows.engine.models import DossierFile
 from schemas.actes.codes import MessageCode
 from tests.integration.api.acts_forms import NEW, csrf, faults, filled, pieces, send, somebody
@@ -29,11 +31,13 @@ def test_the_page_tells_until_when_the_prefet_may_go_to_court_and_why(clerk: htt
     page = clerk.get(f"/actes/{act}").text
     assert "Le préfet peut saisir le tribunal jusqu’au 12 décembre 2026." in page or "ne peut plus saisir" in page
     assert "La préfecture a reçu l’acte." in page
-    mairie.letter(act, "3-1", "Le plan & la coupe", date(2026, 11, 2))
+    letter = mairie.letter(act, "3-1", "Le plan & la coupe", date(2026, 11, 2))
+    with mairie.platform.database.writing(PLATFORM) as session:  # it came on a later day, from which silence is counted
+        session.get_one(ActesMessage, letter.id).created = datetime(2026, 11, 5, 9, tzinfo=PARIS)
     page = clerk.get(f"/actes/{act}").text
     assert "Le plan &amp; la coupe" in page
     assert "courrier-3-1.pdf" in page
-    assert "2 janvier 2027" in page
+    assert "5 janvier 2027" in page
     for code in ("Demande de pièces complémentaires", "Accusé de réception de la demande de pièces", "automatique"):
         assert code in page
 

@@ -203,6 +203,27 @@ def test_a_cancelled_transmission_is_told_and_no_stamp_is_given_any_more(town: P
     assert town.row("cancelled").dossier_id not in refused.text
 
 
+def test_a_cancelled_transmission_is_marked_in_the_list_and_the_feed_and_left_out_of_the_open_data(
+    town: PublicTown, anybody: httpx.Client
+) -> None:
+    row = town.row("cancelled")
+    town.mairie.stand(row.dossier_id, "cancelled", cancelled_on="2026-11-27")
+    with town.service.platform.database.writing(PLATFORM) as session:
+        dossier = session.get_one(Dossier, row.dossier_id)
+        dossier.since = row.published + timedelta(hours=1)
+        session.add(dossier)
+    listed = anybody.get(town.page)
+    assert listed.text.count("Transmission annulée") == 1
+    assert re.search(r"2026_120</span>\s*<span[^>]*><span[^>]*></span>Transmission annulée", listed.text)
+    feed = etree.fromstring(anybody.get(f"{town.page}/flux.atom").content)
+    changed = f"{row.published + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
+    (entry,) = feed.xpath(f"a:entry[a:id='urn:tabellion:publication:{row.id}']", namespaces=ATOM)
+    assert entry.findtext("a:title", namespaces=ATOM) == "Vente du lavoir (transmission annulée)"
+    assert entry.findtext("a:updated", namespaces=ATOM) == changed
+    assert "2026_120" not in anybody.get(f"{town.page}/deliberations.csv").text
+    assert "2026_118" in anybody.get(f"{town.page}/deliberations.csv").text
+
+
 def test_the_feed_is_valid_and_names_each_act_for_good(town: PublicTown, anybody: httpx.Client) -> None:
     given = anybody.get(f"{town.page}/flux.atom")
     assert given.headers["content-type"].startswith("application/atom+xml")
@@ -215,7 +236,7 @@ def test_the_feed_is_valid_and_names_each_act_for_good(town: PublicTown, anybody
     entries = feed.findall("a:entry", namespaces=ATOM)
     told = [entry.findtext("a:id", namespaces=ATOM).removeprefix("urn:tabellion:publication:") for entry in entries]
     assert told == [town.acts[name] for name in ("late", "regulatory", "cancelled", "online")]
-    assert feed.findtext("a:updated", namespaces=ATOM) == entries[0].findtext("a:updated", namespaces=ATOM)
+    assert feed.findtext("a:updated", namespaces=ATOM) == max(one.findtext("a:updated", namespaces=ATOM) for one in entries)
     entry, row = entries[-1], town.row("online")
     assert entry.findtext("a:title", namespaces=ATOM) == "Tarifs de la cantine & du <portage> à domicile"
     assert entry.findtext("a:published", namespaces=ATOM) == f"{row.published:%Y-%m-%dT%H:%M:%SZ}"
@@ -228,12 +249,13 @@ def test_the_feed_is_valid_and_names_each_act_for_good(town: PublicTown, anybody
 
 
 def test_open_data_are_those_of_the_schema(town: PublicTown, anybody: httpx.Client) -> None:
+    town.mairie.stand(town.row("cancelled").dossier_id, "cancelled")
     given = anybody.get(f"{town.page}/deliberations.csv")
     assert given.headers["content-type"] == "text/csv; charset=utf-8"
     text = given.content.decode("utf-8")
     assert text.partition("\r\n")[0] == SCDL == ",".join(COLUMNS)
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
-    assert [row["DELIB_ID"] for row in rows] == ["2026_122", "2026_120", "2026_118"]
+    assert [row["DELIB_ID"] for row in rows] == ["2026_122", "2026_118"]
     for row in rows:
         assert re.fullmatch(r"\d{14}", row["COLL_SIRET"])
         assert re.fullmatch(r"\d\.\d{1,2}", row["DELIB_MATIERE_CODE"])

@@ -337,8 +337,9 @@ def rename(acts: ActsTown, message_id: str, id_acte: str) -> None:
 
 @on_one_shape
 def test_a_whole_envelope_refused_ends_the_act_with_the_ministrys_words(acts: ActsTown) -> None:
-    acts.state._prefecture._collectivites = frozenset()
     with acts.at_work():
+        wait_until(lambda: version(acts) is not None)  # what asked for it would be refused as well
+        acts.state._prefecture._collectivites = frozenset()
         dossier = acts.send("2026_E")
         ended = acts.wait_for(dossier, "refused")
         assert ended.facts["anomaly"]["nature"] == "005"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from datetime import date, timedelta
-from io import BytesIO
+from io import BytesIO, StringIO
 
 import pypdfium2
 import pytest
 from sqlalchemy import update
 
+from api.publications import open_data
 from api.runtime import PUBLISH_ACTOR
 from core import clock
 from core.errors import Conflict, NotFound, UsageError
@@ -141,6 +143,16 @@ def test_all_deliberations_are_exported_however_many_pages_they_take(town: Publi
     town.publish(number="ARR_9", nature=2)
     told = list(published.deliberations(town.platform, page_of(town)))
     assert sorted(row.id for row in told) == sorted(row.id for row in rows)
+
+
+@ON_ONE
+def test_open_data_lead_to_the_deliberation_itself_or_to_its_page(town: Publisher) -> None:
+    whole, annex = town.publish(town.received(), "document", "annex.1"), town.publish(town.received(), "annex.1")
+    organisation = page_of(town)
+    octets = open_data.written(organisation, [whole, annex], "https://actes.exemple.test")
+    told = [row["DELIB_URL"] for row in csv.DictReader(StringIO(octets.decode(), newline=""))]
+    page = f"https://actes.exemple.test/publications/{SIREN}/actes"
+    assert told == [f"{page}/{whole.id}/documents/1", f"{page}/{annex.id}"]
 
 
 @ON_ONE

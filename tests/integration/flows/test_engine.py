@@ -7,20 +7,23 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import dramatiq
 import pytest
-from sqlmodel import select
+from sqlmodel import select, update
 
 from core import clock
 from core.errors import Conflict, NeedsOperator, Refused, Unavailable
+from core.identifiers import new_id
 from core.journal import JournalEntry
 from core.organisations import Organisation, OrganisationKind, add_organisation
 from core.platform import Platform
 from core.principal import PLATFORM
 from core.problems import Problem, Severity
 from flows.engine import transitions
+from flows.engine.brokers import waiting
 from flows.engine.execution import Engine
 from flows.engine.intake import Deposit, receive
 from flows.engine.models import Dossier, Step
@@ -320,3 +323,22 @@ def test_a_broker_that_is_away_delays_the_hints_and_loses_none(
         with pytest.raises(dramatiq.errors.BrokerConnectionError):
             relay.announce()
     assert relay.announce() == 1
+
+
+def test_a_queue_that_nobody_serves_does_not_heap_up_in_the_broker(
+    platform: Platform, broker: dramatiq.Broker, mairie: Organisation
+) -> None:
+    crowded = replace(platform, settings=platform.settings.model_copy(update={"window": 3, "redelivery_seconds": 1e-6}))
+    queue = f"cpu-{new_id()}"  # nobody's: a virtual host is that of the whole run
+    flow = flow_of(accept, send)
+    Engine(platform, broker, [flow])
+    for rank in range(5):
+        deposit(platform, flow, mairie, f"waiting-{rank}")
+    with platform.database.writing(PLATFORM) as session:
+        session.connection().execute(update(Step).values(queue=queue))
+    relay = Relay(crowded, broker)
+    sent = [relay.announce() for _ in range(6)]
+    assert sum(sent) == waiting(broker, queue) == 6
+    assert sent[:2] == [3, 3]
+    broker.flush(queue)  # the broker lost them
+    assert relay.announce() == 3

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
+from connectors.chorus.errors import ChorusRefused, ChorusUnavailable
 from connectors.chorus.simulated_faults import Mishap
 from connectors.chorus.statuses import Status
 from core.errors import Forbidden, NotFound, UsageError
 from core.principal import PLATFORM, Principal, Right
-from flows.invoices.issued import deciding
+from flows.invoices.issued import deciding, following
 from tests.conftest import on_one_shape
 from tests.sales import Shop, at_rest, piece
 
@@ -111,3 +112,23 @@ def test_an_uncertain_invoice_that_is_given_up_frees_its_number(shop: Shop) -> N
         town.wait_for(again.id, "issued")
     assert town.dossier(dossier.id).state == "given_up"
     assert again.id != dossier.id
+
+
+@on_one_shape
+def test_what_chorus_refuses_to_tell_of_holds_back_no_other(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    town = shop.town
+    refused = [at_rest(town.platform, town.organisation, "deposited", number=f"R-{n}", deposit=f"CPP-{n}") for n in range(6)]
+    good = at_rest(town.platform, town.organisation, "uncertain", number="V-2026-2")
+    before = {known: shop.kept(known).looked for known in (*refused, good)}
+    with pytest.raises(ChorusRefused):
+        following.follow(town.platform, town.organisation.id)
+    after = {known: shop.kept(known).looked for known in before}
+    assert all(after[known] > before[known] for known in before)
+    monkeypatch.setattr(following, "_seek", unreachable)  # what fails otherwise does not stay first either
+    with pytest.raises(ChorusUnavailable):
+        following.follow(town.platform, town.organisation.id)
+    assert shop.kept(good).looked > after[good]
+
+
+def unreachable(*_: object) -> None:
+    raise ChorusUnavailable("unreachable")

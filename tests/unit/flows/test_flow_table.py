@@ -6,9 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from core.errors import Misconfigured, UsageError
+from core.errors import UsageError
 from core.messages import speaking
-from flows.engine.brokers import open_broker
 from flows.engine.table import BrokenFlow, End, Flow, On, Row, Wait, stage
 from flows.engine.work import Advance, Work
 from flows.registry import DEPOSITS, FLOWS, flow_for_deposits, flow_named
@@ -105,9 +104,3 @@ def test_an_unknown_flow_is_said_with_those_there_are() -> None:
     with pytest.raises(UsageError) as refused:
         flow_named("x" * 10_000)
     assert len(str(refused.value)) < 200
-
-
-@pytest.mark.parametrize("url", ["", "http://host", "kafka://host", "memory"])
-def test_a_broker_of_another_kind_is_refused(url: str) -> None:
-    with pytest.raises(Misconfigured, match="TABELLION_BROKER_URL"):
-        open_broker(url)
