@@ -5,9 +5,7 @@ These paths need no account and name no organisation; a reverse proxy keeps them
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -17,9 +15,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.errors import Misconfigured, TabellionError
 from core.migrations import is_current
 from core.platform import Platform
+from flows.engine import brokers
 
 router = APIRouter(include_in_schema=False)
-_PORTS = {"redis": 6379, "rediss": 6379, "amqp": 5672, "amqps": 5671}
 
 
 @router.get("/health/live")
@@ -70,6 +68,4 @@ def _ask_objects(platform: Platform) -> None:
 
 
 def _ask_broker(platform: Platform) -> None:
-    address = urlsplit(platform.settings.broker_url.get_secret_value())
-    if address.scheme in _PORTS:
-        socket.create_connection((address.hostname or "", address.port or _PORTS[address.scheme]), timeout=2).close()
+    brokers.prove(platform.settings.broker_url.get_secret_value())

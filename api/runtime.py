@@ -19,7 +19,7 @@ from archive.replication import rounds
 from archive.retention import holds
 from archive.watch import audits
 from core import uploads
-from core.errors import Misconfigured
+from core.errors import Misconfigured, UsageError
 from core.messages import Catalogue
 from core.platform import Platform
 from flows import heads as heads_mail
@@ -246,8 +246,15 @@ def timestamps(platform: Platform) -> TimestampClient:
 def working(
     platform: Platform, broker: dramatiq.Broker, *, queues: set[str] | None = None, relays: bool = True
 ) -> Iterator[Engine]:
-    """Run a worker, and a relay unless told otherwise, for the time of the block."""
+    """Run a worker, and a relay unless told otherwise, for the time of the block.
+
+    Raises:
+        UsageError: nothing is ever done on one of these queues.
+    """
     engine = build_engine(platform, broker)
+    known = {broker.get_actor(name).queue_name for name in broker.get_declared_actors()}
+    if unknown := sorted((queues or set()) - known):
+        raise UsageError(_messages("worker.unknown", queue=unknown[0][:60], known=", ".join(sorted(known))))
     plan_schedules(platform)
     worker = dramatiq.Worker(broker, queues=queues, worker_timeout=100, worker_threads=platform.settings.worker_threads)
     relay = Relay(platform, broker)

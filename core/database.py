@@ -18,12 +18,12 @@ from typing import Any, ClassVar
 from sqlalchemy import JSON, DateTime, Engine, TypeDecorator, create_engine, event
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import URL, Connection, Dialect, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import ORMExecuteState, with_loader_criteria
 from sqlmodel import Field, Session, SQLModel, col
 
 from core.clock import as_utc
-from core.errors import Forbidden, Misconfigured
+from core.errors import Forbidden, Misconfigured, Unavailable
 from core.messages import Catalogue
 from core.principal import Principal
 
@@ -66,6 +66,8 @@ class Database:
     """One database, its pool, and the sessions on it."""
 
     _OPTIONS: ClassVar[str] = "-c statement_timeout=60000 -c lock_timeout=15000 -c idle_in_transaction_session_timeout=60000"
+    # A connection may say nothing for hours, and mean something all the while (``core.presence``): no router must forget it.
+    _KEPT_ALIVE: ClassVar[dict[str, int]] = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.url = _checked(url)
@@ -84,7 +86,7 @@ class Database:
                 pool_size=pool_size,
                 max_overflow=10,
                 pool_pre_ping=True,
-                connect_args={"options": self._OPTIONS},
+                connect_args={"options": self._OPTIONS, **self._KEPT_ALIVE},
             )
         self._writer: Engine = self.engine.execution_options(writes=True)
 
@@ -107,6 +109,20 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+@contextmanager
+def answering(database: Database) -> Iterator[None]:
+    """Say in a sentence that a database does not answer.
+
+    Raises:
+        Unavailable: a connection was refused or lost in the block.
+    """
+    try:
+        yield
+    except OperationalError as error:
+        told = {"url": database.url.render_as_string(hide_password=True), "reason": str(error.orig).partition("\n")[0][:200]}
+        raise Unavailable(_messages("database.silent", **told)) from error
 
 
 def _scoped(bind: Engine, principal: Principal) -> ScopedSession:

@@ -48,6 +48,7 @@ _log = structlog.get_logger()
 _messages = Catalogue("core")
 JsonValue: TypeAlias = "dict[str, JsonValue] | list[JsonValue] | str | int | float | bool | None"
 _LARGEST_ANSWER = 16 << 20
+_LEAST_MEMORY = 256 << 20
 _PATIENCE = 60.0  # seconds until one's turn comes
 _turns = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))
 _told: set[str] = set()
@@ -253,6 +254,17 @@ def _value(function: str, status: int | None, answered: IO[bytes]) -> JsonValue:
             raise _noted(Exhausted("room" if found == "room" else "memory"), function, status)
         case _:
             raise _noted(Died(), function, status, str(found))
+
+
+def lacking() -> tuple[str, ...]:
+    """Return what the kernel does not let a call give up, having made an empty one: ``network``, ``files``.
+
+    Raises:
+        SandboxError, Unavailable: as ``call``.
+    """
+    with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
+        call("json:dumps", None, folder=Path(folder), memory=_LEAST_MEMORY, seconds=_PATIENCE)
+    return tuple(sorted(_told))
 
 
 def _note_lacking(lacking: Iterable[str]) -> None:

@@ -11,7 +11,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.addresses import Networks
@@ -74,19 +74,12 @@ class Settings(BaseSettings):
     renewal_days: int = Field(180, ge=31)
     acts_grace_days: int = Field(7, ge=0, le=60)
 
-    @field_validator(
-        "handover_dir",
-        "dkim_key_file",
-        "mail_returns_authority",
-        "archive_places_file",
-        "formats_dir",
-        "pdfa_checker",
-        "heads_dir",
-        mode="before",
-    )
+    @model_validator(mode="before")
     @classmethod
-    def _is_none_when_empty(cls, value: object) -> object:
-        return None if value == "" else value  # an empty path would be the working directory
+    def _leave_empty_paths_out(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Have the default of a path that is empty, which would be the working directory."""
+        paths = {name for name, field in cls.model_fields.items() if field.annotation in (Path, Path | None)}
+        return {name: value for name, value in values.items() if name not in paths or value != ""}
 
     @field_validator("private_networks")
     @classmethod
@@ -151,4 +144,6 @@ def _from_files() -> dict[str, str]:
                 values[name] = Path(source).read_text(encoding="utf-8").strip()
             except OSError as error:
                 raise Misconfigured(_messages("setting.file", variable=told, file=source, reason=error.strerror)) from error
+            except UnicodeDecodeError:  # whose words show the secret
+                raise Misconfigured(_messages("setting.file", variable=told, file=source, reason="UTF-8")) from None
     return values

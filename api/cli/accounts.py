@@ -11,7 +11,7 @@ from collections.abc import Callable
 from rich.markup import escape
 from sqlmodel import Session, select
 
-from api.cli.administration import ACTOR, opened_platform, owner_of, role_meant
+from api.cli.administration import ACTOR, opened_platform, owner_of, platform_to_read, role_meant
 from api.cli.output import console, json_line
 from core import administration, people
 from core.errors import NotFound, UsageError
@@ -34,7 +34,7 @@ ACTS: dict[str, Callable[[Session, Principal, Person], None]] = {
 
 def list_people(as_json: bool) -> None:
     """Print everybody with their roles, by name."""
-    with opened_platform().database.reading(PLATFORM) as session:
+    with platform_to_read().database.reading(PLATFORM) as session:
         for person in session.exec(select(Person).order_by(Person.sought)).all():
             held = people.memberships(session, person.id)
             if as_json:

@@ -17,11 +17,11 @@ import typer
 from pydantic import BaseModel, SecretStr, ValidationError
 from rich.markup import escape
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
 from api.cli.output import console, json_line
-from api.cli.platform import operators_platform
+from api.cli.platform import at_work, operators_platform
 from connectors.actes.settings import ActesOperator
 from connectors.helios.settings import HeliosGateway
 from connectors.iparapheur.client import open_connector
@@ -29,7 +29,8 @@ from connectors.iparapheur.settings import ParapheurSettings
 from core import clock, journal, passwords, people, roles
 from core.clock import in_paris, iso
 from core.configuration import configure
-from core.errors import Conflict, Misconfigured, NotFound, Unavailable, UnreadableInput, UsageError
+from core.database import answering
+from core.errors import Conflict, Misconfigured, NotFound, UnreadableInput, UsageError
 from core.identifiers import Siret
 from core.messages import Catalogue
 from core.migrations import is_current
@@ -81,7 +82,7 @@ def open_organisation(name: str, *, siret: str, parent: str | None, as_json: boo
 
 def list_organisations(as_json: bool) -> None:
     """Print every organisation, each after the one above it."""
-    with opened_platform().database.reading(PLATFORM) as session:
+    with platform_to_read().database.reading(PLATFORM) as session:
         found = session.exec(select(Organisation).order_by(Organisation.path)).all()
     for organisation in found:
         if as_json:
@@ -240,15 +241,18 @@ def configure_seal(file: Path, *, organisation: str, city: str, postal_code: str
 
 
 def opened_platform() -> Platform:
-    """Open the platform to change it: its database must answer and be up to date, and its key must be the one of all."""
+    """Open the platform to change it, at work on its database, which nobody may have for themselves."""
+    return at_work(platform_to_read())
+
+
+def platform_to_read() -> Platform:
+    """Open the platform: its database must answer and be up to date, and its key must be the one of all."""
     settings = load_settings()
     if settings.s3_endpoint and settings.secret_key_file is None:
         raise Misconfigured(_t("parts.secret"))
     platform = operators_platform()
-    try:
+    with answering(platform.database):
         current = is_current(platform.database)
-    except OperationalError as error:
-        raise Unavailable(_t("parts.database_silent")) from error
     if not current:
         raise Misconfigured(_t("parts.database"))
     return platform

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.markup import escape
 
 from api.cli.output import NO, console, errors, json_line
-from api.cli.platform import operators_platform
+from api.cli.platform import at_work, operators_platform
 from archive.watch import audits
 from archive.watch.audits import AuditKind, Duty
 from archive.watch.incidents import words_of
@@ -36,7 +36,7 @@ def audit(*, place: str | None, kinds: Sequence[str], whole: bool, as_json: bool
     unknown = sorted(set(kinds) - set(AuditKind))
     if unknown:
         raise UsageError(_t("audit.kind.unknown", found=unknown[0][:40], known=", ".join(AuditKind)))
-    platform = operators_platform()
+    platform = at_work(operators_platform())
     if place is not None:
         place_named(platform, place)
     wrong = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.cli.output import console
-from api.cli.platform import operators_platform
+from api.cli.platform import at_work, operators_platform
 from archive.finding import index
 from core.messages import Catalogue
 from core.principal import PLATFORM
@@ -19,7 +19,7 @@ def fill(*, anew: bool) -> None:
         ObjectMissing, ObjectAltered: no place holds a package whole; those before it are indexed.
         Unavailable: no place that answers holds it whole.
     """
-    platform = operators_platform()
+    platform = at_work(operators_platform())
     if anew:
         with platform.database.writing(PLATFORM) as session:
             index.clear(session)

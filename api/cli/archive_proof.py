@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from api.cli.output import NO, console, json_line
-from api.cli.platform import operators_platform
+from api.cli.platform import at_work, operators_platform
 from api.runtime import renew_proofs, timestamps
 from archive.models import Record
 from archive.proof.consistency import consistency_of, write_consistency
@@ -38,7 +38,7 @@ def reseal(algorithm: str, *, as_json: bool) -> int:
         Unavailable: a place or the authority does not answer.
         Misconfigured: there is no timestamping authority.
     """
-    platform = operators_platform()
+    platform = at_work(operators_platform())
 
     def told(done: int, total: int) -> None:
         if not as_json and (done == total or done % 100 == 0):
@@ -62,7 +62,7 @@ def renew(*, as_json: bool) -> None:
         Unavailable: a place or the authority does not answer.
         Misconfigured: there is no timestamping authority.
     """
-    begun, renewed = renew_proofs(operators_platform())
+    begun, renewed = renew_proofs(at_work(operators_platform()))
     if as_json:
         json_line({"begun": begun, "renewed": renewed})
     else:

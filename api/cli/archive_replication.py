@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.markup import escape
 
 from api.cli.output import NO, console, json_line
-from api.cli.platform import operators_platform
+from api.cli.platform import at_work, operators_platform
 from archive.places.places import places_of
 from archive.replication import copies, rounds
 from archive.replication.models import Replication, Task
@@ -30,7 +30,7 @@ def replicate(*, place: str | None, as_json: bool) -> int:
         UsageError: there is no such place, or there is one place only.
         Unavailable, Misconfigured: a place does not answer, or refuses us; what was copied stays.
     """
-    platform = operators_platform()
+    platform = at_work(operators_platform())
     known = places_of(platform)
     if len(known) == 1:
         raise UsageError(_t("replicate.alone"))
@@ -55,7 +55,7 @@ def restore_place(name: str, *, source: str | None, anew: bool, as_json: bool) -
         UsageError: there is no such place, no other one, or both are the same.
         Unavailable, Misconfigured: a place does not answer, or refuses us; what was written stays.
     """
-    platform = operators_platform()
+    platform = at_work(operators_platform())
     place = place_named(platform, name)
     others = [one.name for one in places_of(platform) if one.name != name]
     if not others:

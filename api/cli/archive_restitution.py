@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.markup import escape
 
 from api.cli.output import NO, console, json_line
-from api.cli.platform import operators_platform
+from api.cli.platform import at_work, operators_platform
 from archive.finding.fonds import Progress
 from archive.finding.restitution import restitute
 from core.messages import Catalogue
@@ -26,7 +26,7 @@ def restitution(number: str, output: Path, *, as_json: bool) -> int:
         ObjectMissing, ObjectAltered: no place holds a package whole.
         Unavailable: no place that answers holds it whole.
     """
-    platform = operators_platform()
+    platform = at_work(operators_platform())
     with platform.database.reading(PLATFORM) as session:
         organisation = organisation_of(session, number)
 

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 import urllib3
-from cryptography import x509
 from pydantic import SecretStr
 from rich.markup import escape
 from sqlalchemy import text
@@ -23,20 +22,23 @@ from archive.ingest import pdfa
 from archive.places.places import Place, places_of
 from connectors.antivirus.client import prove, version
 from connectors.antivirus.settings import Scanner
-from core import clock
+from core import clock, sandbox
+from core.clock import in_paris
 from core.errors import Misconfigured, TabellionError, Unavailable
 from core.messages import Catalogue
 from core.migrations import is_current
 from core.platform import Platform
 from core.principal import PLATFORM
 from core.settings import Settings, meaning, variable
-from flows.engine.brokers import open_broker
+from flows.engine import brokers, relay
+from signing.trust.folder import Contents
 from signing.trusted_lists.folder import alerts
 
 _t = Catalogue("api.cli")
 _SOON = timedelta(days=60)
 _ROOM = 5 * 1024**3
 _MOST_SKEW = 5.0
+_PATIENCE = timedelta(minutes=15)
 
 
 def list_settings(as_json: bool) -> int:
@@ -82,11 +84,13 @@ def _findings() -> Iterator[Finding]:
     yield from _places(platform)
     yield from archive(platform)
     yield tried(_t("doctor.broker"), lambda: _broker(platform), _t("doctor.broker.mend"))
+    yield tried(_t("doctor.queues"), lambda: _queues(platform), _t("doctor.queues.mend"))
     for url in platform.settings.tsa_urls:
         yield tried(_t("doctor.tsa"), partial(_clock_of, url), _t("doctor.tsa.mend"))
     yield _antivirus(platform)
     yield _checker(platform.settings.pdfa_checker)
     yield from _certificates(platform.settings.trust_dir)
+    yield tried(_t("doctor.sandbox"), _sandbox, _t("doctor.sandbox.mend"))
     yield _disk(platform.settings.state_dir)
 
 
@@ -123,13 +127,16 @@ def _place(place: Place) -> str:
 
 def _broker(platform: Platform) -> str:
     url = platform.settings.broker_url.get_secret_value()
-    broker = open_broker(url)
-    try:
-        broker.declare_queue("doctor")
-        broker.get_declared_queues()
-    finally:
-        broker.close()
+    brokers.prove(url)
     return url.partition(":")[0]
+
+
+def _queues(platform: Platform) -> str:
+    with platform.database.reading(PLATFORM) as session:
+        left = relay.left_alone(session, clock.now() - _PATIENCE)
+    if left:
+        raise Unavailable(_t("doctor.queues.left", queues=", ".join(left), minutes=_PATIENCE // timedelta(minutes=1)))
+    return _t("doctor.queues.served")
 
 
 def _clock_of(url: str) -> str:
@@ -160,14 +167,25 @@ def _certificates(folder: Path | None) -> Iterator[Finding]:
     if folder is None:
         yield Finding(_t("doctor.trust"), False, _t("doctor.trust.none"), _t("doctor.trust.mend"))
         return
-    for path in sorted(folder.glob("*.pem")):
-        for certificate in x509.load_pem_x509_certificates(path.read_bytes()):
-            left = certificate.not_valid_after_utc - clock.now()
-            well = left > _SOON
-            seen = _t("doctor.certificate", name=path.name, date=f"{certificate.not_valid_after_utc:%d/%m/%Y}")
-            yield Finding(_t("doctor.trust"), well, seen, "" if well else _t("doctor.certificate.mend"))
-    for alert in alerts(folder, clock.now()):
+    try:
+        certificates = dict.fromkeys(Contents.of(folder).certificates)  # each once, whatever files it is in
+        outdated = alerts(folder, clock.now())
+    except Misconfigured as error:
+        yield Finding(_t("doctor.trust"), False, str(error), _t("doctor.trust.unreadable"))
+        return
+    for certificate in certificates:
+        well = certificate.not_valid_after_utc - clock.now() > _SOON
+        name, end = certificate.subject.rfc4514_string(), in_paris(certificate.not_valid_after_utc)
+        seen = _t("doctor.certificate", name=name, date=f"{end:%d/%m/%Y}")
+        yield Finding(_t("doctor.trust"), well, seen, "" if well else _t("doctor.certificate.mend"))
+    for alert in outdated:
         yield Finding(_t("doctor.trust"), False, alert, _t("doctor.trust.list"))
+
+
+def _sandbox() -> str:
+    if lacking := sandbox.lacking():
+        raise Misconfigured(", ".join(_t(f"doctor.sandbox.{name}") for name in lacking))
+    return _t("doctor.sandbox.whole")
 
 
 def _disk(folder: Path) -> Finding:

@@ -129,11 +129,17 @@ def install_list(source: Path, signers: list[Path]) -> None:
     Raises:
         UsageError: no trust folder is configured, or a signer is no certificate.
         ListRefused, ListUnreadable, ListOlder: the list is not taken; the one before stays.
+        Misconfigured: the folder cannot be written to.
     """
     folder = load_settings().trust_dir
     if folder is None:
         raise UsageError(_t("trust.nowhere"))
-    installed = install(source, folder, [_certificate(path) for path in signers])
+    believed = [_certificate(path) for path in signers]
+    try:
+        installed = install(source, folder, believed)
+    except OSError as error:
+        where = error.filename or folder
+        raise Misconfigured(_t("trust.unwritable", where=where, reason=error.strerror or type(error).__name__)) from error
     found = installed.kept.list
     until = _t("trust.never") if found.next_update is None else f"{found.next_update:%d/%m/%Y}"
     told = {"territory": found.territory, "sequence": found.sequence, "services": len(found.services), "date": until}

@@ -10,7 +10,7 @@ from rich.markup import escape
 from sqlmodel import col, select
 
 from api.cli.output import NO, console, json_line
-from api.cli.platform import operators_platform
+from api.cli.platform import at_work, operators_platform
 from api.words import label, told
 from core.clock import in_paris, iso
 from core.errors import NotFound, UnreadableInput, UsageError
@@ -36,7 +36,7 @@ def deposit(file: Path, *, flow: str, organisation: str, key: str | None, said: 
         NotFound: no such organisation.
         Conflict: the document is known with another content.
     """
-    platform = operators_platform()
+    platform = at_work(operators_platform())
     flow_for_deposits(flow)
     told = dict(one.partition("=")[::2] for one in said)
     if unknown := told.keys() - FIELDS[flow]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.markup import escape
 
 from api.cli.output import NO, console, json_line
-from api.cli.platform import operators_platform
+from api.cli.platform import at_work, operators_platform
 from archive.proof.consistency import is_consistency, verify_consistency
 from archive.proof.ers.verification import is_evidence_record, verify_with_package
 from archive.proof.proving import write_evidence
@@ -32,7 +32,7 @@ def prove(record: str, output: Path, algorithm: str | None) -> None:
         NotFound: no such record.
         Unavailable: no timestamped head of the journal covers it yet.
     """
-    write_evidence(operators_platform(), PLATFORM, record, output, algorithm)
+    write_evidence(at_work(operators_platform()), PLATFORM, record, output, algorithm)
     console.print(_t("archive.written", file=output))
 
 

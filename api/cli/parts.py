@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from api.cli.output import console, wait_for_the_end
 from core import allocator, logs, presence
-from core.database import Database
+from core.database import Database, answering
 from core.errors import Misconfigured
 from core.messages import Catalogue
 from core.migrations import is_current, upgrade
@@ -74,7 +74,9 @@ def _opened() -> Platform:
     if settings.secret_key_file is None:
         raise Misconfigured(_t("parts.secret"))
     platform = open_platform(settings)
-    if not is_current(platform.database):
+    with answering(platform.database):
+        current = is_current(platform.database)
+    if not current:
         raise Misconfigured(_t("parts.database"))
     platform.prepare_stores()
     return platform

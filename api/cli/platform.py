@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+from contextlib import ExitStack
+
+from core import presence
+from core.database import answering
 from core.errors import Misconfigured
 from core.messages import Catalogue
 from core.platform import Platform, open_platform
@@ -24,3 +29,17 @@ def operators_platform() -> Platform:
     if not (folder / "port").exists():
         raise Misconfigured(_t("parts.not_running", folder=settings.state_dir))
     return open_platform(settings, store_running_in(folder, settings))
+
+
+def at_work(platform: Platform) -> Platform:
+    """Be at work on the platform's database until the process ends, which a command soon does; for those that write to it.
+
+    Raises:
+        Conflict: somebody has it for themselves: what is written meanwhile would be lost, or in the way.
+        Unavailable: it does not answer.
+    """
+    kept = ExitStack()
+    with answering(platform.database):
+        kept.enter_context(presence.at_work(platform.database))
+    atexit.register(kept.close)
+    return platform

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.markup import escape
 from sqlmodel import col, select
 
-from api.cli.administration import ACTOR, opened_platform
+from api.cli.administration import ACTOR, opened_platform, platform_to_read
 from api.cli.output import console, json_line
 from api.words import label
 from core.clock import in_paris, iso
@@ -61,7 +61,7 @@ def _dossier(platform: Platform, dossier_id: str) -> Dossier:
 
 def list_responses(as_json: bool) -> None:
     """Print the responses of the DGFiP that answer no dossier, the newest first."""
-    with opened_platform().database.reading(PLATFORM) as session:
+    with platform_to_read().database.reading(PLATFORM) as session:
         found = session.exec(
             select(HeliosResponse)
             .where(col(HeliosResponse.flaw).is_not(None), col(HeliosResponse.dossier_id).is_(None))

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import dramatiq
 import structlog
 from sqlalchemy import ColumnElement, Connection, Table, func, or_, select, update
+from sqlmodel import Session
 
 from core import clock
 from core.platform import Platform
 from core.principal import PLATFORM
+from flows.engine.brokers import waiting
 from flows.engine.models import Schedule, Step
 
 _log = structlog.get_logger()
@@ -28,11 +30,22 @@ _IDLE, _AWAY = 0.05, 2.0
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """A message to send: an actor, its queue, and the one argument."""
+    """A message to send: an actor, its queue, and the one argument; ``again`` when nobody answered it before."""
 
     actor: str
     queue: str
     argument: str
+    again: bool
+
+
+def left_alone(session: Session, since: datetime) -> tuple[str, ...]:
+    """Return the queues, by name, on which something has been due since before a moment, and nothing is being done."""
+    now, late, busy = clock.now(), set[str](), set[str]()
+    for table in (_step, _schedule):
+        queues = select(table.c.queue).distinct()
+        late |= set(session.connection().execute(queues.where(table.c.due < since)).scalars())
+        busy |= set(session.connection().execute(queues.where(table.c.leased_until >= now)).scalars())
+    return tuple(sorted(late - busy))
 
 
 class Relay:
@@ -68,16 +81,28 @@ class Relay:
         """Announce what is due now, up to the window of each queue; return how many hints went out.
 
         The choice is committed before anything is published: a worker that is quick finds nothing locked. What cannot be
-        published is marked as not announced.
+        published is marked as not announced. What a queue without a worker would only heap up is taken as announced.
         """
         hints = self._choose() if self._anything_due() else []
-        for rank, hint in enumerate(hints):
-            try:
-                self._publish(hint)
-            except BaseException:
-                self._take_back(hints[rank:])
-                raise
-        return len(hints)
+        told = 0
+        try:
+            full = self._full({hint.queue for hint in hints if hint.again})
+            for hint in hints:
+                if hint.queue not in full:
+                    self._publish(hint)
+                told += 1
+        except BaseException:
+            self._take_back(hints[told:])
+            raise
+        return sum(hint.queue not in full for hint in hints)
+
+    def _full(self, queues: set[str]) -> set[str]:
+        """Return which of these queues hold more hints than anybody takes: what is announced again is in there already."""
+        most = 2 * self._platform.settings.window
+        full = {queue for queue in queues if waiting(self._broker, queue) >= most}
+        if full:
+            _log.warning("relay.unanswered", queues=sorted(full), hints=most)
+        return full
 
     def _anything_due(self) -> bool:
         # An idle relay looks twenty times a second: it must not take the write lock for that.
@@ -97,13 +122,19 @@ class Relay:
             connection = session.connection()
             chosen = self._choose_steps(connection)
             now = clock.now()
+            unanswered = connection.execute(
+                select(_schedule.c.name).where(
+                    _schedule.c.due <= now, self._silent(_schedule), _schedule.c.announced.is_not(None)
+                )
+            )
+            again = set(unanswered.scalars())
             due = connection.execute(
                 update(_schedule)
                 .where(_schedule.c.due <= now, self._silent(_schedule))
                 .values(announced=now)
                 .returning(_schedule.c.actor, _schedule.c.queue, _schedule.c.name)
             ).all()
-        return chosen + [Hint(row.actor, row.queue, row.name) for row in due]
+        return chosen + [Hint(row.actor, row.queue, row.name, row.name in again) for row in due]
 
     def _choose_steps(self, connection: Connection) -> list[Hint]:
         now = clock.now()
@@ -111,13 +142,13 @@ class Relay:
         window = self._platform.settings.window
         by_organisation = (_step.c.queue, _step.c.organisation_id)
         turn = func.row_number().over(partition_by=by_organisation, order_by=(_step.c.due, _step.c.dossier_id)).label("turn")
-        waiting = (
-            select(_step.c.dossier_id, *by_organisation, _step.c.due, turn)
+        silent = (
+            select(_step.c.dossier_id, *by_organisation, _step.c.due, _step.c.announced, turn)
             .where(_step.c.due <= now, self._silent(_step))
             .subquery()
         )
-        place = func.row_number().over(partition_by=waiting.c.queue, order_by=(waiting.c.turn, waiting.c.due)).label("place")
-        first = select(waiting, place).subquery()
+        place = func.row_number().over(partition_by=silent.c.queue, order_by=(silent.c.turn, silent.c.due)).label("place")
+        first = select(silent, place).subquery()
         rows = connection.execute(select(first).where(first.c.place <= 2 * window)).all()
         rows_in_turn = sorted(rows, key=lambda row: (row.turn + outstanding.get((row.queue, row.organisation_id), 0), row.due))
         room = self._room(outstanding)
@@ -135,9 +166,10 @@ class Relay:
             .values(announced=now)
             .returning(_step.c.dossier_id, _step.c.stage, _step.c.queue)
         ).all()
+        again = {row.dossier_id for row in rows if row.announced is not None}
         rank = {identifier: place for place, identifier in enumerate(chosen)}
         marked_in_turn = sorted(marked, key=lambda row: rank[row.dossier_id])
-        return [Hint(row.stage, row.queue, row.dossier_id) for row in marked_in_turn]
+        return [Hint(row.stage, row.queue, row.dossier_id, row.dossier_id in again) for row in marked_in_turn]
 
     def _outstanding(self, connection: Connection) -> dict[tuple[str, str], int]:
         now = clock.now()

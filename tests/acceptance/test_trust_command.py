@@ -56,3 +56,13 @@ def test_the_list_of_lists_then_a_national_list_are_installed_and_a_strangers_is
     other = install(trust, union, trust.parent / "brought.xml")
     assert other.returncode == 2
     assert "brought.xml" in other.stderr
+
+
+def test_a_folder_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
+    trust, signer = tmp_path / "trust", tmp_path / "union.pem"
+    trust.mkdir()
+    (trust / "trusted-lists").write_bytes(b"")  # as root, who may write anywhere, has it
+    signer.write_bytes(UNION.certificate.public_bytes(Encoding.PEM))
+    refused = install(trust, signed(trusted_list(territory="EU"), UNION), signer)
+    assert (refused.returncode, refused.stdout, "Traceback" in refused.stderr) == (3, "", False)
+    assert "trusted-lists" in refused.stderr

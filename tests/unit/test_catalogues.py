@@ -82,7 +82,7 @@ def test_every_key_that_the_source_names_has_words() -> None:
 @pytest.mark.parametrize("room", ["core", "flows.engine"])
 def test_no_words_are_left_without_a_use(room: str) -> None:
     folder = ROOT / room.replace(".", "/")
-    text = "\n".join(path.read_text(encoding="utf-8") for path in [*folder.glob("*.py"), *folder.parent.glob("*.py")])
+    text = "\n".join(path.read_text(encoding="utf-8") for path in [*folder.rglob("*.py"), *folder.parent.glob("*.py")])
     used = {key.removesuffix(".one"): f'"{key.removesuffix(".one")}"' in text for key in Catalogue(room).texts("fr")}
     unused = [key for key, found in used.items() if not found and not key.startswith("settings.")]
     assert unused == []

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing, nullcontext
+from pathlib import Path
 
 import pytest
 import uvicorn
 
 from api import runtime
 from api.cli import parts
-from core import presence
+from api.cli.output import FAULT, MISUSE, status_of
+from core import allocator, logs, presence
 from core.database import Database
-from core.errors import Conflict
+from core.errors import Conflict, Unavailable, UsageError
 from core.platform import Platform
+from core.secrets import SecretBox
 from tests.conftest import on_one_shape
 
 
@@ -37,3 +41,31 @@ def test_a_part_that_runs_is_at_work(platform: Platform, monkeypatch: pytest.Mon
     assert len(refused) == 1
     with presence.alone(platform.database):
         pass
+
+
+@on_one_shape
+def test_a_queue_on_which_nothing_is_done_is_refused_with_those_there_are(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "_opened", lambda: platform)
+    monkeypatch.setattr(parts, "_distributed", lambda _settings: "memory://")
+    monkeypatch.setattr(parts, "wait_for_the_end", lambda: None)
+    with pytest.raises(UsageError, match=r"nosuchqueue.*cpu.*remote\.chorus.*remote\.sae") as refused:
+        parts.worker({"cpu", "nosuchqueue"})
+    assert status_of(refused.value) == MISUSE
+    parts.worker({"cpu", "remote.sae"})
+
+
+@pytest.mark.parametrize("part", [parts.web, lambda: parts.worker(None), parts.relay], ids=["web", "worker", "relay"])
+def test_a_part_whose_database_is_away_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, part: Callable[[], None]) -> None:
+    key = tmp_path / "secret.key"
+    SecretBox.created_at(key)
+    values = {"S3_ENDPOINT": "http://127.0.0.1:1", "SECRET_KEY_FILE": key, "DATABASE_URL": "postgresql://u:secret@127.0.0.1:1/x"}
+    values |= {"S3_ACCESS_KEY": "k", "S3_SECRET_KEY": "s"}
+    for name, value in values.items():
+        monkeypatch.setenv(f"TABELLION_{name}", str(value))
+    monkeypatch.setattr(logs, "configure", lambda: None)
+    monkeypatch.setattr(allocator, "give_back", lambda: None)
+    with pytest.raises(Unavailable, match=r"127\.0\.0\.1:1/x") as told:
+        part()
+    assert (status_of(told.value), "secret" in str(told.value)) == (FAULT, False)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from sqlmodel import select
 
-from api.cli import accounts
-from core import clock, invitations, people, second_factor
+from api.cli import accounts, administration, archive_audit, archive_index, archive_proof, settling
+from core import clock, invitations, people, presence, second_factor
+from core.database import Database
 from core.errors import Conflict, NotFound, UsageError
 from core.journal import JournalEntry
 from core.people import Person
@@ -112,3 +116,30 @@ def test_who_is_unknown_or_unfit_is_told(email: str) -> None:
     for address, name in (("pas une adresse", "Nina"), (email, " "), (email, "x" * 121)):
         with pytest.raises(UsageError):
             accounts.invite(address, name=name, organisation=MAIRIE, role="agent", as_json=False)
+
+
+@pytest.mark.usefixtures("email")
+def test_while_somebody_has_the_database_alone_nothing_is_written_and_lists_are_read(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"sqlite:///{tmp_path / 'restored.sqlite3'}"
+    restored = Database(url)
+    with closing(sqlite3.connect(service.platform.database.url.database or "")) as source:
+        source.execute("VACUUM INTO ?", [restored.url.database])
+    monkeypatch.setenv("TABELLION_DATABASE_URL", url)
+    with presence.alone(restored):
+        for write in (
+            lambda: accounts.act("suspend", "personne@valmorin.test"),
+            lambda: administration.issue("logiciel", organisation=MAIRIE, days=1, read_only=True, as_json=True),
+            lambda: settling.resume("D1"),
+            lambda: archive_proof.renew(as_json=True),
+            lambda: archive_audit.audit(place=None, kinds=[], whole=False, as_json=True),
+            lambda: archive_index.fill(anew=False),
+        ):
+            with pytest.raises(Conflict, match="réservée"):
+                write()
+        accounts.list_people(as_json=True)
+        assert capsys.readouterr().out
+    administration.issue("logiciel", organisation=MAIRIE, days=1, read_only=True, as_json=True)
+    with pytest.raises(Conflict, match="une commande"), presence.alone(restored):
+        pass

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import Connection, event, inspect
 from sqlmodel import SQLModel
 
 from core.database import Database
+from core.errors import Misconfigured, Unavailable
 from core.migrations import is_current, upgrade
 
 ROOT = Path(__file__).parents[3]
@@ -62,3 +63,49 @@ def _upgraded_twice(database: Database) -> None:
     upgrade(database)
     assert inspect(database.engine).get_table_names() == tables
     database.close()
+
+
+def test_a_migration_takes_the_time_that_it_takes_but_waits_for_no_lock(postgres_url: str) -> None:
+    database = Database(postgres_url)
+    bounds = ("statement_timeout", "idle_in_transaction_session_timeout", "lock_timeout")
+    seen: list[list[str]] = []
+
+    def look(connection: Connection) -> None:
+        seen.append([connection.exec_driver_sql(f"SHOW {bound}").scalar_one() for bound in bounds])
+
+    event.listen(database.engine, "commit", look)
+    upgrade(database)
+    assert seen == [["0", "0", "15s"]]
+    with database.engine.connect() as connection:
+        look(connection)  # what comes after is bounded as ever
+    assert seen[1] == ["1min", "1min", "15s"]
+    database.close()
+
+
+def test_a_migration_that_the_database_refuses_is_told_and_leaves_nothing(postgres_url: str) -> None:
+    database = Database(postgres_url)
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE journal_entry (x int)")
+    with pytest.raises(Unavailable, match=r"journal_entry.*db upgrade"):
+        upgrade(database)
+    assert inspect(database.engine).get_table_names() == ["journal_entry"]
+    database.close()
+
+
+def test_a_database_that_is_newer_than_the_software_is_neither_current_nor_upgraded(database: Database) -> None:
+    with database.engine.begin() as connection:
+        known = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one()
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    try:
+        for act in (is_current, upgrade):
+            with pytest.raises(Misconfigured, match=f"9999.*{known}.*reprenez"):
+                act(database)
+    finally:
+        with database.engine.begin() as connection:
+            connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{known}'")
+
+
+def test_a_database_that_does_not_answer_is_told_without_its_password() -> None:
+    with pytest.raises(Unavailable, match=r"127\.0\.0\.1:1/x.*ne répond pas") as told:
+        upgrade(Database("postgresql://u:secret@127.0.0.1:1/x"))
+    assert "secret" not in str(told.value)

@@ -111,12 +111,29 @@ def test_every_setting_has_a_meaning_in_both_languages_and_no_meaning_is_left_ov
         assert english != meaning(name)
 
 
-def test_networks_are_read_and_an_empty_folder_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_path_is_its_default_and_never_the_working_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [name for name, value in Settings.model_fields.items() if "Path" in str(value.annotation)]
+    assert len(paths) > 10
+    for name in paths:
+        monkeypatch.setenv(variable(name), "")
+    settings = load_settings()
+    assert {name: getattr(settings, name) for name in paths} == {name: Settings.model_fields[name].default for name in paths}
+
+
+def test_a_file_of_a_secret_that_is_no_text_is_named_without_what_is_in_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_bytes(b"mot-de-pass\xe9")
+    monkeypatch.setenv("TABELLION_BROKER_URL_FILE", str(tmp_path / "secret"))
+    with pytest.raises(Misconfigured, match=r"TABELLION_BROKER_URL_FILE.*UTF-8") as refused:
+        load_settings()
+    assert refused.value.__cause__ is None and "mot-de-pass" not in str(refused.value)
+
+
+def test_networks_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TABELLION_PRIVATE_NETWORKS", "10.1.0.0/16, fd00::/8,")
-    monkeypatch.setenv("TABELLION_HANDOVER_DIR", "")
     settings = load_settings()
     assert settings.permitted_networks == (ip_network("10.1.0.0/16"), ip_network("fd00::/8"))
-    assert settings.handover_dir is None  # not the working directory
     monkeypatch.setenv("TABELLION_PRIVATE_NETWORKS", "10.1.0.1/16")
     with pytest.raises(Misconfigured, match="TABELLION_PRIVATE_NETWORKS"):
         load_settings()
