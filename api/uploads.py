@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from api.problems import TooSlow
 from api.words import messages
-from core.blobs import Readable
+from core.blobs import Readable, TooLarge
 from core.errors import Unavailable, UnreadableInput, UsageError
 
 Result = TypeVar("Result")
@@ -60,6 +60,20 @@ class Uploads:
         """
         async with self._said.taken(_caller(request)):
             return await to_thread.run_sync(understand, await Body(request).whole())
+
+
+def whole(source: Readable, limit: int) -> bytes:
+    """Return all that a body or a part holds, whatever pieces it comes in.
+
+    Raises:
+        TooLarge: it is more than ``limit`` bytes.
+    """
+    octets = b""
+    while piece := source.read():
+        octets += piece
+        if len(octets) > limit:
+            raise TooLarge(limit)
+    return octets
 
 
 class _Turns:

@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 from api.multipart import Multipart
 from api.words import messages
-from core.blobs import Readable, TooLarge
+from core.blobs import Readable
 from core.errors import UsageError
 
 _LONGEST_FIELD = 8192
@@ -51,20 +51,6 @@ class Mixed:
         if value is None:
             raise UsageError(messages("form.long", name=name))
         return text_of(name, value).strip()
-
-
-def whole(source: Readable, most: int) -> bytes:
-    """Return a body to its end, whatever pieces it comes in.
-
-    Raises:
-        TooLarge: it has more than ``most`` bytes.
-    """
-    octets = b""
-    while piece := source.read():
-        octets += piece
-        if len(octets) > most:
-            raise TooLarge(most)
-    return octets
 
 
 def urlencoded(octets: bytes) -> list[tuple[str, bytes]]:

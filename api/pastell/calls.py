@@ -12,10 +12,11 @@ from typing import Any
 
 from fastapi.responses import Response
 
-from api.acts.form import Mixed, text_of, urlencoded, whole
+from api.acts.form import Mixed, text_of, urlencoded
 from api.pastell import words
 from api.pastell.numbers import named_by, numbers_of
 from api.s2low.door import Account
+from api.uploads import whole
 from api.v1.mail_asked import kept
 from core import clock
 from core.blobs import Readable

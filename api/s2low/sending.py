@@ -8,9 +8,10 @@ from datetime import date, timedelta
 from fastapi.responses import Response
 from sqlmodel import col, select
 
-from api.acts.form import Mixed, text_of, urlencoded, whole
+from api.acts.form import Mixed, text_of, urlencoded
 from api.acts.gathering import Names, gather, refuse_unsendable
 from api.s2low.calls import Call, numbered, text, transaction_of, type_of
+from api.uploads import whole
 from core import clock
 from core.blobs import Readable
 from core.errors import Conflict, UsageError

@@ -7,8 +7,8 @@ from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from api.uploads import Body
-from api.v1.bodies import unfit, validated, whole
+from api.uploads import Body, whole
+from api.v1.bodies import unfit, validated
 from flows.actes.intake import AUTHOR_FIELDS, author_told, matieres_of
 from flows.actes.publishing_later import PublicationAsked
 from flows.actes.settings import Author

@@ -17,7 +17,6 @@ from pydantic import BaseModel, ValidationError
 from api.problems import UnknownBody
 from api.uploads import Uploads
 from api.words import messages
-from core.blobs import Readable, TooLarge
 from core.errors import UsageError
 
 _Asked = TypeVar("_Asked", bound=BaseModel)
@@ -49,20 +48,6 @@ def described(model: type[BaseModel]) -> dict[str, Any]:
 def kind_of(content_type: str) -> str:
     """Return a media type without its parameters."""
     return content_type.partition(";")[0].strip().lower()
-
-
-def whole(source: Readable, limit: int) -> bytes:
-    """Return all that is said in a body or a part.
-
-    Raises:
-        TooLarge: it is more than ``limit`` bytes.
-    """
-    octets = b""
-    while piece := source.read():
-        octets += piece
-        if len(octets) > limit:
-            raise TooLarge(limit)
-    return octets
 
 
 def validated(octets: bytes, model: type[_Asked]) -> _Asked:

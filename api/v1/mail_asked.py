@@ -13,7 +13,8 @@ from typing import Annotated, Self, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from api.acts.form import Mixed
-from api.v1.bodies import JSON, kind_of, validated, whole
+from api.uploads import whole
+from api.v1.bodies import JSON, kind_of, validated
 from api.words import messages
 from core import uploads
 from core.blobs import Readable, TooLarge

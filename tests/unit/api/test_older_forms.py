@@ -7,9 +7,10 @@ import io
 
 import pytest
 
-from api.acts.form import decoded, text_of, urlencoded, whole
+from api.acts.form import decoded, text_of, urlencoded
 from api.addresses import plain
 from api.basic import credentials
+from api.uploads import whole
 from core.blobs import TooLarge
 from core.errors import UsageError
 

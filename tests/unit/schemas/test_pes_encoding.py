@@ -8,37 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from core.problems import Problem, Report, Severity, Verdict
-from schemas.pes.reader import PesDocument, read
-from schemas.pes.rules import examine
-from schemas.pes.sample import Sample, write_sample
-from schemas.pes.versions import SchemaSets
+from core.problems import Severity, Verdict
+from schemas.pes.reader import read
 from schemas.xml import Malformed
+from tests.pes_looks import Examine, clean, look, schemas, the_one
 
-SCHEMAS = SchemaSets(None)
-Examine = Callable[[bytes], tuple[PesDocument | None, Report]]
-
-
-@pytest.fixture
-def clean(tmp_path: Path) -> bytes:
-    path = tmp_path / "clean.xml"
-    write_sample(Sample("PESALR1_ESSAI"), path)
-    return path.read_bytes()
-
-
-@pytest.fixture
-def look(tmp_path: Path) -> Examine:
-    def look_at(content: bytes) -> tuple[PesDocument | None, Report]:
-        path = tmp_path / "flow.xml"
-        path.write_bytes(content)
-        return examine(path, schemas=SCHEMAS)
-
-    return look_at
-
-
-def the_one(report: Report, rule: str) -> Problem:
-    (problem,) = [problem for problem in report.problems if problem.rule == rule]
-    return problem
+__all__ = ["clean", "look", "schemas"]
 
 
 def in_ascii(content: bytes) -> bytes:

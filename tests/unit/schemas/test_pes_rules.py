@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,43 +10,18 @@ import pytest
 
 from core.identifiers import luhn_holds
 from core.messages import speaking
-from core.problems import Problem, Report, Severity, Verdict
+from core.problems import Severity, Verdict
 from schemas.pes import rules
-from schemas.pes.reader import PesDocument, read
+from schemas.pes.reader import read
 from schemas.pes.roots import ROOTS
 from schemas.pes.rules import MOST_TAGS, examine, messages
 from schemas.pes.sample import Sample, fictitious_iban, fictitious_siret, write_sample
 from schemas.pes.versions import SchemaSets
+from tests.pes_looks import Examine, clean, look, schemas, the_one
+
+__all__ = ["clean", "look", "schemas"]
 
 OWN = Path(rules.__file__).parent
-Examine = Callable[[bytes], tuple[PesDocument | None, Report]]
-
-
-@pytest.fixture(scope="module")
-def schemas() -> SchemaSets:
-    return SchemaSets(None)
-
-
-@pytest.fixture
-def clean(tmp_path: Path) -> bytes:
-    path = tmp_path / "clean.xml"
-    write_sample(Sample("PESALR1_ESSAI"), path)
-    return path.read_bytes()
-
-
-@pytest.fixture
-def look(tmp_path: Path, schemas: SchemaSets) -> Examine:
-    def look_at(content: bytes) -> tuple[PesDocument | None, Report]:
-        path = tmp_path / "flow.xml"
-        path.write_bytes(content)
-        return examine(path, schemas=schemas)
-
-    return look_at
-
-
-def the_one(report: Report, rule: str) -> Problem:
-    (problem,) = [problem for problem in report.problems if problem.rule == rule]
-    return problem
 
 
 def without_bordereaux(content: bytes) -> bytes:
