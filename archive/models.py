@@ -33,6 +33,7 @@ class Record(Owned, table=True):
         open_from: the first day on which anyone may read it; None when it cannot be computed, which means never.
         eliminated: when it was destroyed; its row, its leaf and its digests stay.
         confidential: people see it only where they operate its organisation, as the dossier that it came from.
+        withheld: people kept its folder to themselves: software is not shown it.
     """
 
     __table_args__ = (
@@ -60,6 +61,7 @@ class Record(Owned, table=True):
     sealed: datetime = Field(default_factory=clock.now, sa_column=Column(UtcDateTime, nullable=False))
     eliminated: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     confidential: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
+    withheld: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
 
 
 class RecordCopy(Owned, table=True):

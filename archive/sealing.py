@@ -39,6 +39,7 @@ class Sealing:
         dossier_id: where it came from; None for a package that was handed over from outside.
         kind: of record: the name of its flow, or ``transfer``.
         confidential: the dossier is.
+        withheld: see ``models.Record``.
     """
 
     organisation_id: str
@@ -47,6 +48,7 @@ class Sealing:
     retention: RetentionRule
     access: AccessDelay
     confidential: bool = False
+    withheld: bool = False
 
 
 def intent_of(sealing: Sealing, package: Package) -> dict[str, Any]:
@@ -152,6 +154,7 @@ def _record(sealing: Sealing, description: Description, sealed: SealedObject) ->
         open_from=sealing.access.opens(hidden) if hidden else None,
         sealed=at,
         confidential=sealing.confidential,
+        withheld=sealing.withheld,
     )
 
 
@@ -172,4 +175,5 @@ def _facts(record: Record, copies: Sequence[Copy]) -> dict[str, Any]:
         "access": record.access,
         "open_from": record.open_from.isoformat() if record.open_from else None,
         "confidential": record.confidential,
+        "withheld": record.withheld,
     }

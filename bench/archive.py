@@ -228,6 +228,7 @@ def _record(chance: random.Random, commune: Organisation, number: int, records: 
     (kind,) = chance.choices(_KINDS, _OF_KINDS)
     destroyed = kind in {"helios", "invoices", "sales"}
     hidden = 50 if chance.random() < 0.3 else 0
+    confidential = chance.random() < 0.01
     return {
         "id": f"{number:026}",
         "organisation_id": commune.id,
@@ -245,7 +246,8 @@ def _record(chance: random.Random, commune: Organisation, number: int, records: 
         "access": "AR048 v1" if hidden else "AR038 v1",
         "open_from": date(dated.year + hidden, dated.month, 1),
         "sealed": sealed,
-        "confidential": chance.random() < 0.01,
+        "confidential": confidential,
+        "withheld": confidential,
     }
 
 

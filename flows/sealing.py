@@ -25,6 +25,7 @@ from core.principal import PLATFORM
 from flows.engine.models import Dossier
 from flows.engine.work import Advance, KeptFile, Work
 from schemas.seda.model import Agency, Event
+from signing.parapheur import software
 
 _messages = Catalogue("flows.engine")
 
@@ -109,8 +110,9 @@ def _described(work: Work, package: Package, copies: tuple[Copy, ...]) -> Descri
 
 
 def _keep(facts: Sealing, description: Description, copies: tuple[Copy, ...], session: Session) -> None:
-    confidential = session.exec(select(Dossier.confidential).where(Dossier.id == facts.dossier_id)).one()
-    sealing.record(session, replace(facts, confidential=confidential), description, copies)
+    wanted = select(Dossier.confidential, software.withheld(col(Dossier.id)))
+    confidential, withheld = session.exec(wanted.where(Dossier.id == facts.dossier_id)).one()
+    sealing.record(session, replace(facts, confidential=confidential, withheld=withheld), description, copies)
 
 
 def _locked(work: Work, facts: Sealing, package: Package) -> tuple[Copy, ...]:

@@ -32,8 +32,14 @@ def with_second_place(platform: Platform, s3: S3Server, audit_days: int = 365) -
     return replace(platform, further=(FurtherPlace(SECOND, store, audit_days),))
 
 
-def seal(platform: Platform, organisation: Organisation, folder: Path, body: str = "", dossier: str | None = None) -> Record:
-    """Seal an acknowledged PES and return its record; its package stays in the folder, under the record’s identifier."""
+def seal(
+    platform: Platform, organisation: Organisation, folder: Path, body: str = "", dossier: str | None = None, **told_of: bool
+) -> Record:
+    """Seal an acknowledged PES and return its record; its package stays in the folder, under the record’s identifier.
+
+    Args:
+        told_of: whether it is confidential, and withheld, as `Sealing` has it.
+    """
     dossier = dossier or new_id()
     contents = {
         PesRole.PES: ("flux.xml", "application/xml", f"<PES>{dossier}{body}</PES>".encode()),
@@ -47,7 +53,7 @@ def seal(platform: Platform, organisation: Organisation, folder: Path, body: str
         path.write_bytes(data)
         files.append(PackageFile(role, path, media_type, name))
     package = pes_package(folder / f"{dossier}.zip", replace(RECORD, dossier=dossier), files)
-    told = Sealing(organisation.id, dossier, "helios", ACCOUNTING, PRIVATE_LIFE)
+    told = Sealing(organisation.id, dossier, "helios", ACCOUNTING, PRIVATE_LIFE, **told_of)
     copies = sealing.put_under_lock(platform, package, sealing.intent_of(told, package))
     with platform.database.writing(PLATFORM) as session:
         identifier = sealing.record(session, told, describe(package.path), copies)

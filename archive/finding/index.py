@@ -29,6 +29,7 @@ from core.principal import PLATFORM
 ALL = "all:"
 """The token of every record: a question has to ask for something."""
 CONFIDENTIAL = "confidential:"
+WITHHELD = "withheld:"
 _AT_ONCE = 100
 # Each gives the record's number, and the path of its organisation.
 _ADD_IF_NEW = text(
@@ -184,6 +185,7 @@ def facets_of(record: Record, path: str, state: RecordState) -> list[str]:
         *_day("due", record.keep_until),
         *_day("open", record.open_from),
         *((CONFIDENTIAL,) if record.confidential else ()),
+        *((WITHHELD,) if record.withheld else ()),
     ]
 
 

@@ -11,16 +11,17 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 from sqlalchemy import Connection
 from sqlmodel import col, select
 
 from archive.finding import matching
 from archive.finding.expression import Every, Expression, Term, Without, some_of
-from archive.finding.index import ALL, CONFIDENTIAL
+from archive.finding.index import ALL, CONFIDENTIAL, WITHHELD
 from archive.finding.models import IndexedRecord, RecordState
 from archive.finding.scope import scope_of
-from archive.finding.seeing import cleared_in, withheld
+from archive.finding.seeing import cleared_in
 from archive.finding.words import facet, up_to, wanted_of
 from archive.models import Record, RecordDigest, RecordFile
 from core import clock
@@ -124,16 +125,12 @@ def find(platform: Platform, principal: Principal, wanted: Wanted, *, counted: b
         scope = None if reader.everywhere else scope_of(session, reader.organisations)
         connection = session.connection()
         among = _numbers_of_digest(session, wanted.digest) if wanted.digest else None
-        unseen = _unseen_by_software(session, reader)
-
-        def newest(most: int, below: int | None = None) -> list[int]:
-            found = matching.newest(connection, question, most + len(unseen), scope=scope, below=below, among=among)
-            return [number for number in found if number not in unseen][:most]
+        newest = partial(matching.newest, connection, question, scope=scope, among=among)
 
         enough = max(wanted.limit, COUNTED_UP_TO if counted else 0) + 1
         first = newest(enough) if counted else []
         begun = wanted.after is None and counted
-        numbers = first[: wanted.limit + 1] if begun else newest(wanted.limit + 1, wanted.after)
+        numbers = first[: wanted.limit + 1] if begun else newest(wanted.limit + 1, below=wanted.after)
         shown = numbers[: wanted.limit]
         return Page(
             _lines(session, reader, shown),
@@ -207,19 +204,12 @@ def _of_facts(wanted: Wanted) -> list[Expression]:
     return parts
 
 
-def _unseen_by_software(session: ScopedSession, reader: Principal) -> frozenset[int]:
-    """Return the numbers of what people kept to themselves, when software asks: who made a folder is no fact of the index."""
-    if not is_software(reader):
-        return frozenset()
-    wanted = select(IndexedRecord.number).join(Record, col(Record.id) == col(IndexedRecord.record_id)).where(withheld())
-    found = session.exec(wanted.where(col(Record.organisation_id).in_(reader.organisations)))
-    return frozenset(number for number in found if number is not None)
-
-
 def _hidden(session: ScopedSession, principal: Principal) -> Expression | None:
-    """Return what a person does not see: confidential records, unless they answer for what is kept there."""
-    if principal.everywhere or is_software(principal):
+    """Return what is not seen: by software what people kept to themselves, by people confidential records of others' keeping."""
+    if principal.everywhere:
         return None
+    if is_software(principal):
+        return Term(WITHHELD)
     cleared = scope_of(session, cleared_in(principal))
     if cleared is None:
         return None

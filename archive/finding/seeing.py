@@ -1,14 +1,14 @@
 """Who sees which records: as who sees which dossiers (`flows.engine.reading`), since a record is what is left of one.
 
 The session narrows to organisations; what it does not know is that a confidential record is seen by those who operate its
-organisation or keep its archives, not by everyone who reads there; and by software, unless it comes from a folder of people's.
+organisation or keep its archives, not by everyone who reads there; and by software, unless people kept it to themselves.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import not_, true
+from sqlalchemy import true
 from sqlmodel import col, or_, select
 
 from archive.models import Record
@@ -16,23 +16,18 @@ from core.database import ScopedSession
 from core.errors import NotFound
 from core.messages import Catalogue
 from core.principal import Principal, Right
-from signing.parapheur import software
+from signing.parapheur.software import is_software
 
 _messages = Catalogue("archive.finding")
 
 
 def open_to(principal: Principal) -> Any:
     """Return the condition under which a record is seen by whoever may read the records of its organisation."""
-    if software.is_software(principal):
-        return not_(withheld())
+    if is_software(principal):
+        return col(Record.withheld).is_(False)
     if principal.everywhere:
         return true()
     return or_(col(Record.confidential).is_(False), col(Record.organisation_id).in_(cleared_in(principal)))
-
-
-def withheld() -> Any:
-    """Return the condition under which a record is not seen by software: what people kept to themselves stays so once sealed."""
-    return software.withheld(col(Record.dossier_id))
 
 
 def cleared_in(principal: Principal) -> list[str]:

@@ -98,7 +98,8 @@ def _entered(platform: Platform, place: Place, key: str) -> bool:
     except ObjectAltered:
         return False
     kind = named["kind"] or KIND
-    told = Sealing(named["organisation"], named["dossier"], kind, kept.appraisal, kept.access, confidential=True)
+    hidden = {"confidential": True, "withheld": True}
+    told = Sealing(named["organisation"], named["dossier"], kind, kept.appraisal, kept.access, **hidden)
     with platform.database.writing(PLATFORM) as session:
         sealing.record(session, told, kept.applied(description), copies)
     return True

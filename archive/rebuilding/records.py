@@ -212,6 +212,8 @@ def _of_leaf(entry: JournalEntry) -> Record:
         open_from=_day(facts["open_from"]),
         sealed=entry.at,
         confidential=facts["confidential"],
+        # A leaf of an earlier version does not say it: what is confidential might have been.
+        withheld=facts.get("withheld", facts["confidential"]),
     )
 
 

@@ -96,6 +96,7 @@ def _against_leaf(record: Record, entry: JournalEntry | None) -> Iterator[Troubl
         "access": record.access,
         "open_from": record.open_from.isoformat() if record.open_from else None,
         "confidential": record.confidential,
+        "withheld": record.withheld,
     }
     wrong = sorted(name for name, value in ours.items() if name in said and said[name] != value)
     if wrong:

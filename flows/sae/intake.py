@@ -46,7 +46,7 @@ def begin(platform: Platform, record: Record, actor: str) -> Received:
 
     entering = Deposit(
         record.organisation_id,
-        record.title,
+        record.id if record.withheld else record.title,  # the dossier is shown to software
         None,
         f"record:{record.id}",
         facts={RECORD: record.id},

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import case
 from sqlmodel import col, select
 
 from archive.finding.seeing import open_to
@@ -69,7 +70,7 @@ class Page:
 _COLUMNS = (
     Dossier.id,
     Dossier.organisation_id,
-    Dossier.title,
+    case((col(Record.title) != "", col(Record.title)), else_=Dossier.title),  # that of a dossier is shown to software as well
     Dossier.state,
     Dossier.since,
     Dossier.parked,

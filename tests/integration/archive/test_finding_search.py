@@ -15,11 +15,10 @@ from archive.finding.search import Wanted, find
 from archive.finding.seeing import record_of
 from core import clock
 from core.errors import NotFound, UsageError
-from core.identifiers import Siret, new_id
+from core.identifiers import Siret
 from core.organisations import Organisation, OrganisationKind, add_organisation
 from core.platform import Platform
 from core.principal import PLATFORM, Principal, Right
-from signing.parapheur.models import Desk, Folder
 from tests.findable import add, digest_of
 from tests.kept_records import seal
 
@@ -152,22 +151,13 @@ def test_confidential_records_are_seen_by_software_and_by_whoever_operates_their
 
 
 def test_software_finds_nothing_of_what_people_kept_to_themselves(platform: Platform, mairie: Organisation) -> None:
-    def sealed(author: str, visibility: str) -> str:
-        dossier_id = new_id()
-        with platform.database.writing(PLATFORM) as session:
-            desk = Desk(organisation_id=mairie.id, name="Secrétariat", short_name=new_id())
-            session.add(desk)
-            session.flush()
-            told = {"title": "Affaire", "emitter_id": desk.id, "state": "finished"}
-            whose = {"organisation_id": mairie.id, "dossier_id": dossier_id, "author": author, "visibility": visibility}
-            session.add(Folder(**told, **whose))
-        return add(platform, mairie, "Affaire", dossier_id=dossier_id, confidential=visibility == "confidential")
-
-    sent, public, kept = sealed("token:1", "confidential"), sealed("person:1", "public"), sealed("person:1", "confidential")
+    sent, public = add(platform, mairie, "Affaire", confidential=True), add(platform, mairie, "Affaire")
+    kept = add(platform, mairie, "Affaire", files=("kept.pdf",), confidential=True, withheld=True)
     software = reader(mairie, actor="token:software")
     page = find(platform, software, Wanted(text="affaire", limit=1))
     assert ([line.record.id for line in page.lines], page.counts and page.counts.total) == ([public], 2)
     assert found(platform, software, text="affaire", after=page.next) == [sent]
+    assert found(platform, software, digest=digest_of("kept.pdf")) == []
     with platform.database.reading(software) as session:
         assert record_of(session, sent).id == sent
         with pytest.raises(NotFound):

@@ -50,7 +50,8 @@ def _rule(years: int, code: str = "APP-ESSAI") -> changing.Wanted:
 def test_all_that_was_archived_is_there_again_with_the_same_proofs(
     kept: Platform, dropped: Platform, mairie: Organisation, stamps: TimestampClient, tmp_path: Path
 ) -> None:
-    first, second, third = (seal(kept, mairie, tmp_path) for _ in range(3))
+    first, second = (seal(kept, mairie, tmp_path) for _ in range(2))
+    third = seal(kept, mairie, tmp_path, confidential=True, withheld=True)
     copied(kept, stamps)
     tomorrow = clock.in_paris(clock.now()).date() + timedelta(days=1)
     standing = Wanted("contentieux", "service juridique", tomorrow, (first.id, second.id))

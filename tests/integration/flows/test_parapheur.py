@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
+from archive.models import Record
 from core import clock
 from core.configuration import configure
 from core.errors import Conflict, Forbidden, UsageError
@@ -18,7 +19,7 @@ from flows.parapheur.conclusion import perform
 from flows.parapheur.leaving import leave
 from signing.parapheur import actions, consultation, desks, emitting, folders, recall
 from signing.parapheur.history import Said, broken_at, events_of
-from signing.parapheur.models import Folder, FolderDocument, FolderEvent, FolderState, StepKind, Subtype, TaskState
+from signing.parapheur.models import Folder, FolderDocument, FolderEvent, FolderState, StepKind, Subtype, TaskState, Visibility
 from signing.parapheur.sealing import SEAL, ServerSeal
 from signing.trust import TrustStore
 from signing.verdicts import Belief
@@ -41,6 +42,13 @@ def files(office: Office, dossier_id: str) -> dict[str, DossierFile]:
 def told(office: Office, dossier_id: str) -> list[str]:
     with office.platform.database.reading(PLATFORM) as session:
         return [event.kind for event in events_of(session, office.folder(dossier_id).id)]
+
+
+def kept_to_themselves(office: Office, dossier_id: str) -> tuple[bool, bool]:
+    """Tell whether the record of a dossier is confidential, and withheld from software."""
+    with office.platform.database.reading(PLATFORM) as session:
+        record = session.exec(select(Record).where(Record.dossier_id == dossier_id)).one()
+        return record.confidential, record.withheld
 
 
 def document_of(office: Office, dossier_id: str) -> FolderDocument:
@@ -96,6 +104,7 @@ def test_a_letter_goes_through_its_circuit_and_its_signature_holds(office: Offic
     verdict = verify(signed, trust=TrustStore.from_folder(town.played.trust_dir))
     assert (verdict.verdict, verdict.signatures[0].signer) == (Belief.VALID, "Claude Modèle")
     assert told(office, dossier) == ["created", "started", "approved", "signed"]
+    assert kept_to_themselves(office, dossier) == (True, True)
 
 
 @on_one_shape
@@ -105,12 +114,13 @@ def test_a_seal_is_set_without_anybody(office: Office, town: Town) -> None:
         values = {"pkcs12": seal.pkcs12, "password": seal.password, "quality": "Commune de Valmorin"}
         configure(session, town.platform.secrets, town.organisation.id, SEAL, ServerSeal(**values))
     with town.at_work():
-        dossier = office.sends("cachet")
+        dossier = office.sends("cachet", visibility=Visibility.PUBLIC)
         town.wait_for(dossier, "archived")
     sealed = town.folder / "sealed.pdf"
     town.platform.objects.fetch(files(office, dossier)["signed"].sha256, sealed)
     assert verify(sealed, trust=TrustStore.from_folder(town.played.trust_dir)).verdict is Belief.VALID
     assert told(office, dossier) == ["created", "started", "sealed"]
+    assert kept_to_themselves(office, dossier) == (False, False)
 
 
 @on_one_shape

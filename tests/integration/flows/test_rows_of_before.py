@@ -1,22 +1,25 @@
-"""What was there before a migration is as good after it: closed attendance sheets, keys of depositors, folders of flows."""
+"""What was there before a migration is as good after it: attendance sheets, keys of depositors, folders, what people keep."""
 
 from __future__ import annotations
 
 import json
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import text
 from sqlmodel import select
 
+from archive.finding.search import Wanted, find
 from core import clock
 from core.database import Database
 from core.errors import Conflict
 from core.migrations import upgrade
 from core.organisations import OrganisationKind, add_organisation
-from core.principal import PLATFORM
+from core.platform import Platform
+from core.principal import PLATFORM, Principal, Right
 from flows.engine.keys import Keyed
 from flows.mail.convening import sheet
 from flows.mail.convening.models import Meeting, Presence
@@ -44,6 +47,20 @@ FOLDER = (
     " variables, rank, since, created) VALUES (:dossier, :town, :dossier, 'Dossier', '{}', 'draft', 'public', 'D', 'platform',"
     " '{}', '[]', 0, :starts, :starts)"
 )
+RECORD = (
+    "INSERT INTO record (id, organisation_id, dossier_id, kind, title, producer, dated, key, sha256, size, entry_id, rule,"
+    " final_action, access, sealed, confidential) VALUES (:dossier, :town, :dossier, 'document', 'Sanction', '', '2026-03-02',"
+    " :dossier, :dossier, 1, '', 'R v1', 'Keep', 'A v1', :starts, :may)"
+)
+INDEXED = (
+    "INSERT INTO indexed_record (record_id, organisation_id, kind, producer, year, state)"
+    " VALUES (:dossier, :town, 'document', '', 2026, 'kept') RETURNING number"
+)
+WORDS = {
+    "sqlite": "INSERT INTO record_words (rowid, words) VALUES (:number, ' all: sanction ')",
+    "postgresql": "INSERT INTO record_words (number, organisation_id, words)"
+    " VALUES (:number, :town, array_to_tsvector(ARRAY['all:', 'sanction']))",
+}
 MEETING = (
     "INSERT INTO meeting (dossier_id, organisation_id, assembly_id, starts, place, agenda, urgency, second, renewal, paper,"
     " sheet)"
@@ -115,3 +132,27 @@ def test_a_key_names_its_dossier_still_and_a_folder_is_bound_to_its_flow(
         bound = {one.id: one.bound for one in session.exec(select(Folder))}
     database.close()
     assert bound == {"helios": True, "document": False}
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_of_what_was_sealed_software_is_still_not_shown_what_people_kept_to_themselves(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    database = opened(kind, tmp_path, request)
+    upgrade(database, "0032")
+    with database.writing(PLATFORM) as session:
+        town = add_organisation(session, "Commune", OrganisationKind.PLATFORM).id
+        connection, told = session.connection(), {"town": town, "starts": clock.now(), "may": True}
+        connection.execute(text(DESK), told)
+        for dossier, author in (("kept", "person:1"), ("sent", "token:1"), ("alone", None)):
+            connection.execute(text(DOSSIER), told | {"dossier": dossier})
+            if author:
+                connection.execute(text(FOLDER.replace("'platform'", ":author")), told | {"dossier": dossier, "author": author})
+            connection.execute(text(RECORD), told | {"dossier": dossier})
+            number = connection.execute(text(INDEXED), told | {"dossier": dossier}).scalar_one()
+            connection.execute(text(WORDS[kind]), {"town": town, "number": number})
+    upgrade(database)
+    software = Principal("token:1", {town: frozenset({Right.READ})})
+    page = find(cast("Platform", SimpleNamespace(database=database)), software, Wanted(text="sanction"))
+    database.close()
+    assert [line.record.id for line in page.lines] == ["alone", "sent"]
