@@ -16,7 +16,7 @@ from core.people import Person, add_person, grant_role
 from core.platform import Platform
 from core.principal import PLATFORM
 from flows.engine.models import Dossier
-from signing.parapheur import circuits, desks, folders, metadata, typology
+from signing.parapheur import circuits, desks, folders, metadata, starting, typology
 from signing.parapheur.choice import Row
 from signing.parapheur.circuits import Place, Step, Together
 from signing.parapheur.folders import Joined, NewFolder
@@ -91,7 +91,7 @@ class Office:
             )
             made = folders.create(session, new)
             if starts:
-                folders.start(session, made.id, "platform", said or Said())
+                starting.start(session, made.id, "platform", said or Said())
             return made.id
 
 

@@ -24,7 +24,7 @@ from flows.engine.intake import Deposit, receive
 from flows.engine.models import Dossier
 from flows.engine.work import KeptFile
 from schemas.pdf import preview
-from signing.parapheur import folders, foresight, metadata, typology
+from signing.parapheur import folders, foresight, metadata, starting, typology
 from signing.parapheur.desks import Hand
 from signing.parapheur.folders import Joined, NewFolder
 from signing.parapheur.history import Said
@@ -93,7 +93,7 @@ def _receive(platform: Platform, account: Account, hand: Hand, new: NewFolder, a
 
     def start(session: ScopedSession, dossier: Dossier) -> None:
         made = folders.create(session, replace(new, dossier_id=dossier.id))
-        folders.start(session, made.id, hand, said)
+        starting.start(session, made.id, hand, said)
 
     first, *others = (KeptFile(_ROLES[one.kind], one.name, one.media_type, one.sha256, one.size) for one in new.documents)
     facts = {FACTS: {"visibility": asked.visibility.value, "place": asked.signature_place}}

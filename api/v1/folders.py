@@ -46,9 +46,10 @@ from flows.parapheur.conclusion import Act, perform
 from signing.docket.content import content_of
 from signing.parapheur import foresight, metadata, software, typology
 from signing.parapheur.desks import desks_of, person_of
-from signing.parapheur.folders import MOST_ANNEXES, Joined, documents_of, join, own_draft, start
+from signing.parapheur.folders import MOST_ANNEXES, Joined, documents_of, join, own_draft
 from signing.parapheur.history import Said
 from signing.parapheur.models import Desk, DocumentKind, Folder, FolderState, FolderType, Subtype
+from signing.parapheur.starting import start
 
 router = APIRouter(prefix="/v1", tags=["Parapheur"])
 _messages = Catalogue("api.v1")

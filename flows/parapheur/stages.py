@@ -15,7 +15,7 @@ from flows.parapheur import external, mailing
 from flows.parapheur.files import files_of, left, told
 from flows.parapheur.holding import is_remade
 from signing.legs import AlreadySigned, NotSignable
-from signing.parapheur import folders
+from signing.parapheur import folders, starting
 from signing.parapheur.actions import Result, complete_automatically
 from signing.parapheur.models import Folder, FolderState, StepKind, Task, TaskState
 from signing.parapheur.notices import Category, notify
@@ -56,7 +56,7 @@ def proceed(work: Work) -> Advance:
 def _start(work: Work, folder: Folder) -> Advance:
     try:
         with work.platform.database.reading(PLATFORM) as session:
-            _, asked, _ = folders.planned(session, folder)
+            _, asked, _ = starting.planned(session, folder)
     except (UsageError, Forbidden, NotFound, Conflict) as error:
         return Advance("waiting", facts={"starts": False}, apply=partial(_hold_back, folder.id, str(error)))
     outcome = "again" if asked[0].step.automatic else "waiting"
@@ -66,7 +66,7 @@ def _start(work: Work, folder: Folder) -> Advance:
 def _started(folder_id: str, session: Session) -> None:
     try:
         with session.begin_nested():
-            folders.start(session, folder_id, "platform")
+            starting.start(session, folder_id, "platform")
     except (UsageError, Forbidden, NotFound, Conflict) as error:
         _hold_back(folder_id, str(error), session)
 

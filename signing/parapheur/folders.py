@@ -1,4 +1,6 @@
-"""Folders from their making to the start of their circuit: documents, metadata, drafts.
+"""Folders as they are made and found: their documents, their metadata, their row locked for whoever changes it.
+
+What lives elsewhere: what a desk does with its draft (`drafting`), the start of the circuit (`starting`).
 
 Every function works in the session that it is given, and locks the folder's row first: of two who act at once, the second sees
 what the first has done.
@@ -15,22 +17,16 @@ from sqlmodel import Session, select
 
 from core.errors import Conflict, Forbidden, NotFound, UsageError
 from core.messages import Catalogue
-from signing.parapheur import binding, circuits, foresight, metadata, typology
+from signing.parapheur import binding, metadata
 from signing.parapheur.desks import Hand, require_sender
-from signing.parapheur.history import SILENT, Said, tell
+from signing.parapheur.history import tell
 from signing.parapheur.models import (
-    Circuit,
-    Desk,
     DocumentKind,
     Folder,
     FolderDocument,
     FolderState,
-    Task,
-    TaskState,
     Visibility,
 )
-from signing.parapheur.progress import Standing, open_step, standing_of
-from signing.parapheur.typology import Kind
 
 _messages = Catalogue("signing.parapheur")
 MOST_ANNEXES = 200
@@ -219,63 +215,6 @@ def locked(session: Session, folder_id: str) -> Folder:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What to change of a draft; None leaves as it is.
-
-    Attributes:
-        due: a day, or an empty text for none.
-    """
-
-    title: str | None = None
-    subtype_id: str | None = None
-    fields: Mapping[str, str] | None = None
-    variables: Sequence[str] | None = None
-    due: date | str | None = None
-    visibility: Visibility | None = None
-
-
-def change(session: Session, folder_id: str, hand: Hand, wanted: Change) -> Folder:
-    """Change a draft; of one that was made for a flow, only what ``binding`` leaves to its desk.
-
-    Raises:
-        Conflict: it is no draft any more.
-        Forbidden: it is not at this desk, or its flow gave what would be changed.
-        UsageError: see ``create``.
-    """
-    folder = own_draft(session, folder_id, hand)
-    before = _terms(folder)
-    if wanted.fields is not None:
-        folder.fields = _with_fields(session, folder, wanted.fields)
-    if wanted.title is not None:
-        folder.title = titled(wanted.title)
-    if wanted.subtype_id is not None:
-        folder.subtype_id = typology.kind_of(session, wanted.subtype_id).id
-    if wanted.variables is not None:
-        folder.variables = list(wanted.variables)
-    if wanted.due is not None:
-        folder.due = wanted.due if isinstance(wanted.due, date) else None
-    if wanted.visibility is not None:
-        folder.visibility = wanted.visibility.value
-    if before != _terms(folder):
-        binding.refuse_other_content(folder)
-    session.add(folder)
-    session.flush()
-    return folder
-
-
-def _terms(folder: Folder) -> tuple[Any, ...]:
-    """Return what a flow says of its folder, documents and metadata aside."""
-    return folder.title, folder.subtype_id, folder.due, folder.visibility
-
-
-def _with_fields(session: Session, folder: Folder, given: Mapping[str, str]) -> dict[str, str]:
-    """Return the metadata of a folder with those given put over them, as far as they are its desk's to give."""
-    merged = _fields(session, folder.organisation_id, given, folder.fields)
-    binding.refuse_other_fields(session, folder, merged)
-    return merged
-
-
 def own_draft(session: Session, folder_id: str, hand: Hand) -> Folder:
     """Return a draft of the desk at which somebody acts, locked.
 
@@ -291,205 +230,13 @@ def own_draft(session: Session, folder_id: str, hand: Hand) -> Folder:
     return folder
 
 
-def _own_papers(session: Session, folder_id: str, hand: Hand) -> Folder:
-    """Return a draft whose documents are its desk's to change, locked."""
-    folder = own_draft(session, folder_id, hand)
-    binding.refuse_other_content(folder)
-    return folder
-
-
-def remove(session: Session, folder_id: str, document_id: str, hand: Hand) -> None:
-    """Take a document out of a draft, with the signatures that came with it.
+def with_fields(session: Session, folder: Folder, given: Mapping[str, str]) -> dict[str, str]:
+    """Return the metadata of a folder with those given put over them, as far as they are its desk's to give.
 
     Raises:
-        NotFound: it is not there.
-        Forbidden: its flow gave the documents; or see ``own_draft``.
-        Conflict: see ``own_draft``.
+        UsageError: one does not read as its kind.
+        Forbidden: its flow gave them.
     """
-    folder = _own_papers(session, folder_id, hand)
-    found = [one for one in documents_of(session, folder.id) if document_id in {one.id, one.signature_of}]
-    if not found:
-        raise NotFound(_messages("document.unknown"))
-    for one in found:
-        session.delete(one)
-    session.flush()
-
-
-def name_document(session: Session, folder_id: str, document_id: str, hand: Hand, name: str) -> None:
-    """Give a document of a draft another name.
-
-    Raises:
-        UsageError: no name, or one that is no file's.
-        NotFound, Conflict, Forbidden: see ``remove``.
-    """
-    folder = _own_papers(session, folder_id, hand)
-    document = _in(documents_of(session, folder.id), document_id)
-    shown = " ".join(name.split())[:255]
-    if not shown or not shown.isprintable() or "/" in shown or "\\" in shown:
-        raise UsageError(_messages("document.name"))
-    document.name = shown
-    session.add(document)
-    session.flush()
-
-
-def move(session: Session, folder_id: str, document_id: str, hand: Hand, by: int) -> None:
-    """Move a document among those of its kind in a draft; one that is at the end stays there.
-
-    Args:
-        session: open to write.
-        folder_id: the draft.
-        document_id: the document.
-        hand: whoever does it, at the emitting desk.
-        by: how many places; before zero, towards the beginning.
-
-    Raises:
-        NotFound, Conflict, Forbidden: see ``remove``.
-    """
-    folder = _own_papers(session, folder_id, hand)
-    there = documents_of(session, folder.id)
-    document = _in(there, document_id)
-    alike = [one for one in there if one.kind == document.kind]
-    rank = alike.index(document)
-    alike.insert(max(0, rank + by), alike.pop(rank))
-    _number(session, alike)
-
-
-def make(session: Session, folder_id: str, document_id: str, hand: Hand, kind: DocumentKind) -> None:
-    """Make a main document of an annex of a draft, or the other way round; it goes after those of its new kind.
-
-    Raises:
-        UsageError: it is a signature, or has one: a detached signature signs a main document.
-        NotFound, Conflict, Forbidden: see ``remove``.
-    """
-    folder = _own_papers(session, folder_id, hand)
-    there = documents_of(session, folder.id)
-    document = _in(there, document_id)
-    movable = {DocumentKind.MAIN.value, DocumentKind.ANNEX.value}
-    if {document.kind, kind.value} - movable or any(one.signature_of == document.id for one in there):
-        raise UsageError(_messages("document.signed", name=document.name))
-    others = [one for one in there if one is not document]
-    document.kind = kind.value
-    for one in movable:
-        _number(session, [found for found in (*others, document) if found.kind == one])
-
-
-def _in(documents: Sequence[FolderDocument], document_id: str) -> FolderDocument:
-    found = next((one for one in documents if one.id == document_id), None)
-    if found is None:
-        raise NotFound(_messages("document.unknown"))
-    return found
-
-
-def _number(session: Session, documents: Sequence[FolderDocument]) -> None:
-    for rank, document in enumerate(documents):
-        document.rank = rank
-        session.add(document)
-    session.flush()
-
-
-def planned(session: Session, folder: Folder) -> tuple[Kind, list[circuits.Asked], Circuit]:
-    """Return what a draft would go through if it started now: its kind, its steps with their desks, its circuit.
-
-    Raises:
-        UsageError: no subtype, a table that gives nothing, a desk to choose, closed or missing.
-        NotFound: a circuit that is not there any more.
-    """
-    emitter = session.get(Desk, folder.emitter_id)
-    if folder.subtype_id is None or emitter is None:
-        raise UsageError(_messages("folder.subtype"))
-    kind = typology.kind_of(session, folder.subtype_id)
-    found = foresight.foresee(session, kind, emitter, folder.fields, folder.variables)
-    return kind, list(found.asked), found.circuit
-
-
-def start(session: Session, folder_id: str, hand: Hand | str, said: Said = SILENT) -> Standing:
-    """Send a draft into its circuit.
-
-    Args:
-        session: open to write.
-        folder_id: the draft.
-        hand: whoever sends it, at the emitting desk; an actor's name when software or the platform does.
-        said: with which words, and the last metadata.
-
-    Raises:
-        Conflict: it is no draft any more.
-        Forbidden: it is not at this desk, its flow gave these metadata, or the desk may not send this subtype.
-        UsageError: documents or metadata are missing or too many, or the circuit cannot be drawn.
-    """
-    folder = own_draft(session, folder_id, hand) if isinstance(hand, Hand) else locked(session, folder_id)
-    if folder.state != FolderState.DRAFT.value:
-        raise Conflict(_messages("folder.no_draft"))
-    folder.fields = _with_fields(session, folder, said.fields)
-    kind, asked, circuit = planned(session, folder)
-    if kind.options.creation_desks and folder.emitter_id not in kind.options.creation_desks:
-        raise Forbidden(_messages("folder.kind_forbidden", kind=kind.full_name))
-    _refuse_content(session, folder, kind)
-    folder.fields = _complete(session, folder, kind)
-    folder.circuit_id, folder.state = circuit.id, FolderState.PENDING.value
-    folder.trouble = None
-    session.add(folder)
-    _forget_tasks(session, folder)
-    for rank, one in enumerate(asked):
-        for desk_id in one.desks:
-            session.add(_task(folder, rank, one.step, desk_id))
-    session.flush()
-    tell(session, folder, "started", hand, said=said, facts={"circuit": circuit.key, "version": circuit.version})
-    folder.last_desk_id = folder.emitter_id
-    open_step(session, folder, 0)
-    return standing_of(session, folder)
-
-
-def _forget_tasks(session: Session, folder: Folder) -> None:
-    for task in session.exec(select(Task).where(Task.folder_id == folder.id)):
-        session.delete(task)
-    session.flush()
-
-
-def _task(folder: Folder, rank: int, step: circuits.Step, desk_id: str) -> Task:
-    return Task(
-        organisation_id=folder.organisation_id,
-        folder_id=folder.id,
-        rank=rank,
-        kind=step.kind.value,
-        desk_id=desk_id,
-        state=TaskState.UPCOMING.value,
-        together=step.together.value,
-        step=step.model_dump(mode="json"),
-        due=folder.due,
-    )
-
-
-def _refuse_content(session: Session, folder: Folder, kind: Kind) -> None:
-    found = documents_of(session, folder.id)
-    main = sum(one.kind == DocumentKind.MAIN.value for one in found)
-    annexes = sum(one.kind == DocumentKind.ANNEX.value for one in found)
-    if not 0 < main <= kind.options.main_documents:
-        raise UsageError(_messages("folder.main", found=main, most=kind.options.main_documents))
-    if annexes > (MOST_ANNEXES if kind.options.annexes else 0):
-        raise UsageError(_messages("folder.annexes", found=annexes))
-
-
-def _complete(session: Session, folder: Folder, kind: Kind) -> dict[str, str]:
-    uses = kind.options.fields
-    defaults = {use.key: use.default for use in uses if use.default and use.key not in folder.fields}
-    declared = metadata.declared(session, folder.organisation_id)
-    mandatory = [use.key for use in uses if use.mandatory]
-    return metadata.checked(declared, defaults, mandatory, folder.fields)
-
-
-def stamp_at(session: Session, folder_id: str, document_id: str, place: Mapping[str, Any] | None) -> None:
-    """Put the visible signature of a document where somebody says; None leaves it to the tag and the type again.
-
-    Raises:
-        NotFound: no such main document.
-        Conflict: the folder is past its circuit.
-    """
-    folder = locked(session, folder_id)
-    if folder.state not in {FolderState.DRAFT.value, FolderState.PENDING.value}:
-        raise Conflict(_messages("folder.over"))
-    document = next((one for one in main_documents(session, folder_id) if one.id == document_id), None)
-    if document is None:
-        raise NotFound(_messages("document.unknown"))
-    document.stamp = dict(place) if place is not None else None
-    session.add(document)
-    session.flush()
+    merged = _fields(session, folder.organisation_id, given, folder.fields)
+    binding.refuse_other_fields(session, folder, merged)
+    return merged

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from core.errors import NotFound, UsageError
 from core.messages import Catalogue
 from signing.parapheur import binding, desks, folders, metadata, typology
-from signing.parapheur.folders import Change
+from signing.parapheur.drafting import Change
 from signing.parapheur.history import Said
 from signing.parapheur.metadata import MetadataKind
 from signing.parapheur.models import Desk, Folder, Visibility

@@ -30,7 +30,7 @@ from core.errors import Conflict, Forbidden, NotFound, UsageError
 from core.platform import Platform
 from core.principal import Principal
 from flows.parapheur.conclusion import perform
-from signing.parapheur import folders, sending
+from signing.parapheur import drafting, folders, sending, starting
 from signing.parapheur.desks import Hand
 from signing.parapheur.emitting import emitter_hand
 from signing.parapheur.models import Desk, DocumentKind, Folder, FolderDocument, FolderState, Visibility
@@ -173,7 +173,7 @@ def _do(platform: Platform, principal: Principal, folder_id: str, typed: Typed, 
         if what != "start":
             return standing_of(session, folder)
         sending.forget_words(session, folder_id)
-        return folders.start(session, folder_id, hand, typed.said)
+        return starting.start(session, folder_id, hand, typed.said)
 
     perform(platform, principal, act)
 
@@ -187,7 +187,7 @@ def _use(platform: Platform, principal: Principal, folder_id: str, typed: Typed)
 
 
 def _keep(session: Session, folder: Folder, hand: Hand, typed: Typed, documents: Sequence[FolderDocument]) -> None:
-    folders.change(session, folder.id, hand, typed.change)
+    drafting.change(session, folder.id, hand, typed.change)
     papers.name_all(session, folder.id, hand, documents, typed.values)
     sending.keep_words(session, folder.id, hand, typed.said)
 

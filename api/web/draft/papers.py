@@ -17,7 +17,7 @@ from core.platform import Platform
 from core.uploads import Upload
 from flows.document.intake import media_type_of
 from schemas.pdf import preview
-from signing.parapheur import folders
+from signing.parapheur import drafting, folders
 from signing.parapheur.desks import Hand
 from signing.parapheur.folders import Joined
 from signing.parapheur.models import DocumentKind, Folder, FolderDocument
@@ -28,11 +28,11 @@ _PDF = "application/pdf"
 _Act = Callable[[Session, str, str, Hand], None]
 
 ACTS: dict[str, _Act] = {
-    "up": lambda session, folder, document, hand: folders.move(session, folder, document, hand, -1),
-    "down": lambda session, folder, document, hand: folders.move(session, folder, document, hand, 1),
-    "main": lambda session, folder, document, hand: folders.make(session, folder, document, hand, DocumentKind.MAIN),
-    "annex": lambda session, folder, document, hand: folders.make(session, folder, document, hand, DocumentKind.ANNEX),
-    "remove": folders.remove,
+    "up": lambda session, folder, document, hand: drafting.move(session, folder, document, hand, -1),
+    "down": lambda session, folder, document, hand: drafting.move(session, folder, document, hand, 1),
+    "main": lambda session, folder, document, hand: drafting.make(session, folder, document, hand, DocumentKind.MAIN),
+    "annex": lambda session, folder, document, hand: drafting.make(session, folder, document, hand, DocumentKind.ANNEX),
+    "remove": drafting.remove,
 }
 
 
@@ -108,9 +108,9 @@ def name_all(
     """Give documents the names that were typed.
 
     Raises:
-        UsageError: see ``folders.name_document``.
+        UsageError: see ``drafting.name_document``.
     """
     for document in documents:
         typed = values.get(f"name.{document.id}", document.name)
         if typed != document.name:
-            folders.name_document(session, folder_id, document.id, hand, typed)
+            drafting.name_document(session, folder_id, document.id, hand, typed)

@@ -24,7 +24,7 @@ from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import Principal
 from flows.parapheur.conclusion import perform
-from signing.parapheur import access, actions, emitting, folders, recall
+from signing.parapheur import access, actions, drafting, emitting, recall
 from signing.parapheur.history import Said
 from signing.parapheur.models import StepKind
 from signing.parapheur.progress import Standing
@@ -137,7 +137,7 @@ def placed(
         if task is None:
             raise Forbidden(messages("task.not_yours"))
         told = None if place is None else {name: getattr(place, name) for name in ("page", "x", "y", "width", "height")}
-        folders.stamp_at(session, folder_id, document_id, told)
+        drafting.stamp_at(session, folder_id, document_id, told)
     listing = Where.of(request, folder_id).listing
     address = folder_address(
         folder_id, listing, tache=task.id, document=document_id, emplacement="1", fait="emplacement", dossier=folder_id

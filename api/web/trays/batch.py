@@ -24,7 +24,7 @@ from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import Principal
 from flows.parapheur.conclusion import perform
-from signing.parapheur import access, actions, emitting, folders, recall, sending, typology
+from signing.parapheur import access, actions, emitting, folders, recall, sending, starting, typology
 from signing.parapheur.access import Seen
 from signing.parapheur.history import Said
 from signing.parapheur.models import Folder, FolderState, StepKind, Task, TaskState
@@ -223,4 +223,4 @@ def _done(session: Session, principal: Principal, gesture: str, identifier: str,
 
 def _started(session: Session, principal: Principal, folder: Folder, said: Said) -> Standing:
     hand = emitting.emitter_hand(session, principal, folder.emitter_id)
-    return folders.start(session, folder.id, hand, said)
+    return starting.start(session, folder.id, hand, said)

@@ -27,9 +27,9 @@ from flows.engine import reading as dossiers_read
 from flows.engine.models import Dossier
 from signing.parapheur import reading, typology
 from signing.parapheur.choice import Row
-from signing.parapheur.folders import start
 from signing.parapheur.history import Said
 from signing.parapheur.models import Visibility
+from signing.parapheur.starting import start
 from signing.parapheur.typology import SubtypeOptions
 from tests.integration.api.service import UPLOAD_LIMIT, Service
 from tests.office import Office, pdf

@@ -42,7 +42,7 @@ from flows.transfers import deciding
 from schemas.budget.sample import SampleBudget
 from schemas.budget.sample import write_sample as write_budget
 from schemas.pes.sample import Sample, write_sample
-from signing.parapheur import circuits, desks, folders, metadata, signatories, typology
+from signing.parapheur import circuits, desks, folders, metadata, signatories, starting, typology
 from signing.parapheur.metadata import MetadataKind
 from signing.parapheur.models import Folder
 from tests.integration.api.acts_mairie import ActsMairie
@@ -341,7 +341,7 @@ def signing_book(service: Service, tenant: Tenant, secret: str) -> dict[str, str
     dossier = office.sends("complet", secret)
     folder = office.folder(dossier).id
     with service.platform.database.writing(PLATFORM) as session:
-        folders.start(session, folder, "platform")
+        starting.start(session, folder, "platform")
         kind = typology.kind_of(session, office.kinds["complet"])
         circuit = circuits.current(session, tenant.organisation.id, "complet").id
         (document,) = folders.main_documents(session, folder)

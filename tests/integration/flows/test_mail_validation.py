@@ -25,9 +25,10 @@ from flows.mail.models import Place
 from flows.mail.reading import Standing, Wanted, list_mails, seen
 from flows.parapheur.conclusion import perform
 from flows.parapheur.settings import ParapheurRoute
-from signing.parapheur import actions, folders, recall, typology
+from signing.parapheur import actions, drafting, recall, starting, typology
 from signing.parapheur.desks import Hand
-from signing.parapheur.folders import Change, documents_of
+from signing.parapheur.drafting import Change
+from signing.parapheur.folders import documents_of
 from signing.parapheur.history import Said, events_of
 from signing.parapheur.models import DocumentKind, Folder, FolderState, Subtype, TaskState
 from tests.mail_sink import Sink
@@ -199,12 +200,12 @@ def test_the_desk_that_sends_takes_a_send_back_and_decides_neither_what_is_appro
     with routed.platform.database.reading(PLATFORM) as session:
         annex = documents_of(session, folder.id)[-1]
     for act in (
-        lambda session: folders.change(session, folder.id, hand, Change(subtype_id=office.kinds["premier"])),
-        lambda session: folders.remove(session, folder.id, annex.id, hand),
+        lambda session: drafting.change(session, folder.id, hand, Change(subtype_id=office.kinds["premier"])),
+        lambda session: drafting.remove(session, folder.id, annex.id, hand),
     ):
         with pytest.raises(Forbidden), routed.platform.database.writing(clerk) as session:
             act(session)
-    perform(routed.platform, clerk, lambda session: folders.start(session, folder.id, hand, Said("Merci.")))
+    perform(routed.platform, clerk, lambda session: starting.start(session, folder.id, hand, Said("Merci.")))
     office.approves("dgs", dossier_id)
     routed.perform("conclude", dossier_id)
     assert routed.dossier(dossier_id).state == "ready"

@@ -31,7 +31,7 @@ from core.s3_server import S3Server
 from core.secrets import SecretBox
 from core.settings import Settings
 from flows.parapheur.notifying import late, send_due
-from signing.parapheur import actions, desks, folders
+from signing.parapheur import actions, desks, starting
 from signing.parapheur.history import Said
 from signing.parapheur.models import Folder, Notice, SignatoryProfile, Task, TaskState, Visibility
 from tests.conftest import free_port
@@ -139,7 +139,7 @@ def sent(office: Office, kind: str = "complet", title: str = "Arrêté 2026-118"
     values = {"visibility": Visibility.PUBLIC, **values}
     dossier = office.sends(kind, title, starts=False, **values)
     with office.platform.database.writing(PLATFORM) as session:
-        folders.start(session, office.folder(dossier).id, "platform")
+        starting.start(session, office.folder(dossier).id, "platform")
     return dossier
 
 

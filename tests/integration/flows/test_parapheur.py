@@ -17,7 +17,7 @@ from core.principal import PLATFORM
 from flows.engine.models import DossierFile
 from flows.parapheur.conclusion import perform
 from flows.parapheur.leaving import leave
-from signing.parapheur import actions, consultation, desks, emitting, folders, recall
+from signing.parapheur import actions, consultation, desks, emitting, folders, recall, starting
 from signing.parapheur.history import Said, broken_at, events_of
 from signing.parapheur.models import Folder, FolderDocument, FolderEvent, FolderState, StepKind, Subtype, TaskState, Visibility
 from signing.parapheur.sealing import SEAL, ServerSeal
@@ -299,7 +299,7 @@ def test_a_rejected_letter_is_mended_and_sent_again(office: Office, town: Town) 
 
         def start(session):  # type: ignore[no-untyped-def]
             hand = emitting.emitter_hand(session, clerk, office.desks["secretariat"].id)
-            return folders.start(session, folder, hand)
+            return starting.start(session, folder, hand)
 
         perform(office.platform, clerk, start)
         office.approves("dgs", dossier)

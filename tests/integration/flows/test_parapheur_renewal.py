@@ -11,7 +11,7 @@ from core.errors import Conflict, UsageError
 from core.platform import Platform
 from core.principal import PLATFORM
 from flows.parapheur.conclusion import perform
-from signing.parapheur import actions, emitting, folders
+from signing.parapheur import actions, emitting, starting
 from signing.parapheur.folders import Joined, NewFolder, documents_of
 from signing.parapheur.history import Said, broken_at, events_of
 from signing.parapheur.models import DocumentKind, Folder, FolderState, Notice, TaskState
@@ -35,7 +35,7 @@ def sent(office: Office, kind: str = "complet") -> Folder:
     office.ready()
     folder = office.folder(dossier)
     with office.platform.database.writing(PLATFORM) as session:
-        folders.start(session, folder.id, "platform")
+        starting.start(session, folder.id, "platform")
     return office.folder(dossier)
 
 
@@ -93,7 +93,7 @@ def test_another_round_has_its_own_documents_and_circuit_after_the_history_of_th
     taken(office.platform, folder)
     with office.platform.database.writing(PLATFORM) as session:
         renew(session, folder.id, new(office, folder))
-        folders.start(session, folder.id, "platform")
+        starting.start(session, folder.id, "platform")
     again = office.folder(folder.dossier_id)
     assert (again.id, again.title, again.state) == (folder.id, "Facture complétée", FolderState.PENDING)
     assert again.fields == {"facture.service": "TECH"}

@@ -23,7 +23,7 @@ from signing.docket.checking import Checked
 from signing.docket.content import Docket, Field, Who, content_of
 from signing.docket.forms import html, pdf
 from signing.docket.page import in_words, page_of
-from signing.parapheur import actions, circuits, consultation, desks, emitting, folders, metadata, typology
+from signing.parapheur import actions, circuits, consultation, desks, emitting, folders, metadata, starting, typology
 from signing.parapheur.choice import Row
 from signing.parapheur.circuits import Place, Step
 from signing.parapheur.folders import Joined, NewFolder
@@ -65,7 +65,7 @@ class Hall:
 
     def started(self, **values: object) -> str:
         folder_id = self.folder(**values)  # type: ignore[arg-type]
-        folders.start(self.session, folder_id, "platform")
+        starting.start(self.session, folder_id, "platform")
         return folder_id
 
     def open_task(self, folder_id: str) -> Task:

@@ -12,11 +12,25 @@ from sqlmodel import select
 
 from core.errors import Forbidden, UsageError
 from core.journal import JournalEntry
-from signing.parapheur import actions, binding, circuits, consultation, desks, folders, metadata, recall, trays, typology
+from signing.parapheur import (
+    actions,
+    binding,
+    circuits,
+    consultation,
+    desks,
+    drafting,
+    folders,
+    metadata,
+    recall,
+    starting,
+    trays,
+    typology,
+)
 from signing.parapheur.choice import Row
 from signing.parapheur.circuits import Place, Step, Who
 from signing.parapheur.desks import Hand
-from signing.parapheur.folders import Change, Joined, NewFolder
+from signing.parapheur.drafting import Change
+from signing.parapheur.folders import Joined, NewFolder
 from signing.parapheur.history import Said, events_of
 from signing.parapheur.metadata import MetadataKind
 from signing.parapheur.models import DocumentKind, Folder, StepKind, Task, TaskState, Visibility
@@ -69,7 +83,7 @@ def made(
     )
     folder = folders.create(mairie.session, new)
     if starts:
-        folders.start(mairie.session, folder.id, "platform")
+        starting.start(mairie.session, folder.id, "platform")
     return folder
 
 
@@ -192,23 +206,23 @@ def main(mairie: Mairie, folder: Folder) -> str:
 
 
 _ELSEWHERE: dict[str, Callable[[Mairie, Folder], object]] = {
-    "another subtype": lambda m, f: folders.change(
+    "another subtype": lambda m, f: drafting.change(
         m.session,
         f.id,
         sender(m),
         Change(subtype_id=kind_of(m, (Step(kind=StepKind.VISA, places=(Place(who=Who.EMITTER),)),), TypeOptions())),
     ),
-    "another title": lambda m, f: folders.change(m.session, f.id, sender(m), Change(title="Autre")),
-    "another day": lambda m, f: folders.change(m.session, f.id, sender(m), Change(due=date(2030, 1, 1))),
-    "seen by all": lambda m, f: folders.change(m.session, f.id, sender(m), Change(visibility=Visibility.PUBLIC)),
-    "another metadata": lambda m, f: folders.change(m.session, f.id, sender(m), Change(fields={"montant": "1"})),
-    "one more metadata": lambda m, f: folders.change(m.session, f.id, sender(m), Change(fields={"inventee": "1"})),
-    "a metadata at the start": lambda m, f: folders.start(m.session, f.id, sender(m), Said(fields={"montant": "1"})),
-    "a document less": lambda m, f: folders.remove(m.session, f.id, main(m, f), sender(m)),
+    "another title": lambda m, f: drafting.change(m.session, f.id, sender(m), Change(title="Autre")),
+    "another day": lambda m, f: drafting.change(m.session, f.id, sender(m), Change(due=date(2030, 1, 1))),
+    "seen by all": lambda m, f: drafting.change(m.session, f.id, sender(m), Change(visibility=Visibility.PUBLIC)),
+    "another metadata": lambda m, f: drafting.change(m.session, f.id, sender(m), Change(fields={"montant": "1"})),
+    "one more metadata": lambda m, f: drafting.change(m.session, f.id, sender(m), Change(fields={"inventee": "1"})),
+    "a metadata at the start": lambda m, f: starting.start(m.session, f.id, sender(m), Said(fields={"montant": "1"})),
+    "a document less": lambda m, f: drafting.remove(m.session, f.id, main(m, f), sender(m)),
     "a document more": lambda m, f: folders.join(m.session, f, [paper(DocumentKind.ANNEX, "de plus")]),
-    "another name": lambda m, f: folders.name_document(m.session, f.id, main(m, f), sender(m), "autre.pdf"),
-    "another order": lambda m, f: folders.move(m.session, f.id, main(m, f), sender(m), 1),
-    "an annex instead": lambda m, f: folders.make(m.session, f.id, main(m, f), sender(m), DocumentKind.ANNEX),
+    "another name": lambda m, f: drafting.name_document(m.session, f.id, main(m, f), sender(m), "autre.pdf"),
+    "another order": lambda m, f: drafting.move(m.session, f.id, main(m, f), sender(m), 1),
+    "an annex instead": lambda m, f: drafting.make(m.session, f.id, main(m, f), sender(m), DocumentKind.ANNEX),
 }
 
 
@@ -232,10 +246,10 @@ def test_the_desk_of_a_flow_gives_the_metadata_that_are_missing_as_often_as_it_l
     step = at(mairie, StepKind.VISA, "Maire")
     folder = made(mairie, step, uses=uses, fields={"montant": "100"}, bound=True, starts=False)
     for service in ("Voirie", "Écoles"):
-        folders.change(mairie.session, folder.id, sender(mairie), Change(title=folder.title, fields={"service": service}))
+        drafting.change(mairie.session, folder.id, sender(mairie), Change(title=folder.title, fields={"service": service}))
     with pytest.raises(Forbidden):
-        folders.change(mairie.session, folder.id, sender(mairie), Change(fields={"montant": "1"}))
-    folders.start(mairie.session, folder.id, sender(mairie), Said("Merci."))
+        drafting.change(mairie.session, folder.id, sender(mairie), Change(fields={"montant": "1"}))
+    starting.start(mairie.session, folder.id, sender(mairie), Said("Merci."))
     assert folder.fields == {"montant": "100", "service": "Écoles"}
 
 
