@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tabellion_agent import __version__, terminal, token
 from tabellion_agent.errors import BadLink
-from tabellion_agent.protocol import Link
+from tabellion_agent.link import Link
 from tabellion_agent.settings import Settings
 
 

@@ -3,9 +3,9 @@
 Two shapes are known: the signed attributes of CMS (RFC 5652, 5.4: a SET in DER) and the canonical SignedInfo of XMLDSig. Nothing
 else is signed, above all no bare digest: 32 bytes are neither.
 
-What this proves, and what not: that the octets are a signature's and, in CMS, that they name this certificate; in CAdES, that
-they hold the digest of the very document shown. In PAdES, ASiC-E and PES the digest is that of what the platform makes of
-the document: only a verification of the whole, once complete, tells more.
+What this proves, and what not: that the octets are a signature's, of the announced shape, and, in CMS, that they name this
+certificate; in CAdES and in detached XAdES, that they hold the digest of the very document shown. In the others the digest is of
+what the platform makes of the document: only a verification of the whole, once complete, tells more.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ _METHODS = {
     "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
     "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256",
 }
+_CMS, _XML = {"cades", "pades", "asic-e"}, {"xades", "xades-detached", "pes"}
+_OF_DOCUMENT = {"cades", "xades-detached"}
 _SET, _SEQUENCE, _OID, _OCTET_STRING = 0x31, 0x30, 0x06, 0x04
 _MESSAGE_DIGEST = bytes.fromhex("2a864886f70d010904")
 _LONG_FORM = 0x80
@@ -41,10 +43,10 @@ def check(octets: bytes, item: Item, certificate: bytes) -> None:
     Raises:
         NotWhatWasShown: see the module.
     """
+    is_cms = octets[:1] == bytes([_SET])
     try:
-        right = len(octets) <= _LARGEST and (
-            _attributes(octets, item, certificate) if octets[:1] == b"\x31" else _signed_info(octets)
-        )
+        right = len(octets) <= _LARGEST and item.format not in (_XML if is_cms else _CMS)
+        right = right and (_attributes(octets, item, certificate) if is_cms else _signed_info(octets, item))
     except (ValueError, IndexError, ET.ParseError) as error:
         raise _refusal(item) from error
     if not right:
@@ -57,7 +59,7 @@ def _attributes(octets: bytes, item: Item, certificate: bytes) -> bool:
     if tag != _SET or len(digests) != 1 or len(digests[0]) != _SHA256_LENGTH:
         return False
     names_us = hashlib.sha256(certificate).digest() in octets
-    return names_us and (item.format != "cades" or digests[0].hex() == item.sha256)
+    return names_us and (item.format not in _OF_DOCUMENT or digests[0].hex() == item.sha256)
 
 
 def _attribute(element: tuple[int, bytes]) -> tuple[bytes, bytes]:
@@ -87,14 +89,15 @@ def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
         place += length
 
 
-def _signed_info(octets: bytes) -> bool:
+def _signed_info(octets: bytes, item: Item) -> bool:
     if b"<!" in octets or b"<?" in octets:  # canonical XML has neither a document type nor, here, an instruction
         return False
     root = ET.fromstring(octets)  # noqa: S314 - no document type, hence no entity
     method = root.find(f"{{{_XMLDSIG}}}SignatureMethod")
     digests = [base64.b64decode(one.text or "", validate=True) for one in root.iter(f"{{{_XMLDSIG}}}DigestValue")]
     known = method is not None and method.get("Algorithm") in _METHODS
-    return root.tag == f"{{{_XMLDSIG}}}SignedInfo" and known and bool(digests) and all(digests)
+    named = item.format not in _OF_DOCUMENT or bytes.fromhex(item.sha256) in digests
+    return root.tag == f"{{{_XMLDSIG}}}SignedInfo" and known and bool(digests) and all(digests) and named
 
 
 def _refusal(item: Item) -> NotWhatWasShown:

@@ -1,6 +1,6 @@
-"""What is said to the platform: outbound HTTPS with the system's authorities and proxies, nothing else; the agent never listens.
+"""What is said to the platform: outbound HTTPS with the system's authorities and proxies, nothing else.
 
-A link ``tabellion-agent://host[:port]/…?ticket=…`` names the platform and carries a ticket that serves once.
+The agent never listens.
 """
 
 from __future__ import annotations
@@ -14,16 +14,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import IO, Any, NoReturn
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote
 
 from tabellion_agent import __version__
-from tabellion_agent.errors import BadLink, NotWhatWasShown, Refused, Unreachable
+from tabellion_agent.errors import NotWhatWasShown, Refused, Unreachable
+from tabellion_agent.link import Link
 
-SCHEME = "tabellion-agent"
-_LOCAL = {"127.0.0.1", "localhost"}
-_LONGEST_TICKET = 512
 _LARGEST_ANSWER = 64 << 20
 _CHUNK = 1 << 20
 _TIMEOUT = 120.0
@@ -31,44 +29,6 @@ _TRIES = 3
 _OK, _NOT_YET, _DONE = 200, 202, 204
 _SERVER_FAULTS = 500
 _PAUSE = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """Where the agent was called from.
-
-    Attributes:
-        origin: scheme, host and port: whom the person trusts.
-        ticket: serves once.
-    """
-
-    origin: str
-    ticket: str = field(repr=False)
-
-    @classmethod
-    def read(cls, text: str, *, insecure_localhost: bool = False) -> Link:
-        """Read the address that opened the agent.
-
-        Args:
-            text: the address.
-            insecure_localhost: speak plain http to this very machine; to any other, never.
-
-        Raises:
-            BadLink: another scheme, no host, no ticket, or anything that such an address does not hold.
-        """
-        try:
-            parts = urlsplit(text.strip())
-            port = f":{parts.port}" if parts.port is not None else ""
-        except ValueError as error:
-            raise BadLink("Cette adresse n’est pas lisible. Relancez la signature depuis la plateforme.") from error
-        tickets = parse_qs(parts.query).get("ticket", [])
-        if parts.scheme != SCHEME or not parts.hostname or parts.username is not None or parts.password is not None:
-            raise BadLink("Cette adresse n’est pas celle d’une signature. Relancez la signature depuis la plateforme.")
-        if len(tickets) != 1 or len(tickets[0]) > _LONGEST_TICKET or not tickets[0].isprintable():
-            raise BadLink("Cette adresse ne porte pas de ticket. Relancez la signature depuis la plateforme.")
-        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        plain = insecure_localhost and parts.hostname in _LOCAL
-        return cls(f"{'http' if plain else 'https'}://{host}{port}", tickets[0])
 
 
 @dataclass(frozen=True, slots=True)

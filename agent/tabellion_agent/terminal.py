@@ -10,7 +10,8 @@ from pathlib import Path
 
 from tabellion_agent import token
 from tabellion_agent.errors import Abandoned, AgentError, TokenProblem, WrongPin
-from tabellion_agent.protocol import Item, Link, Outcome, Platform
+from tabellion_agent.link import Link
+from tabellion_agent.protocol import Item, Outcome, Platform
 from tabellion_agent.session import SIGNED, Session
 from tabellion_agent.settings import Settings
 

@@ -18,7 +18,8 @@ from typing import Any
 
 from tabellion_agent import token
 from tabellion_agent.errors import AgentError
-from tabellion_agent.protocol import Item, Link, Outcome, Platform
+from tabellion_agent.link import Link
+from tabellion_agent.protocol import Item, Outcome, Platform
 from tabellion_agent.session import SIGNED, Session
 from tabellion_agent.settings import Settings
 

@@ -21,6 +21,7 @@ from core import clock
 from core.errors import UnreadableInput
 from core.messages import Catalogue
 from signing.armour import unarmoured
+from signing.cades.archive import Archived, Kept
 from signing.cades.evidence import carried, values
 from signing.cades.method import HASHES, Method, read_method
 from signing.timestamp.parts import UNPARSED
@@ -47,7 +48,7 @@ _SINGLE = (
     SIGNING_CERTIFICATE_V2,
     SIGNATURE_POLICY,
 )
-_ARCHIVE_TIMESTAMPS = {"0.4.0.1733.2.4", "1.2.840.113549.1.9.16.2.27", "1.2.840.113549.1.9.16.2.48"}
+_OLD_ARCHIVE_TIMESTAMPS = {"1.2.840.113549.1.9.16.2.27", "1.2.840.113549.1.9.16.2.48"}
 
 _MOST_SIGNATURES = 200  # counter-signatures and timestamps counted in: each costs a path to build
 _MOST_CERTIFICATES = 300
@@ -88,7 +89,8 @@ class SignerInfo:
         certificate: how the certificate is named; None when it is not (a plain CMS).
         policy: a signature policy is named.
         timestamps: DER of the signature timestamps.
-        archived: it carries an archive timestamp.
+        archive: its archive timestamps, of the third version; None when it has none.
+        archived_before: it carries archive timestamps of a version before, which are not read.
         ambiguous: the signed attributes that should have one value and do not, dotted.
         counters: signatures over the value of this one (RFC 5652, 11.4).
     """
@@ -106,14 +108,16 @@ class SignerInfo:
     certificate: CertificateDigest | None = None
     policy: bool = False
     timestamps: tuple[bytes, ...] = ()
-    archived: bool = False
+    archive: Archived | None = None
+    archived_before: bool = False
     ambiguous: tuple[str, ...] = ()
     counters: tuple[SignerInfo, ...] = ()
 
     @property
     def weight(self) -> int:
         """How many signatures there are to verify in it: its own, its timestamps, its counter-signatures."""
-        return 1 + len(self.timestamps) + sum(counter.weight for counter in self.counters)
+        stamps = len(self.timestamps) + (len(self.archive.tokens) if self.archive else 0)
+        return 1 + stamps + sum(counter.weight for counter in self.counters)
 
     def designates(self, certificate: x509.Certificate) -> bool:
         """Tell whether a certificate is the one that signed, by its issuer and number or by its key's identifier."""
@@ -160,8 +164,8 @@ class Message:
     @classmethod
     def _of(cls, signed: cms.SignedData) -> Self:
         capsule = signed["encap_content_info"]
-        infos = list(signed["signer_infos"])
-        signers = tuple(_signer(info) for info in infos)
+        infos, kept = list(signed["signer_infos"]), Kept(signed)
+        signers = tuple(_signer(info, kept) for info in infos)
         evidence = [carried(signed), *(values(_attributes(info["unsigned_attrs"])) for info in infos)]
         certificates = sum(len(found.certificates) for found in evidence)
         if sum(signer.weight for signer in signers) > _MOST_SIGNATURES or certificates > _MOST_CERTIFICATES:
@@ -186,15 +190,15 @@ def _content(content: core.Asn1Value) -> bytes | None:
     return bytes(content)
 
 
-def _signer(info: cms.SignerInfo, *, nested: bool = False) -> SignerInfo:
-    """Read a SignerInfo; a counter-signature (nested) has no counter-signatures of its own here."""
+def _signer(info: cms.SignerInfo, kept: Kept | None = None) -> SignerInfo:
+    """Read a SignerInfo; a counter-signature, beside which nothing stands, has none of its own here, and is not archived."""
     signed, unsigned = _attributes(info["signed_attrs"]), _attributes(info["unsigned_attrs"])
     digest, signature = info["digest_algorithm"], info["signature_algorithm"]
     bare = isinstance(info["signed_attrs"], core.Void)
     moment = _single(signed, SIGNING_TIME)
     kind = _single(signed, CONTENT_TYPE)
     held = _single(signed, MESSAGE_DIGEST)
-    counters = [] if nested else unsigned.get(COUNTER_SIGNATURE, [])
+    counters = unsigned.get(COUNTER_SIGNATURE, []) if kept else []
     return SignerInfo(
         identifier=_identifier(info["sid"]),
         digest_name=str(digest["algorithm"].native),
@@ -209,9 +213,10 @@ def _signer(info: cms.SignerInfo, *, nested: bool = False) -> SignerInfo:
         certificate=_certificate_digest(signed),
         policy=SIGNATURE_POLICY in signed,
         timestamps=tuple(unsigned.get(SIGNATURE_TIMESTAMP, ())),
-        archived=not _ARCHIVE_TIMESTAMPS.isdisjoint(unsigned),
+        archive=Archived.of(info, unsigned, kept) if kept else None,
+        archived_before=not _OLD_ARCHIVE_TIMESTAMPS.isdisjoint(unsigned),
         ambiguous=tuple(identifier for identifier in _SINGLE if identifier in signed and len(signed[identifier]) != 1),
-        counters=tuple(_signer(cms.SignerInfo.load(der, strict=True), nested=True) for der in counters),
+        counters=tuple(_signer(cms.SignerInfo.load(der, strict=True)) for der in counters),
     )
 
 

@@ -158,7 +158,7 @@ class _Examiner:
         signer = self.signer
         certificate = self.certificate()
         intact = self.intact(certificate)
-        timestamps = tuple(self.timestamp(token) for token in signer.timestamps)
+        timestamps = self.timestamps()
         proved = min(filter(None, (proved_time(timestamps, self.at), self.subject.existed)), default=None)
         self.notes(proved)
         self.remarks += [Remark(Belief.INVALID, reason) for reason in alterations(timestamps)]
@@ -236,9 +236,20 @@ class _Examiner:
             return False
         return True
 
-    def timestamp(self, token: bytes) -> TimestampVerdict:
-        """Verify a timestamp over the signature value (ETSI EN 319 122-1, 5.3)."""
-        return verify_stamp(token, functools.partial(digest_of, self.signer.value), trust=self.trust).as_verdict()
+    def timestamps(self) -> tuple[TimestampVerdict, ...]:
+        """Verify the timestamps over the signature value (ETSI EN 319 122-1, 5.3), then what proves that they were there.
+
+        An archive timestamp that is not of this signature leaves it as good as it is without.
+        """
+        signer, seen = self.signer, self.subject.existed or self.at
+        archived = signer.archive.verdicts(self.subject.digest, self.trust, seen) if signer.archive else ()
+        for one in archived:
+            if not one.valid:
+                self.add("cades.archive_void", None, detail=one.reason or "")
+        seen = min(seen, proved_time(archived, self.at) or seen)
+        over = functools.partial(digest_of, signer.value)
+        found = (verify_stamp(token, over, trust=self.trust, seen=seen).as_verdict() for token in signer.timestamps)
+        return (*found, *archived)
 
     def notes(self, proved: datetime | None) -> None:
         """Say what is remarkable in what the signature claims, SHA-1 first: it is believed in what is older than 2017 only."""
@@ -253,7 +264,7 @@ class _Examiner:
             self.add("cades.future", Belief.INDETERMINATE, found=clock.iso(signer.signing_time))
         if signer.certificate is None:
             self.add("cades.plain", None)
-        if signer.archived:
+        if signer.archived_before:
             self.add("cades.archived", None)
 
     def standing(self, certificate: x509.Certificate, proved: datetime | None) -> Standing:

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from signing.keys.csc import ECDSA_SHA256, RSA, RSA_SHA256, SHA256
+from signing.keys.csc_client import ECDSA_SHA256, RSA, RSA_SHA256, SHA256
 from signing.pki import Credential, TestAuthority
 
 _LARGEST_REQUEST = 1 << 20

@@ -23,7 +23,6 @@ from pyhanko.pdf_utils.xref import XRefSectionType
 from pyhanko.sign.diff_analysis import (
     CatalogModificationRule,
     DocInfoRule,
-    DSSCompareRule,
     FormUpdatingRule,
     MetadataUpdateRule,
     ModificationLevel,
@@ -39,6 +38,7 @@ from pyhanko.sign.fields import enumerate_sig_fields
 
 from signing.pades.document import Document, Embedded
 from signing.pades.pdf import FLAWS, value_of
+from signing.pades.security_store import SecurityStoreRule
 
 _LTA = ModificationLevel.LTA_UPDATES
 _HYBRID = (XRefSectionType.HYBRID_MAIN, XRefSectionType.HYBRID_STREAM)
@@ -69,14 +69,15 @@ def _fields(revision: HistoricalResolver) -> list[Any]:
     return list(value_of(value_of(revision.root, "/AcroForm", {}), "/Fields", []))
 
 
-# pyHanko's default policy without its rule on form fields: a field filled in afterwards shows what nobody signed
+# pyHanko's default policy without its rule on form fields (a field filled in afterwards shows what nobody signed), and with ours
+# on the security store
 _POLICY = StandardDiffPolicy(
     global_rules=[
         CatalogModificationRule(),  # type: ignore[no-untyped-call]
         DocInfoRule().as_qualified(_LTA),
         XrefStreamRule().as_qualified(_LTA),
         ObjectStreamRule().as_qualified(_LTA),
-        DSSCompareRule().as_qualified(_LTA),
+        SecurityStoreRule().as_qualified(_LTA),
         MetadataUpdateRule().as_qualified(_LTA),  # type: ignore[no-untyped-call]
     ],
     form_rule=_FormRule([SigFieldCreationRule(), SigFieldModificationRule()], _OF_FORM),  # type: ignore[no-untyped-call]

@@ -58,7 +58,10 @@ def verify(path: Path, *, trust: TrustStore | None, at: datetime | None = None) 
 def _verified(document: Document, trust: TrustStore | None, moment: datetime) -> FileVerdict:
     store = _informed(trust, document.evidence)
     pairs = list(zip(document.embedded, aftermaths(document), strict=True))
-    stamps = [(one, _stamp(document, one, after, store, moment)) for one, after in pairs if one.is_stamp]
+    stamps: list[tuple[Embedded, SignatureVerdict]] = []
+    for one, after in reversed([pair for pair in pairs if pair[0].is_stamp]):
+        later = [as_timestamp(verdict) for other, verdict in stamps if other.covers(one)]
+        stamps.insert(0, (one, _stamp(document, one, after, store, moment, proved_time(later, moment))))
     examined = [_Examiner(document, one, after, store, moment).run(stamps) for one, after in pairs if not one.is_stamp]
     alone = [verdict for _, verdict in stamps if not examined or not verdict.intact]
     signatures = (*(verdict for verdicts in examined for verdict in verdicts), *alone)
@@ -171,12 +174,14 @@ class _Examiner:
         )
 
 
-def _stamp(document: Document, embedded: Embedded, after: Aftermath, store: TrustStore, at: datetime) -> SignatureVerdict:
-    """Verify a document timestamp (ISO 32000-2, 12.8.5)."""
+def _stamp(
+    document: Document, embedded: Embedded, after: Aftermath, store: TrustStore, at: datetime, seen: datetime | None
+) -> SignatureVerdict:
+    """Verify a document timestamp (ISO 32000-2, 12.8.5), seen when those over it say."""
     flaw = _messages("pades.coverage")
     if embedded.end is not None:
         try:
-            found = verify_timestamp(embedded.message, partial(document.digest, embedded), trust=store, at=at)
+            found = verify_timestamp(embedded.message, partial(document.digest, embedded), trust=store, at=at, seen=seen)
         except TokenUnreadable as error:
             flaw = str(error)
         else:

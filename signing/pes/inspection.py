@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 
-from cryptography import x509
 from lxml import etree
 
 from core.errors import UnreadableInput
@@ -27,59 +26,21 @@ from signing.algorithms import (
 )
 from signing.pes import canonical
 from signing.pes.bulk import Bulk
-from signing.pes.claims import Claims, examine_claims
+from signing.pes.claims import examine_claims
 from signing.pes.coverage import twice, uncovered
 from signing.pes.findings import Finding
-from signing.pes.layout import Domain, domains, own_signatures, path_of, signatures
+from signing.pes.inspected import Inspected, Inspection
+from signing.pes.layout import domains, own_signatures, path_of, signatures
 from signing.pes.signature import Reference, Signature, Unreadable, read_signature
 from signing.pes.signed_data import SignedData
-from signing.standing import Standing, standing
+from signing.standing import standing
 from signing.trust import Evidence, TrustState, TrustStore
-from signing.verdicts import Belief, TimestampVerdict, proved_time
+from signing.verdicts import Belief, proved_time
+from signing.xades.strangers import harbours_strangers
 from signing.xades.unsigned import timestamps
 
 _MOST_SIGNATURES = 2000
 _IDENTIFIERS = ("//@Id", "//@ID", "//@id", "//@xml:id")  # one by one: the union of large sets takes quadratic time
-
-
-@dataclass(slots=True)
-class Inspected:
-    """What was found about one signature.
-
-    Attributes:
-        element: the ds:Signature.
-        covers: ``document``, ``bordereau <Id>`` or ``nothing``.
-        intact: every digest and the value hold.
-        certificate: the signer's.
-        claims: what its signed properties say.
-        timestamps: those it carries.
-        standing: what is known of the certificate.
-        findings: everything remarkable.
-    """
-
-    element: etree._Element
-    covers: str = "nothing"
-    intact: bool = False
-    certificate: x509.Certificate | None = None
-    claims: Claims | None = None
-    timestamps: tuple[TimestampVerdict, ...] = ()
-    standing: Standing | None = None
-    findings: list[Finding] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Inspection:
-    """What was found in a document.
-
-    Attributes:
-        signatures: every one of them, in order.
-        domains: the blocks of the PES.
-        findings: what concerns the document as a whole.
-    """
-
-    signatures: tuple[Inspected, ...]
-    domains: tuple[Domain, ...]
-    findings: tuple[Finding, ...]
 
 
 def inspect(tree: etree._ElementTree, *, bulk: Bulk | None = None, trust: TrustStore | None, at: datetime) -> Inspection:
@@ -97,7 +58,7 @@ def inspect(tree: etree._ElementTree, *, bulk: Bulk | None = None, trust: TrustS
     elements = signatures(root)
     blocks = tuple(domains(root))
     if not elements:
-        return Inspection((), blocks, ())
+        return Inspection((), domains=blocks)
     ids = Counter(str(value) for name in _IDENTIFIERS for value in root.xpath(name, smart_strings=False))
     bordereaux = [bordereau for block in blocks for bordereau in block.bordereaux]
     places = {element: rank for rank, element in enumerate([root, *bordereaux])}
@@ -106,7 +67,7 @@ def inspect(tree: etree._ElementTree, *, bulk: Bulk | None = None, trust: TrustS
     findings = twice(root, ids) + uncovered(root, blocks)
     if len(elements) > _MOST_SIGNATURES:
         findings.append(Finding.at(root, "S16.many", found=str(len(elements)), expected=str(_MOST_SIGNATURES)))
-    return Inspection(inspected, blocks, tuple(findings))
+    return Inspection(inspected, tuple(findings), blocks)
 
 
 class _Examiner:
@@ -138,11 +99,12 @@ class _Examiner:
             self.add("S05.place", found=path_of(element))
         try:
             signature = read_signature(element)
-            self.result.timestamps = timestamps(signature, self.trust)  # over the value, which is read while the tree is whole
+            self.result.timestamps = timestamps(signature, self.trust, self.at)  # over the value, read while the tree is whole
         except Unreadable as error:
             self.add("S04.unreadable", found=str(error))
             return self.result
-        if signature.stowaways:
+        own = signature.signed_properties
+        if signature.stowaways or harbours_strangers(element, set() if own is None else {own}):
             self.add("S05.object")
         digests = self.methods(signature)
         covered = self.references(signature)
@@ -193,7 +155,7 @@ class _Examiner:
             return None
         if self.parent in self.places:
             name = self.parent.get("Id")
-            self.result.covers = "document" if self.parent.getparent() is None else f"bordereau {name}"
+            self.result.covers = ["document" if self.parent.getparent() is None else f"bordereau {name}"]
         if len(to_properties) != 1:
             return None
         return (to_data[0], to_properties[0]) if self.transforms(to_data[0], to_properties[0]) else None

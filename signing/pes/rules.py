@@ -17,7 +17,8 @@ from core import clock
 from core.problems import Problem, Severity
 from signing.pes.bulk import Bulk
 from signing.pes.findings import Finding, messages
-from signing.pes.inspection import Inspection, inspect
+from signing.pes.inspected import Inspection
+from signing.pes.inspection import inspect
 from signing.pes.layout import HEADERS, Domain, own_signatures
 from signing.trust import TrustStore
 

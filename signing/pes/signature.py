@@ -193,12 +193,12 @@ def timestamp_elements(signature: Signature) -> list[etree._Element]:
 
 
 def timestamp_tokens(element: etree._Element) -> tuple[bytes, ...]:
-    """Return the DER of the tokens in a SignatureTimeStamp: one as a rule, of several authorities sometimes.
+    """Return the DER of the tokens in a timestamp: one as a rule, of several authorities sometimes.
 
     Raises:
         Unreadable: there is none, or more than five, or one is no base64.
     """
-    found = element.findall("x:EncapsulatedTimeStamp", {"x": etree.QName(element).namespace})
+    found = element.findall("{*}EncapsulatedTimeStamp")
     if not 0 < len(found) <= _MOST_TIMESTAMPS:
         raise Unreadable("EncapsulatedTimeStamp")
     return tuple(map(_octets, found))

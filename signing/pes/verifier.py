@@ -9,13 +9,11 @@ from lxml import etree
 
 from core import clock
 from schemas import xml
-from signing.keys import name_of
 from signing.pes.bulk import Bulk
-from signing.pes.inspection import Inspected, Inspection, inspect
-from signing.trust import TrustState, TrustStore
-from signing.verdicts import Belief, FileVerdict, SignatureVerdict, alterations, worst
-
-_SAID_BY_STANDING = ("S07.weak", "S13", "S14.usage", "S14.reserved", "S15")
+from signing.pes.inspected import Inspected, verdict_of
+from signing.pes.inspection import inspect
+from signing.trust import TrustStore
+from signing.verdicts import FileVerdict
 
 
 def verify(path: Path, *, trust: TrustStore | None, at: datetime | None = None) -> FileVerdict:
@@ -40,44 +38,7 @@ def verify_tree(
 
     ``bulk`` is the file it was parsed from, when it is mostly text.
     """
-    return verdict_of(inspect(tree, bulk=bulk, trust=trust, at=at or clock.now()))
-
-
-def verdict_of(inspection: Inspection) -> FileVerdict:
-    """Return the verdict that follows from an inspection."""
-    if not inspection.signatures:
-        return FileVerdict(Belief.UNSIGNED)
-    signatures = tuple(_verdict(inspected) for inspected in inspection.signatures)
-    beliefs = [finding.belief for finding in inspection.findings if finding.belief is not None]
-    return FileVerdict(
-        verdict=worst([*beliefs, *(signature.verdict for signature in signatures)]),
-        signatures=signatures,
-        reasons=tuple(finding.message for finding in inspection.findings),
-    )
-
-
-def _verdict(inspected: Inspected) -> SignatureVerdict:
-    standing, claims = inspected.standing, inspected.claims
-    altered = alterations(inspected.timestamps)
-    beliefs = [finding.belief for finding in inspected.findings if finding.belief is not None]
-    if standing is not None:
-        beliefs.append(standing.belief)
-    if not inspected.intact or inspected.covers == "nothing" or altered:
-        beliefs.append(Belief.INVALID)
-    reasons = [finding.message for finding in inspected.findings if not finding.key.startswith(_SAID_BY_STANDING)]
-    return SignatureVerdict(
-        format="XAdES",
-        level=_level(inspected),
-        signer=None if inspected.certificate is None else name_of(inspected.certificate),
-        signing_time=None if claims is None else claims.signing_time,
-        intact=inspected.intact,
-        covers=inspected.covers,
-        trust=TrustState.UNKNOWN if standing is None else standing.state,
-        timestamps=inspected.timestamps,
-        verdict=worst(beliefs),
-        reasons=(*reasons, *altered, *(standing.reasons if standing else ())),
-        qualification=None if standing is None else standing.qualification,
-    )
+    return verdict_of(inspect(tree, bulk=bulk, trust=trust, at=at or clock.now()), _level)
 
 
 def _level(inspected: Inspected) -> str | None:

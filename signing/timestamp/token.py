@@ -131,7 +131,9 @@ def verify_token(token: bytes, digest: bytes, *, trust: TrustStore | None, hash_
     return verify_stamp(token, lambda name: digest if name == hash_name else b"", trust=trust)
 
 
-def verify_stamp(token: bytes, digest: Callable[[str], bytes], *, trust: TrustStore | None) -> TimestampStatus:
+def verify_stamp(
+    token: bytes, digest: Callable[[str], bytes], *, trust: TrustStore | None, seen: datetime | None = None
+) -> TimestampStatus:
     """Verify a token offline (RFC 3161, 2.2 to 2.4): imprint, signature, usage, the authority's path at the token's time.
 
     A token need not bring the certificate of its authority (2.4.1, certReq): it is then taken from the trust store.
@@ -140,6 +142,8 @@ def verify_stamp(token: bytes, digest: Callable[[str], bytes], *, trust: TrustSt
         token: DER of the token (not of the whole response).
         digest: gives the digest of the data, by the name that ``hashlib`` has for the hash.
         trust: authorities that are believed; None means nobody.
+        seen: when the token was seen, by something else than itself: a revocation until then may spoil it (``trust.notices``);
+            None takes its time as it is told.
     """
     store = trust or TrustStore(())
     try:
@@ -152,7 +156,7 @@ def verify_stamp(token: bytes, digest: Callable[[str], bytes], *, trust: TrustSt
         return TimestampStatus(timestamp, False, TrustState.UNKNOWN, words, checked=False)
     if broken := _broken(parts, timestamp, digest(timestamp.hash_name)):
         return TimestampStatus(timestamp, False, TrustState.UNKNOWN, _messages(broken), checked=broken != _UNCHECKED)
-    status = store.assess(parts.signer, at=timestamp.gen_time, evidence=Evidence(tuple(parts.others)))
+    status = store.assess(parts.signer, at=timestamp.gen_time, evidence=Evidence(tuple(parts.others)), seen=seen)
     weak, reserved = _weak(parts, timestamp), stamps_only(parts.signer)
     if weak or not reserved:
         words = _messages("timestamp.weak", found=", ".join(weak)) if weak else _messages("timestamp.usage")

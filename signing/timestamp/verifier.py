@@ -55,7 +55,13 @@ def verify(path: Path, *, detached: Path | None = None, trust: TrustStore | None
 
 
 def verify_timestamp(
-    token: bytes, digest: Callable[[str], bytes], *, trust: TrustStore | None, at: datetime, covers: str = "document"
+    token: bytes,
+    digest: Callable[[str], bytes],
+    *,
+    trust: TrustStore | None,
+    at: datetime,
+    covers: str = "document",
+    seen: datetime | None = None,
 ) -> SignatureVerdict:
     """Verify a token as a signature of its own: that of the authority, at the time that it gives.
 
@@ -65,11 +71,12 @@ def verify_timestamp(
         trust: who is believed; None means nobody.
         at: the moment of the verification.
         covers: what the data are, for the verdict.
+        seen: when the token was seen, as another one proves (see ``verify_stamp``); at the moment of the verification by default.
 
     Raises:
         UnreadableInput: no token.
     """
-    status = verify_stamp(token, digest, trust=trust)
+    status = verify_stamp(token, digest, trust=trust, seen=seen or at)
     read = status.timestamp
     if read is None:
         raise TokenUnreadable(status.reason or "")

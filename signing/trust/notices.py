@@ -19,6 +19,12 @@ from signing.extensions import extension
 from signing.trust import answering
 
 _SKEW = timedelta(minutes=5)
+_ENDED = {
+    x509.ReasonFlags.unspecified,
+    x509.ReasonFlags.affiliation_changed,
+    x509.ReasonFlags.superseded,
+    x509.ReasonFlags.cessation_of_operation,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +36,14 @@ class Notice:
         until: it need not say anything newer before this moment (nextUpdate; thisUpdate when there is none).
         since: when the revocation took effect; None when the certificate is not revoked.
         held: the revocation is a hold, which may be lifted (RFC 5280, 5.3.1).
+        ended: the reason told for the revocation leaves good what the key had made before.
     """
 
     said: datetime
     until: datetime
     since: datetime | None = None
     held: bool = False
+    ended: bool = False
 
 
 def notices(
@@ -73,6 +81,15 @@ def revoked_since(found: Iterable[Notice], at: datetime) -> datetime | None:
     return min(in_force, default=None)
 
 
+def spoiled_since(found: Iterable[Notice], seen: datetime) -> datetime | None:
+    """Return since when nothing that a timestamping authority made is good, be it said to be older; None when it is.
+
+    A key in other hands makes tokens of any time: a revocation that tells none of the harmless reasons, or no reason at all,
+    reaches back to the first of them (RFC 3161, 4). What was seen before the revocation is not concerned.
+    """
+    return min((one.since for one in found if one.since and one.since <= seen and not one.ended and not one.held), default=None)
+
+
 def known(found: Iterable[Notice], at: datetime) -> bool:
     """Tell whether some source speaks of the moment: it was not outdated then."""
     return any(at <= notice.until for notice in found)
@@ -91,7 +108,7 @@ def _of_list(listing: x509.CertificateRevocationList, member: x509.Certificate) 
     reason = _reason(entry)
     if reason is x509.ReasonFlags.remove_from_crl:
         return Notice(said, until)
-    return Notice(said, until, entry.revocation_date_utc, reason is x509.ReasonFlags.certificate_hold)
+    return Notice(said, until, entry.revocation_date_utc, reason is x509.ReasonFlags.certificate_hold, reason in _ENDED)
 
 
 def _issued(listing: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
@@ -187,7 +204,9 @@ def _of_single(single: ocsp.OCSPSingleResponse, member: x509.Certificate) -> Not
     said = single.this_update_utc
     until = single.next_update_utc or said
     if single.certificate_status is ocsp.OCSPCertStatus.REVOKED:
-        return Notice(said, until, single.revocation_time_utc, single.revocation_reason is x509.ReasonFlags.certificate_hold)
+        reason = single.revocation_reason
+        held = reason is x509.ReasonFlags.certificate_hold
+        return Notice(said, until, single.revocation_time_utc, held, reason in _ENDED)
     if single.certificate_status is ocsp.OCSPCertStatus.GOOD and said <= member.not_valid_after_utc:
         return Notice(said, until)
     return None

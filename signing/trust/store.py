@@ -24,7 +24,7 @@ from signing.algorithms import SHA1_REFUSED_FROM, weakness
 from signing.extensions import extension
 from signing.trust.folder import Contents
 from signing.trust.levels import RgsLevel
-from signing.trust.notices import known, notices, revoked_since
+from signing.trust.notices import known, notices, revoked_since, spoiled_since
 from signing.trust.paths import BROKEN_HASHES, path_of
 from signing.trust.roots import is_authority, sorted_out
 from signing.trust.status import NO_EVIDENCE, Evidence, TrustState, TrustStatus
@@ -81,7 +81,14 @@ class TrustStore:
         anchors, material = sorted_out(certificates)
         return cls(anchors, material, tuple(revocations), tuple(answers))
 
-    def assess(self, certificate: x509.Certificate, *, at: datetime, evidence: Evidence = NO_EVIDENCE) -> TrustStatus:
+    def assess(
+        self,
+        certificate: x509.Certificate,
+        *,
+        at: datetime,
+        evidence: Evidence = NO_EVIDENCE,
+        seen: datetime | None = None,
+    ) -> TrustStatus:
         """Say what is known of a certificate at a moment.
 
         What the certificate says itself comes first, its strength and its dates: that is true whoever issued it. Runs an event
@@ -91,6 +98,8 @@ class TrustStore:
             certificate: the one in question.
             at: the moment, aware.
             evidence: what came with the signature.
+            seen: of a timestamping authority, when the token that tells the moment was seen, by something else than itself; None
+                takes the moment as it is told.
         """
         if weak := weakness(certificate):
             return TrustStatus(TrustState.UNTRUSTED, _messages("trust.weak", found=weak), (certificate,))
@@ -116,7 +125,7 @@ class TrustStore:
         for member in status.chain:
             if weak := weakness(member):
                 return TrustStatus(TrustState.UNTRUSTED, _messages("trust.weak", found=weak), status.chain)
-        return self._revocation(status.chain, at, evidence)
+        return self._revocation(status.chain, at, evidence, seen)
 
     def _anchors(self, certificate: x509.Certificate, at: datetime) -> list[x509.Certificate]:
         """Return what is believed for this certificate at a moment: who makes timestamps and who issues to signers are apart."""
@@ -140,14 +149,19 @@ class TrustStore:
         key = "trust.not_granted" if listed else "trust.unknown"
         return TrustStatus(TrustState.UNKNOWN, _messages(key, issuer=_common(certificate.issuer)))
 
-    def _revocation(self, chain: tuple[x509.Certificate, ...], at: datetime, evidence: Evidence) -> TrustStatus:
+    def _revocation(
+        self, chain: tuple[x509.Certificate, ...], at: datetime, evidence: Evidence, seen: datetime | None
+    ) -> TrustStatus:
         all_known = True
         lists, answers = (*self.revocations, *evidence.lists), (*self.answers, *evidence.answers)
         for member, issuer in pairwise(chain):
-            found = notices(member, issuer, lists, answers, at=at)
+            found = notices(member, issuer, lists, answers, at=max(at, seen or at))
             since = revoked_since(found, at)
             if since is not None:
                 reason = _messages("trust.revoked", date=_day(since), name=_common(member.subject))
+                return TrustStatus(TrustState.REVOKED, reason, chain, revocation_known=True)
+            if member is chain[0] and seen is not None and (since := spoiled_since(found, seen)):
+                reason = _messages("trust.spoiled", date=_day(since), name=_common(member.subject))
                 return TrustStatus(TrustState.REVOKED, reason, chain, revocation_known=True)
             all_known = all_known and known(found, at)
         return TrustStatus(TrustState.TRUSTED, None, chain, revocation_known=all_known)

@@ -10,7 +10,7 @@ import base64
 import binascii
 import copy
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -56,14 +56,22 @@ class Form:
             Unreadable: a namespace is relative, which has no canonical form (Canonical XML, 1.3).
         """
         found = hashlib.new(hash_name)
+        self.write(element, found.update)
+        return found.digest()
+
+    def write(self, element: etree._Element, sink: Callable[[bytes], object]) -> None:
+        """Give an element's form, in pieces.
+
+        Raises:
+            Unreadable: as ``digest``.
+        """
         with _canonical():
             etree.ElementTree(self._apex(element)).write_c14n(
-                SimpleNamespace(write=found.update),
+                SimpleNamespace(write=sink),
                 exclusive=self.exclusive,
                 with_comments=False,
                 inclusive_ns_prefixes=self.prefixes,
             )
-        return found.digest()
 
     def octets(self, element: etree._Element) -> bytes:
         """Return the form of a small element.

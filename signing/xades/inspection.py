@@ -17,24 +17,19 @@ from lxml import etree
 from signing.algorithms import DIGESTS, METHODS, SHA1_REFUSED_FROM, SignatureMethod, value_holds
 from signing.pes.claims import examine_claims
 from signing.pes.findings import Finding
+from signing.pes.inspected import Inspected, Inspection
 from signing.pes.layout import DS, SIGNATURE
 from signing.pes.signature import Signature, Unreadable, read_signature
 from signing.standing import standing
 from signing.trust import Evidence, TrustStore
-from signing.verdicts import Belief, proved_time
+from signing.verdicts import Belief, TimestampVerdict, proved_time
+from signing.xades.archive import Archive
 from signing.xades.forms import Form, form_of
-from signing.xades.inspected import Inspected, Inspection
 from signing.xades.octets import Resolve, digest_of, is_cut, is_legacy, recipe_of
-from signing.xades.references import Reference, read_references
-from signing.xades.strangers import harbours_strangers, loose_objects, speaks
+from signing.xades.references import Recipe, Reference, read_references
+from signing.xades.strangers import carries_signatures_only, harbours_strangers, loose_objects
 from signing.xades.targets import Document, Kind, Refused, Target, target_of
 from signing.xades.unsigned import evidence, has_others, timestamps
-
-CONTAINERS = {
-    "{http://uri.etsi.org/02918/v1.2.1#}XAdESSignatures",
-    "{urn:oasis:names:tc:opendocument:xmlns:digitalsignature:1.0}document-signatures",
-}
-"""The roots under which a container lists its signatures: ASiC, OpenDocument."""
 
 _MOST_SIGNATURES = 64
 _MOST_MANIFEST = 2000
@@ -57,22 +52,15 @@ def inspect(
     root = tree.getroot()
     elements = list(root.iter(SIGNATURE))
     if not elements:
-        return Inspection((), ())
+        return Inspection(())
     document = Document(root)
     inspected = tuple(_Examiner(element, document, resolve, trust, at, existed).run() for element in elements[:_MOST_SIGNATURES])
     findings = []
     if len(elements) > _MOST_SIGNATURES:
         findings.append(Finding.at(root, "S16.many", found=str(len(elements)), expected=str(_MOST_SIGNATURES)))
-    if not (_carries_signatures_only(root) or any(one.whole for one in inspected)):
+    if not (carries_signatures_only(root) or any(one.whole for one in inspected)):
         findings.append(Finding.at(root, "xades.partial"))
     return Inspection(inspected, tuple(findings))
-
-
-def _carries_signatures_only(root: etree._Element) -> bool:
-    """Tell whether a document says nothing but its signatures, each of which says what it is over."""
-    if root.tag == SIGNATURE:
-        return True
-    return root.tag in CONTAINERS and all(child.tag == SIGNATURE for child in root.iterchildren("*")) and not speaks(root)
 
 
 class _Examiner:
@@ -95,6 +83,7 @@ class _Examiner:
         self.result = Inspected(element)
         self.evidence = Evidence()
         self.signed: set[etree._Element] = set()
+        self.followed: list[tuple[Target, Recipe]] = []
         self.reached: set[object] = set()
         self.hashes: set[str] = set()
 
@@ -103,10 +92,10 @@ class _Examiner:
         try:
             signature = read_signature(result.element)
             references = read_references(signature.signed_info)
-            result.timestamps = timestamps(signature, self.trust)
             same = self.references(signature, references)
             self.certificate(signature)
             held = self.value(signature)
+            result.timestamps = self.timestamps(signature, len(references) if same else None)
         except Unreadable as error:
             self.add("S04.unreadable", found=str(error))
             return result
@@ -186,6 +175,7 @@ class _Examiner:
         if not hmac.compare_digest(actual, reference.digest):
             self.add("S04.properties" if target.kind is Kind.PROPERTIES else "S04.data", found=_shown(reference.uri))
             return False
+        self.followed.append((target, recipe))
         self.keep(target)
         return True
 
@@ -257,6 +247,20 @@ class _Examiner:
             claimed = self.result.claims.signing_time if self.result.claims else None
             old = claimed is not None and claimed.year < SHA1_REFUSED_FROM
             self.add("S07.sha1", Belief.INDETERMINATE if old else Belief.INVALID)
+
+    def timestamps(self, signature: Signature, references: int | None) -> tuple[TimestampVerdict, ...]:
+        """Verify the timestamps over the value, then, when its references hold, what proves that they were there.
+
+        An archive timestamp that is not of this signature leaves it as good as it is without.
+        """
+        seen = self.existed or self.at
+        archive = Archive(signature, tuple(self.followed[:references]), self.resolve)
+        archived = () if references is None else archive.verdicts(self.trust, seen)
+        for one in archived:
+            if not one.valid:
+                self.add("xades.archive_void", None, found=one.reason)
+        seen = min(seen, proved_time(archived, self.at) or seen)
+        return (*timestamps(signature, self.trust, seen), *archived)
 
     def time(self) -> None:
         """Say where the certificate stands at the times that count."""

@@ -14,7 +14,7 @@ from lxml import etree
 
 from core.errors import UnreadableInput
 from schemas import xml
-from signing.xades.forms import INCLUSIVE, Form, decoded, without
+from signing.xades.forms import INCLUSIVE, Form, decoded, outermost, without
 from signing.xades.references import Cut, Recipe, Reference
 from signing.xades.targets import Document, Kind, Refused, Target
 
@@ -22,6 +22,7 @@ Resolve = Callable[[str | None], IO[bytes] | None]
 """Opens the file that a URI names (None: the reference has no URI), or returns None when there is no such file."""
 
 _LARGEST_CANONICAL = 64 << 20
+_PIECE = 1 << 18
 _CUTTING = "boolean(descendant-or-self::*[comment()][text()[normalize-space()]])"
 
 
@@ -63,19 +64,48 @@ def digest_of(
         Refused: the digest cannot be had.
         Unreadable: there is no such canonical form.
     """
+    if target.element is not None and recipe.cut is Cut.ALL:
+        return document.bare(target.element, recipe.form or INCLUSIVE, hash_name)
+    found = hashlib.new(hash_name)
+    write(target, recipe, found.update, own=own, resolve=resolve)
+    return found.digest()
+
+
+def write(
+    target: Target,
+    recipe: Recipe,
+    sink: Callable[[bytes], object],
+    *,
+    own: etree._Element,
+    resolve: Resolve,
+    unnamed: Form = INCLUSIVE,
+) -> None:
+    """Give the octets of what is there, in pieces.
+
+    Args:
+        target: what is designated.
+        recipe: how its octets are made.
+        sink: takes them.
+        own: the signature itself.
+        resolve: opens the file, when it is one; what it raises is raised.
+        unnamed: the form of an element for which the recipe names none.
+
+    Raises:
+        Refused: the octets cannot be had.
+        Unreadable: there is no such canonical form.
+    """
     if target.element is None:
-        return _digest_of_file(target, recipe.form, hash_name, resolve)
+        _write_file(target, recipe.form, sink, resolve)
+        return
     if recipe.decoded:
         octets = decoded(target.element)
         if octets is None:
             raise Refused("S04.unreadable", "Object")
-        return hashlib.new(hash_name, octets).digest()
-    form = recipe.form or INCLUSIVE
-    if recipe.cut is Cut.ALL:
-        return document.bare(target.element, form, hash_name)
-    left_out = [own] if recipe.cut is Cut.OWN else []
+        sink(octets)
+        return
+    left_out = [own] if recipe.cut is Cut.OWN else outermost(target.element) if recipe.cut is Cut.ALL else []
     with without(left_out, target.element) if left_out else nullcontext(target.element) as element:
-        return form.digest(element, hash_name)
+        (recipe.form or unnamed).write(element, sink)
 
 
 def is_cut(element: etree._Element) -> bool:
@@ -83,15 +113,17 @@ def is_cut(element: etree._Element) -> bool:
     return bool(element.xpath(_CUTTING))
 
 
-def _digest_of_file(target: Target, form: Form | None, hash_name: str, resolve: Resolve) -> bytes:
+def _write_file(target: Target, form: Form | None, sink: Callable[[bytes], object], resolve: Resolve) -> None:
     name = (target.label or "").removeprefix("file ") if target.label != "document" else None
     stream = resolve(name)
     if stream is None:
         raise Refused("xades.absent", name or "-")
     with stream:
-        if form is None:
-            return hashlib.file_digest(stream, hash_name).digest()  # type: ignore[arg-type]  # it has readinto
-        return form.digest(_root_of(stream, name or "-"), hash_name)
+        if form is not None:
+            form.write(_root_of(stream, name or "-"), sink)
+            return
+        while piece := stream.read(_PIECE):
+            sink(piece)
 
 
 def _root_of(stream: IO[bytes], name: str) -> etree._Element:

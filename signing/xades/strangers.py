@@ -22,6 +22,18 @@ _STANDARDS = (
     "http://uri.etsi.org/19132/",
     "urn:ietf:params:xml:ns:ers",
 )
+# the roots under which a container lists its signatures: ASiC, OpenDocument
+_CONTAINERS = {
+    "{http://uri.etsi.org/02918/v1.2.1#}XAdESSignatures",
+    "{urn:oasis:names:tc:opendocument:xmlns:digitalsignature:1.0}document-signatures",
+}
+
+
+def carries_signatures_only(root: etree._Element) -> bool:
+    """Tell whether a document says nothing but its signatures, each of which says what it is over."""
+    if root.tag == SIGNATURE:
+        return True
+    return root.tag in _CONTAINERS and all(child.tag == SIGNATURE for child in root.iterchildren("*")) and not speaks(root)
 
 
 def loose_objects(signature: etree._Element, signed: AbstractSet[etree._Element]) -> int:

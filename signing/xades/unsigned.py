@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
@@ -21,6 +22,7 @@ from signing.timestamp.parts import UNPARSED
 from signing.timestamp.token import verify_stamp
 from signing.trust import Evidence, TrustState, TrustStore
 from signing.verdicts import TimestampVerdict
+from signing.xades.archive import is_read
 from signing.xades.forms import FORMS, INCLUSIVE, Form, form_of
 
 _messages = Catalogue("signing")
@@ -38,21 +40,22 @@ _OTHER_STAMPS = {
 T = TypeVar("T")
 
 
-def timestamps(signature: Signature, trust: TrustStore | None) -> tuple[TimestampVerdict, ...]:
-    """Verify the timestamps over the signature value.
+def timestamps(signature: Signature, trust: TrustStore | None, seen: datetime) -> tuple[TimestampVerdict, ...]:
+    """Verify the timestamps over the signature value; see ``verify_stamp``.
 
     Raises:
         Unreadable: more than five of them, or one without its token.
     """
     holders = timestamp_elements(signature)
-    return tuple(_timestamp(signature, holder, token, trust) for holder in holders for token in timestamp_tokens(holder))
+    return tuple(_timestamp(signature, holder, token, trust, seen) for holder in holders for token in timestamp_tokens(holder))
 
 
 def has_others(signature: Signature) -> bool:
     """Tell whether the signature carries timestamps of another kind, which are not examined."""
     if signature.qualifying is None:
         return False
-    return any(etree.QName(element).localname in _OTHER_STAMPS for element in signature.qualifying.iterdescendants("*"))
+    others = (one for one in signature.qualifying.iterdescendants("*") if etree.QName(one).localname in _OTHER_STAMPS)
+    return not all(map(is_read, others))
 
 
 def evidence(signature: Signature, others: tuple[x509.Certificate, ...]) -> Evidence:
@@ -68,12 +71,14 @@ def evidence(signature: Signature, others: tuple[x509.Certificate, ...]) -> Evid
     )
 
 
-def _timestamp(signature: Signature, holder: etree._Element, token: bytes, trust: TrustStore | None) -> TimestampVerdict:
+def _timestamp(
+    signature: Signature, holder: etree._Element, token: bytes, trust: TrustStore | None, seen: datetime
+) -> TimestampVerdict:
     value = signature.value_element
     verdict = TimestampVerdict(None, None, False, TrustState.UNKNOWN, _messages("xades.stamp_form"))
     for form in _forms(signature, holder):
         if form.exact(value):
-            verdict = verify_stamp(token, partial(form.digest, value), trust=trust).as_verdict()
+            verdict = verify_stamp(token, partial(form.digest, value), trust=trust, seen=seen).as_verdict()
         if verdict.valid:
             break
     return verdict

@@ -13,10 +13,9 @@ from core import clock
 from core.errors import UnreadableInput, UsageError
 from core.messages import Catalogue
 from schemas import xml
-from signing.keys import name_of
-from signing.trust import TrustState, TrustStore
-from signing.verdicts import Belief, FileVerdict, SignatureVerdict, alterations, worst
-from signing.xades.inspected import Inspected, Inspection
+from signing.pes.inspected import Inspected, verdict_of
+from signing.trust import TrustStore
+from signing.verdicts import FileVerdict
 from signing.xades.inspection import inspect
 
 _messages = Catalogue("signing")
@@ -52,7 +51,7 @@ def verify(path: Path, *, detached: Path | None = None, trust: TrustStore | None
     if detached is not None and not asked and any(one.covers for one in inspection.signatures):
         raise UsageError(_messages("verification.own_data", file=path.name))
     whole = {f"file {uri}" for uri in asked}
-    return _verdict_of(inspection, lambda name: "document" if name in whole else name)
+    return verdict_of(inspection, _level, lambda name: "document" if name in whole else name)
 
 
 def verify_document(
@@ -73,44 +72,7 @@ def verify_document(
         existed: a time at which the document is proved to have existed, by something outside of it.
     """
     inspection = inspect(tree, lambda uri: None if uri is None else resolve(uri), trust=trust, at=at, existed=existed)
-    return _verdict_of(inspection, str)
-
-
-def _verdict_of(inspection: Inspection, shown: Callable[[str], str]) -> FileVerdict:
-    """Return the verdict that follows from an inspection; ``shown`` says what to call what is covered."""
-    if not inspection.signatures:
-        return FileVerdict(Belief.UNSIGNED)
-    signatures = tuple(_verdict(inspected, shown) for inspected in inspection.signatures)
-    beliefs = [finding.belief for finding in inspection.findings if finding.belief is not None]
-    return FileVerdict(
-        verdict=worst([*beliefs, *(signature.verdict for signature in signatures)]),
-        signatures=signatures,
-        reasons=tuple(finding.message for finding in inspection.findings),
-    )
-
-
-def _verdict(inspected: Inspected, shown: Callable[[str], str]) -> SignatureVerdict:
-    standing, claims = inspected.standing, inspected.claims
-    altered = alterations(inspected.timestamps)
-    beliefs = [finding.belief for finding in inspected.findings if finding.belief is not None]
-    if standing is not None:
-        beliefs.append(standing.belief)
-    broken = not inspected.intact and inspected.certificate is not None  # without one, nothing tells
-    if broken or not inspected.covers or altered:
-        beliefs.append(Belief.INVALID)
-    return SignatureVerdict(
-        format="XMLDSig" if inspected.plain else "XAdES",
-        level=_level(inspected),
-        signer=None if inspected.certificate is None else name_of(inspected.certificate),
-        signing_time=None if claims is None else claims.signing_time,
-        intact=inspected.intact,
-        covers=", ".join(shown(name) for name in inspected.covers) or "nothing",
-        trust=TrustState.UNKNOWN if standing is None else standing.state,
-        timestamps=inspected.timestamps,
-        verdict=worst(beliefs),
-        reasons=(*(finding.message for finding in inspected.findings), *altered, *(standing.reasons if standing else ())),
-        qualification=None if standing is None else standing.qualification,
-    )
+    return verdict_of(inspection, _level)
 
 
 def _level(inspected: Inspected) -> str | None:

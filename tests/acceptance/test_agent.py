@@ -295,7 +295,8 @@ def _too_much(_: bytes) -> bytes:
 @pytest.mark.parametrize("spoil", [_last_bit, _nothing, _too_much])
 def test_a_value_altered_on_its_way_refuses_that_document_alone(town: Town, spoil: Any) -> None:
     from tabellion_agent import token as tokens
-    from tabellion_agent.protocol import Link, Platform
+    from tabellion_agent.link import Link
+    from tabellion_agent.protocol import Platform
     from tabellion_agent.session import Session
 
     class Spoilt:
@@ -336,7 +337,7 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("at_hand", "screen")
 def test_the_window_signs_from_the_keyboard_alone(town: Town, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from tabellion_agent import window
-    from tabellion_agent.protocol import Link
+    from tabellion_agent.link import Link
     from tabellion_agent.settings import Settings as Remembered
 
     told: list[str] = []
@@ -392,7 +393,8 @@ def test_the_window_signs_from_the_keyboard_alone(town: Town, monkeypatch: pytes
 def test_a_token_pulled_out_in_the_middle_leaves_everything_unsigned(town: Town, desk: Desk) -> None:
     from tabellion_agent import token as tokens
     from tabellion_agent.errors import TokenProblem
-    from tabellion_agent.protocol import Link, Platform
+    from tabellion_agent.link import Link
+    from tabellion_agent.protocol import Platform
     from tabellion_agent.session import Session
 
     def pulled_out(doing: str, done: int, _total: int) -> None:

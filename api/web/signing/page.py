@@ -6,7 +6,9 @@ Everything the person says goes in when it opens. The page may be left and come 
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -100,7 +102,7 @@ async def opened(request: Request, platform: Parts, visitor: SignedIn) -> Respon
     fields = {name.removeprefix("champ."): value for name, value in said.items() if name.startswith("champ.")}
     words = Said(said.get("note", ""), said.get("note_privee", ""), fields)
     try:
-        passed = signatures.open_signing(platform, visitor.principal, tasks, words)
+        passed = await to_thread.run_sync(signatures.open_signing, platform, visitor.principal, tasks, words)
     except (UsageError, Conflict, Forbidden) as error:
         return _refused(request, visitor, str(error))
     return RedirectResponse(f"/parapheur/seances/{passed.sitting_id}", status_code=303)
@@ -135,7 +137,8 @@ async def remote(request: Request, platform: Parts, visitor: SignedIn, sitting_i
     try:
         await to_thread.run_sync(sign_remotely, platform, visitor.principal, sitting_id, proofs, _timestamps(platform))
     except (UsageError, Conflict, Forbidden, NeedsOperator, Unavailable, AddressRefused) as error:
-        return _page(request, platform, visitor, sitting_id, trouble=str(error), status=409)
+        page = partial(_page, request, platform, visitor, sitting_id, trouble=str(error), status=409)
+        return await to_thread.run_sync(page)
     return RedirectResponse(f"/parapheur/seances/{sitting_id}", status_code=303)
 
 
@@ -144,12 +147,16 @@ async def cancelled(request: Request, platform: Parts, visitor: SignedIn, sittin
     """Give a session up; what was signed stays signed."""
     form = await request.form(max_files=0, max_fields=10)
     visitor.check(str(form.get("csrf", "")))
-    with platform.database.reading(visitor.principal) as session:
-        signing = signatures.own_signing(session, visitor.principal, sitting_id)
-    if not _progress(platform, visitor, sitting_id).over:
-        sittings.call_off(platform.database, signing.sitting_id, _messages("cancelled"))
-        settle(platform, sitting_id)
+    await to_thread.run_sync(_call_off, platform, visitor, sitting_id)
     return RedirectResponse(f"/parapheur/seances/{sitting_id}", status_code=303)
+
+
+def _call_off(platform: Platform, visitor: Visitor, sitting_id: str) -> None:
+    if _progress(platform, visitor, sitting_id).over:
+        return
+    with suppress(Conflict):  # it has just ended: the page tells how
+        sittings.call_off(platform.database, sitting_id, _messages("cancelled"))
+    settle(platform, sitting_id)
 
 
 def _page(

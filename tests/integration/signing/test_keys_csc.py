@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 from core import clock
 from core.addresses import AddressRefused
 from signing.algorithms import METHODS, method_of, value_holds
-from signing.keys import KeyOutOfDate, KeyRefused
+from signing.keys import KeyOutOfDate, KeyRefused, csc_simulator
 from signing.keys import csc as keys
 from signing.keys.csc import CscClient, CscSettings, CscSigner
 from signing.keys.csc_simulator import CscSimulator, RemoteKey
@@ -228,6 +228,15 @@ def test_a_value_of_another_key_is_not_given_on(settings: CscSettings, service: 
     service.keys["CACHET"].credential = service.keys["MAIRE"].credential
     with pytest.raises(keys.ServiceRefused, match="rien n’a été signé"):
         signer.sign(b"octets")
+
+
+@pytest.mark.parametrize("most", [0, -1])
+def test_a_key_that_signs_nothing_at_a_time_is_not_taken(
+    settings: CscSettings, service: CscSimulator, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(csc_simulator, "_MOST_SIGNATURES", most)
+    with pytest.raises(keys.ServiceRefused, match="norme"):
+        opened(settings, service, "CACHET").sign(b"octets")
 
 
 @pytest.mark.parametrize("answer", [b"<html>", b"[]", b'{"credentialIDs": 3}', b'{"cert": {}}', b"[" * 100_000])

@@ -61,3 +61,8 @@ def test_a_single_octet_changed_in_the_file_is_seen(shared: Path, tmp_path: Path
     changed = tmp_path / "changed"
     changed.write_bytes(octets)
     assert verdict_of(folder, entry, changed).verdict == "invalid"
+
+
+def test_the_archive_timestamps_of_another_tool_are_found_to_be_of_their_signatures(shared: Path) -> None:
+    verdict = verify(shared / "corpus/signatures/xades/d03_dss_double_signed.xml", trust=None)
+    assert [[stamp.valid for stamp in one.timestamps] for one in verdict.signatures] == [[True, True], [True, True]]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
+from tabellion_agent.__main__ import _arguments
 from tabellion_agent.errors import BadLink
-from tabellion_agent.protocol import Link
+from tabellion_agent.link import Link
 from tabellion_agent.settings import Settings, place
 
 AGENT = Path(__file__).parents[3] / "agent" / "tabellion_agent"
+ENTRY = AGENT.parent / "tabellion-agent.desktop"
 
 
 @pytest.mark.parametrize(
@@ -20,6 +23,7 @@ AGENT = Path(__file__).parents[3] / "agent" / "tabellion_agent"
         ("tabellion-agent://plateforme.example:8443/signer?ticket=abc", "https://plateforme.example:8443"),
         ("tabellion-agent://localhost:8000/?ticket=abc", "https://localhost:8000"),
         ("tabellion-agent://[2001:db8::1]:8443/?ticket=abc", "https://[2001:db8::1]:8443"),
+        ("tabellion-agent://plаteforme.example/?ticket=abc", "https://xn--plteforme-1yh.example"),
     ],
 )
 def test_a_link_leads_to_https(text: str, origin: str) -> None:
@@ -50,11 +54,21 @@ def test_only_this_very_machine_may_be_spoken_to_without_encryption_and_only_whe
         "tabellion-agent://plateforme.example/?ticket=" + "a" * 600,
         "tabellion-agent://plateforme.example/?ticket=a%0d%0aX-Injected:%20yes",
         "tabellion-agent://[half/?ticket=abc",
+        "tabellion-agent://plateforme.example\u202e/?ticket=abc",
+        "tabellion-agent://plateforme.example%20--module/?ticket=abc",
+        "tabellion-agent://plateforme..example/?ticket=abc",
     ],
 )
 def test_any_other_address_is_refused(text: str) -> None:
     with pytest.raises(BadLink, match="plateforme"):
         Link.read(text)
+
+
+def test_an_address_passes_no_option_to_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    (line,) = (one for one in ENTRY.read_text(encoding="utf-8").splitlines() if one.startswith("Exec="))
+    monkeypatch.setattr(sys, "argv", [*line.removeprefix("Exec=").split()[:-1], "tabellion-agent://a.example/", "--trust-origin"])
+    with pytest.raises(SystemExit):
+        _arguments()
 
 
 def test_a_ticket_does_not_show_in_a_representation() -> None:

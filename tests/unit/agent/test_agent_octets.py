@@ -47,14 +47,27 @@ def test_signed_attributes_that_name_the_document_and_the_certificate_are_signed
     check(attributes(), item(form), CERTIFICATE)
 
 
-@pytest.mark.parametrize("form", ["pes", "xades"])
+@pytest.mark.parametrize("form", ["pes", "xades", "xades-detached"])
 def test_a_signed_info_is_signed(form: str) -> None:
     check(signed_info(), item(form), CERTIFICATE)
 
 
-def test_the_digest_of_another_document_is_not_signed() -> None:
+@pytest.mark.parametrize(
+    ("form", "octets"),
+    [
+        ("cades", attributes(bytes(32))),
+        ("xades-detached", signed_info().replace(base64.b64encode(DIGEST), base64.b64encode(bytes(32)))),
+    ],
+)
+def test_the_digest_of_another_document_is_not_signed(form: str, octets: bytes) -> None:
     with pytest.raises(NotWhatWasShown, match="Délibération"):
-        check(attributes(bytes(32)), item(), CERTIFICATE)
+        check(octets, item(form), CERTIFICATE)
+
+
+@pytest.mark.parametrize(("form", "octets"), [("cades", signed_info()), ("pades", signed_info()), ("pes", attributes())])
+def test_a_signature_of_another_shape_than_announced_is_not_signed(form: str, octets: bytes) -> None:
+    with pytest.raises(NotWhatWasShown):
+        check(octets, item(form), CERTIFICATE)
 
 
 @pytest.mark.parametrize(
@@ -82,4 +95,4 @@ def test_the_digest_of_another_document_is_not_signed() -> None:
 )
 def test_nothing_else_is_signed_above_all_no_bare_digest(octets: bytes) -> None:
     with pytest.raises(NotWhatWasShown):
-        check(octets, item("pades"), CERTIFICATE)
+        check(octets, item("pes" if octets.startswith(b"<") else "pades"), CERTIFICATE)

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from tabellion_agent import protocol
 from tabellion_agent.errors import NotWhatWasShown, Refused, Unreachable
-from tabellion_agent.protocol import Item, Link, Outcome, Platform, Value
+from tabellion_agent.link import Link
+from tabellion_agent.protocol import Item, Outcome, Platform, Value
 
 DOCUMENT = b"the document"
 ITEM = Item("a/b", "Délibération", "cades", hashlib.sha256(DOCUMENT).hexdigest(), len(DOCUMENT))

@@ -221,6 +221,14 @@ def test_something_else_in_the_object(tree: Tree, trust: TrustStore) -> None:
     refused(tree, trust, "S05")
 
 
+def test_something_hidden_among_what_nobody_signs(tree: Tree, trust: TrustStore) -> None:
+    qualifying = first(tree, "ds:Object")[0]
+    namespace = etree.QName(qualifying).namespace
+    unsigned = etree.SubElement(qualifying, f"{{{namespace}}}UnsignedProperties")
+    etree.SubElement(etree.SubElement(unsigned, f"{{{namespace}}}UnsignedSignatureProperties"), "PJRef")
+    refused(tree, trust, "S05")
+
+
 def test_another_certificate_than_the_one_announced(tree: Tree, trust: TrustStore, authority: TestAuthority) -> None:
     stranger = Pkcs12Signer.load(authority.seal(bits=2048).as_pkcs12("x"), "x")
     der = stranger.certificate.public_bytes(Encoding.DER)

@@ -24,14 +24,14 @@ from signing.pes.envelope import SealContext
 from signing.pes.layout import DS
 from signing.pes.seal import seal
 from signing.pes.verifier import verify as verify_pes
-from signing.pki import Credential
+from signing.pki import Credential, TestAuthority
 from signing.timestamp.client import TimestampClient
 from signing.timestamp.simulator import TsaSimulator
 from signing.timestamp.token import TokenUnreadable, verify_token
 from signing.timestamp.verifier import verify_timestamp
 from signing.trust import TrustState, TrustStore
 from signing.verdicts import Belief, TimestampVerdict, proved_time
-from tests.pades_documents import paper, signed_elsewhere
+from tests.pades_documents import paper, signed_elsewhere, stamping
 
 NOON = clock.now()
 STAMP = TimestampVerdict(NOON, "Horodatage", True, TrustState.TRUSTED)
@@ -102,6 +102,23 @@ def test_a_document_whose_own_timestamp_is_broken_is_invalid(
     verdict = verify_pades(path, trust=both)
     assert [one.verdict for one in verdict.signatures] == [Belief.VALID, Belief.INVALID]
     assert verdict.verdict is Belief.INVALID
+
+
+def test_a_later_timestamp_saves_those_before_it_from_what_becomes_of_their_authority(
+    tmp_path: Path, credential: Credential, trust: TrustStore
+) -> None:
+    path, output, after = tmp_path / "stamped.pdf", BytesIO(signed_elsewhere(paper(), credential)), NOON + timedelta(days=1)
+    with stamping(tmp_path / "first") as (lost, first), stamping(tmp_path / "second") as (kept, second):
+        _add_stamp(output, first)
+        once = output.getvalue()
+        _add_stamp(output, second)
+    number = lost._credential.certificate.serial_number
+    gone = TestAuthority.open(tmp_path / "first").revocations({number: after}, at=after)
+    store = TrustStore.of([*trust.anchors, lost.anchor, kept.anchor], [gone])
+    for octets, proves in ((once, [False]), (output.getvalue(), [True, True])):
+        path.write_bytes(octets)
+        (signature,) = verify_pades(path, trust=store, at=after + timedelta(days=1)).signatures
+        assert [one.proves for one in signature.timestamps] == proves
 
 
 def test_a_token_that_brings_no_certificate_is_completed_from_the_trust_folder(tsa: TsaSimulator, token: bytes) -> None:

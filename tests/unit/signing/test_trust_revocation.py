@@ -17,12 +17,13 @@ from core.errors import Misconfigured
 from signing.standing import standing
 from signing.trust import Evidence, TrustState, TrustStatus, TrustStore
 from signing.verdicts import Belief
-from tests.trust_samples import DAY, NOW, OCSP_SIGNING, YEAR, Holder, usage
+from tests.trust_samples import DAY, NOW, OCSP_SIGNING, TIME_STAMPING, YEAR, Holder, usage
 
 ROOT = Holder.root()
 LEAF = ROOT.issue("DEMONSTRATION Signataire")
 STRANGER = Holder.root()  # the same name, another key
 RESPONDER = ROOT.issue("DEMONSTRATION Répondeur", (usage(signature=True), True), (OCSP_SIGNING, False))
+STAMPER = ROOT.issue("DEMONSTRATION Horodatage", (usage(signature=True), True), (TIME_STAMPING, True))
 HOLD = x509.ReasonFlags.certificate_hold
 REMOVED = x509.ReasonFlags.remove_from_crl
 REVOKED, UNKNOWN = ocsp.OCSPCertStatus.REVOKED, ocsp.OCSPCertStatus.UNKNOWN
@@ -251,6 +252,26 @@ def test_an_older_word_lifts_no_hold() -> None:
 def test_a_revocation_for_good_is_lifted_by_nothing() -> None:
     gone = ROOT.crl((LEAF.certificate, NOW - 6 * DAY, x509.ReasonFlags.key_compromise), said=NOW - 5 * DAY)
     assert assess(good(), lists=(gone, ROOT.crl())).state is TrustState.REVOKED
+
+
+@pytest.mark.parametrize(
+    ("reason", "state"),
+    [
+        ((), TrustState.REVOKED),
+        ((x509.ReasonFlags.key_compromise,), TrustState.REVOKED),
+        ((x509.ReasonFlags.superseded,), TrustState.TRUSTED),
+        ((x509.ReasonFlags.cessation_of_operation,), TrustState.TRUSTED),
+    ],
+)
+def test_a_timestamping_key_that_may_be_in_other_hands_proves_nothing_even_before(
+    reason: tuple[x509.ReasonFlags, ...], state: TrustState
+) -> None:
+    listed = ROOT.crl((STAMPER.certificate, NOW - 2 * DAY, *reason))
+    answer = {"status": REVOKED, "since": NOW - 2 * DAY, "reason": reason[0] if reason else None}
+    told = ROOT.answer(STAMPER.certificate, ROOT.certificate, **answer)  # type: ignore[arg-type]
+    for store in (TrustStore.of([ROOT.certificate], [listed]), TrustStore.of([ROOT.certificate], answers=[told])):
+        assert store.assess(STAMPER.certificate, at=NOW - 5 * DAY, seen=NOW).state is state
+        assert store.assess(STAMPER.certificate, at=NOW - 5 * DAY, seen=NOW - 3 * DAY).state is TrustState.TRUSTED
 
 
 def test_an_authority_below_the_anchor_is_checked_too() -> None:
