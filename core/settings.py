@@ -73,6 +73,7 @@ class Settings(BaseSettings):
     heads_mail: str = Field("", pattern=r"^([^\s@<>]+@[^\s@<>]+)?$")
     renewal_days: int = Field(180, ge=31)
     acts_grace_days: int = Field(7, ge=0, le=60)
+    acts_silence_days: int = Field(3, ge=1, le=60)
 
     @model_validator(mode="before")
     @classmethod

@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 
 from core.database import ScopedSession, UtcDateTime
 from core.errors import NotFound
+from core.folding import holds
 from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import PLATFORM, Principal, Right
@@ -169,7 +170,7 @@ def _conditions(wanted: Wanted) -> list[Any]:
     if wanted.decided_to is not None:
         conditions.append(act["decision_date"].as_string() <= wanted.decided_to.isoformat())
     if wanted.text:
-        conditions.append(col(Dossier.title).icontains(wanted.text, autoescape=True))
+        conditions.append(holds(Dossier.sought, wanted.text))
     return conditions
 
 

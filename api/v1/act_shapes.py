@@ -15,7 +15,7 @@ from api.problems import ProblemItem
 from api.v1.publication_shapes import PublicationShape
 from api.v1.shapes import DossierLine, OrganisationShape
 from flows.actes.act import Act
-from flows.actes.following import ANSWERS, legality_of, settled_on
+from flows.actes.following import answers_of, legality_of, settled_on
 from flows.actes.legality import Clock, Turn
 from flows.actes.litigation import LONGEST_RESULT
 from flows.actes.models import LATE, ActesMessage
@@ -23,7 +23,7 @@ from flows.actes.wording import message_label
 from flows.engine.models import Dossier, DossierFile
 from schemas.actes.classification import Classification, NatureActe
 from schemas.actes.classification import Found as FoundMatiere
-from schemas.actes.codes import NATURES, MessageCode
+from schemas.actes.codes import NATURES
 
 
 class NatureShape(BaseModel):
@@ -158,7 +158,7 @@ class ActMessageShape(BaseModel):
     letter_date: date | None = Field(description="Date of the letter that it is, or that it answers.")
     day: date | None = Field(description="Of its legal effect.")
     answers_to: str | None = Field(description="The message that it answers, or acknowledges.")
-    answers: list[str] = Field(description="Codes by which it may be answered.")
+    answers: list[str] = Field(description="Codes by which it may be answered; none without a date.")
     reason: str | None = Field(description="What the State says: reason, documents asked for, illegality, anomaly.")
     missing: list[str] = Field(description="Files that it names and that did not come with it.")
     late: bool = Field(description="It came once the act was closed: kept with the dossier, outside of the sealed record.")
@@ -176,7 +176,7 @@ class ActMessageShape(BaseModel):
             label=message_label(message.code),
             standing=telling.standing_label(message),
             answers_to=message.answers_id,
-            answers=[] if message.outgoing else [code.value for code in ANSWERS.get(MessageCode(message.code), ())],
+            answers=[] if message.outgoing else [code.value for code in answers_of(message)],
             reason=_reason(message.facts),
             missing=list(message.facts.get("missing", ())),
             late=bool(message.facts.get(LATE)),

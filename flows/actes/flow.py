@@ -13,7 +13,9 @@ from flows.engine.table import End, Flow, On, Wait
 from flows.parapheur.stages import proceed
 
 # The ministry answers in minutes; the operators' own alarms ring after four hours (rule of the field, actes 7).
-_DOUBT_WITHIN = timedelta(hours=4)
+DOUBT_WITHIN = timedelta(hours=4)
+"""After how long of silence a person is told of a sending that is uncertain."""
+
 _ANSWER_WITHIN = timedelta(days=2)
 _DECISION_WITHIN = timedelta(days=30)
 
@@ -29,7 +31,7 @@ ACTES = Flow(
     On("validated", confirm, sound="ready"),
     On("ready", pack, packed="packed"),
     On("packed", transmit, sent="sent", uncertain="uncertain", outdated="ready"),
-    Wait("uncertain", waits_for="la réponse du ministère à un envoi incertain", within=_DOUBT_WITHIN,
+    Wait("uncertain", waits_for="la réponse du ministère à un envoi incertain", within=DOUBT_WITHIN,
          acknowledged="acknowledged", refused="refused", again="packed"),
     Wait("sent", waits_for="l’accusé de réception du ministère", within=_ANSWER_WITHIN,
          acknowledged="acknowledged", refused="refused"),

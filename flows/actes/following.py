@@ -18,6 +18,7 @@ from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import PLATFORM, Principal, Right
 from core.problems import Severity
+from flows.actes import silences
 from flows.actes.act import Act, JoinedFile
 from flows.actes.checking import problems_of_reply
 from flows.actes.flow import ACTES
@@ -80,6 +81,11 @@ def messages_of(session: Session, dossier_id: str) -> list[ActesMessage]:
     )
 
 
+def answers_of(letter: ActesMessage) -> tuple[MessageCode, ...]:
+    """Return how a letter may be answered: not at all without its date, which is all that an answer names it by."""
+    return () if letter.letter_date is None else ANSWERS.get(MessageCode(letter.code), ())
+
+
 def answer_to(letter: ActesMessage, messages: Sequence[ActesMessage]) -> ActesMessage | None:
     """Return the answer that somebody asked for to a letter; one that the State refused does not count."""
     codes = {code.value for code in ANSWERS.get(MessageCode(letter.code), ())}
@@ -101,9 +107,9 @@ def legality_of(messages: Sequence[ActesMessage], act: Act, today: date, *, sett
         settled: the day on which the litigation was over, once somebody has said so (``settled_on``).
     """
     events = [
-        Event(message.day, _HAPPENS[code], clock.in_paris(message.created).date())
+        Event(message.day or came, _HAPPENS[code], came)  # a letter without a date counts from when it came
         for message in messages
-        if message.day is not None and (code := MessageCode(message.code)) in _HAPPENS
+        if (code := MessageCode(message.code)) in _HAPPENS and (came := clock.in_paris(message.created).date())
     ]
     if settled is not None:
         events.append(Event(settled, Happening.SETTLED))
@@ -118,7 +124,7 @@ def reply(platform: Platform, principal: Principal, dossier_id: str, answer: Rep
         Forbidden: the principal may not deposit for the organisation.
         UsageError: that letter cannot be answered so, or not with so many documents.
         Refused: the documents break rules.
-        Conflict: it was answered already, or the act cannot be answered about any more.
+        Conflict: it was answered already, it bears no date, or the act cannot be answered about any more.
     """
     with platform.database.reading(principal) as session:
         act = session.get(Dossier, dossier_id)
@@ -133,6 +139,8 @@ def reply(platform: Platform, principal: Principal, dossier_id: str, answer: Rep
             raise NotFound(_messages("R37.unknown"))
         if answer.code not in ANSWERS.get(MessageCode(letter.code), ()):
             raise UsageError(_messages("R37.code", code=answer.code.value, letter=letter.code))
+        if not answers_of(letter):
+            raise Conflict(_messages("R37.undated"), dossier_id)
         if not answer.documents or (len(answer.documents) > 1 and answer.code is not MessageCode.PIECE_COMPLEMENTAIRE):
             raise UsageError(_messages("R37.documents"))
         before = answer_to(letter, messages_of(session, dossier_id))
@@ -232,13 +240,14 @@ def wake_all(platform: Platform) -> None:
 
 
 def close_elapsed(platform: Platform) -> None:
-    """Take the acts whose control of legality is over to their archiving, page by page."""
+    """Take the acts whose control is over to their archiving, page by page; tell of those that the State leaves open."""
     today = clock.in_paris(clock.now()).date()
     after = ""
     while page := _acknowledged(platform, after):
         for dossier_id in page:
             _close_elapsed(platform, dossier_id, today)
         after = page[-1]
+    silences.tell(platform)
 
 
 def _acknowledged(platform: Platform, after: str) -> list[str]:
@@ -255,7 +264,8 @@ def _acknowledged(platform: Platform, after: str) -> list[str]:
 
 def _close_elapsed(platform: Platform, dossier_id: str, today: date) -> None:
     with platform.database.writing(PLATFORM) as session:
-        close(session, session.get_one(Dossier, dossier_id), today, platform.settings.acts_grace_days)
+        dossier = session.get_one(Dossier, dossier_id, with_for_update=True)  # no referral comes between the look and the move
+        close(session, dossier, today, platform.settings.acts_grace_days)
 
 
 def close(session: Session, dossier: Dossier, today: date, grace_days: int) -> None:

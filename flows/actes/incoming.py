@@ -1,6 +1,6 @@
 """The operator's mailbox, where the ministry answers for everybody: mails are kept first, applied next, moved last.
 
-One mailbox serves all collectivités; what a mail is about is read in its XML (``applying.py``). A mail that nobody here
+One mailbox serves all collectivités; what a mail is about is read in its XML (``parcel.py``). A mail that nobody here
 understands stays in ``actes_mail`` for a person; nothing is ever deleted from the mailbox.
 """
 
@@ -27,9 +27,10 @@ from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import PLATFORM
 from flows import antivirus
-from flows.actes.applying import Parcel, apply, parcel_of
-from flows.actes.matching import NotYet, Unmatched
+from flows.actes.applying import apply
+from flows.actes.matching import Ambiguous, NotYet, Unmatched
 from flows.actes.models import ActesMail, MailState
+from flows.actes.parcel import Parcel, parcel_of
 from flows.actes.settings import OPERATOR
 from flows.engine import schedule
 
@@ -152,8 +153,13 @@ def apply_pending(platform: Platform, owner_id: str) -> None:
         raise trouble
 
 
-def analyse(platform: Platform, mail_id: str) -> None:
+def analyse(platform: Platform, mail_id: str, meant: str | None = None) -> None:
     """Apply one mail; also what a person asks for once the reason why it could not be applied is mended.
+
+    Args:
+        platform: where it is.
+        mail_id: of the mail.
+        meant: the dossier that a person says it is about, of those that ``acts`` of its parts name.
 
     Raises:
         Unavailable, NeedsOperator: an antivirus is to look at it first, and does not, or not at the whole.
@@ -163,6 +169,7 @@ def analyse(platform: Platform, mail_id: str) -> None:
     with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
         mail.parts = _scanned(platform, mail.parts, Path(folder))
         parcel = parcel_of(platform, mail, Path(folder))
+        parcel.meant = meant
         with platform.database.writing(PLATFORM) as session:
             current = session.get_one(ActesMail, mail_id, with_for_update=True)
             if current.state in {MailState.APPLIED.value, MailState.NOISE.value}:
@@ -190,13 +197,15 @@ def _settle(session: ScopedSession, platform: Platform, mail: ActesMail, parcel:
         session.add(mail)
         return
     reasons = list(parcel.flaws)
-    later = False
+    later, alike = False, dict[str, list[str]]()
     for found in parcel.messages:
         try:
             with session.begin_nested():
                 dossier = apply(session, platform, mail, parcel, found)
         except Unmatched as error:
             reasons.append(str(error))
+            if isinstance(error, Ambiguous):
+                alike[found.part["sha256"]] = list(error.acts)
         except NotYet:
             later = True
         else:
@@ -206,6 +215,13 @@ def _settle(session: ScopedSession, platform: Platform, mail: ActesMail, parcel:
         reasons.append(_messages("mail.nothing"))
     reasons += parcel.notices
     mail.reason = " ".join(reasons)[:1000] or None
+    mail.parts = [_with_acts(part, alike.get(part["sha256"])) for part in mail.parts]
     if not later:  # what its act cannot hear yet is said again at the next turn, whatever else is wrong with the mail
         mail.state = (MailState.UNMATCHED if reasons else MailState.APPLIED).value
     session.add(mail)
+
+
+def _with_acts(part: dict[str, Any], acts: list[str] | None) -> dict[str, Any]:
+    """Return an attachment with the acts among which a person must choose; with none where that is settled."""
+    told = {name: value for name, value in part.items() if name != "acts"}
+    return {**told, "acts": acts} if acts else told

@@ -2,8 +2,8 @@
 
 The State names an act by its identifier, or by a copy of what it received. Its number serves again once the act was refused or
 cancelled, and organisations of one SIREN share their numbers, so several acts may bear one identifier. What was never sent is
-not meant while another was; what was received is held against what was sent. What cannot be told apart goes to a person: an
-acknowledgement on the wrong act would prove what did not happen.
+not meant while another was; what was received is held against what was sent; what acknowledges a request is the act's that made
+it. What cannot be told apart goes to a person: an acknowledgement on the wrong act would prove what did not happen.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from core.errors import TabellionError
 from core.messages import Catalogue
 from core.platform import Platform
 from flows.actes.knowledge import DEAD
-from flows.actes.models import ActesEnvelope, ActesMessage
+from flows.actes.models import ActesEnvelope, ActesMessage, MessageState
 from flows.actes.transmitted import newest_of
 from flows.engine.models import Dossier
 from schemas.actes.codes import NATURES, MessageCode
@@ -34,11 +34,33 @@ WAITING = frozenset({"sent", "uncertain"})
 _NOT_SENT_YET = frozenset({"received", "checked", "proceeding", "in_parapheur", "validated", "ready", "packed"})
 _HELD = frozenset({"acknowledged", "answering", "elapsed", "archived"})
 _UNTAKEN = DEAD - {"cancelled"}
+ANSWERED = {
+    MessageCode.AR_PIECE_COMPLEMENTAIRE: (MessageCode.REFUS_PIECE_COMPLEMENTAIRE, MessageCode.PIECE_COMPLEMENTAIRE),
+    MessageCode.AR_REPONSE_REJET_LETTRE_OBSERVATIONS: (
+        MessageCode.REJET_LETTRE_OBSERVATIONS,
+        MessageCode.REPONSE_LETTRE_OBSERVATIONS,
+    ),
+    MessageCode.AR_ANNULATION: (MessageCode.ANNULATION,),
+}
+"""What each acknowledgement of the State answers."""
+
 _Pair = tuple[ActesMessage, Dossier]
 
 
 class Unmatched(TabellionError):
     """A person must look: the message is about nothing that is known here, or contradicts what is."""
+
+
+class Ambiguous(Unmatched):
+    """Several acts may be meant, and only a person can tell which.
+
+    Attributes:
+        acts: their dossiers, the oldest first.
+    """
+
+    def __init__(self, message: str, acts: Sequence[str]) -> None:
+        super().__init__(message)
+        self.acts = tuple(acts)
 
 
 class NotYet(TabellionError):
@@ -55,6 +77,7 @@ class Heard:
         recipient: SIREN of the envelope; None without one.
         received: the State's copy of the act; None where there is none.
         day: of the State's letter, which is not older than the receipt of the act; None where it tells none.
+        meant: the dossier that a person named, which counts among acts that cannot be told apart; None where nobody did.
     """
 
     code: MessageCode
@@ -63,6 +86,7 @@ class Heard:
     recipient: str | None
     received: Acte | None = None
     day: date | None = None
+    meant: str | None = None
 
 
 def require_heard(dossier: Dossier) -> None:
@@ -105,7 +129,8 @@ def act_of(session: Session, platform: Platform, organisations: Sequence[str], h
         heard: what the message tells.
 
     Raises:
-        Unmatched: no act here bears that identifier, or several do that cannot be told apart.
+        Unmatched: no act here bears that identifier.
+        Ambiguous: several do that cannot be told apart, and nobody named one of them.
         NotYet: it will be known once the State has answered an act that is under way.
     """
     _, ending = identity(heard)
@@ -124,17 +149,23 @@ def act_of(session: Session, platform: Platform, organisations: Sequence[str], h
         return (told or bearing)[-1]
     departed = _departed(session, bearing)
     pairs = [pair for pair in bearing if pair[0].id in departed or pair[1].overtaken] or list(bearing)
-    pairs = _likely(session, platform, heard, pairs)
+    pairs = _likely(session, platform, heard, _asking(session, heard, pairs))
     waiting = [pair for pair in pairs if pair[1].state in WAITING | _NOT_SENT_YET]
     held = [pair for pair in pairs if pair[1].state in _HELD]
     if heard.received is None and waiting and not held and len(pairs) > 1:
         raise NotYet  # a letter: it is that act's if the State takes it, else an earlier one's
     for alike in (waiting, held) if heard.received else (held, waiting):
-        if len(alike) > 1:
-            raise Unmatched(_messages("act.ambiguous", act=named))
         if alike:
-            return alike[0]
+            return alike[0] if len(alike) == 1 else _meant(alike, heard, named)
     return pairs[-1]
+
+
+def _meant(alike: list[_Pair], heard: Heard, named: str) -> _Pair:
+    """Return the act that a person named among those that cannot be told apart."""
+    meant = next((pair for pair in alike if pair[1].id == heard.meant), None)
+    if meant is None:
+        raise Ambiguous(_messages("act.ambiguous", act=named), [dossier.id for _, dossier in alike])
+    return meant
 
 
 def _told(session: Session, heard: Heard, pairs: Iterable[_Pair]) -> list[_Pair]:
@@ -146,6 +177,24 @@ def _told(session: Session, heard: Heard, pairs: Iterable[_Pair]) -> list[_Pair]
     )
     told = set(session.exec(own))
     return [pair for pair in pairs if pair[1].id in told]
+
+
+def _asking(session: Session, heard: Heard, pairs: list[_Pair]) -> list[_Pair]:
+    """Return those acts that asked the State for what a message says; where there are any, those that it has not told yet."""
+    codes = ANSWERED.get(heard.code)
+    if codes is None:
+        return pairs
+    of = col(ActesMessage.dossier_id).in_([dossier.id for _, dossier in pairs])
+    asked = select(ActesMessage.id, ActesMessage.dossier_id).where(
+        of,
+        col(ActesMessage.code).in_([code.value for code in codes]),
+        ActesMessage.state != MessageState.REFUSED.value,
+        ActesMessage.letter_date == heard.day,
+    )
+    told = set(session.exec(select(ActesMessage.answers_id).where(of, ActesMessage.code == heard.code.value)))
+    asking = session.exec(asked).all()
+    waits = {dossier for message, dossier in asking if message not in told} or {dossier for _, dossier in asking}
+    return [pair for pair in pairs if pair[1].id in waits] or pairs
 
 
 def _departed(session: Session, pairs: Iterable[_Pair]) -> set[str | None]:

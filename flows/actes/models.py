@@ -134,7 +134,8 @@ class ActesMail(Owned, table=True):
         organisation_id: the organisation it speaks of; until that is known, the one whose mailbox it came through.
         mailbox_id: the organisation whose mailbox it came through.
         sha256: of the mail as it came; with the mailbox, what it is known by.
-        parts: name, media type, digest and size of each attachment.
+        parts: name, media type, digest and size of each attachment; ``infected`` where an antivirus found something, ``acts``
+            where several may be meant.
         reason: why it was not applied, for a person.
     """
 

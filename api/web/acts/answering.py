@@ -74,7 +74,7 @@ def answered(
         trouble["document"] = fault_of(error).detail
     if values.get("do") != _SEND or trouble:
         return _form(request, platform, visitor, telling, letter, values, filled, trouble=trouble)
-    known = known_of(platform, telling.seen.organisation)
+    known = known_of(platform, visitor.principal, telling.seen.organisation)
     typed = Typed(nature=telling.act.nature)
     found = papers.typed(_pieces(platform, visitor, values, filled), known, typed.nature)
     code = _code(letter, values.get("code", ""))
@@ -100,7 +100,7 @@ def arranged(
     values = values_of(filled)
     visitor.check(values.get("csrf"))
     telling, _ = _letter(platform, visitor, act_id, message_id)
-    known = known_of(platform, telling.seen.organisation)
+    known = known_of(platform, visitor.principal, telling.seen.organisation)
     found = _pieces(platform, visitor, values, filled)
     return render(request, "web/acts/pieces.html", visitor=visitor, **_of_pieces(known, telling, found), problems={})
 
@@ -131,7 +131,7 @@ def _letter(platform: Platform, visitor: Visitor, act_id: str, message_id: str) 
     Raises:
         NotFound: no such act or letter.
         Forbidden: the visitor may not answer for the organisation.
-        Conflict: it was answered, or the act cannot be followed any more.
+        Conflict: it was answered, it bears no date, or the act cannot be followed any more.
     """
     telling = tell(platform, visitor, act_id)
     visitor.principal.require(Right.DEPOSIT, telling.seen.dossier.organisation_id)
@@ -139,7 +139,7 @@ def _letter(platform: Platform, visitor: Visitor, act_id: str, message_id: str) 
     if letter is None or MessageCode(letter.message.code) not in ANSWERS:
         raise NotFound(_t("answer.unknown"))
     if not letter.answers:
-        raise Conflict(_t("answer.done"), act_id)
+        raise Conflict(_t("answer.undated" if letter.waits else "answer.done"), act_id)
     return telling, letter
 
 
@@ -197,7 +197,7 @@ def _form(
     status: int = 200,
     trouble: dict[str, str] | None = None,
 ) -> HTMLResponse:
-    known, found = known_of(platform, telling.seen.organisation), _pieces(platform, visitor, values, filled)
+    known, found = known_of(platform, visitor.principal, telling.seen.organisation), _pieces(platform, visitor, values, filled)
     shown: dict[str, Any] = {
         "telling": telling,
         "dossier": telling.seen.dossier,

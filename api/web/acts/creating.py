@@ -113,7 +113,7 @@ def looked_at(request: Request, platform: Parts, visitor: SignedIn, filled: Fill
 def named(request: Request, platform: Parts, visitor: SignedIn, filled: Filled) -> HTMLResponse:
     """Say which act is meant by what is written, or which ones may be."""
     sheet = sheet_sent(platform, visitor, filled)
-    said = suggested(platform, visitor.principal, sheet.known.organisation.id, sheet.values.get("previous", ""))
+    said = suggested(platform, visitor.principal, sheet.known, sheet.values.get("previous", ""))
     return render(request, "web/acts/previous.html", visitor=visitor, before=said, heard=True)
 
 
@@ -217,7 +217,7 @@ def _form(
     shown: dict[str, Any] = {
         **sheet.context(typed, problems),
         "standing": _standing(sheet, typed) if typed.number and "number" not in problems else None,
-        "before": suggested(sheet.platform, sheet.visitor.principal, sheet.known.organisation.id, typed.previous),
+        "before": suggested(sheet.platform, sheet.visitor.principal, sheet.known, typed.previous),
         "chosen": sheet.deed.startswith(_CHOOSES),
         "unkept": unkept,
         "source": sheet.source,

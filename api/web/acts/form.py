@@ -163,7 +163,7 @@ def judge(platform: Platform, known: Known, typed: Typed, pieces: Sequence[Attac
     if lost := untransmittable(transliterate(subject)):
         typed.wrong("subject", _t("wrong.characters", found=" ".join(lost)))
     _judge_matiere(known, typed)
-    before = preceding(platform, known.organisation.id, typed.previous)
+    before = preceding(platform, known, typed.previous)
     typed.precedes = before.identifier
     if before.wrong:
         typed.wrong("previous", before.words)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from core.errors import NeedsOperator
 from core.organisations import Organisation
 from core.platform import Platform
+from core.principal import Principal, Right
 from flows.actes import knowledge
 from schemas.actes.classification import Classification
 from schemas.actes.codes import NATURES
@@ -35,6 +36,7 @@ class Known:
         department: empty when the organisation is not connected.
         siren: likewise.
         signed: natures whose acts go through the parapheur when the form asks for it.
+        reads: whoever fills in the form may be told what the organisation's other acts are about.
         trouble: why nothing can be sent; empty when it can.
     """
 
@@ -43,6 +45,7 @@ class Known:
     siren: str
     classification: Classification | None
     signed: tuple[int, ...]
+    reads: bool
     trouble: str = ""
 
     @property
@@ -86,8 +89,8 @@ class Known:
         return next((code for code in usual if code in allowed), next(iter(allowed), ""))
 
 
-def known_of(platform: Platform, organisation: Organisation) -> Known:
-    """Return what is known of an organisation; what it lacks is said, never raised."""
+def known_of(platform: Platform, principal: Principal, organisation: Organisation) -> Known:
+    """Return what is known of an organisation, for whoever fills in its form; what it lacks is said, never raised."""
     department = siren = trouble = ""
     try:
         siren = knowledge.siren_of(platform, organisation.id)
@@ -97,4 +100,5 @@ def known_of(platform: Platform, organisation: Organisation) -> Known:
         trouble = str(error)
     classification = knowledge.classification_of(platform, organisation.id)
     route = knowledge.route_of(platform, organisation.id)
-    return Known(organisation, department, siren, classification, route.natures if route else (), trouble)
+    signed, reads = route.natures if route else (), principal.may(Right.READ, organisation.id)
+    return Known(organisation, department, siren, classification, signed, reads, trouble)

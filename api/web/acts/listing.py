@@ -20,6 +20,7 @@ from api.web.pages import render
 from api.web.visitor import Parts, SignedIn, Visitor
 from core import clock
 from core.database import UtcDateTime
+from core.folding import holds
 from core.platform import Platform
 from core.principal import Right
 from flows.actes import drafts
@@ -137,7 +138,7 @@ def _narrowed(filters: dict[str, str]) -> list[Any]:
     if text := filters["q"]:
         conditions.append(
             or_(
-                col(Dossier.title).icontains(text, autoescape=True),
+                holds(Dossier.sought, text),
                 col(ActesMessage.id_acte).icontains(text, autoescape=True),
                 col(Dossier.id) == text,
             )

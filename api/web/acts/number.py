@@ -28,7 +28,7 @@ class Standing:
 
     Attributes:
         wrong: it cannot be sent.
-        dossier_id: the act that bears it, or bore it.
+        dossier_id: the act that bears it, or bore it, for whoever may read it.
     """
 
     words: str
@@ -58,10 +58,16 @@ def _taken(platform: Platform, known: Known, identifier: IdActe) -> Standing | N
         for found in knowledge.live_acts(session, str(identifier)):
             if found.organisation_id != known.organisation.id:  # whose acts the reader may not be allowed to see
                 return Standing(_t("number.elsewhere"), wrong=True)
-            return Standing(_t("number.taken", title=found.title), wrong=True, dossier_id=found.id)
+            return _told(known, "number.taken", found, wrong=True)
         for other in _of_the_year(session, known.organisation.id, identifier):
-            return Standing(_t("number.used", title=other.title, year=identifier.day.year), dossier_id=other.id)
+            return _told(known, "number.used", other, year=identifier.day.year)
     return None
+
+
+def _told(known: Known, key: str, act: Dossier, *, wrong: bool = False, **values: object) -> Standing:
+    """Name an act that bears the number: by its title to whoever may read it, to others by its identifier alone."""
+    title = act.title if known.reads else act.facts["id_acte"]
+    return Standing(_t(key, title=title, **values), wrong, act.id if known.reads else "")
 
 
 def _of_the_year(session: Session, organisation_id: str, identifier: IdActe) -> Iterator[Dossier]:

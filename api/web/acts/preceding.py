@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from sqlmodel import Session, col, or_, select
 
+from api.web.acts.known import Known
 from api.web.acts.standing import GROUPS
 from api.words import day
+from core.folding import holds
 from core.messages import Catalogue, form_of
 from core.platform import Platform
 from core.principal import PLATFORM, Principal
@@ -33,7 +35,7 @@ class Candidate:
 
     Attributes:
         identifier: as the State knows it.
-        title: its number and object.
+        title: its number and object; its identifier for whoever may not read it.
     """
 
     identifier: str
@@ -59,12 +61,12 @@ class Preceding:
     candidates: tuple[Candidate, ...] = ()
 
 
-def preceding(platform: Platform, organisation_id: str, told: str) -> Preceding:
+def preceding(platform: Platform, known: Known, told: str) -> Preceding:
     """Tell which act is meant: the one of that identifier, known here or not, or the only one of that number."""
     if not told:
         return Preceding()
     with platform.database.reading(PLATFORM) as session:
-        found = _named(session, organisation_id, told)
+        found = _named(session, known, told)
     if len(found) == 1:
         (one,) = found
         return Preceding(_t("previous.is", title=one.title, day=day(one.decided)), one.identifier)
@@ -76,25 +78,25 @@ def preceding(platform: Platform, organisation_id: str, told: str) -> Preceding:
         return Preceding(_t("previous.none"), wrong=True)
 
 
-def suggested(platform: Platform, principal: Principal, organisation_id: str, told: str) -> Preceding:
+def suggested(platform: Platform, principal: Principal, known: Known, told: str) -> Preceding:
     """Tell the same; where it names no act, the acts that the principal may read, and whose object or number has these words."""
-    said = preceding(platform, organisation_id, told)
+    said = preceding(platform, known, told)
     if said.identifier or said.candidates or len(told) < _SHORTEST:
         return said
     with reading.opened(platform.database, principal) as session:
-        holds = or_(*(one.icontains(told, autoescape=True) for one in (col(Dossier.title), col(ActesMessage.id_acte))))
-        found = _acts(session, organisation_id, holds)
+        likely = or_(holds(Dossier.sought, told), col(ActesMessage.id_acte).icontains(told, autoescape=True))
+        found = _acts(session, known.organisation.id, likely)
     if not found:
         return said
     key = "previous.choose.more" if len(found) == _MOST else form_of("previous.choose", len(found))
     return Preceding(_t(key, count=len(found)), wrong=True, candidates=tuple(found))
 
 
-def _named(session: Session, organisation_id: str, told: str) -> Sequence[Candidate]:
+def _named(session: Session, known: Known, told: str) -> Sequence[Candidate]:
     number = told.upper()
     likely = or_(col(ActesMessage.id_acte) == told, col(ActesMessage.id_acte).contains(f"-{number}-", autoescape=True))
-    found = _acts(session, organisation_id, likely)
-    return [one for one in found if told == one.identifier or number == _number_of(one)]
+    found = [one for one in _acts(session, known.organisation.id, likely) if told == one.identifier or number == _number_of(one)]
+    return found if known.reads else [replace(one, title=one.identifier) for one in found]
 
 
 def _number_of(candidate: Candidate) -> str:

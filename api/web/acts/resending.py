@@ -5,23 +5,25 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from api.web.acts.page import Identifier
-from api.web.acts.telling import DOUBTFUL, Telling, tell
+from api.web.acts.telling import Telling, tell
 from api.web.pages import render
 from api.web.visitor import Fields, Parts, SignedIn
+from core.errors import NotFound
+from core.messages import Catalogue
 from core.principal import Right
 from flows.actes import resending
 from flows.actes.flow import ACTES
-from flows.actes.models import ActesMessage
+from flows.actes.following import messages_of
 from flows.engine.models import Dossier
-from schemas.actes.codes import MessageCode
 
 router = APIRouter()
 _PATH = "/actes/{act_id}/renvoi"
+_messages = Catalogue("flows.actes")
 
 
 @router.get(_PATH)
@@ -49,8 +51,9 @@ def again(platform: Parts, visitor: SignedIn, fields: Fields, act_id: Identifier
     visitor.check(fields.get("csrf"))
     telling = tell(platform, visitor, act_id, surveys=True)
     visitor.principal.require(Right.OPERATE, telling.seen.dossier.organisation_id)
-    wanted = fields.get("message", "")
-    if wanted and any(one.message.id == wanted for one in telling.messages):
+    if wanted := fields.get("message", ""):
+        if all(one.message.id != wanted for one in telling.messages):
+            raise NotFound(_messages("again.unknown"))
         resending.send_message_again(platform, visitor.principal, wanted)
     else:
         resending.send_again(platform, visitor.principal, act_id)
@@ -58,16 +61,11 @@ def again(platform: Parts, visitor: SignedIn, fields: Fields, act_id: Identifier
 
 
 def is_doubtful(session: Session, dossier: Dossier) -> bool:
-    """Tell whether an act, or a message that follows it, is in a state in which it may be sent again."""
+    """Tell whether an act, or a message that follows it, may be sent again."""
     if dossier.flow != ACTES.name:
         return False
-    wanted = select(ActesMessage.id).where(
-        ActesMessage.dossier_id == dossier.id,
-        col(ActesMessage.outgoing).is_(True),
-        ActesMessage.code != MessageCode.ACTE.value,
-        col(ActesMessage.state).in_(DOUBTFUL),
-    )
-    return dossier.state == "uncertain" or session.exec(wanted.limit(1)).first() is not None
+    messages = messages_of(session, dossier.id)
+    return resending.may_leave_again(dossier) or any(resending.is_resendable(dossier, one, messages) for one in messages)
 
 
 def _home(telling: Telling) -> str:

@@ -127,12 +127,12 @@ def sheet_sent(platform: Platform, visitor: Visitor, filled: FormData) -> ActShe
     organisation = organisation_named(platform, visitor.principal, values.get("organisation", ""))
     visitor.principal.require(Right.DEPOSIT, organisation.id)
     told = values.get("saisie", "")
-    return ActSheet(
-        platform, visitor, known_of(platform, organisation), told if NAME.fullmatch(told) else new_id(), values, filled
-    )
+    known = known_of(platform, visitor.principal, organisation)
+    return ActSheet(platform, visitor, known, told if NAME.fullmatch(told) else new_id(), values, filled)
 
 
 def known_by(platform: Platform, principal: Principal, organisation_id: str) -> Known:
     """Return what is known of the organisation that a page is opened for; of the first one by name, when it is none."""
     organisations = where(platform, principal, Right.DEPOSIT)
-    return known_of(platform, next((one for one in organisations if one.id == organisation_id), None) or organisations[0])
+    here = next((one for one in organisations if one.id == organisation_id), None) or organisations[0]
+    return known_of(platform, principal, here)

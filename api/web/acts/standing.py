@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from flows.actes.act import Act
-from flows.actes.following import ANSWERS, FOLLOWED, answer_to, cancellation_of, legality_of, settled_on
+from flows.actes.following import ANSWERS, FOLLOWED, answer_to, answers_of, cancellation_of, legality_of, settled_on
 from flows.actes.legality import Clock, Phase
 from flows.actes.models import ActesMessage
 from flows.engine.models import Dossier
@@ -37,9 +37,14 @@ def colour(dossier: Dossier) -> str:
 
 
 def unanswered(messages: Sequence[ActesMessage]) -> list[ActesMessage]:
-    """Return the letters of the préfecture that may still be answered, oldest first."""
-    letters = (one for one in messages if not one.outgoing and MessageCode(one.code) in ANSWERS)
-    return [letter for letter in letters if answer_to(letter, messages) is None]
+    """Return the letters of the préfecture that wait for an answer, oldest first.
+
+    One without a date, to which nothing can answer, gives way to one of its kind that came later with a date.
+    """
+    letters = [one for one in messages if not one.outgoing and MessageCode(one.code) in ANSWERS]
+    newest = {one.code: rank for rank, one in enumerate(letters) if answers_of(one)}  # of those with a date
+    waiting = (one for rank, one in enumerate(letters) if answers_of(one) or rank > newest.get(one.code, -1))
+    return [letter for letter in waiting if answer_to(letter, messages) is None]
 
 
 def presses(letter: ActesMessage) -> bool:

@@ -18,10 +18,10 @@ from core.messages import Catalogue
 from core.people import Person
 from core.platform import Platform
 from core.principal import Right
-from flows.actes import knowledge
+from flows.actes import knowledge, resending
 from flows.actes.act import Act
 from flows.actes.envelopes import archive_role, message_role
-from flows.actes.following import ANSWERS, FOLLOWED
+from flows.actes.following import FOLLOWED, answers_of, cancellation_of
 from flows.actes.legality import Clock
 from flows.actes.models import LATE, ActesMessage, MessageState
 from flows.actes.stamped import has_stamp
@@ -33,7 +33,6 @@ from schemas.actes.classification import Classification
 from schemas.actes.codes import NATURES, MessageCode
 
 _t = Catalogue("api.web.acts")
-DOUBTFUL = frozenset({MessageState.UNCERTAIN.value, MessageState.REFUSED.value})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +44,9 @@ class Told:
         files: its documents.
         message_file: the message itself, as it came, or as we sent it; None before it leaves.
         envelope: the archive that carried it; None for what came.
-        answers: codes by which a letter may be answered now; empty when it may not.
-        again: an operator may send it again.
+        waits: a letter that the visitor is to answer.
+        answers: codes by which it may be answered now; empty when it may not, as one that waits and bears no date.
+        again: the visitor may send it again.
     """
 
     message: ActesMessage
@@ -54,6 +54,7 @@ class Told:
     files: tuple[DossierFile, ...]
     message_file: DossierFile | None
     envelope: DossierFile | None
+    waits: bool
     answers: tuple[MessageCode, ...]
     again: bool
 
@@ -112,6 +113,7 @@ class Telling:
 
     Attributes:
         proofs: role and file: acknowledgement, anomaly, archive as it left.
+        cancelling: the cancellation that was asked for, while the State says nothing of it.
         cancels: the visitor may ask for the cancellation now.
         settles: the visitor may say that the litigation is over.
         again: the visitor may send the act's own envelope again.
@@ -129,12 +131,20 @@ class Telling:
     pieces: tuple[Piece, ...]
     proofs: tuple[tuple[str, DossierFile], ...]
     colour: str
+    cancelling: ActesMessage | None
     cancels: bool
     settles: bool
     again: bool
     resumes: bool
     mends: bool
     version: str
+
+    @property
+    def uncancelled(self) -> Told | None:
+        """The last cancellation that was asked for, where the State refused it and the act can be followed still."""
+        asked = [one for one in self.messages if one.message.code == MessageCode.ANNULATION.value]
+        refused = bool(asked) and asked[-1].message.state == MessageState.REFUSED.value
+        return asked[-1] if refused and self.seen.dossier.state in FOLLOWED else None
 
     @property
     def late(self) -> bool:
@@ -179,7 +189,8 @@ def _telling(platform: Platform, visitor: Visitor, told_of: Whole, names: dict[s
     known = knowledge.classification_of(platform, owner)
     today = clock.in_paris(clock.now()).date()
     open_letters = {one.id for one in standing.unanswered(messages)} if deposits and dossier.state in FOLLOWED else set()
-    told = tuple(_told(one, seen.files, names, open_letters, operates=operates) for one in messages)
+    again = {one.id for one in messages if operates and resending.is_resendable(dossier, one, messages)}
+    told = tuple(_told(one, seen.files, names, waits=one.id in open_letters, again=one.id in again) for one in messages)
     found, code = known.find(act.matieres) if known else None, ".".join(map(str, act.matieres))
     return Telling(
         seen,
@@ -189,22 +200,21 @@ def _telling(platform: Platform, visitor: Visitor, told_of: Whole, names: dict[s
         standing.control_of(dossier, messages, today),
         today,
         told,
-        tuple(sorted((one for one in told if one.answers), key=lambda one: not standing.presses(one.message))),
+        tuple(sorted((one for one in told if one.waits), key=lambda one: not standing.presses(one.message))),
         _pieces(act, seen.files, known),
         _proofs(seen.files),
         standing.colour(dossier),
+        cancellation_of(messages) if dossier.state in FOLLOWED else None,
         deposits and standing.may_be_cancelled(dossier, messages),
         deposits and standing.may_be_settled(dossier, messages, today),
-        operates and dossier.state == "uncertain",
+        operates and resending.may_leave_again(dossier),
         operates and dossier.parked is not None,
         deposits and dossier.state in standing.FAILED,
         _version(seen, messages),
     )
 
 
-def _told(
-    message: ActesMessage, files: Sequence[DossierFile], names: dict[str, str], open_letters: set[str], *, operates: bool
-) -> Told:
+def _told(message: ActesMessage, files: Sequence[DossierFile], names: dict[str, str], *, waits: bool, again: bool) -> Told:
     own = [kept for kept in files if kept.role == f"{message.code}.{message.id}" or kept.role.startswith(f"reply.{message.id}.")]
     of = None if message.code == MessageCode.ACTE.value else message.id
     newest = {kept.role: kept for kept in files}
@@ -217,8 +227,9 @@ def _told(
         tuple(kept for kept in own if kept is not itself),
         itself,
         newest.get(archive_role(message.id)),
-        ANSWERS[MessageCode(message.code)] if message.id in open_letters else (),
-        operates and message.outgoing and message.code != MessageCode.ACTE.value and message.state in DOUBTFUL,
+        waits,
+        answers_of(message) if waits else (),
+        again,
     )
 
 

@@ -31,7 +31,7 @@ def test_every_message_and_turn_has_words() -> None:
 
 
 def test_the_list_is_narrowed_by_state_nature_year_and_words(acts_service: Service, shelf: ActsMairie) -> None:
-    one = shelf.act("ALPHA", subject="Voirie communale", nature=2, decision_date=date(2025, 3, 4))
+    one = shelf.act("ALPHA", subject="Élargissement de la voirie", nature=2, decision_date=date(2025, 3, 4))
     two = shelf.acknowledged("BETA", subject="Budget 100 %", decision_date=date(2026, 3, 4))
     shelf.letter(two, "4-1", "Incompétence")
     three = shelf.act("GAMMA_1", decision_date=date(2026, 1, 4))
@@ -53,6 +53,7 @@ def test_the_list_is_narrowed_by_state_nature_year_and_words(acts_service: Servi
         assert found(client, nature="²") == set()
         assert found(client, annee="-1") == set()
         assert found(client, q="voirie") == {one}
+        assert found(client, q="elargissement") == found(client, q="ÉLARGISSEMENT") == {one}
         assert found(client, q="100 %") == {two}
         assert found(client, q="GAMMA_1") == {three}
         assert found(client, q="GAMMA%1") == set()

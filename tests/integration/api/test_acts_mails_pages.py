@@ -68,3 +68,26 @@ def test_mails_come_in_pages(acts_service: Service, mairie: ActsMairie) -> None:
         noise = len(session.exec(select(ActesMail.id).where(ActesMail.state == "noise")).all())
     assert page.count("Reçu le") == 25
     assert rest.count("Reçu le") == noise - 25
+
+
+def test_of_two_acts_that_a_mail_may_be_about_the_operator_chooses_one(acts_service: Service, mairie: ActsMairie) -> None:
+    first = mairie.acknowledged("JUMEAU", subject="Le <premier>")
+    mairie.stand(first, "refused", reference=None)
+    second = mairie.acknowledged("JUMEAU", subject="Le second")
+    mairie.stand(first, "acknowledged")  # as of before a number served one act of a SIREN
+    identifier = mairie.dossier(first).facts["id_acte"]
+    mail = mairie.state_says(said.CourrierSimple(identifier, today(), SignedFile("c.pdf")), {"c.pdf": pdf("jumeau")})
+    blind = mairie.hire("aveugle", {Right.OPERATE}, above=True)
+    with somebody(acts_service, blind) as client:
+        page = client.get("/actes/courriels").text
+        assert (page.count(f'value="{first}"'), page.count(identifier)) == (1, 3)  # in the reason, and for each
+        assert "second" not in page
+    with somebody(acts_service, mairie.people["exploitant"]) as operator:
+        assert "Le &lt;premier&gt;" in operator.get("/actes/courriels").text
+        for meant, done in ((mairie.act(), "encore"), (second, "applique")):
+            answer = operator.post(f"/actes/courriels/{mail}/analyse", data={**csrf(operator), "acte": meant})
+            assert answer.headers["location"].endswith(f"fait={done}")
+    assert [mairie.codes(one) for one in (first, second)] == [["1-1", "1-2"], ["1-1", "1-2", "2-1"]]
+    with mairie.platform.database.reading(PLATFORM) as session:
+        entries = session.exec(select(JournalEntry).where(JournalEntry.kind == "actes.mail_analysed")).all()
+    assert [entry.facts.get("act") for entry in entries][-2:] == [None, second]

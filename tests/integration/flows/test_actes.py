@@ -23,12 +23,14 @@ from core.platform import Platform
 from core.principal import PLATFORM
 from flows.actes import classifying, following, incoming
 from flows.actes.act import Act
-from flows.actes.applying import Found, NotYet, Parcel, apply, parcel_of
+from flows.actes.applying import apply
 from flows.actes.following import Reply
 from flows.actes.knowledge import classification_of
 from flows.actes.legality import Phase, months_later
+from flows.actes.matching import NotYet
 from flows.actes.models import ActesEnvelope, ActesMail, ActesMessage
 from flows.actes.numbering import next_number
+from flows.actes.parcel import Found, Parcel, parcel_of
 from flows.engine.models import Dossier, Schedule
 from schemas.actes import writer
 from schemas.actes.codes import MessageCode

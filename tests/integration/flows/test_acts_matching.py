@@ -186,7 +186,7 @@ def test_a_number_serves_one_organisation_of_a_siren(post: Correspondence) -> No
     with pytest.raises(Conflict) as refused:
         post.submit(post.service, number, "Un autre acte", of_service)
     assert refused.value.existing is None
-    standing = number_standing(acts.platform, known_of(acts.platform, post.service), number, YESTERDAY, 1)
+    standing = number_standing(acts.platform, known_of(acts.platform, PLATFORM, post.service), number, YESTERDAY, 1)
     assert (standing.wrong, standing.dossier_id) == (True, "")
     assert "cantine" not in standing.words
     post.stand(own, "refused")
@@ -295,6 +295,16 @@ def test_an_anomaly_refuses_a_message_in_its_newest_envelope_only(post: Correspo
 
 
 @on_one_shape
+def test_a_refused_acknowledgement_that_left_by_itself_is_told(post: Correspondence) -> None:
+    town = post.acts.organisation
+    act = post.sent(town, "2026_18", state="acknowledged")
+    name = post.leave(town, act, post.asked(act, "3-2", "sent"))
+    mail = post.hear(said.AnomalieEnveloppe(today(), "100", "SIREN inconnu", ENVELOPE), f"ANO_{name}.xml")
+    assert (mail.state, mail.dossier_id, post.acts.message(act, "3-2").state) == ("unmatched", act, "refused")
+    assert "SIREN inconnu" in (mail.reason or "")
+
+
+@on_one_shape
 @pytest.mark.parametrize(("state", "mailed"), [("to_send", "applied"), ("packed", "kept")])
 def test_an_anomaly_does_not_refuse_what_is_to_leave_again(post: Correspondence, state: str, mailed: str) -> None:
     town = post.acts.organisation
@@ -327,3 +337,49 @@ def test_an_undated_letter_is_kept_and_told_and_nothing_leaves_for_it(post: Corr
     assert "3-1" in (mail.reason or "")
     assert post.codes(act) == ["1-1", "3-1"]
     assert post.acts.dossier(act).state == "acknowledged"
+
+
+@on_one_shape
+@pytest.mark.parametrize("code", ["6-1", "3-4"])
+def test_an_acknowledgement_is_told_to_the_act_that_asked_for_it(post: Correspondence, code: str) -> None:
+    number, town = "2026_14", post.acts.organisation
+    own = post.stand(post.sent(town, number), "refused")
+    other = post.sent(post.service, number, "Le théâtre", state="acknowledged")
+    post.stand(own, "acknowledged")
+    row = post.asked(other, code, "sent")
+    if code == "6-1":
+        assert post.hear(said.ARAnnulation(id_acte(number), today())).dossier_id == other
+        assert post.acts.dossier(other).state == "withdrawn"
+    else:
+        with post.acts.platform.database.writing(PLATFORM) as session:
+            session.get_one(ActesMessage, row).letter_date = YESTERDAY
+        assert post.hear(said.ARPieceComplementaire(id_acte(number), YESTERDAY, today())).dossier_id == other
+    assert post.codes(own) == ["1-1"]
+
+
+@on_one_shape
+def test_a_person_says_which_of_two_acts_a_letter_is_about(post: Correspondence) -> None:
+    number, town = "2026_15", post.acts.organisation
+    own = post.stand(post.sent(town, number), "refused")
+    other = post.sent(post.service, number, "Le théâtre", state="acknowledged")
+    post.stand(own, "acknowledged")
+    mail = post.hear(request(number, today()))
+    assert mail.state == "unmatched"
+    assert [part["acts"] for part in mail.parts if "acts" in part] == [[own, other]]
+    stranger = post.sent(town, "2026_16", state="acknowledged")
+    for meant, state in ((stranger, "unmatched"), (other, "applied")):
+        incoming.analyse(post.acts.platform, mail.id, meant)
+        (now,) = [one for one in post.acts.mails(state) if one.id == mail.id]
+    assert (now.dossier_id, now.reason, [part for part in now.parts if "acts" in part]) == (other, None, [])
+    assert [post.codes(one) for one in (own, other, stranger)] == [["1-1"], ["1-1", "3-1", "3-2"], ["1-1"]]
+
+
+@on_one_shape
+def test_an_anomaly_is_about_no_envelope_of_those_whom_its_mailbox_does_not_serve(post: Correspondence) -> None:
+    with post.acts.platform.database.writing(PLATFORM) as session:
+        stranger = add_organisation(session, "Une voisine", OrganisationKind.COLLECTIVITE, siren=Siren("219900016"))
+    act = post.sent(post.acts.organisation, "2026_17")
+    name = post.leave(stranger, act, post.acts.message(act, "1-1").id)
+    notice = said.AnomalieEnveloppe(today(), "100", "illisible", ENVELOPE)
+    assert post.hear(notice, f"ANO_{name}.xml").state == "unmatched"
+    assert post.acts.dossier(act).state == "sent"
