@@ -19,6 +19,7 @@ from flows.engine.intake import Received
 from flows.engine.table import Flow
 from flows.helios.flow import HELIOS
 from flows.helios.intake import deposit as deposit_helios
+from flows.helios.returns import RETURNS
 from flows.invoices.flow import INVOICES
 from flows.invoices.issued.flow import SALES
 from flows.invoices.issued.intake import deposit as deposit_sale
@@ -31,7 +32,7 @@ from flows.transfers.intake import deposit as deposit_transfer
 _messages = Catalogue("flows.engine")
 Deposit = Callable[[Platform, Principal, str, Readable, str, str | None, Mapping[str, str] | None], Received]
 
-FLOWS: dict[str, Flow] = {flow.name: flow for flow in (HELIOS, ACTES, DOCUMENT, INVOICES, SALES, MAIL, TRANSFER, SAE)}
+FLOWS: dict[str, Flow] = {flow.name: flow for flow in (HELIOS, RETURNS, ACTES, DOCUMENT, INVOICES, SALES, MAIL, TRANSFER, SAE)}
 DEPOSITS: dict[str, Deposit] = {
     HELIOS.name: deposit_helios,
     ACTES.name: deposit_act,

@@ -6,6 +6,7 @@ Sizes are bounded by the caller, who knows the limit of the document at hand.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -14,6 +15,10 @@ from xml.parsers import expat
 from lxml import etree
 
 from core.errors import UnreadableInput
+
+LONGEST_TOKEN = 1 << 20
+"""Octets that one tag with its attributes, one comment or one instruction may take. With every chunk, expat begins anew the token
+that the chunk does not end: the square of this is what a hostile file costs."""
 
 _CHUNK = 1 << 16
 
@@ -28,6 +33,14 @@ class DoctypeRefused(UnreadableInput):
     def __init__(self, line: int) -> None:
         super().__init__(f"line {line}: a DOCTYPE is declared")
         self.line = line
+
+
+class TokenTooLong(DoctypeRefused):
+    """A tag, comment or instruction is too long to look behind: a DOCTYPE may stand there."""
+
+    def __init__(self, line: int) -> None:
+        super().__init__(line)
+        self.args = (f"line {line}: a tag, comment or instruction of more than {LONGEST_TOKEN >> 20} MiB",)
 
 
 class Malformed(UnreadableInput):
@@ -101,6 +114,7 @@ def refuse_doctype(stream: IO[bytes]) -> None:
 
     Raises:
         DoctypeRefused: there is one.
+        TokenTooLong: there may be one.
     """
     parser = expat.ParserCreate()
 
@@ -112,11 +126,36 @@ def refuse_doctype(stream: IO[bytes]) -> None:
 
     parser.StartDoctypeDeclHandler = doctype
     parser.StartElementHandler = root
-    try:
-        while chunk := stream.read(_CHUNK):
-            parser.Parse(chunk, False)
-    except (_PrologRead, expat.ExpatError, LookupError, ValueError):  # the last two: an encoding that expat does not know
-        return
+    with suppress(_PrologRead, expat.ExpatError, LookupError, ValueError):  # the last two: an encoding that expat does not know
+        _feed(parser, stream)
+
+
+def refuse_long_tokens(stream: IO[bytes]) -> None:
+    """Read a document to its end, as far as it can be read, and refuse a tag, comment or instruction that takes too long to read.
+
+    Raises:
+        TokenTooLong: there is one.
+    """
+    with suppress(expat.ExpatError, LookupError, ValueError):
+        _feed(expat.ParserCreate(), stream)
+
+
+def refuse_long_token(parser: expat.XMLParserType, fed: int) -> None:
+    """Go on only if the token that a parser is in is not too long; ``fed`` is how many octets it was given.
+
+    Raises:
+        TokenTooLong: it is.
+    """
+    if fed - max(parser.CurrentByteIndex, 0) > LONGEST_TOKEN:
+        raise TokenTooLong(parser.CurrentLineNumber)
+
+
+def _feed(parser: expat.XMLParserType, stream: IO[bytes]) -> None:
+    fed = 0
+    while chunk := stream.read(_CHUNK):
+        parser.Parse(chunk, False)
+        fed += len(chunk)
+        refuse_long_token(parser, fed)
 
 
 def root_of_file(path: Path) -> str | None:

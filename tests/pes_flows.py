@@ -1,4 +1,4 @@
-"""Flows of titres and mandats, each just inside or just outside a rule on bordereaux, with the rules that it breaks."""
+"""Flows of titres and mandats, each just inside or just outside a rule on bordereaux, with the rules that it breaks; a return."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from schemas.pes.roots import ROOTS
 from schemas.pes.sample import Sample, fictitious_iban, fictitious_siret, write_sample
 
 SIRET = fictitious_siret(1)
+RETURN = "PES2R_DEP_R_123_00_099012_20260301_20260302_20260302031500"
 NIR = "255081416802538"
 PERSON = '<CatTiers V="01"/><NatJur V="01"/><TypTiers V="01"/><Civilite V="MME"/><Nom V="ESSAI"/><Prenom V="CAMILLE"/>'
 TOWN = (
@@ -218,3 +219,17 @@ DEPENSES: dict[str, tuple[list[tuple[str, str]], list[str]]] = {
     "function": ([FUNCTION], []),
     "function of a hospital": ([FUNCTION, OF_A_HOSPITAL], ["B18"]),
 }
+
+
+def pes_retour(siret: str, name: str = RETURN) -> bytes:
+    """Write a return of one mandat, which the accountant rejected."""
+    return (
+        f'<?xml version="1.0" encoding="ISO-8859-1"?><n:PES_Retour xmlns:n="{ROOTS[3].namespace}"><Enveloppe><Parametres>'
+        f'<Version V="2"/><TypFic V="PES2R_DEP"/><NomFic V="{name}"/></Parametres></Enveloppe><EnTetePES>'
+        f'<DteStr V="2026-03-02"/><IdPost V="099012"/><IdColl V="{siret}"/><CodColl V="123"/><CodBud V="00"/></EnTetePES>'
+        '<PES_DepenseRetour><EnTeteDepense><TypRestit V="01"/><IdVer V="2"/></EnTeteDepense><Bordereau><BlocBordereau>'
+        '<Exer V="2026"/><IdBord V="101"/><TypBord V="01"/></BlocBordereau><Piece><InfoPiece><IdPce V="7"/><TypPce V="01"/>'
+        '<NatPce V="01"/><EtatPce V="04"/><Commentaire V="Facture absente"/></InfoPiece><LigneDePiece><BlocLignePiece>'
+        '<InfoLignePiece><IdLigne V="1"/><MtHT V="10.00"/></InfoLignePiece></BlocLignePiece></LigneDePiece></Piece></Bordereau>'
+        "</PES_DepenseRetour></n:PES_Retour>"
+    ).encode("iso-8859-1")

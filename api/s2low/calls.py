@@ -123,7 +123,7 @@ def as_json(value: Any) -> Response:
 
 
 def as_xml(root: str, **values: object) -> Response:
-    """Return XML in UTF-8: an element, and one in it for each value."""
+    """Return XML in UTF-8: an element, and one in it for each value, or for each one of a list; a mapping is elements again."""
     return _xml(root, values, 200)
 
 
@@ -136,6 +136,13 @@ def refused(path: str, lines: Sequence[str], status: int) -> Response:
 
 
 def _xml(root: str, values: Mapping[str, object], status: int) -> Response:
-    told = "".join(f"<{name}>{escape(_NO_XML.sub('', str(value)))}</{name}>" for name, value in values.items())
-    shown = f'<?xml version="1.0" encoding="UTF-8"?>\n<{root}>{told}</{root}>\n'
+    shown = f'<?xml version="1.0" encoding="UTF-8"?>\n{_element(root, values)}\n'
     return Response(shown, status_code=status, media_type="text/xml; charset=UTF-8")
+
+
+def _element(name: str, value: object) -> str:
+    if isinstance(value, list):
+        return "".join(_element(name, one) for one in value)
+    if isinstance(value, Mapping):
+        return f"<{name}>{''.join(_element(*one) for one in value.items())}</{name}>"
+    return f"<{name}>{escape(_NO_XML.sub('', str(value)))}</{name}>"

@@ -1,12 +1,13 @@
-"""PES behind the interface of S2LOW: posted, followed, their acquit taken. Answers are XML in UTF-8.
+"""PES behind the interface of S2LOW: posted, followed, their acquit taken; returns of Hélios taken. Answers are XML in UTF-8.
 
 A PES is known by the number that is given when it is first asked for. The same PES posted again is told its number again; another
-one of the same NomFic and CodCol is a double. Returns of Hélios are not given out by organisation here, which is said in words.
+one of the same NomFic and CodCol is a double. A return is listed until its client says that it has it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from fastapi.responses import Response
 
@@ -15,21 +16,27 @@ from api.acts.form import Mixed
 from api.deposits import Destination
 from api.deposits import deposit as deposited
 from api.pastell.numbers import named_by, numbers_of
-from api.s2low.calls import Call, NotDone, as_xml
+from api.s2low.calls import Call, as_xml
 from api.words import label
+from core import clock
 from core.blobs import Readable
 from core.errors import Conflict, Gone, NotFound, UsageError
 from core.messages import Catalogue
 from core.principal import Right
-from flows.engine import reading
+from flows.engine import reading, transitions
 from flows.engine.models import Dossier, DossierFile
-from flows.engine.reading import Seen
+from flows.engine.reading import Seen, Wanted
+from flows.engine.table import Flow
+from flows.engine.work import Advance
 from flows.helios.flow import HELIOS
 from flows.helios.intake import ROLE
+from flows.helios.returns import RETURNS
+from flows.helios.returns import ROLE as RETURN
 
 _t = Catalogue("api.s2low")
 _FIELD = "enveloppe"
 _ACQUIT = "acquit"
+_AT_ONCE = 1000
 _ERROR, _SENT, _ANSWERED = -1, 3, 8
 _OF_STATE = {
     "received": 1,
@@ -114,9 +121,39 @@ def file(call: Call) -> Response:
     return downloads.document(call.platform, kept)
 
 
-def returns(_call: Call) -> Response:
-    """Refuse what asks for returns."""
-    raise NotDone(_t("helios.returns"))
+def returns(call: Call) -> Response:
+    """List the returns of which no client said that it has them, oldest first."""
+    call.account.require(Right.READ)
+    organisation = call.account.organisation
+    wanted = Wanted(organisations=(organisation.id,), flow=RETURNS.name, states=(RETURNS.start,))
+    with reading.opened(call.platform.database, call.account.principal) as session:
+        lines = reading.page(session, wanted, _AT_ONCE).lines[::-1]
+    numbers = numbers_of(call.platform, {one.id: organisation.id for one in lines})
+    found = [{"id": numbers[one.id], "nom": one.title, "date": _moment(one.created)} for one in lines]
+    asked = {"idColl": organisation.siren or "", "dateDemande": _moment(clock.now())}
+    return as_xml("liste", **asked, resultat="OK", message="", pes_retour=found)
+
+
+def given_return(call: Call) -> Response:
+    """Give a return, as Hélios wrote it."""
+    kept = _file(_seen(call, call.query.get("id", ""), RETURNS), RETURN)
+    if kept is None:
+        raise NotFound(_t("transaction.invalid"))
+    return downloads.document(call.platform, kept)
+
+
+def return_taken(call: Call) -> Response:
+    """Note that a client has a return; said again, it changes nothing."""
+    call.account.require(Right.DEPOSIT)
+    number = call.query.get("id", "")
+    dossier = _seen(call, number, RETURNS).dossier
+    with call.platform.database.writing(call.account.principal) as session:
+        transitions.signal(session, RETURNS, dossier.id, "taken", Advance("taken"), call.account.principal.actor)
+    return as_xml("transaction", idRetour=number.strip(), resultat="OK", message="")
+
+
+def _moment(value: datetime) -> str:
+    return f"{clock.in_paris(value):%Y-%m-%d %H:%M:%S}"
 
 
 def _file(found: Seen, role: str) -> DossierFile | None:
@@ -127,8 +164,8 @@ def _number(call: Call, dossier: Dossier) -> int:
     return numbers_of(call.platform, {dossier.id: dossier.organisation_id})[dossier.id]
 
 
-def _seen(call: Call, number: str) -> Seen:
-    """Return the PES of a number.
+def _seen(call: Call, number: str, flow: Flow = HELIOS) -> Seen:
+    """Return the PES, or the return, of a number.
 
     Raises:
         Forbidden: the account may not read.
@@ -146,6 +183,6 @@ def _seen(call: Call, number: str) -> Seen:
             raise
         except NotFound as error:
             raise NotFound(_t("transaction.invalid")) from error
-    if found.dossier.flow != HELIOS.name or found.dossier.organisation_id != call.account.organisation.id:
+    if found.dossier.flow != flow.name or found.dossier.organisation_id != call.account.organisation.id:
         raise NotFound(_t("transaction.invalid"))
     return found

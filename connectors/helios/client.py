@@ -30,8 +30,9 @@ from connectors.helios.sftp import TolerantSftp
 from core.clock import now
 from core.messages import Catalogue
 
-RESPONSE_LIMIT = 150 * 1024 * 1024
+RESPONSE_LIMIT = 1 << 30  # a PES Retour of a large authority; it passes in pieces
 _CHUNK = 32 * 1024
+_AT_ONCE = 64  # pieces asked for ahead: all of them at once would be held in memory
 _messages = Catalogue("connectors.helios")
 
 
@@ -245,7 +246,7 @@ class Session:
             raise errors.ResponseTooLarge(self._text("response_too_large", name=name, size=before, limit=limit))
         read = 0
         with self._sftp.open(path, "rb") as remote:
-            remote.prefetch(before)
+            remote.prefetch(before, max_concurrent_requests=_AT_ONCE)
             while read <= before and (data := remote.read(_CHUNK)):
                 read += local.write(data)
         local.flush()

@@ -1,7 +1,7 @@
-"""Collecting what the gateway answers: fetched, kept, matched by NomFic and CodCol, applied once.
+"""Collecting what the gateway gives: fetched, kept, matched by NomFic and CodCol, applied once.
 
 Every file is kept before anything is concluded from it. What matches no dossier stays in ``helios_response`` for a person;
-what comes before its dossier is ready to hear it is applied at a later turn.
+what comes before its dossier is ready to hear it is applied at a later turn. Returns go their own way (``returns.py``).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
+from sqlalchemy import or_
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
@@ -29,6 +30,7 @@ from flows.engine import schedule, transitions
 from flows.engine.models import Dossier
 from flows.engine.table import Wait
 from flows.engine.work import Advance, KeptFile
+from flows.helios import returns
 from flows.helios.delivery import is_publishing
 from flows.helios.flow import HELIOS
 from flows.helios.history import AGAIN, refusals_of
@@ -38,6 +40,7 @@ from flows.helios.settings import GATEWAY
 from schemas.pes.acquit import Acquit, read_acquit
 from schemas.pes.encoding import read_bytes
 from schemas.pes.header import read_header
+from schemas.pes.rules import DEFAULT_LIMIT as LARGEST_PES
 from schemas.pes.rules import MOST_TAGS
 
 if TYPE_CHECKING:
@@ -48,7 +51,7 @@ _log = structlog.get_logger()
 _messages = Catalogue("flows.helios")
 ACTOR, QUEUE = "helios.collect", "remote.helios"
 _LONGEST_REFERENCE, _LONGEST_FLAW = 200, 1000
-_BEFORE_SENT = ("received", "checked", "signed")
+_BEFORE_SENT = frozenset({"received", "checked", "proceeding", "in_parapheur", "validated", "signed"})
 
 
 def plan(platform: Platform, every: timedelta) -> None:
@@ -113,10 +116,14 @@ def _keep(platform: Platform, organisation_id: str, session: Session, response: 
 def _read(path: Path) -> tuple[str, str | None, str | None]:
     """Return kind, reference and flaw of a response (rules A03, A04)."""
     try:
-        kind = read_header(path).kind  # before any tree: a PES Retour may be of any size
+        header = read_header(path)  # before any tree: a PES Retour may be of any size
+        kind = header.kind
+        if kind == returns.KIND:
+            return kind, (header.id_coll or "")[:_LONGEST_REFERENCE], None
         if kind != "pes-acquit":
             return kind, None, _messages("A04.kind", kind=kind)
-        if read_bytes(path).tags > MOST_TAGS:
+        octets = read_bytes(path)
+        if path.stat().st_size > LARGEST_PES or max(octets.tags, octets.attributes) > MOST_TAGS:
             return kind, None, _messages("A04.large")
         acquit = read_acquit(path)
     except UnreadableInput as error:
@@ -154,14 +161,16 @@ def _insert(platform: Platform, owner: str, name: str, blob: Blob, kind: str, re
 def apply_pending(platform: Platform, organisation_id: str) -> None:
     """Apply every response of a gateway that has not been applied and has no flaw; one that makes trouble holds up no other.
 
+    A return whose owner was not found is asked again each time: it may have one since.
+
     Raises:
         TabellionError: one of them made trouble: the last trouble.
     """
     with platform.database.reading(PLATFORM) as session:
         pending = session.exec(
             select(HeliosResponse.id)
-            .where(HeliosResponse.gateway_id == organisation_id, col(HeliosResponse.flaw).is_(None))
-            .where(col(HeliosResponse.applied).is_(False))
+            .where(HeliosResponse.gateway_id == organisation_id, col(HeliosResponse.applied).is_(False))
+            .where(or_(col(HeliosResponse.flaw).is_(None), col(HeliosResponse.kind) == returns.KIND))
             .order_by(col(HeliosResponse.received))
         ).all()
     trouble: TabellionError | None = None
@@ -179,6 +188,9 @@ def _apply(platform: Platform, response_id: str) -> None:
     with platform.database.reading(PLATFORM) as session:
         response = session.get(HeliosResponse, response_id)
     if response is None:
+        return
+    if response.kind == returns.KIND:
+        returns.hand_on(platform, response_id)
         return
     with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
         path = Path(folder) / "response"

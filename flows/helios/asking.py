@@ -15,6 +15,8 @@ from signing.parapheur import folders
 from signing.parapheur.folders import Joined, NewFolder
 from signing.parapheur.models import DocumentKind, Folder, Visibility
 
+_REDUCTION = "02"  # TypBord: amounts are written without a sign
+
 
 def ask(work: Work, route: ParapheurRoute) -> Advance:
     """Make the folder in the transaction that records that people are asked; its circuit starts next."""
@@ -48,22 +50,28 @@ def _make(new: NewFolder, session: Session) -> None:
 
 
 def summary_of(facts: dict[str, Any]) -> dict[str, Any]:
-    """Return what a list shows of a PES: how many pieces of each domain, and their sum without tax."""
+    """Return what a list shows of a PES: how many pieces of each domain, and their sum without tax, reductions taken away."""
     bordereaux = facts["bordereaux"]
-    amounts = [Decimal(one["mt_bord_ht"]) for one in bordereaux if one["mt_bord_ht"]]
     return {
         "document": "pes",
         "mandats": sum(one["pieces"] for one in bordereaux if one["domain"] == "depense"),
         "titres": sum(one["pieces"] for one in bordereaux if one["domain"] == "recette"),
         "bordereaux": len(bordereaux),
-        "amount": str(sum(amounts, Decimal(0))),
+        "amount": str(sum((-amount if kind == _REDUCTION else amount for kind, amount in _amounts(facts)), Decimal(0))),
     }
 
 
+def _amounts(facts: dict[str, Any]) -> list[tuple[str | None, Decimal]]:
+    return [(one["typ_bord"], Decimal(one["mt_bord_ht"])) for one in facts["bordereaux"] if one["mt_bord_ht"]]
+
+
 def _fields(facts: dict[str, Any], summary: dict[str, Any]) -> dict[str, str]:
-    """Return what a decision table may ask of a PES, under names of its own."""
+    """Return what a decision table may ask of a PES, under names of its own.
+
+    The amount is what is at stake: a reduction counts for as much as what it takes away, so that none passes below a threshold.
+    """
     told = {
-        "pes.montant": summary["amount"],
+        "pes.montant": str(sum((amount for _, amount in _amounts(facts)), Decimal(0))),
         "pes.mandats": str(summary["mandats"]),
         "pes.titres": str(summary["titres"]),
         "pes.budget": facts.get("cod_bud") or "",

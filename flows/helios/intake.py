@@ -16,8 +16,8 @@ from flows.helios.flow import HELIOS
 from schemas.pes.header import read_header
 
 ROLE = "pes"
-# The header comes first in a PES; a document whose header is not within this much of its beginning has none for us.
-_HEAD = 64 * 1024
+# The header comes first in a PES; a document whose header is not within this much of its beginning is refused by the check.
+_HEAD = 1 << 20
 # Longer than any name of the protocol: the check refuses such a flow, and nothing has to find it by its name.
 _LONGEST = 200
 

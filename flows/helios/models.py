@@ -18,7 +18,8 @@ class HeliosResponse(Owned, table=True):
     Attributes:
         organisation_id: the organisation it was matched to; until then, the one whose gateway it came through.
         gateway_id: the organisation whose gateway it came through.
-        dossier_id: the dossier that it answers; None while no dossier is known for it, which an operator is shown.
+        reference: of an acquit, NomFic and CodCol; of a return, the SIRET of the budget, empty where it names none.
+        dossier_id: the dossier that it answers, that of a return its own; None while none is known, which an operator is shown.
         flaw: why it cannot be applied; None when it was, or can be later.
         applied: whether its dossier has heard it.
     """

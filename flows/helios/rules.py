@@ -62,6 +62,19 @@ def of_the_platform(
     ]
 
 
+def of_the_deposit(known: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Problem]:
+    """Return what keeps a PES from being known by its name: no acquit would find a dossier whose deposit did not read its header.
+
+    Args:
+        known: what the deposit read of it.
+        facts: what was read of the whole document.
+    """
+    name = facts["header"].get("nom_fic")
+    if name is None or known.get("nom_fic", name):
+        return []
+    return [_problem("R08", severity=Severity.ERROR, path="/PES_Aller/Enveloppe/Parametres/NomFic", found=name)]
+
+
 def _b02_again(numbers: Numbers, before: Before) -> Iterator[Problem]:
     """A number serves once by year and kind of bordereau of a budget; one of a roll once by kind of roll, which no flow tells."""
     for name, own in numbers.items():

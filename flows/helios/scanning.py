@@ -12,11 +12,11 @@ from core.problems import Problem
 from flows import antivirus
 from schemas.pes.attachments import AttachmentUnreadable, extract
 from schemas.pes.contents import read_contents
+from schemas.pes.enclosed import LARGEST
 from schemas.pes.parts import Attachment
 
 _RULE = "R15"
 _PIECE = 1 << 16
-_TIMES = 2  # as for whoever looks at one: gzip makes paper smaller, and a bomb enormous
 
 
 def flow_problems(platform: Platform, path: Path, name: str) -> list[Problem]:
@@ -31,22 +31,24 @@ def flow_problems(platform: Platform, path: Path, name: str) -> list[Problem]:
 def attachment_problems(platform: Platform, path: Path) -> list[Problem]:
     """Return what the antivirus found in the supporting documents of a flow; one that cannot be read is not its business.
 
+    Whatever rule P08 lets through is looked at, however large: a flow that it refuses is not asked about.
+
     Raises:
         Unavailable, NeedsOperator: as ``flow_problems``.
     """
     if antivirus.scanner_of(platform) is None:
         return []
-    return antivirus.infected(platform, _RULE, _taken_out(path, _TIMES * platform.settings.upload_limit))
+    return antivirus.infected(platform, _RULE, _taken_out(path))
 
 
-def _taken_out(path: Path, limit: int) -> Iterator[tuple[str, Path]]:
+def _taken_out(path: Path) -> Iterator[tuple[str, Path]]:
     """Yield each supporting document in a file of its own, there until the next is asked for."""
     with tempfile.TemporaryDirectory(prefix="tabellion-") as folder, path.open("rb") as stream:
         for one in read_contents(iter(lambda: stream.read(_PIECE), b"")):
             if isinstance(one, Attachment):
                 target = Path(folder) / "document"
                 with suppress(AttachmentUnreadable):
-                    extract(_stretch(path, one.start, one.end), target, limit)
+                    extract(_stretch(path, one.start, one.end), target, LARGEST)
                     yield one.name or one.unique_id or f"{one.rank}", target
 
 

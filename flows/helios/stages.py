@@ -9,6 +9,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from core import clock
@@ -22,6 +23,7 @@ from flows.helios import archiving, asking, rules, scanning
 from flows.helios.delivery import deliver
 from flows.helios.knowledge import gateway_of, route_of, schema_sets, seal_of, signs_in_house
 from flows.parapheur.external import account_of
+from schemas.pes.encoding import read_bytes
 from schemas.pes.rules import DEFAULT_LIMIT as LARGEST_PES
 from signing.pes.comparison import compare
 from signing.pes.examination import examine
@@ -33,16 +35,20 @@ from signing.verdicts import Belief
 
 _messages = Catalogue("flows.helios")
 REPORT = "signatures.json"
-# A tree takes a little more memory than its file: large documents pass one at a time, so that a worker stays small.
-_LARGE = 16 * 1024 * 1024
+_BOMB = "P08"
+# A tree takes a little more memory than its file, and much more than one of tags: what is large passes one at a time, so that a
+# worker stays small.
+_LARGE, _MANY_TAGS = 16 * 1024 * 1024, 500_000
 _large_documents = threading.BoundedSemaphore(1)
 
 
 @contextmanager
-def _room_for(size: int) -> Iterator[None]:
-    if size < _LARGE:
-        yield
-        return
+def _room_for(path: Path) -> Iterator[None]:
+    if path.stat().st_size < _LARGE:
+        octets = read_bytes(path)
+        if octets.tags + octets.attributes < _MANY_TAGS:
+            yield
+            return
     with _large_documents:
         yield
 
@@ -56,7 +62,7 @@ def check(work: Work) -> Advance:
     source = work.fetch("pes")
     if infected := scanning.flow_problems(work.platform, source, kept.name):
         raise Refused(infected)
-    with _room_for(kept.size):
+    with _room_for(source):
         document, report = examine(
             source,
             schemas=schema_sets(settings.schemas_dir),
@@ -73,9 +79,10 @@ def check(work: Work) -> Advance:
     elif facts:
         problems = [
             *problems,
+            *rules.of_the_deposit(work.facts, facts),
             *rules.of_the_platform(work.platform, work.organisation_id, work.dossier_id, facts, kept.sha256),
         ]
-    if facts.get("attachments"):
+    if facts.get("attachments") and not any(problem.rule == _BOMB for problem in problems):
         problems = [*problems, *scanning.attachment_problems(work.platform, source)]
     if any(problem.severity is Severity.ERROR for problem in problems):
         raise Refused(problems)
@@ -124,8 +131,8 @@ def sign(work: Work) -> Advance:
     if to_sign and (route := route_of(work.platform, work.organisation_id)) is not None:
         return asking.ask(work, route)
     ours = seal_of(work.platform, work.organisation_id)
-    with _room_for(kept.size):
-        source = work.fetch("pes")
+    source = work.fetch("pes")
+    with _room_for(source):
         if not to_sign or ours is None:
             verdict = verify(source, trust=trust_store(work.platform.settings.trust_dir))
             return Advance("kept", files=(_renamed(kept), _report(work, verdict.as_json())))
@@ -139,9 +146,10 @@ def sign(work: Work) -> Advance:
 @stage("cpu", "sound")
 def confirm(work: Work) -> Advance:
     """Hold what came out of the parapheur to what must leave: the same document, every bordereau signed, and soundly."""
-    with _room_for(work.file("signed").size):
+    signed = work.fetch("signed")
+    with _room_for(signed):
         _refuse_another(work)
-        verdict = verify(work.fetch("signed"), trust=trust_store(work.platform.settings.trust_dir))
+        verdict = verify(signed, trust=trust_store(work.platform.settings.trust_dir))
     if verdict.verdict in {Belief.INVALID, Belief.UNSIGNED}:
         reasons = "; ".join((*verdict.reasons, *(reason for one in verdict.signatures for reason in one.reasons)))
         raise NeedsOperator(_messages("confirm.unsound", reasons=reasons or _messages(f"confirm.{verdict.verdict.value}")))

@@ -17,6 +17,7 @@ from schemas.pes.header import Header
 from schemas.pes.parts import Body, BordereauEnd, Event, Flaw, FlowEnd, PieceEnd, Sums
 from schemas.pes.records import RECORDS, Record, attachment_of, bordereau_of, line_of, piece_of, reference_of
 from schemas.pes.roots import DS, UNKNOWN, kind_of, root_of
+from schemas.xml import TokenTooLong, refuse_long_token
 
 _DEEPEST = 200
 _LONGEST = 1_000
@@ -48,8 +49,7 @@ _HEADER = {
     ("EnTetePES", "CodBud"): "cod_bud",
     ("EnTetePES", "LibelleColBud"): "libelle_col_bud",
 }
-_CURRENT_VERSION = "2"
-_SIGNATURE = f"{DS}}}Signature"
+_CURRENT_VERSION, _SIGNATURE = "2", f"{DS}}}Signature"
 
 
 def read_contents(chunks: Iterable[bytes]) -> Iterator[Event]:
@@ -60,21 +60,22 @@ def read_contents(chunks: Iterable[bytes]) -> Iterator[Event]:
     Args:
         chunks: the file, in pieces of any size; its own size is bounded by the caller.
     """
-    reading = _Reading()
+    reading, fed = _Reading(), 0
     try:
         for chunk in chunks:
             reading.parser.Parse(chunk, False)
             yield from reading.taken()
+            fed += len(chunk)
+            refuse_long_token(reading.parser, fed)
         reading.parser.Parse(b"", True)
     except _Stop as stop:
         yield from reading.taken()
         yield stop.flaw
-    except expat.ExpatError as error:
+    except TokenTooLong as error:
+        yield Flaw("malformed", error.line, str(error))
+    except (expat.ExpatError, LookupError, ValueError) as error:  # the last two: how expat says that it does not know an encoding
         yield from reading.taken()
-        yield Flaw("malformed", error.lineno, expat.ErrorString(error.code))
-    except (LookupError, ValueError) as error:  # how expat says that it does not know an encoding
-        yield from reading.taken()
-        yield Flaw("malformed", 1, str(error))
+        yield Flaw("malformed", getattr(error, "lineno", 1), str(error))
     yield from reading.taken()
 
 

@@ -18,6 +18,8 @@ LARGEST = 1 << 30
 """Bytes that a document may have, inflated."""
 RATIO, RATIO_FROM = 500, 10 << 20
 """How many times smaller than itself a document may come packed, beyond 10 MiB."""
+TOGETHER = 2 << 30
+"""Bytes that all documents of a flow may have together, inflated: each within its own bounds, thousands would take hours."""
 
 _MAGIC = b"\x1f\x8b"
 _PIECE, _CHUNK = 1 << 16, 1 << 20
@@ -29,12 +31,14 @@ class EnclosedText:
     """The base64 of a document.
 
     Attributes:
+        room: bytes that it may have at most, inflated.
         length: in characters, line breaks included.
         head: the first of them.
         packing: ``gzip`` as the protocol wants, ``bare`` (base64 of the document itself), ``empty``, ``broken``, or ``bomb``:
             more than the bounds allow.
     """
 
+    room: int = LARGEST
     length: int = 0
     head: str = ""
     packing: str = "empty"
@@ -42,6 +46,11 @@ class EnclosedText:
     _packed: int = 0
     _size: int = 0
     _inflating: Inflating = field(default_factory=Inflating)
+
+    @property
+    def inflated(self) -> int:
+        """Bytes that it was inflated to, so far."""
+        return self._size
 
     def take(self, piece: str) -> None:
         """Take the next characters."""
@@ -72,7 +81,7 @@ class EnclosedText:
         if self.packing == "gzip":
             for piece in self._inflating.take(octets):
                 self._size += len(piece)
-                if self._size > LARGEST or (self._size > RATIO_FROM and self._size > RATIO * self._packed):
+                if self._size > self.room or (self._size > RATIO_FROM and self._size > RATIO * self._packed):
                     self.packing = "bomb"
                     return
 
@@ -85,6 +94,7 @@ def texts_of(path: Path, *, latin: bool) -> list[EnclosedText]:
         latin: its encoding is ISO-8859-1: what comes before the documents is then passed over unread.
     """
     texts: list[EnclosedText] = []
+    room = TOGETHER
     stack: list[str] = []
     parser = expat.ParserCreate()
     parser.buffer_text = True
@@ -96,14 +106,16 @@ def texts_of(path: Path, *, latin: bool) -> list[EnclosedText]:
     def start(name: str, _attributes: dict[str, str]) -> None:
         stack.append(name)
         if stack[1:] == ["PES_PJ", "PJ"]:
-            texts.append(EnclosedText())
+            texts.append(EnclosedText(min(room, LARGEST)))
         elif stack[1:] == ["PES_PJ", "PJ", "Contenu", "Fichier"]:
             parser.CharacterDataHandler = count
 
     def end(_name: str) -> None:
+        nonlocal room
         if parser.CharacterDataHandler is not None:
             parser.CharacterDataHandler = None
             texts[-1].close()
+            room = max(0, room - texts[-1].inflated)
         stack.pop()
         if begins is not None and len(stack) == 1:
             raise _PartRead
@@ -116,7 +128,9 @@ def texts_of(path: Path, *, latin: bool) -> list[EnclosedText]:
             if begins is not None:
                 parser.Parse(_BEGINNING, False)
             stream.seek(begins or 0)
-            parser.ParseFile(stream)
+            while chunk := stream.read(_PIECE):  # ParseFile asks for so little at once that a long tag takes minutes
+                parser.Parse(chunk, False)
+            parser.Parse(b"", True)
         except _PartRead:
             pass
         except (expat.ExpatError, LookupError, ValueError):  # an encoding that only the other parser knows

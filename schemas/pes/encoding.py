@@ -66,11 +66,12 @@ class Bytes:
     """What reading all bytes once tells.
 
     Attributes:
-        tags: number of ``<``, which no parser's tree can exceed in elements.
+        tags: number of ``<``, which no parser's tree can exceed in elements; ``attributes`` of ``=``, likewise.
         doubt: the first doubtful character, None when there is none.
     """
 
     tags: int
+    attributes: int
     doubt: Doubt | None
 
 
@@ -95,17 +96,18 @@ def read_declaration(path: Path) -> Declaration:
 
 
 def read_bytes(path: Path) -> Bytes:
-    """Read a file once, counting tags and looking for the first character that does not belong in ISO-8859-1."""
-    tags, line, doubt, tail = 0, 1, None, b""
+    """Read a file once, counting tags and attributes, and looking for the first character that does not belong in ISO-8859-1."""
+    tags, attributes, line, doubt, tail = 0, 0, 1, None, b""
     with path.open("rb") as stream:
         while chunk := stream.read(_CHUNK):
             tags += chunk.count(b"<")
+            attributes += chunk.count(b"=")
             if doubt is None:
                 window = tail + chunk
                 doubt = _first_doubt(window, line - tail.count(b"\n"), last=len(chunk) < _CHUNK)
                 tail = window[-_OVERLAP:]
                 line += chunk.count(b"\n")
-    return Bytes(tags=tags, doubt=doubt)
+    return Bytes(tags=tags, attributes=attributes, doubt=doubt)
 
 
 def _first_doubt(window: bytes, line: int, *, last: bool) -> Doubt | None:

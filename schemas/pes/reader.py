@@ -195,9 +195,11 @@ def read(path: Path) -> PesDocument:
     """Read a PES file, valid or not.
 
     Raises:
-        DoctypeRefused: a DOCTYPE is declared.
+        DoctypeRefused: a DOCTYPE is declared; TokenTooLong: something is longer than those who stream it may take.
         Malformed: not well-formed XML.
     """
+    with path.open("rb") as stream:
+        xml.refuse_long_tokens(stream)
     try:
         tree = xml.parse(path)
     except (LookupError, ValueError) as error:  # how expat says that it does not know an encoding

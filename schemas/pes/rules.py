@@ -26,13 +26,13 @@ from schemas.pes.reader import PesDocument, read, value, whole
 from schemas.pes.roots import DS, FROM_THE_STATE, ROOTS, UNKNOWN, kind_of, root_of
 from schemas.pes.supporting import check_supporting
 from schemas.pes.versions import SchemaSets
-from schemas.xml import DoctypeRefused, Malformed
+from schemas.xml import DoctypeRefused, Malformed, TokenTooLong
 
 DEFAULT_LIMIT = 128 << 20
 """Largest file accepted unless the operator says otherwise, in bytes."""
 
 MOST_TAGS = 5_000_000
-"""Most tags in a file: the largest bordereau has 99 999 pièces of some 45 tags. A tree takes about 250 bytes a tag."""
+"""Most tags in a file, or attributes: the largest bordereau has 99 999 pièces of some 45 tags. A tree takes 250 bytes a tag."""
 
 _ENCODING = "ISO-8859-1"
 _SIRET_LENGTH = 14
@@ -92,11 +92,13 @@ def _open(path: Path, limit: int, declaration: Declaration, report: Report) -> P
         return None
     content = read_bytes(path)
     report.problems += [*_r03_encoding(declaration), *_r04_mojibake(declaration, content)]
-    if content.tags > MOST_TAGS:
-        report.problems.append(_problem("R07", "tags", found=str(content.tags), places={"limit": MOST_TAGS}))
+    if (most := max(content.tags, content.attributes)) > MOST_TAGS:
+        report.problems.append(_problem("R07", "tags", found=str(most), places={"limit": MOST_TAGS}))
         return None
     try:
         return read(path)
+    except TokenTooLong as error:
+        report.problems.append(_problem("R07", "token", line=error.line))
     except DoctypeRefused as error:
         report.problems.append(_problem("R02", line=error.line, found="<!DOCTYPE"))
     except Malformed as error:

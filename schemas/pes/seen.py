@@ -57,7 +57,7 @@ class Bordereau:
     @property
     def gaps(self) -> tuple[str, ...]:
         """What is declared otherwise than counted: ``pieces``, ``ht``, ``tva`` (domain rules B01, B03)."""
-        if not self.whole:
+        if not self.whole or (self.nbr_pce is None and self.ht is None):  # of a return nothing is declared
             return ()
         compared = (
             ("pieces", self.nbr_pce, self.sums.pieces),

@@ -17,7 +17,7 @@ from core.errors import Conflict, Forbidden, NotFound, UsageError
 from core.messages import Catalogue
 from core.people import Person
 from core.principal import Principal, Right
-from signing.parapheur import answers, typology
+from signing.parapheur import answers, binding, typology
 from signing.parapheur.desks import Hand, hand_for
 from signing.parapheur.folders import documents_of, locked, main_documents
 from signing.parapheur.history import SILENT, Said, tell
@@ -269,7 +269,7 @@ def bypass(session: Session, principal: Principal, folder_id: str, said: Said) -
     Raises:
         Forbidden: the principal does not administer the organisation.
         UsageError: no reason.
-        Conflict: the folder is not in its circuit.
+        Conflict: the folder is not in its circuit; or it is a PES that would come out of it unsigned.
     """
     folder = locked(session, folder_id)
     principal.require(Right.ADMINISTER, folder.organisation_id)
@@ -277,6 +277,7 @@ def bypass(session: Session, principal: Principal, folder_id: str, said: Said) -
         raise UsageError(_messages("reject.reason"))
     if folder.state != FolderState.PENDING.value:
         raise Conflict(_messages("folder.over"))
+    binding.refuse_unsigned(session, folder, [task for task in tasks_of(session, folder.id) if task.rank == folder.rank])
     for task in tasks_of(session, folder.id):
         if task.rank == folder.rank and (task.state == TaskState.OPEN.value or awaits_opinion(task)):
             close_task(session, task, principal.actor, TaskState.BYPASSED)

@@ -12,14 +12,15 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from core.errors import Forbidden
+from core.errors import Conflict, Forbidden
 from core.messages import Catalogue
 from signing.parapheur import typology
-from signing.parapheur.models import Folder, FolderDocument, FolderEvent
+from signing.parapheur.models import Folder, FolderDocument, FolderEvent, StepKind, Task
 
 _messages = Catalogue("signing.parapheur")
 _MADE = ("created", "renewed")
 _GIVEN, _DEPOSITED = "given", "deposited"
+_SIGNS = frozenset({StepKind.SIGNATURE.value, StepKind.SEAL.value, StepKind.EXTERNAL.value})
 
 
 def made_with(folder: Folder, documents: Sequence[FolderDocument]) -> dict[str, Any]:
@@ -53,6 +54,18 @@ def to_give(session: Session, folder: Folder) -> set[str]:
     uses = typology.kind_of(session, folder.subtype_id).options.fields if folder.subtype_id else ()
     given = _made(session, folder).get(_GIVEN, folder.fields)
     return {use.key for use in uses if use.mandatory} - set(given)
+
+
+def refuse_unsigned(session: Session, folder: Folder, passed: Sequence[Task]) -> None:
+    """Go past tasks only if the folder may do without them: a PES leaves with its bordereaux signed, or not at all.
+
+    Raises:
+        Conflict: one of them signs a PES.
+    """
+    kind = typology.kind_of(session, folder.subtype_id) if folder.subtype_id else None
+    is_pes = kind is not None and kind.signing.protocol is typology.Protocol.HELIOS
+    if is_pes and any(task.kind in _SIGNS for task in passed):
+        raise Conflict(_messages("bypass.pes"))
 
 
 def as_made(session: Session, folder: Folder, documents: Sequence[FolderDocument]) -> bool:

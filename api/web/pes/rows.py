@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.web.pes.answers import Answer, Answers
-from api.web.pes.people import Party, party
+from api.web.pes.people import Party, masked, party
 from api.web.pes.taken import can_be_shown
 from schemas.pes import labels
 from schemas.pes.attachments import agree
@@ -17,6 +17,7 @@ _NOT_NAMED = frozenset(
     {"TVAIntraCom", "TvaIntraCom", "MtHT", "MtTVA", "IdLigne"}
 )  # shown elsewhere, or a yes or no of no use here
 _IN_COLUMNS = frozenset({"Nature", "Fonction", "Operation", "LibVir1", "LibVir2", "ObjLignePce", "Facture", "ModRegl"})
+_SECRET = frozenset({"AncienIBAN"})  # of a line itself: what is of a third party is masked with it
 _KINDS = {"depense": "mandat", "recette": "titre"}
 
 
@@ -52,13 +53,14 @@ class BordereauRow:
 
 @dataclass(frozen=True, slots=True)
 class PieceRow:
-    """A pièce in the list; ``sign`` is what its amounts are multiplied by, as in the totals."""
+    """A pièce in the list; ``state`` is what a return says of it, ``sign`` multiplies its amounts, as in the totals."""
 
     piece: Piece
     bordereau: Bordereau | None
     noun: str
     kind: str
     nature: str
+    state: str
     answer: Answer | None
 
     @property
@@ -127,13 +129,17 @@ def piece_row(piece_: Piece, bordereau: Bordereau | None, answers: Answers) -> P
         _KINDS.get(domain or "", "piece"),
         labels.code("TypPce", piece_.kind, domain),
         labels.code("NatPce", piece_.nature, domain),
+        labels.code("EtatPce", piece_.more.get("EtatPce"), domain),
         answers.of_piece(bordereau, piece_.number),
     )
 
 
 def line_row(line: Line, owner: Piece, bordereau: Bordereau | None, answers: Answers, around: Around) -> LineRow:
     """Return a line of a pièce."""
-    values = line.values
+    values, plain = line.values, around.plain
+    told = {name: text for name, text in values.items() if name not in _IN_COLUMNS}
+    if not plain:
+        told |= {name: masked(told[name]) for name in _SECRET & told.keys()}
     account = ".".join(text for name in ("Nature", "Fonction", "Operation") if (text := values.get(name)))
     label = " ".join(text for name in ("ObjLignePce", "LibVir1", "LibVir2") if (text := values.get(name)))
     return LineRow(
@@ -142,17 +148,16 @@ def line_row(line: Line, owner: Piece, bordereau: Bordereau | None, answers: Ans
         account,
         label,
         labels.code("ModRegl", values.get("ModRegl")),
-        tuple(party(one, plain=around.plain) for one in line.third_parties),
-        named({name: text for name, text in values.items() if name not in _IN_COLUMNS}),
+        tuple(party(one, plain=plain) for one in line.third_parties),
+        named(told, bordereau.domain if bordereau is not None else None),
         answers.of_line(bordereau, owner.number, values.get("IdLigne")),
     )
 
 
-def named(values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Return values with their names in words, those that are codes in words too."""
-    return tuple(
-        (labels.field(name), labels.code(name, text)) for name, text in values.items() if text and name not in _NOT_NAMED
-    )
+def named(values: Mapping[str, str], domain: str | None) -> tuple[tuple[str, str], ...]:
+    """Return values with their names in words, those that are codes in words too, as a domain has them."""
+    told = ((name, text) for name, text in values.items() if text and name not in _NOT_NAMED)
+    return tuple((labels.field(name), labels.code(name, text, domain)) for name, text in told)
 
 
 def document_row(attachment: Attachment, answers: Answers) -> DocumentRow:

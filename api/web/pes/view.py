@@ -158,7 +158,7 @@ def piece(
             {},
             {
                 "row": piece_row(found, owner, answers),
-                "others": named(found.more),
+                "others": named(found.more, owner.domain if owner else None),
                 "references": tuple(reference_row(one, held.get(one.attachment or 0), answers) for one in references),
             },
         )

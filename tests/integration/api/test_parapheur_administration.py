@@ -14,8 +14,9 @@ from core.people import with_address
 from core.principal import PLATFORM
 from flows.helios.knowledge import route_of
 from signing.parapheur import circuits, desks, typology
-from signing.parapheur.models import Capacity, Desk, MetadataField, StepKind
+from signing.parapheur.models import Capacity, Desk, FolderType, MetadataField, StepKind
 from signing.parapheur.sealing import SEAL, ServerSeal
+from signing.parapheur.typology import Protocol, SignatureFormat, TypeOptions
 from signing.pki import Credential
 from tests.integration.api.parapheur_town import (
     Browser,
@@ -258,6 +259,27 @@ def test_a_subtype_keeps_every_option_and_its_metadata_in_their_order(
     ]
     refused = admin.post(address, {**fields, "main_documents": "0"})
     assert (refused.status_code, "De 1 à 100" in said_in(refused.text)) == (400, True)
+
+
+def test_a_subtype_of_pes_does_not_offer_what_is_never_done_with_one_and_keeps_what_was_chosen(
+    served: Service, admin: Browser, town: Organisation
+) -> None:
+    maire = add_desk(admin, town, "Maire")
+    add_circuit(admin, town, "simple", {"kind": "signature", "place": maire})
+    kind = add_kind(admin, town, "simple")
+    address = f"/administration/types/sous-types/{kind}"
+    assert 'name="paper_signature" type="checkbox"' in admin.get(address).text
+    told = {"name": "PES", "main_documents": "1", "paper_signature": "1", "do": "save"}
+    admin.posted(address, told)
+    with served.platform.database.writing(PLATFORM) as session:
+        of = session.get_one(FolderType, typology.kind_of(session, kind).type_id)
+        typology.change_type(session, of, of.name, TypeOptions(format=SignatureFormat.PES, protocol=Protocol.HELIOS))
+    page = admin.get(address).text
+    assert "signé sur papier" not in page
+    assert 'type="hidden" name="paper_signature" value="1"' in page
+    admin.posted(address, told)
+    with served.platform.database.reading(PLATFORM) as session:
+        assert typology.kind_of(session, kind).options.paper_signature
 
 
 def test_the_decision_table_is_written_by_buttons_and_the_trial_says_who_would_act(

@@ -337,6 +337,16 @@ def test_a_desk_that_awaits_an_opinion_that_never_comes_is_gone_past(office: Off
     assert folder_of(office, folder).rank == 1
 
 
+def test_the_signature_of_a_pes_is_not_gone_past_what_comes_before_it_is(office: Office, enter: Enter) -> None:
+    folder = office.folder("PES d’office", "pes", document=b"<x/>", name="p.xml", media_type="application/xml")
+    administrator, address = enter("administrator"), f"/parapheur/dossiers/{folder}/forcer"
+    assert post(administrator, address, note="Bureau vacant.").status_code == 303
+    refused = post(administrator, address, note="Bureau vacant.")
+    assert (refused.status_code, "Un PES ne part pas sans signature" in text_of(refused)) == (409, True)
+    assert folder_of(office, folder).state == "pending"
+    assert kinds_of_events(office, folder)[-1] == "bypassed"
+
+
 def test_a_pes_is_not_offered_to_be_signed_on_paper_and_cannot_be(office: Office, enter: Enter) -> None:
     folder = office.folder("PES sur papier", "pes", document=b"<x/>", name="p.xml", media_type="application/xml")
     approve(office, folder, "mayor")

@@ -32,6 +32,7 @@ from schemas.pes import shelf
 from schemas.pes.sample import Sample, fictitious_iban, write_sample
 from tests.integration.api import service as services
 from tests.integration.api.service import PASSWORD, Service, add_dossier
+from tests.pes_flows import pes_retour, recette, sepa
 from tests.waiting import wait_until
 
 
@@ -162,6 +163,29 @@ def test_bank_details_are_whole_for_who_operates_and_masked_for_who_reads(
     assert f"••••{iban[-4:]}" in seen
     assert iban[:12] not in seen.replace(" ", "")
     assert iban[4:8] not in re.sub(r"<[^>]+>", "", seen)
+
+
+def test_the_former_account_of_a_direct_debit_is_masked_as_any_other(
+    agent: httpx.Client, reader: httpx.Client, service: Service
+) -> None:
+    iban = fictitious_iban(3)
+    address = add_pes(service, recette(line=sepa(f'<AncienIBAN V="{iban}"/>')).encode("iso-8859-1"), title="PRELEVE")
+    until_whole(agent, address)
+    assert iban in agent.get(f"{address}/pieces/1").text
+    seen = reader.get(f"{address}/pieces/1").text
+    assert f"••••{iban[-4:]}" in seen
+    assert iban[:12] not in seen
+
+
+def test_a_return_shows_what_the_accountant_did_and_finds_no_gap(agent: httpx.Client, service: Service) -> None:
+    address = add_pes(service, pes_retour("21400999500017"), title="RETOUR")
+    page = until_whole(agent, address)
+    assert "Chez le comptable\N{NO-BREAK SPACE}: rejetée" in page
+    assert "ne correspondent pas au contenu" not in page
+    assert "non signé" not in page
+    piece = agent.get(f"{address}/pieces/1").text
+    for words in ("État de la pièce", "rejetée", "Commentaire du comptable", "Facture absente"):
+        assert words in piece
 
 
 def test_a_document_is_given_out_whole_under_its_true_type_and_opened_as_pages(

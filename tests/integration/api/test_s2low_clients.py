@@ -16,11 +16,14 @@ from core.organisations import Organisation, OrganisationKind
 from core.principal import PLATFORM, Right
 from core.tokens import issue_token
 from flows.engine import transitions
+from flows.engine.intake import Deposit, receive
 from flows.engine.models import Dossier
 from flows.engine.work import KeptFile
+from flows.helios.returns import RETURNS, ROLE
 from tests.integration.api.acts_software import Software, paper
 from tests.integration.api.service import Service, pes
 from tests.integration.api.test_s2low_facade import MODULE, Client, acknowledged, create, dossier, said
+from tests.turns import turns_taken
 
 HELIOS = "/modules/helios"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -208,12 +211,50 @@ def test_pes_are_counted_and_those_of_others_are_nobodys(service: Service, http:
     for login, result in (("groupe", "KO"), ("214099970", "OK")):  # a transaction is that of the organisation that is chosen
         with httpx.Client(base_url=service.address, auth=(login, token)) as group:
             assert status(group, number)["resultat"] == result
-    for path, root in (("get_list", "liste"), ("get_retour", "get_retour"), ("change_status", "transaction")):
-        answer = http.get(f"{HELIOS}/api/helios_{path}.php", params={"id": 1})
-        assert (answer.status_code, told(answer, root)["resultat"]) == (404, "KO"), path
     with service.client() as nobody:
         refused = nobody.get(f"{HELIOS}/api/helios_get_list.php")
         assert (refused.status_code, told(refused, "liste")["resultat"]) == (401, "KO")
     assert told(http.get(f"{HELIOS}/nowhere.php"), "transaction")["resultat"] == "KO"
     for wrong in ("", "x", "9" * 5000, "999999999"):
         assert status(http, wrong)["resultat"] == "KO"
+
+
+def test_returns_of_helios_are_listed_taken_and_listed_no_more(service: Service, town: Software, http: httpx.Client) -> None:
+    content = b'<?xml version="1.0" encoding="ISO-8859-1"?><n:PES_Retour xmlns:n="x"/>'
+    blob = service.platform.objects.put(io.BytesIO(content))
+    document = KeptFile(ROLE, "retour.xml", "application/xml", blob.sha256, blob.size)
+    kept = receive(
+        service.platform.database, RETURNS, PLATFORM, Deposit(town.mairie.organisation.id, "PES2R_DEP_R", document, blob.sha256)
+    ).dossier
+    listed = http.get(f"{HELIOS}/api/helios_get_list.php")
+    assert (told(listed, "liste")["resultat"], told(listed, "liste")["idColl"]) == ("OK", "214099970")
+    ((number, name, _),) = [[part.text for part in one] for one in ET.fromstring(listed.content).findall("pes_retour")]
+    assert name == "PES2R_DEP_R"
+    assert http.get(f"{HELIOS}/api/helios_get_retour.php", params={"id": number}).content == content
+    pes_number = post(http, pes("PES_CLIENT_6"))["id"]
+    with service.client(service.syndicat.token) as stranger, service.client(town.tokens["reader"]) as reader:
+        assert ET.fromstring(stranger.get(f"{HELIOS}/api/helios_get_list.php").content).findall("pes_retour") == []
+        for who, asked in ((stranger, number), (http, pes_number), (http, "x"), (reader, number)):
+            refused = who.get(f"{HELIOS}/api/helios_change_status.php", params={"id": asked})
+            assert told(refused, "transaction")["resultat"] == "KO"
+        for who, asked in ((stranger, number), (http, pes_number)):
+            refused = who.get(f"{HELIOS}/api/helios_get_retour.php", params={"id": asked})
+            assert (refused.status_code, told(refused, "get_retour")["resultat"]) == (404, "KO")
+    for _ in range(2):
+        taken = told(http.get(f"{HELIOS}/api/helios_change_status.php", params={"id": number}), "transaction")
+        assert taken == {"idRetour": number, "resultat": "OK", "message": ""}
+    assert ET.fromstring(http.get(f"{HELIOS}/api/helios_get_list.php").content).findall("pes_retour") == []
+    with service.platform.database.reading(PLATFORM) as session:
+        assert session.get_one(Dossier, kept.id).state == "taken"
+
+
+def test_turns_are_shared_between_callers_and_nothing_is_read_of_a_stranger(
+    service: Service, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    callers, large = turns_taken(monkeypatch), f"api=1&pad={'x' * (1 << 19)}&id=0".encode()
+    http.post(f"{MODULE}/actes_transac_create.php", content=large, headers=FORM)
+    (caller,) = callers
+    assert caller.startswith("token:")
+    with service.client("faux") as stranger:
+        refused = stranger.post(f"{MODULE}/actes_transac_create.php", content=large, headers=FORM)
+    assert (refused.status_code, callers) == (401, [caller])

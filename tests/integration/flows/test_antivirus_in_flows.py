@@ -6,6 +6,7 @@ import base64
 import gzip
 import io
 import re
+from dataclasses import replace
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from flows.actes import checking, following, incoming
 from flows.actes.following import Reply
 from flows.engine.models import Step
 from flows.engine.work import KeptFile
+from flows.helios import scanning
 from flows.invoices.issued import deciding
 from schemas.actes import writer
 from schemas.actes.codes import MessageCode
@@ -135,6 +137,14 @@ def test_a_pes_and_what_it_encloses_are_looked_at(town: Town) -> None:
             ended = town.wait_for(dossier, "rejected")
             errors = [one for one in ended.problems if one["severity"] == "error"]  # B02 may remark on the number before, refused
             assert [(problem["rule"], problem["found"]) for problem in errors] == [("R15", SIGNATURE)]
+
+
+def test_a_document_that_is_too_large_for_any_page_is_looked_at_all_the_same(town: Town) -> None:
+    path = town.pes("GROS")
+    packed = base64.b64encode(gzip.compress(MARK + bytes(60_000)))
+    path.write_bytes(re.sub(rb"(<Fichier[^>]*>)[^<]+(</Fichier>)", rb"\g<1>" + packed + rb"\g<2>", path.read_bytes()))
+    small = replace(town.platform, settings=town.platform.settings.model_copy(update={"upload_limit": path.stat().st_size}))
+    assert [problem.found for problem in scanning.attachment_problems(small, path)] == [SIGNATURE]
 
 
 def _trouble(acts: ActsTown, dossier: str) -> str | None:

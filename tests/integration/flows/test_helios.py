@@ -93,6 +93,17 @@ def test_a_pes_with_faults_is_rejected_with_every_problem_and_nothing_leaves(tow
 
 
 @on_one_shape
+@pytest.mark.parametrize(("comments", "ends"), [(1, "archived"), (2, "rejected")])
+def test_a_pes_whose_header_comes_so_late_that_no_acquit_would_find_it_is_rejected(town: Town, comments: int, ends: str) -> None:
+    path = town.pes("PES_TARDIF")
+    late = b"<!--" + b"x" * 700_000 + b"-->"
+    path.write_bytes(path.read_bytes().replace(b"<Enveloppe>", late * comments + b"<Enveloppe>", 1))
+    with town.at_work():
+        ended = town.wait_for(town.deposit(path), "archived", "rejected")
+    assert (ended.state, [one["rule"] for one in ended.problems]) == (ends, ["R08"] if comments == 2 else [])
+
+
+@on_one_shape
 def test_a_pes_of_another_entity_is_rejected_with_rule_r13(town: Town) -> None:
     with town.at_work():
         ended = town.wait_for(town.push("PES_FOREIGN", authority=Authority()), "rejected")

@@ -14,6 +14,7 @@ from schemas.pes.acquit import Acquit, Element
 from schemas.pes.reader import read
 from schemas.pes.writer import acquit_bytes
 from tests.conftest import on_one_shape
+from tests.pes_flows import pes_retour
 from tests.pes_office import Office, office
 
 __all__ = ["office"]
@@ -27,6 +28,19 @@ def test_an_acquit_that_comes_before_its_delivery_is_recorded_is_applied_after(o
     assert office.dossier(dossier).state == "signed"
     assert office.attempt(dossier).state == "sent"
     assert office.collect() is None
+    assert office.dossier(dossier).state == "acquitted"
+
+
+@on_one_shape
+@pytest.mark.parametrize("state", ["received", "checked", "proceeding", "in_parapheur", "validated"])
+def test_an_acquit_of_what_a_restored_database_has_not_sent_yet_waits_for_it(office: Office, state: str) -> None:
+    dossier = office.signed()
+    office.change(dossier, state=state)
+    office.answer()
+    assert office.collect() is None
+    assert [(one.dossier_id, one.applied) for one in office.responses()] == [(dossier, False)]
+    office.change(dossier, state="sent")
+    office.collect()
     assert office.dossier(dossier).state == "acquitted"
 
 
@@ -145,6 +159,8 @@ def test_whatever_the_gateway_gives_is_kept_and_holds_up_nothing(office: Office)
             Acquit(replace(read(office.folder / "flow.xml").header, nom_fic="X" * 500), (Element("5", True),))
         ),
         "a return": b'<n:PES_Retour xmlns:n="http://www.minefi.gouv.fr/cp/helios/pes_v2/Rev0/retour"/>',
+        "a return of a long number": pes_retour("1" * 500),
+        "an acquit of a return": b'<n:PES_ACQUIT_RETOUR xmlns:n="http://www.minefi.gouv.fr/cp/helios/pes_v2/Rev0/aller/ack"/>',
         "broken": b"<" + b"a" * 3_000,
         "nothing": b"",
         "a picture": b"\x89PNG",
@@ -156,4 +172,5 @@ def test_whatever_the_gateway_gives_is_kept_and_holds_up_nothing(office: Office)
     assert office.dossier(dossier).state == "acquitted"
     flaws = {response.name: response.flaw for response in office.responses()}
     assert [name for name, flaw in flaws.items() if not flaw] == ["vrai.xml"]
-    assert "pes-retour" in (flaws["a return"] or "")
+    assert "pes-acquit-retour" in (flaws["an acquit of a return"] or "")
+    assert all("A07" in (flaws[name] or "") for name in ("a return", "a return of a long number"))

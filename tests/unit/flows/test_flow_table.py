@@ -91,7 +91,7 @@ def test_a_flow_is_deposited_in_unless_it_fetches_by_itself(name: str) -> None:
     if name in DEPOSITS:
         assert flow_for_deposits(name) is FLOWS[name]
     else:
-        assert name in {"invoices", "mail", "sae"}  # fetched, written, made of a record
+        assert name in {"invoices", "mail", "sae", "pes_retour"}  # fetched, written, made of a record
         with pytest.raises(UsageError, match=rf"«\u00a0{name}\u00a0».*helios"):
             flow_for_deposits(name)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.problems import Severity, Verdict
-from schemas.pes import identities
+from schemas.pes import enclosed, identities
 from schemas.pes.bordereaux import check_bordereaux
 from schemas.pes.reader import read
 from schemas.pes.rules import examine
@@ -122,6 +122,20 @@ def test_a_supporting_document_is_the_base64_of_a_gzip(content: bytes, rules: li
     report = examine(path, schemas=SCHEMAS)[1]
     assert [one.rule for one in report.problems if one.rule[0] in "BP"] == rules
     assert (report.verdict is Verdict.REJECTED) is any(one.rule in ("R06", "P08") for one in report.problems)
+
+
+def test_all_documents_of_a_flow_share_what_may_be_inflated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(enclosed, "TOGETHER", 2_500)
+    path = tmp_path / "flow.xml"
+    write_sample(Sample("PESALR1_ESSAI", attachment_size=1_000), path)
+    text = path.read_text(encoding="iso-8859-1")
+    one = text[text.index("<PJ>") : text.index("</PJ>") + len("</PJ>")]
+    identifier = one[(start := one.index('IdUnique V="') + len('IdUnique V="')) : one.index('"', start)]
+    others = "".join(one.replace(identifier, f"AUTRE{rank}") for rank in range(3))
+    path.write_text(text.replace(one, one + others), encoding="iso-8859-1")
+    report = examine(path, schemas=SCHEMAS)[1]
+    found = [one.path for one in report.problems if one.rule == "P08"]
+    assert found == [f"/n:PES_Aller/PES_PJ/PJ[{rank}]" for rank in (3, 4)]
 
 
 @pytest.mark.parametrize("before", ["", "<!-- <PES_PJ><PJ><Contenu><Fichier/></Contenu></PJ></PES_PJ> -->", "<!-- <PES_PJX -->"])

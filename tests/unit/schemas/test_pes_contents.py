@@ -18,6 +18,7 @@ from schemas.pes.contents import read_contents
 from schemas.pes.header import Header
 from schemas.pes.parts import Event, Flaw
 from schemas.pes.sample import Sample, write_sample
+from schemas.xml import LONGEST_TOKEN
 
 Kind = TypeVar("Kind")
 _ROOT = (
@@ -169,6 +170,13 @@ def test_a_file_cut_short_gives_what_stands_before_the_cut() -> None:
 def test_nothing_of_a_file_with_a_doctype_is_read() -> None:
     document = flow(_TITRE).replace(b"?>\n", b'?>\n<!DOCTYPE x [<!ENTITY a "b">]>\n', 1)
     assert [(type(event), getattr(event, "code", "")) for event in told(document)] == [(Flaw, "doctype")]
+
+
+def test_a_document_is_read_no_further_than_a_tag_or_comment_out_of_all_proportion() -> None:
+    document = flow(f"<PES_DepenseAller><Bordereau/><!--{'x' * 2 * LONGEST_TOKEN}--><Bordereau/></PES_DepenseAller>")
+    events = told(document, 1 << 16)
+    (flaw,) = of(parts.Flaw, events)
+    assert (flaw.code, flaw.line, len(of(parts.Bordereau, events))) == ("malformed", 2, 1)
 
 
 def test_an_old_version_an_unknown_root_and_an_unknown_encoding_are_flaws() -> None:

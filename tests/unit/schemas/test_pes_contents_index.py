@@ -141,6 +141,13 @@ def test_a_bordereau_of_reductions_is_taken_away_and_gaps_are_named(tmp_path: Pa
     assert summary.total("depense") == Decimal(0)
 
 
+def test_of_a_return_nothing_is_declared_hence_nothing_is_a_gap(tmp_path: Path) -> None:
+    piece = "<Piece><LigneDePiece><MtHT V='1.00'/></LigneDePiece></Piece>"
+    body = f"<PES_DepenseRetour><Bordereau><IdBord V='1'/>{piece}</Bordereau></PES_DepenseRetour>"
+    with lookup.opened(indexed(tmp_path, flow(body))) as database:
+        assert [(one.gaps, one.sums.pieces) for one in lookup.summary(database).bordereaux] == [((), 1)]
+
+
 def test_numbers_of_accounts_and_of_social_security_are_not_found_by_searching(tmp_path: Path) -> None:
     people = (
         '<Tiers><InfoTiers><IdTiers V="{}"/><NatIdTiers V="{}"/><Nom V="AUBRAC"/></InfoTiers>'

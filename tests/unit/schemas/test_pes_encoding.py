@@ -122,7 +122,7 @@ def test_what_keeps_a_file_from_being_read_is_told(
 def test_a_character_that_xml_does_not_take_is_shown_where_it_stands(
     written: str, shown: str, told: str, breaks: int, clean: bytes, look: Examine
 ) -> None:
-    filling = b"<!--" + b"x" * 30 * breaks + b"\n" * breaks + b"-->" if breaks else b""
+    filling = (b"<!--" + b"x" * 60 + b"\n" * 2 + b"-->") * (breaks // 2)
     content = clean.replace(b"GARAGE DES TROIS ORMES", written.encode(), 1).replace(b"<PES_DepenseAller>", filling, 1)
     problem = the_one(look(content)[1], "R01")
     assert told in problem.message

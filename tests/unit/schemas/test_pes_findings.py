@@ -18,6 +18,7 @@ from schemas.pes.roots import ROOTS
 from schemas.pes.rules import examine
 from schemas.pes.sample import Sample, fictitious_iban, write_sample
 from schemas.pes.versions import SHOWN, SchemaSets, import_set
+from schemas.xml import LONGEST_TOKEN
 from tests.pes_flows import DEPENSES, RECETTES, mandats, recette
 
 WORDS = Catalogue("schemas.pes")
@@ -113,6 +114,7 @@ def flows(folder: Path) -> Iterator[bytes]:
     one = clean[clean.index("<PJ>") : clean.index("</PJ>") + len("</PJ>")]
     yield clean.replace(one, one * 2).replace("003", "012").encode("iso-8859-1")
     yield b""
+    yield clean.replace("<PES_PJ>", f"<!--{'x' * 2 * LONGEST_TOKEN}--><PES_PJ>").encode("iso-8859-1")
     yield clean.replace("PES_Aller", "PES_Autre").encode("iso-8859-1")
     yield clean.replace("<Piece>", "<Piece/>" * (SHOWN + 9) + "<Piece>").encode("iso-8859-1")
     yield clean.replace("<Piece>", "<Piece/>" * 30_000 + "<Piece>").encode("iso-8859-1")

@@ -11,6 +11,7 @@ import pytest
 from core.identifiers import luhn_holds
 from core.messages import speaking
 from core.problems import Severity, Verdict
+from schemas import xml
 from schemas.pes import rules
 from schemas.pes.reader import read
 from schemas.pes.roots import ROOTS
@@ -82,6 +83,38 @@ def test_a_file_of_too_many_tags_is_refused_before_any_tree_with_rule_r07(clean:
     document, report = look(clean.replace(b"<PES_DepenseAller>", b"<a/>" * MOST_TAGS + b"<PES_DepenseAller>"))
     assert document is None
     assert the_one(report, "R07").found == str(MOST_TAGS + clean.count(b"<"))
+
+
+def test_a_file_of_too_many_attributes_is_refused_before_any_tree_with_rule_r07(
+    clean: bytes, look: Examine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "MOST_TAGS", 1_000)
+    many = b"".join(b' a%d=""' % rank for rank in range(1_000))
+    document, report = look(clean.replace(b"<PES_DepenseAller>", b"<a" + many + b"/><PES_DepenseAller>"))
+    assert document is None
+    assert the_one(report, "R07").found == str(1_000 + clean.count(b"="))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"<n:PES_Aller", b"<!--%s--><n:PES_Aller"),
+        (b"<n:PES_Aller", b"<?x %s?><n:PES_Aller"),
+        (b"<n:PES_Aller", b'<n:PES_Aller xmlns:x="%s"'),
+        (b"<PES_PJ>", b"<!--%s--><PES_PJ>"),
+        (b"</Fichier>", b"<!--%s--></Fichier>"),
+        (b"<IdUnique ", b'<IdUnique x="%s" '),
+    ],
+    ids=["comment first", "instruction first", "root", "comment within", "comment in a document", "attribute within"],
+)
+def test_what_would_be_read_again_and_again_is_refused_with_rule_r07(
+    before: bytes, after: bytes, clean: bytes, look: Examine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(xml, "LONGEST_TOKEN", 100_000)
+    assert look(clean.replace(before, after % (b"x" * 90_000), 1))[0] is not None
+    document, report = look(clean.replace(before, after % (b"x" * 300_000), 1))
+    assert document is None
+    assert (the_one(report, "R07").line or 0) > 1
 
 
 @pytest.mark.parametrize("after", [b"", b'<NomFic V=""/>', b'<NomFic V="  "/>'])

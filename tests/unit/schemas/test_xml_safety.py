@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.xml import DoctypeRefused, Malformed, parse, root_of_file
+from schemas.xml import LONGEST_TOKEN, DoctypeRefused, Malformed, parse, refuse_long_tokens, root_of_file
 
 HIDING = {"Shift_JIS": "shift_jis", "EUC-JP": "euc_jp", "GB18030": "gb18030", "UTF-32": "utf-32-be"}
 """Encodings that the first look does not know and the parser does, with Python's names."""
@@ -37,6 +37,17 @@ def test_entities_that_an_encoding_hides_are_not_expanded_without_end(tmp_path: 
     with pytest.raises(Malformed, match="amplification"):
         parse(path)
     assert root_of_file(path) is None
+
+
+def test_what_is_too_long_to_look_behind_is_refused_as_a_doctype_is(tmp_path: Path) -> None:
+    path = tmp_path / "a.xml"
+    path.write_bytes(b"<!--" + b"x" * 2 * LONGEST_TOKEN + b"--><!DOCTYPE a><a/>")
+    for read in (parse, root_of_file):
+        with pytest.raises(DoctypeRefused, match="1 MiB"):
+            read(path)
+    path.write_bytes(b"<a>" + b"x" * 2 * LONGEST_TOKEN + b"</a>")
+    with path.open("rb") as stream:
+        refuse_long_tokens(stream)
 
 
 def test_what_is_compressed_is_no_xml_and_is_not_inflated(tmp_path: Path) -> None:
