@@ -138,6 +138,7 @@ def largest_bodies(settings: Settings) -> dict[str, int]:
         **dict.fromkeys((f"{mail.NEW}/pieces", f"{mail.EDIT}/pieces".format(mail_draft_id="{id}")), _MAIL_AROUND),
         archive_check.PATH: large,
         archive_rules.TABLE: spreadsheet.LARGEST + _FORM_AROUND,
+        elimination_visas.VISA.format(elimination_id="{id}"): elimination_visas.LARGEST,
         elimination_visas.SIGNED_VISA.format(elimination_id="{id}"): LARGEST_VISA + _FORM_AROUND,
         archive_handing.PATH: large,
         book.IMPORT: csv_lines.LARGEST + _FORM_AROUND,

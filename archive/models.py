@@ -38,6 +38,7 @@ class Record(Owned, table=True):
 
     __table_args__ = (
         Index("record_newest", "organisation_id", "sealed", "id"),
+        Index("record_newest_of_all", "sealed", "id"),
         Index("record_due", "organisation_id", "final_action", "keep_until"),
         Index("record_ruled", "rule"),
     )
@@ -122,6 +123,7 @@ class RecordDigest(Owned, table=True):
     """
 
     __tablename__ = "record_digest"
+    __table_args__ = (Index("record_digest_value", "value"),)
 
     record_id: str = Field(foreign_key="record.id", primary_key=True, max_length=26)
     algorithm: str = Field(primary_key=True, max_length=20)

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from io import StringIO
+from pathlib import Path
+from typing import TextIO
 
 from core.errors import UnreadableInput
 from core.messages import Catalogue
@@ -18,11 +21,32 @@ _FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
 LARGEST = 1 << 20
 
 
+class Table:
+    """A table that is written row by row: one of a million rows is never held."""
+
+    def __init__(self, stream: TextIO) -> None:
+        stream.write(_MARK)
+        self._rows = csv.writer(stream, delimiter=";", lineterminator="\r\n")
+
+    def add(self, row: Sequence[str]) -> None:
+        """Write a row of cells."""
+        self._rows.writerow([_cell(cell) for cell in row])
+
+
 def written(rows: Iterable[Sequence[str]]) -> bytes:
     """Return rows of cells as a table."""
     text = StringIO()
-    csv.writer(text, delimiter=";", lineterminator="\r\n").writerows([_cell(cell) for cell in row] for row in rows)
-    return (_MARK + text.getvalue()).encode()
+    table = Table(text)
+    for row in rows:
+        table.add(row)
+    return text.getvalue().encode()
+
+
+@contextmanager
+def written_to(path: Path) -> Iterator[Table]:
+    """Write a table to a file."""
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        yield Table(stream)
 
 
 def read(octets: bytes) -> Iterator[tuple[int, list[str]]]:

@@ -1,15 +1,15 @@
 """The *bordereau d'élimination*: what is proposed to the producer and to the State, printed, and the list that it stands for.
 
-The printed page sums records up as archivists do (producer, kind, year: extreme dates, number, volume) and names the whole list,
-a table with a line for each record, by its digest. Both are French, whoever asks for them; the same lines give the same bytes.
-Neither holds titles, which may name people.
+The printed page sums records up as archivists do (producer, kind, year: extreme dates, number, volume), says which rules let them
+be destroyed and what sets these, and names the whole list, a table with a line for each record, by its digest. Both are French,
+whoever asks for them; the same lines give the same bytes. Neither holds titles, which may name people.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from babel.numbers import format_decimal
@@ -20,6 +20,7 @@ from archive.elimination.lists import Line, lines
 from archive.elimination.models import Elimination
 from archive.models import Record
 from archive.retention.defaults import KINDS
+from archive.retention.explaining import retention_of
 from core import clock
 from core.messages import Catalogue, speaking
 from core.organisations import Organisation
@@ -62,10 +63,36 @@ class _Group:
         self.first, self.last = min(self.first, record.dated), max(self.last, record.dated)
 
 
+@dataclass(slots=True)
+class _Summary:
+    """The lines on a list, summed up.
+
+    Attributes:
+        groups: by producer, kind and year.
+        rules: by retention rule and version, one record of each, and how many there are.
+    """
+
+    whole: _Group = field(default_factory=_Group)
+    groups: dict[tuple[str, str, int], _Group] = field(default_factory=dict)
+    rules: dict[str, tuple[Record, int]] = field(default_factory=dict)
+
+    def add(self, record: Record) -> None:
+        """Count a record in."""
+        self.whole.add(record)
+        self.groups.setdefault((record.producer, kind_in_words(record.kind), record.dated.year), _Group()).add(record)
+        first, count = self.rules.get(record.rule, (record, 0))
+        self.rules[record.rule] = first, count + 1
+
+
 def kind_in_words(kind: str) -> str:
     """Return a kind of record in words; one that this version does not know, bare."""
     key = f"kind.{kind}"
     return _kinds(key) if key in _kinds else kind
+
+
+def reason_in_words(reason: str) -> str:
+    """Return why a record is in conflict, or kept, in words: a name of ``archive.elimination.analysis.Reason``."""
+    return _messages(f"reason.{reason}")
 
 
 def title_of(record: Record) -> str:
@@ -111,8 +138,8 @@ def _row(one: Line) -> list[str]:
         _day(clock.in_paris(record.sealed)),
         str(record.size),
         record.sha256,
-        line.status,
-        " ".join(line.reasons),
+        _messages(f"status.{line.status}"),
+        ", ".join(map(reason_in_words, line.reasons)),
         decided,
         _messages(f"outcome.{line.outcome}") if line.outcome else "",
     ]
@@ -141,14 +168,17 @@ def pdf(session: Session, elimination: Elimination, listed: bytes, made: datetim
 
 def page(session: Session, elimination: Elimination, listed: bytes) -> Page:
     """Return the bordereau in words."""
-    groups, whole = _grouped(session, elimination)
+    summary = _Summary()
+    for one in every_line(session, elimination.id, "chosen"):
+        summary.add(one.record)
+    whole = summary.whole
     organisation = session.get_one(Organisation, elimination.organisation_id)
     head = ("producer", "kind", "year", "first", "last", "count", "volume")
     table = Table(
         title=_messages("bordereau.table"),
         head=tuple(_messages(f"bordereau.{name}") for name in head),
         words=5,
-        lines=(*(_cells(key, group) for key, group in sorted(groups.items())), _total(whole)),
+        lines=(*(_cells(key, group) for key, group in sorted(summary.groups.items())), _total(whole)),
     )
     rows = (
         Row(_messages("bordereau.organisation"), (f"{plain(organisation.name)} ({organisation.siren or organisation.id})",)),
@@ -166,20 +196,19 @@ def page(session: Session, elimination: Elimination, listed: bytes) -> Page:
         sections=(
             Section(_messages("bordereau.about"), rows),
             Section(_messages("bordereau.proposed"), (), (table,)),
+            Section(_messages("bordereau.grounds"), tuple(_grounds(session, summary))),
             Section(_messages("bordereau.signatures"), tuple(_signatures())),
         ),
         notes=(_messages("bordereau.note"),),
     )
 
 
-def _grouped(session: Session, elimination: Elimination) -> tuple[dict[tuple[str, str, int], _Group], _Group]:
-    groups: dict[tuple[str, str, int], _Group] = {}
-    whole = _Group()
-    for one in every_line(session, elimination.id, "chosen"):
-        key = (one.record.producer, kind_in_words(one.record.kind), one.record.dated.year)
-        groups.setdefault(key, _Group()).add(one.record)
-        whole.add(one.record)
-    return groups, whole
+def _grounds(session: Session, summary: _Summary) -> Iterator[Row]:
+    """Yield, for each rule, what it says and what sets it: on this the control of the State decides."""
+    for name, (record, count) in sorted(summary.rules.items()):
+        rule = retention_of(session, record)
+        told = (plain(rule.label), plain(rule.source)) if rule else ()
+        yield Row(plain(name), (*told, _messages.counted("bordereau.count_of", count, count=_number(count))))
 
 
 def _cells(key: tuple[str, str, int], group: _Group) -> Cells:

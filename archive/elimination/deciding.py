@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlmodel import Session, col, select
 
@@ -137,11 +137,13 @@ class Visa:
         reference: as the State numbers its visa; may be empty for one that is given here.
         refused: records that it does not let be destroyed.
         document: the bordereau that was signed, a PDF; None for a visa that is given here.
+        refuses_all: it lets none be destroyed, whichever are named.
     """
 
     reference: str = ""
     refused: frozenset[str] = frozenset()
     document: bytes | None = None
+    refuses_all: bool = False
 
 
 def give_visa(platform: Platform, principal: Principal, elimination_id: str, visa: Visa) -> None:
@@ -180,6 +182,8 @@ def _decide(platform: Platform, principal: Principal, elimination_id: str, visa:
         elimination = locked(session, principal, elimination_id, right, State.AGREED)
         _require_another(principal, elimination, right)
         on_list = [line.record_id for lines in _chosen(session, elimination_id) for line in lines]
+    if visa.refuses_all:
+        visa = replace(visa, refused=frozenset(on_list))
     if strangers := visa.refused - set(on_list):
         raise UsageError(_messages("visa.stranger", record=min(strangers)[:26]))
     document = None if visa.document is None else platform.objects.put(io.BytesIO(visa.document)).sha256

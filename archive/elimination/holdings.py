@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import case, func, literal
 from sqlmodel import Session, col, select
 
 from archive import spreadsheet
 from archive.models import Record
 from core import clock
+from core.database import UtcDateTime
 from core.messages import Catalogue
 
 _messages = Catalogue("archive.elimination")
@@ -48,31 +50,24 @@ def register(session: Session, organisations: Sequence[str]) -> Register:
     scope = col(Record.organisation_id).in_(organisations)
     first = session.exec(select(func.min(Record.sealed)).where(scope)).one()
     kept = session.exec(select(func.count(), func.sum(Record.size)).where(scope, col(Record.eliminated).is_(None))).one()
-    lines: list[Holding] = []
-    if first is not None:
-        this_year = clock.in_paris(clock.now()).year
-        for year in range(this_year, clock.in_paris(first).year - 1, -1):
-            lines += _of(session, scope, year)
+    if first is None:
+        return Register((), 0, 0)
+    years = range(clock.in_paris(first).year, clock.in_paris(clock.now()).year + 1)
+    entered, eliminated = (_sums(session, scope, moment, years) for moment in (col(Record.sealed), col(Record.eliminated)))
+    lines = (
+        Holding(year, producer, *entered.get((year, producer), (0, 0)), *eliminated.get((year, producer), (0, 0)))
+        for year, producer in sorted(entered.keys() | eliminated.keys(), key=lambda line: (-line[0], line[1]))
+    )
     return Register(tuple(lines), kept[0], int(kept[1] or 0))
 
 
-def _of(session: Session, scope: object, year: int) -> list[Holding]:
-    entered = _sums(session, scope, Record.sealed, year)
-    eliminated = _sums(session, scope, Record.eliminated, year)
-    return [
-        Holding(year, producer, *entered.get(producer, (0, 0)), *eliminated.get(producer, (0, 0)))
-        for producer in sorted(entered.keys() | eliminated.keys())
-    ]
-
-
-def _sums(session: Session, scope: object, moment: object, year: int) -> dict[str, tuple[int, int]]:
-    begins, ends = (datetime(one, 1, 1, tzinfo=clock.PARIS) for one in (year, year + 1))
-    grouped = (
-        select(Record.producer, func.count(), func.sum(Record.size))
-        .where(scope, col(moment) >= begins, col(moment) < ends)  # type: ignore[arg-type]
-        .group_by(Record.producer)
-    )
-    return {producer: (count, int(size or 0)) for producer, count, size in session.exec(grouped)}
+def _sums(session: Session, scope: Any, moment: Any, years: range) -> dict[tuple[int, str], tuple[int, int]]:
+    """Return how many records there are by the year of a moment and the producer, and their bytes, in one passage over them."""
+    ends = ((moment < literal(datetime(year + 1, 1, 1, tzinfo=clock.PARIS), UtcDateTime()), year) for year in years)
+    dated = select(case(*ends).label("year"), Record.producer, Record.size).where(scope, moment.is_not(None)).subquery()
+    year, producer = dated.c.year, dated.c.producer
+    grouped = select(year, producer, func.count(), func.sum(dated.c.size)).group_by(year, producer)
+    return {(year, producer): (count, int(size or 0)) for year, producer, count, size in session.exec(grouped) if year}
 
 
 def table(found: Register) -> bytes:

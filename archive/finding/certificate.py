@@ -6,9 +6,12 @@ It sums up and is no proof itself: the evidence is (`archive.proof.evidence`). W
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from archive.finding.files import files_of
+from babel.numbers import format_decimal
+
+from archive.finding.files import count_of, files_of
 from archive.models import Record, RecordFile
 from archive.places.places import CopyState, copies_of, look, places_of
 from archive.proof.proving import Standing, standing_of
@@ -24,6 +27,14 @@ _messages = Catalogue("archive.finding")
 _MOST_FILES = 200
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The files that a certificate names, of so many that there are."""
+
+    files: Sequence[RecordFile]
+    count: int
+
+
 def certificate(platform: Platform, record: Record) -> bytes:
     """Return the certificate of a record as a tagged PDF, in the current locale; every copy is read back for it.
 
@@ -34,9 +45,10 @@ def certificate(platform: Platform, record: Record) -> bytes:
     at = clock.now()
     with platform.database.reading(PLATFORM) as session:
         standing = standing_of(session, record.entry_id)
-        files = files_of(session, record.id)
+        files = files_of(session, record.id, limit=_MOST_FILES)
+        count = count_of(session, record.id)
         organisation = session.get_one(Organisation, record.organisation_id).name
-    return as_pdf(page(record, organisation, standing, files, found_now(platform, record), at), at)
+    return as_pdf(page(record, organisation, standing, Listed(files, count), found_now(platform, record), at), at)
 
 
 def found_now(platform: Platform, record: Record) -> dict[str, CopyState]:
@@ -49,7 +61,7 @@ def found_now(platform: Platform, record: Record) -> dict[str, CopyState]:
 
 
 def page(
-    record: Record, organisation: str, standing: Standing, files: Sequence[RecordFile], found: dict[str, CopyState], at: datetime
+    record: Record, organisation: str, standing: Standing, listed: Listed, found: dict[str, CopyState], at: datetime
 ) -> Page:
     """Return the certificate in the words of the current locale."""
     whole = [name for name, state in found.items() if state in {CopyState.SOUND, CopyState.HIDDEN, CopyState.UNLOCKED}]
@@ -74,12 +86,13 @@ def page(
         )
         for name, state in found.items()
     )
-    listed = tuple(Row(plain(file.name), (file.sha256 or "–",)) for file in files[:_MOST_FILES])
+    files = tuple(Row(plain(file.name), (file.sha256 or "–",)) for file in listed.files)
+    some = "certificate.section.some_files" if len(files) < listed.count else "certificate.section.files"
     sections = (
         Section(_messages("certificate.section.sealed"), sealed),
         Section(_messages("certificate.section.proof"), proof),
         Section(_messages("certificate.section.now", moment=moment_in_words(at)), now),
-        Section(_messages("certificate.section.files"), listed),
+        Section(_messages(some, shown=_number(len(files)), count=_number(listed.count)), files),
     )
     return Page(
         language=current_locale(),
@@ -91,6 +104,10 @@ def page(
         sections=tuple(section for section in sections if section.rows),
         notes=(_messages("certificate.note"),),
     )
+
+
+def _number(count: int) -> str:
+    return format_decimal(count, locale=current_locale())
 
 
 def _stamped(standing: Standing) -> str:

@@ -5,7 +5,7 @@ same files give the same bytes as long as its proof stays the same, but for the 
 
 Members: ``LISEZ-MOI.txt``, ``documents/…``, ``index.csv``, ``manifest.xml`` (the ``ArchiveDeliveryRequestReply`` of SEDA, which
 names the documents that are here), ``bordereau.xml`` (the manifest of the record as it was sealed), ``preuve.zip`` (only with all
-files: it holds the whole package, and only once a head covers the record), ``SHA256SUMS``.
+files: it holds the whole package; only once a head covers the record, and where it has room), ``SHA256SUMS``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from archive.models import Record, RecordFile
 from archive.package import MANIFEST, plain_name
 from archive.proof.evidence import sums
 from archive.proof.proving import write_evidence_of_entry
-from archive.stored_zip import Stored, stored_zip
+from archive.stored_zip import LARGEST_FILE, Stored, stored_zip
 from core import clock
 from core.errors import NotFound, Unavailable
 from core.identifiers import new_id
@@ -37,6 +37,8 @@ from schemas.seda.delivery import DeliveryReply, write_delivery
 from schemas.seda.model import Agency, ArchiveUnit, DataObject, DataObjectGroup, Level, Version
 
 README, INDEX, SEALED, EVIDENCE, SUMS = "LISEZ-MOI.txt", "index.csv", "bordereau.xml", "preuve.zip", "SHA256SUMS"
+LARGEST = LARGEST_FILE - (64 << 20)
+"""Bytes of files and evidence that one ZIP holds, with room for what explains them."""
 _messages = Catalogue("archive.finding")
 _COLUMNS = ("fichier", "nom d’origine", "rang", "octets", "sha256", "type", "format (PRONOM)")
 
@@ -70,7 +72,8 @@ def write_dip(
     with tempfile.TemporaryDirectory(prefix="tabellion-") as folder, taken(platform, record) as package:
         evidence = Path(folder) / EVIDENCE
         whole = ranks is None or len(wanted) == len(files)
-        proved = whole and _prove(platform, record, package.path, evidence)
+        fits = record.size + sum(file.size for file in wanted) <= LARGEST
+        proved = whole and fits and _prove(platform, record, package.path, evidence)
         told = partial(_announcement, record, _agency(archives), request)
         _write(record, wanted, package, told, evidence if proved else None, Path(folder), target)
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import func
 from sqlmodel import col, select
 
 from archive.finding.seeing import require_kept
@@ -77,6 +78,11 @@ def files_of(session: ScopedSession, record_id: str, after: int = 0, limit: int 
     """Return the files of a record, in the order of its manifest: those after a rank, so many at most."""
     wanted = select(RecordFile).where(RecordFile.record_id == record_id, col(RecordFile.rank) > after)
     return list(session.exec(wanted.order_by(col(RecordFile.rank)).limit(limit)))
+
+
+def count_of(session: ScopedSession, record_id: str) -> int:
+    """Return how many files a record has: a package that was handed over may have a hundred thousand."""
+    return session.exec(select(func.count(RecordFile.rank)).where(RecordFile.record_id == record_id)).one()  # type: ignore[arg-type]
 
 
 def file_of(session: ScopedSession, record_id: str, rank: int) -> RecordFile:

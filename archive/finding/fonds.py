@@ -6,7 +6,8 @@ What does not live here: a folder (`archive.finding.restitution`), volumes in th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files as resources
 from pathlib import Path
@@ -15,6 +16,7 @@ from sqlalchemy import func, literal, tuple_
 from sqlmodel import col, select
 
 from archive import spreadsheet
+from archive.ingest.inspection import suffix_of
 from archive.models import Record
 from archive.proof.proving import standing_of, write_evidence
 from archive.retention.exchange import given_out
@@ -29,6 +31,8 @@ from core.principal import PLATFORM
 RESTITUTED = "archive.restituted"
 """The journal entry of a restitution that was completed."""
 README, INDEX, RULES, SUMS = "LISEZ-MOI.txt", "index.csv", "regles.csv", "SHA256SUMS"
+PACKAGES = "paquets"
+"""The folder of the packages, by year."""
 Row = tuple[str, ...]
 """A line of the index: see ``row_of``."""
 _COLUMNS = (
@@ -38,6 +42,7 @@ _COLUMNS = (
 )
 _messages = Catalogue("archive.finding")
 _AT_ONCE = 200
+_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tar.bz2")
 
 
 @dataclass(slots=True)
@@ -83,10 +88,23 @@ def records(platform: Platform, organisations: list[str], after: Record | None =
         after = batch[-1]
 
 
-def names_of(record: Record) -> tuple[str, str]:
-    """Return the names of a record's package and of its evidence."""
-    year = clock.in_paris(record.sealed).year
-    return f"paquets/{year}/{record.id}.zip", f"preuves/{year}/preuve-{record.id}.zip"
+def name_of_package(record: Record, package: Path) -> str:
+    """Return the name of a record's package: what was handed over stays as it came, and its name says what it is."""
+    return _package_named(record, suffix_of(package))
+
+
+def found_package(record: Record, there: Callable[[str], bool]) -> str | None:
+    """Return the name under which a record's package is there; None when it is not."""
+    return next((name for name in (_package_named(record, suffix) for suffix in _SUFFIXES) if there(name)), None)
+
+
+def _package_named(record: Record, suffix: str) -> str:
+    return f"{PACKAGES}/{clock.in_paris(record.sealed).year}/{record.id}{suffix}"
+
+
+def name_of_proof(record: Record) -> str:
+    """Return the name of a record's evidence."""
+    return f"preuves/{clock.in_paris(record.sealed).year}/preuve-{record.id}.zip"
 
 
 def write_proof(platform: Platform, record: Record, target: Path) -> bool:
@@ -118,14 +136,20 @@ def row_of(record: Record, package: str, proof: str) -> Row:
     )
 
 
-def around(
-    platform: Platform, organisation: Organisation, progress: Progress, rows: list[Row], *, volumes: bool
-) -> dict[str, bytes]:
-    """Return the files that stand beside packages and evidence, by name: index, rules, instructions."""
+@contextmanager
+def index_in(path: Path) -> Iterator[Callable[[Row], None]]:
+    """Write the index to a file, a line at each call: a fonds may have more records than a process can hold."""
+    with spreadsheet.written_to(path) as table:
+        table.add(_COLUMNS)
+        yield table.add
+
+
+def around(platform: Platform, organisation: Organisation, progress: Progress, *, volumes: bool) -> dict[str, bytes]:
+    """Return the files that stand beside packages, evidence and index, by name: rules, instructions."""
     with platform.database.reading(PLATFORM) as session:
         rules = given_out(session, organisation.id)
     readme = _readme(organisation, progress, volumes=volumes).encode()
-    return {INDEX: spreadsheet.written([_COLUMNS, *rows]), RULES: rules, README: readme}
+    return {RULES: rules, README: readme}
 
 
 def sums_of(digests: dict[str, str]) -> bytes:

@@ -45,9 +45,14 @@ def holding(session: ScopedSession, digests: Sequence[str]) -> list[Held]:
         .order_by(*newest)
         .limit(_MOST)
     )
-    later = select(RecordDigest.record_id).where(col(RecordDigest.value).in_(digests))
-    of_packages = select(Record).where(or_(col(Record.sha256).in_(digests), col(Record.id).in_(later)), seen).order_by(*newest)
+    same = or_(col(Record.sha256).in_(digests), col(Record.id).in_(digested_as(session, digests)))
+    of_packages = select(Record).where(same, seen).order_by(*newest)
     return [
         *(Held(record, None) for record in session.exec(of_packages.limit(_MOST))),
         *(Held(record, file) for record, file in session.exec(of_files)),
     ]
+
+
+def digested_as(session: ScopedSession, digests: Sequence[str], most: int = _MOST) -> list[str]:
+    """Return the records whose package has one of these digests, at its sealing or since; a bounded number."""
+    return list(session.exec(select(RecordDigest.record_id).where(col(RecordDigest.value).in_(digests)).limit(most)))

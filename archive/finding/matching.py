@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from archive.finding import gin
-from archive.finding.expression import Every, Expression, fts5, some_of
+from archive.finding.expression import Every, Expression, Without, fts5, some_of
 from archive.finding.scope import Scope
 
 _PUT_SQLITE = text("INSERT INTO record_words (rowid, words) VALUES (:number, :words)")
@@ -99,6 +99,7 @@ def newest(
     most: int,
     *,
     scope: Scope | None = None,
+    hidden: Expression | None = None,
     below: int | None = None,
     among: Collection[int] | None = None,
 ) -> list[int]:
@@ -109,14 +110,16 @@ def newest(
         question: what is asked.
         most: how many are wanted.
         scope: only records of these organisations; None for all there are.
+        hidden: but for these, which are a small part of all.
         below: only numbers below this one.
         among: only these numbers, which are few.
     """
     if among is not None:
         among = [number for number in among if below is None or number < below]
     if not _is_sqlite(connection):
-        return gin.newest(connection, question, most, scope=scope, below=below, among=among)
+        return gin.newest(connection, question, most, scope=scope, hidden=hidden, below=below, among=among)
     within = Every((question, some_of(scope.tokens))) if scope else question
+    within = Without(within, hidden) if hidden else within
     more = ""
     given: dict[str, object] = {}
     if among is not None:

@@ -1,41 +1,32 @@
 """The reading room: somebody outside asks to read records; an archivist gives what is open, the State what is not open yet.
 
 Two steps, and for a derogation two persons (C. patr. L.213-3). Who asks, and why, stands in the table of requests only; the
-journal holds identifiers. On agreement a link is made for the reader: a secret whose digest alone is kept, with an end, for once.
+journal holds identifiers. What does not live here: the link that the reader is given on agreement (`archive.finding.links`).
 """
 
 from __future__ import annotations
 
-import hashlib
-import secrets
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from pathlib import Path
 
-from sqlalchemy import Table, update
+from sqlalchemy import Table, func, update
 from sqlmodel import Session, col, select
 
-from archive.finding.dip import write_dip
+from archive.finding.dip import LARGEST
 from archive.finding.models import ReadingRequest, RequestedRecord, RequestState
 from archive.finding.seeing import open_to, require_kept
-from archive.models import Record
-from archive.stored_zip import stored_zip
+from archive.models import Record, RecordFile
 from core import clock, journal
 from core.database import ScopedSession
 from core.errors import Conflict, Forbidden, NotFound, UsageError
 from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import PLATFORM, Principal, Right
-from core.settings import Settings
 
 _messages = Catalogue("archive.finding")
 ASKED, AGREED, REFUSED, LINKED, GIVEN = (f"archive.reading_{what}" for what in ("asked", "agreed", "refused", "linked", "given"))
 """The journal entries of a request."""
 MOST_RECORDS, LONGEST, LONGEST_NAME = 50, 2000, 200
-PREFIX = "/lecture"
-_LINK_LASTS = timedelta(days=14)
 _request: Table = ReadingRequest.__table__  # type: ignore[attr-defined]
 
 
@@ -60,21 +51,30 @@ class Seen:
     request: ReadingRequest
     records: tuple[Record, ...]
 
+    @property
+    def kept(self) -> tuple[Record, ...]:
+        """The records that were not destroyed since they were asked for: a derogation may take longer than a retention."""
+        return tuple(record for record in self.records if record.eliminated is None)
+
 
 def make(platform: Platform, principal: Principal, asked: Asked) -> str:
     """Write a request down and return its identifier.
 
     Raises:
-        UsageError: something is missing or too long, no record, too many, or of several organisations.
+        UsageError: something is missing or too long, no record, too many, more than a reader can take at once, or of several
+            organisations.
         NotFound: a record is not there, was destroyed, or is not for this principal.
         Forbidden: the principal manages no archives there.
     """
     asked = _checked(asked)
     with platform.database.reading(principal) as session:
         records = [_record(session, identifier) for identifier in asked.records]
+        weight = _weight(session, records)
     owners = {record.organisation_id for record in records}
     if len(owners) > 1:
         raise UsageError(_messages("request.owners"))
+    if weight > LARGEST:
+        raise UsageError(_messages("request.large", most=round(LARGEST / (1 << 30))))
     (owner,) = owners
     principal.require(Right.READ, owner)
     principal.require(Right.ARCHIVE, owner)
@@ -92,7 +92,7 @@ def make(platform: Platform, principal: Principal, asked: Asked) -> str:
         session.flush()
         owned = {"request_id": request.id, "organisation_id": owner}
         session.add_all(RequestedRecord(**owned, record_id=record.id) for record in records)
-        _tell(session, request, ASKED, principal.actor, [record.id for record in records])
+        tell(session, request, ASKED, principal.actor, [record.id for record in records])
     return request.id
 
 
@@ -142,76 +142,9 @@ def decide(platform: Platform, principal: Principal, request_id: str, answer: st
     state = RequestState.AGREED if agreed else RequestState.REFUSED
     values = {"state": state.value, "decided": clock.now(), "decided_by": principal.actor, "answer": words}
     with platform.database.writing(PLATFORM) as session:
-        if not _changed(session, request_id, RequestState.ASKED, values):
+        if not changed(session, request_id, RequestState.ASKED, values):
             raise Conflict(_messages("request.decided"))
-        _tell(session, request, AGREED if agreed else REFUSED, principal.actor, _asked_for(session, request_id))
-
-
-def new_link(platform: Platform, principal: Principal, request_id: str) -> str:
-    """Return the secret of a new link to what was agreed; an older one opens nothing any more.
-
-    Raises:
-        NotFound: no such request for this principal.
-        Forbidden: the principal manages no archives there.
-        Conflict: it is not agreed.
-    """
-    with platform.database.reading(principal) as session:
-        request = seen(session, request_id).request
-    principal.require(Right.ARCHIVE, request.organisation_id)
-    secret = secrets.token_urlsafe(32)
-    values = {"link": digest_of(secret), "link_ends": clock.now() + _LINK_LASTS, "state": RequestState.AGREED.value}
-    with platform.database.writing(PLATFORM) as session:
-        # What was given is given again to a reader whose download broke off: the journal tells both.
-        if not any(_changed(session, request_id, state, values) for state in (RequestState.AGREED, RequestState.GIVEN)):
-            raise Conflict(_messages("request.not_agreed"))
-        _tell(session, request, LINKED, principal.actor, _asked_for(session, request_id))
-    return secret
-
-
-def address(settings: Settings, secret: str) -> str:
-    """Return the address of the page that a secret opens."""
-    base = settings.public_url or f"http://{settings.http_host}:{settings.http_port}"
-    return f"{base.rstrip('/')}{PREFIX}/{secret}"
-
-
-def behind(platform: Platform, secret: str) -> Seen:
-    """Return what a link opens.
-
-    Raises:
-        NotFound: it never opened anything, was used, or has ended: the three are not told apart.
-    """
-    with platform.database.reading(PLATFORM) as session:
-        request = session.exec(select(ReadingRequest).where(ReadingRequest.link == digest_of(secret))).first()
-        if request is None or request.state != RequestState.AGREED or _has_ended(request.link_ends):
-            raise NotFound(_messages("request.link"))
-        return seen(session, request.id)
-
-
-def take(platform: Platform, secret: str, target: Path) -> None:
-    """Write what a link opens to a file, and use the link up, once all of it was read back and found whole.
-
-    Raises:
-        NotFound: as ``behind``; or a record was destroyed meanwhile.
-        ObjectMissing, ObjectAltered, Unavailable: a record cannot be read back; the link still opens.
-    """
-    opened = behind(platform, secret)
-    with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
-        copies = []
-        for record in opened.records:
-            copy = Path(folder) / f"archive-{record.id}.zip"
-            write_dip(platform, record.id, copy, request=opened.request.id)
-            copies.append(copy)
-        if len(copies) == 1:
-            copies[0].replace(target)
-        else:
-            with stored_zip(target, opened.request.made) as zipped:
-                for copy in copies:
-                    zipped.add(copy.name, copy)
-    values = {"state": RequestState.GIVEN.value, "given": clock.now(), "link": None, "link_ends": None}
-    with platform.database.writing(PLATFORM) as session:
-        if not _changed(session, opened.request.id, RequestState.AGREED, values, link=digest_of(secret)):
-            raise NotFound(_messages("request.link"))
-        _tell(session, opened.request, GIVEN, "reader", [record.id for record in opened.records])
+        tell(session, request, AGREED if agreed else REFUSED, principal.actor, records_of(session, request_id))
 
 
 def listed(session: ScopedSession, before: str, most: int) -> list[ReadingRequest]:
@@ -239,17 +172,8 @@ def seen(session: ScopedSession, request_id: str) -> Seen:
     return Seen(request, tuple(records))
 
 
-def digest_of(secret: str) -> str:
-    """Return what is kept of a secret: SHA-256, in hexadecimal."""
-    return hashlib.sha256(secret.encode()).hexdigest()
-
-
 def _concerned(principal: Principal, organisation_id: str) -> bool:
     return principal.may(Right.ARCHIVE, organisation_id) or principal.may(Right.CONTROL, organisation_id)
-
-
-def _has_ended(moment: datetime | None) -> bool:
-    return moment is None or moment <= clock.now()
 
 
 def _checked(asked: Asked) -> Asked:
@@ -277,7 +201,13 @@ def _record(session: ScopedSession, identifier: str) -> Record:
     return record
 
 
-def _changed(
+def _weight(session: ScopedSession, records: Sequence[Record]) -> int:
+    """Return about how many bytes a reader would take: of each record its files, and its evidence, which holds the package."""
+    named = col(RecordFile.record_id).in_([record.id for record in records])
+    return sum(record.size for record in records) + int(session.exec(select(func.sum(RecordFile.size)).where(named)).one() or 0)
+
+
+def changed(
     session: Session, request_id: str, state: RequestState, values: Mapping[str, object], link: str | None = None
 ) -> bool:
     """Change a request that is still in a state; of two who act at once the second is told."""
@@ -287,10 +217,12 @@ def _changed(
     return bool(session.connection().execute(update(_request).where(there).values(values)).rowcount)
 
 
-def _asked_for(session: Session, request_id: str) -> list[str]:
+def records_of(session: Session, request_id: str) -> list[str]:
+    """Return the identifiers of the records that a request asks for."""
     return list(session.exec(select(RequestedRecord.record_id).where(RequestedRecord.request_id == request_id)))
 
 
-def _tell(session: Session, request: ReadingRequest, kind: str, actor: str, records: Sequence[str]) -> None:
+def tell(session: Session, request: ReadingRequest, kind: str, actor: str, records: Sequence[str]) -> None:
+    """Write into the journal what was done with a request, without who asks, nor why."""
     facts = {"request": request.id, "records": sorted(records), "derogation": request.derogation}
     journal.write(session, organisation_id=request.organisation_id, kind=kind, actor=actor, facts=facts)

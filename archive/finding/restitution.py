@@ -10,17 +10,21 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from archive.finding.fonds import (
+    INDEX,
+    PACKAGES,
     SUMS,
     Progress,
-    Row,
     around,
     counted,
-    names_of,
+    found_package,
+    index_in,
+    name_of_package,
+    name_of_proof,
     records,
     row_of,
     sums_of,
@@ -65,24 +69,30 @@ def restitute(
     with platform.database.reading(PLATFORM) as session:
         organisations = subtree(session, organisation.path)
         progress = counted(session, organisations)
-    rows: list[Row] = []
-    for record in records(platform, organisations):
-        if record.eliminated is not None:
-            rows.append(row_of(record, "", ""))
-            continue
-        package, proof = names_of(record)
-        fetched = _package(platform, record, folder / package)
-        if not _proof(platform, record, folder / proof):
-            progress.waiting, proof = progress.waiting + 1, ""
-        rows.append(row_of(record, package, proof))
-        progress.done += 1
-        progress.size += record.size
-        if fetched and told is not None and not told(progress):
-            return progress
-    beside = around(platform, organisation, progress, rows, volumes=False)
-    for name, octets in beside.items():
+    sealed, others = dict[str, str](), [INDEX]
+    draft = _draft(folder / INDEX)
+    with index_in(draft) as indexed:
+        for record in records(platform, organisations):
+            if record.eliminated is not None:
+                indexed(row_of(record, "", ""))
+                continue
+            package, fetched = _package(platform, record, folder)
+            proof = name_of_proof(record)
+            if _proof(platform, record, folder / proof):
+                others.append(proof)
+            else:
+                progress.waiting, proof = progress.waiting + 1, ""
+            sealed[package] = record.sha256
+            indexed(row_of(record, package, proof))
+            progress.done += 1
+            progress.size += record.size
+            if fetched and told is not None and not told(progress):
+                return progress
+    _appear(draft, folder / INDEX)
+    for name, octets in around(platform, organisation, progress, volumes=False).items():
         _write(folder / name, octets)
-    sums = _sums(folder, rows, list(beside))
+        others.append(name)
+    sums = _sums(folder, sealed, others)
     _write(folder / SUMS, sums)
     progress.finished = True
     with platform.database.writing(PLATFORM) as session:
@@ -90,12 +100,19 @@ def restitute(
     return progress
 
 
-def _package(platform: Platform, record: Record, target: Path) -> bool:
-    """Write the package of a record; False when it was there."""
-    if target.exists() and target.stat().st_size == record.size:
-        return False
-    _appearing(target, partial(fetch, platform, record))
-    return True
+def _package(platform: Platform, record: Record, folder: Path) -> tuple[str, bool]:
+    """Write the package of a record; return its name, and whether it was not there yet."""
+
+    def whole(name: str) -> bool:
+        return (folder / name).exists() and (folder / name).stat().st_size == record.size
+
+    if there := found_package(record, whole):
+        return there, False
+    draft = _draft(folder / PACKAGES / record.id)
+    fetch(platform, record, draft)
+    name = name_of_package(record, draft)
+    _appear(draft, folder / name)
+    return name, True
 
 
 def _proof(platform: Platform, record: Record, target: Path) -> bool:
@@ -110,15 +127,8 @@ def _proof(platform: Platform, record: Record, target: Path) -> bool:
 
 
 def _write(target: Path, octets: bytes) -> None:
-    def write(draft: Path) -> None:
-        draft.write_bytes(octets)
-
-    _appearing(target, write)
-
-
-def _appearing(target: Path, write: Callable[[Path], None]) -> None:
     draft = _draft(target)
-    write(draft)
+    draft.write_bytes(octets)
     _appear(draft, target)
 
 
@@ -128,19 +138,19 @@ def _draft(target: Path) -> Path:
 
 
 def _appear(draft: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
     with draft.open("rb") as stream:
         os.fsync(stream.fileno())
     draft.replace(target)
 
 
-def _sums(folder: Path, rows: list[Row], beside: list[str]) -> bytes:
+def _sums(folder: Path, sealed: Mapping[str, str], others: Sequence[str]) -> bytes:
     """Read every file back and return their digests; a package is held against what was sealed once more.
 
     Raises:
         ObjectAltered: the folder does not hold a package as it was sealed; it is taken away, so that the next run fetches it.
     """
-    sealed = {row[-2]: row[6] for row in rows if row[-2]}
-    digests = {name: _digest(folder / name) for name in (*beside, *sealed, *(row[-1] for row in rows if row[-1]))}
+    digests = {name: _digest(folder / name) for name in chain(others, sealed)}
     for name, expected in sealed.items():
         if not hmac.compare_digest(digests[name], expected):
             (folder / name).unlink()

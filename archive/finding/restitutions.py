@@ -30,7 +30,6 @@ _messages = Catalogue("archive.finding")
 KEPT = timedelta(days=30)
 """How long the volumes stay once a restitution is finished."""
 _A_TURN = 60.0  # seconds: other runs of the queue wait meanwhile
-_MOST = 100
 
 
 def ask(platform: Platform, principal: Principal, organisation_id: str) -> str:
@@ -56,9 +55,12 @@ def ask(platform: Platform, principal: Principal, organisation_id: str) -> str:
     return asked.id
 
 
-def listed(session: Session) -> list[Restitution]:
-    """Return the restitutions that the session sees, newest first; a bounded number."""
-    return list(session.exec(select(Restitution).order_by(col(Restitution.id).desc()).limit(_MOST)))
+def listed(session: Session, before: str, most: int) -> list[Restitution]:
+    """Return the newest restitutions that the session sees, before one when it is named."""
+    wanted = select(Restitution)
+    if before:
+        wanted = wanted.where(col(Restitution.id) < before)
+    return list(session.exec(wanted.order_by(col(Restitution.id).desc()).limit(most)))
 
 
 def volumes_of(session: Session, restitutions: list[Restitution]) -> dict[str, list[RestitutionVolume]]:

@@ -13,17 +13,18 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, true
 from sqlmodel import col, select
 
 from archive.finding import matching
 from archive.finding.expression import Every, Expression, Term, Without, some_of
+from archive.finding.holding import digested_as
 from archive.finding.index import ALL, CONFIDENTIAL, WITHHELD
 from archive.finding.models import IndexedRecord, RecordState
 from archive.finding.scope import scope_of
 from archive.finding.seeing import cleared_in
 from archive.finding.words import facet, up_to, wanted_of
-from archive.models import Record, RecordDigest, RecordFile
+from archive.models import Record, RecordFile
 from core import clock
 from core.database import ScopedSession
 from core.errors import UsageError
@@ -121,11 +122,12 @@ def find(platform: Platform, principal: Principal, wanted: Wanted, *, counted: b
     with platform.database.reading(PLATFORM) as session:
         if not (reader.everywhere or reader.organisations):
             return Page((), Counts() if counted else None, None)
-        question = _question(session, reader, wanted)
+        question = _question(wanted)
         scope = None if reader.everywhere else scope_of(session, reader.organisations)
         connection = session.connection()
-        among = _numbers_of_digest(session, wanted.digest) if wanted.digest else None
-        newest = partial(matching.newest, connection, question, scope=scope, among=among)
+        among = _numbers_of_digest(session, reader, wanted.digest) if wanted.digest else None
+        hidden = _hidden(session, reader)
+        newest = partial(matching.newest, connection, question, scope=scope, hidden=hidden, among=among)
 
         enough = max(wanted.limit, COUNTED_UP_TO if counted else 0) + 1
         first = newest(enough) if counted else []
@@ -139,7 +141,7 @@ def find(platform: Platform, principal: Principal, wanted: Wanted, *, counted: b
         )
 
 
-def _question(session: ScopedSession, reader: Principal, wanted: Wanted) -> Expression:
+def _question(wanted: Wanted) -> Expression:
     """Return what to ask the index, beside the organisations.
 
     Raises:
@@ -147,19 +149,17 @@ def _question(session: ScopedSession, reader: Principal, wanted: Wanted) -> Expr
     """
     parts = [*_of_text(wanted.text), *_of_facts(wanted)]
     asked: Expression = Every(tuple(parts)) if parts else Term(ALL)
-    if wanted.open is False:
-        asked = Without(asked, some_of(up_to("open", _today())))
-    hidden = _hidden(session, reader)
-    return Without(asked, hidden) if hidden else asked
+    return Without(asked, some_of(up_to("open", _today()))) if wanted.open is False else asked
 
 
-def _numbers_of_digest(session: ScopedSession, digest: str) -> list[int]:
-    """Return the numbers of the records whose package, or a file of it, has this digest."""
+def _numbers_of_digest(session: ScopedSession, reader: Principal, digest: str) -> list[int]:
+    """Return the numbers of the records whose package, or a file of it, has this digest: of one that many hold the newest."""
     wanted = digest.strip().lower()
-    of_files = select(RecordFile.record_id).where(RecordFile.sha256 == wanted).limit(_MOST_SAME)
+    own = true() if reader.everywhere else col(RecordFile.organisation_id).in_(reader.organisations)
+    same = select(RecordFile.record_id).where(RecordFile.sha256 == wanted, own)
+    of_files = same.order_by(col(RecordFile.record_id).desc()).limit(_MOST_SAME)
     of_packages = select(Record.id).where(Record.sha256 == wanted)
-    of_later = select(RecordDigest.record_id).where(RecordDigest.value == wanted).limit(_MOST_SAME)
-    records = {*session.exec(of_files), *session.exec(of_packages), *session.exec(of_later)}
+    records = {*session.exec(of_files), *session.exec(of_packages), *digested_as(session, [wanted], _MOST_SAME)}
     found = session.exec(select(IndexedRecord.number).where(col(IndexedRecord.record_id).in_(records)))
     return [number for number in found if number is not None]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Container, Mapping
 from contextlib import closing
 from io import BytesIO
 from pathlib import Path
@@ -18,12 +18,15 @@ from pathlib import Path
 from sqlmodel import Session, col, select
 
 from archive.finding.fonds import (
+    INDEX,
     SUMS,
     Progress,
-    Row,
     around,
     counted,
-    names_of,
+    found_package,
+    index_in,
+    name_of_package,
+    name_of_proof,
     records,
     row_of,
     sums_of,
@@ -102,43 +105,45 @@ def write_on(
         there = volumes.digests(kept[-1:])  # which may have ended between the two files of a record
         for record in records(platform, organisations, last):
             if record.eliminated is None:
-                volumes.give(record, [name for name in names_of(record) if name not in there])
+                volumes.give(record, there)
                 progress.done += 1
                 progress.size += record.size
             volumes.reached(record, progress)
             if enough():
                 volumes.keep()
                 return progress
-        found, rows = _completed(platform, organisations, volumes, enough)
-        if rows is None:
+        index = Path(folder) / INDEX
+        found = _completed(platform, organisations, volumes, index, enough)
+        if found is None:
             volumes.keep()
             return progress
         progress.done, progress.size, progress.waiting, progress.finished = found.done, found.size, found.waiting, True
-        volumes.finish(around(platform, organisation, progress, rows, volumes=True), progress, ending)
+        volumes.finish({INDEX: index, **around(platform, organisation, progress, volumes=True)}, progress, ending)
     return progress
 
 
 def _completed(
-    platform: Platform, organisations: list[str], volumes: _Volumes, enough: Callable[[], bool]
-) -> tuple[Progress, list[Row] | None]:
-    """Add what the first passage could not have, such as proofs that waited, and return the index; None when it is not all."""
-    found, rows = Progress(), list[Row]()
+    platform: Platform, organisations: list[str], volumes: _Volumes, index: Path, enough: Callable[[], bool]
+) -> Progress | None:
+    """Add what the first passage could not have, such as proofs that waited, and write the index; None when it is not all."""
+    found = Progress()
     there = volumes.digests(volumes.kept)
-    for record in records(platform, organisations):
-        if record.eliminated is not None:
-            rows.append(row_of(record, "", ""))
-            continue
-        names = names_of(record)
-        given = volumes.give(record, [name for name in names if name not in there])
-        there.update(given)
-        if given and enough():
-            return found, None
-        package, proof = names
-        found.waiting += proof not in there
-        found.done += 1
-        found.size += record.size
-        rows.append(row_of(record, package, proof if proof in there else ""))
-    return found, rows
+    with index_in(index) as indexed:
+        for record in records(platform, organisations):
+            if record.eliminated is not None:
+                indexed(row_of(record, "", ""))
+                continue
+            given = volumes.give(record, there)
+            there.update(given)
+            if given and enough():
+                return None
+            proof = name_of_proof(record)
+            found.waiting += proof not in there
+            found.done += 1
+            found.size += record.size
+            package = found_package(record, there.__contains__) or ""
+            indexed(row_of(record, package, proof if proof in there else ""))
+    return found
 
 
 class _Volumes:
@@ -164,18 +169,16 @@ class _Volumes:
         """Give up what was not kept."""
         self._stream.close()
 
-    def give(self, record: Record, names: Collection[str]) -> dict[str, str]:
-        """Add the files of a record that are named, and return the digests of those that there are."""
-        package, _ = names_of(record)
+    def give(self, record: Record, there: Container[str]) -> dict[str, str]:
+        """Add the files of a record that are not there yet, and return the digests of those that are now."""
+        package, proof = self._folder / "package", self._folder / "proof"
         pieces: dict[str, Path] = {}
         try:
-            for name in names:
-                piece = self._folder / name.partition("/")[0]
-                if name == package:
-                    fetch(self._platform, record, piece)
-                elif not write_proof(self._platform, record, piece):
-                    continue
-                pieces[name] = piece
+            if not found_package(record, there.__contains__):
+                fetch(self._platform, record, package)
+                pieces[name_of_package(record, package)] = package
+            if name_of_proof(record) not in there and write_proof(self._platform, record, proof):
+                pieces[name_of_proof(record)] = proof
         except TabellionError:
             self.keep()  # what came before is not to be fetched again
             raise
@@ -207,10 +210,10 @@ class _Volumes:
             found |= {name: digest for digest, name in (line.split("  ") for line in sums.decode().splitlines())}
         return found | self._made
 
-    def finish(self, beside: dict[str, bytes], progress: Progress, ending: Callable[[Restitution], None]) -> None:
+    def finish(self, beside: Mapping[str, bytes | Path], progress: Progress, ending: Callable[[Restitution], None]) -> None:
         """Add what stands around the fonds, and the digests of everything; the volume and the end are one transaction."""
-        for name, octets in beside.items():
-            self._made[name] = self._zip.add(name, octets).sha256
+        for name, content in beside.items():
+            self._made[name] = self._zip.add(name, content).sha256
         sums = sums_of(self.digests(self.kept))
         self._zip.add(SUMS, sums)
         self._last, self._done, self._size = None, progress.done, progress.size

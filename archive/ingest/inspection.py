@@ -39,6 +39,7 @@ __all__ = [
     "examine_package",
     "manifest_of",
     "open_package",
+    "suffix_of",
 ]
 
 _messages = Catalogue("archive.ingest")
@@ -176,6 +177,14 @@ def manifest_of(path: Path, target: Path, limits: Limits = LIMITS) -> Manifest |
         return read_manifest(target)
     except UnreadableInput:
         return None
+
+
+def suffix_of(path: Path) -> str:
+    """Return how the name of a package is to end, by its content: ``.zip``, ``.tar``, ``.tar.gz`` or ``.tar.bz2``."""
+    with path.open("rb") as stream:
+        head = stream.read(4)
+    suffixes = {**dict.fromkeys(_ZIPS, ".zip"), _GZIP: ".tar.gz", _BZIP2: ".tar.bz2"}
+    return next((suffix for begins, suffix in suffixes.items() if head.startswith(begins)), ".tar")
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 A lock is never shortened. What is kept for ever has one that always reaches ahead, renewed when less than half of it is left;
 what is destroyed one day has one until that day. What is eliminated, or due to be, is left alone. Statements are kept
-for ever, and each has its turn (`archive.places.statements`).
+for ever, and each has its turn (`archive.places.statements`); what was found of a package that was eliminated since names what it
+held, and is removed once its lock has ended.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ from sqlmodel import col, select
 from sqlmodel.sql.expression import Select
 
 from archive.models import Record, RecordCopy
-from archive.places import statements
+from archive.places import locks, statements
+from archive.places.locks import Removal
 from archive.places.places import Place, lock_due, places_of
 from archive.watch.incidents import Kind, open_incident
 from core import clock, journal
 from core.blobs import ObjectMissing
 from core.database import ScopedSession, UtcDateTime
-from core.errors import Misconfigured, Unavailable
+from core.errors import Conflict, Misconfigured, Unavailable
 from core.organisations import Organisation, OrganisationKind
 from core.platform import Platform
 from core.principal import PLATFORM
@@ -35,6 +37,8 @@ from schemas.seda.model import FinalAction
 ACTOR, QUEUE, EVERY = "archive.locks", "archive", timedelta(hours=1)
 EXTENDED = "archive.lock_extended"
 """The journal entry of a batch of extensions: how many, where, until when, and the digest of the names."""
+REMOVED = "archive.transfer_statement_removed"
+"""The journal entry of a statement that followed the package that it was about."""
 _log = structlog.get_logger()
 _BATCH = 200
 _MOST = 20_000
@@ -105,8 +109,12 @@ def _extend_statements(platform: Platform, place: Place) -> None:
     horizon = timedelta(days=platform.settings.archive_lock_days)
     due = statements.due(place, clock.now(), horizon)
     while batch := list(islice(due, _BATCH)):
+        of_destroyed = statements.of_destroyed(platform, [version.key for version, _ in batch])
+        for key in dict.fromkeys(one.key for one, ends in batch if one.key in of_destroyed and ends <= clock.now()):
+            _remove(platform, of_destroyed[key], key)
         extended, failed, silent = _each(
-            batch, lambda one: lengthened(place, one[0].key, one[0].version_id, clock.now() + horizon)
+            [one for one in batch if one[0].key not in of_destroyed],
+            lambda one: lengthened(place, one[0].key, one[0].version_id, clock.now() + horizon),
         )
         with platform.database.writing(PLATFORM) as session:
             if extended:
@@ -116,6 +124,21 @@ def _extend_statements(platform: Platform, place: Place) -> None:
                 open_incident(session, organisation_id=None, kind=Kind.LOCK_SHORT, place=place.name, subject=subject, facts=facts)
         if silent is not None:
             raise silent
+
+
+def _remove(platform: Platform, record: Record, key: str) -> None:
+    """Remove what was found of a package from every place at once: one that still has it would be copied back to the others."""
+    try:
+        removed = locks.remove_key(platform, key)
+    except (Conflict, Unavailable, Misconfigured) as error:
+        _log.warning("statement.kept", key=key, reason=str(error))
+        return
+    if not set(removed.values()) <= {Removal.REMOVED, Removal.ABSENT}:
+        return
+    facts = {"record": record.id, "places": {place: result.value for place, result in sorted(removed.items())}}
+    owner, dossier = record.organisation_id, record.dossier_id
+    with platform.database.writing(PLATFORM) as session:
+        journal.write(session, organisation_id=owner, dossier_id=dossier, kind=REMOVED, actor="platform", facts=facts)
 
 
 def lengthened(place: Place, key: str, version_id: str, until: datetime) -> datetime:

@@ -64,10 +64,15 @@ def remove(platform: Platform, record: Record) -> dict[str, Removal]:
         Conflict: a lock or a hold stands somewhere; nothing was deleted.
         Unavailable, Misconfigured: a place cannot be asked; nothing was deleted.
     """
+    return remove_key(platform, record.key)
+
+
+def remove_key(platform: Platform, key: str) -> dict[str, Removal]:
+    """Delete what stands under a key from every place, as ``remove`` does a package."""
     known = places_of(platform)
     for place in known:
-        _require_free(place, record.key)
-    return {place.name: _removed(place, record.key) for place in known}
+        _require_free(place, key)
+    return {place.name: _removed(place, key) for place in known}
 
 
 def _on_every_copy(platform: Platform, record_id: str, *, held: bool) -> None:

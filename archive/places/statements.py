@@ -10,13 +10,15 @@ import hashlib
 import re
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
+from sqlmodel import col, select
 
+from archive.models import Record
 from archive.places import places
 from archive.places.places import Place, places_of
 from core.blobs import ObjectAltered, ObjectMissing
@@ -25,11 +27,14 @@ from core.errors import Misconfigured, Unavailable
 from core.locked_objects import Version
 from core.messages import Catalogue
 from core.platform import Platform
+from core.principal import PLATFORM
 
 FOLDER = "statements/"
 """What the keys of statements begin with."""
 LARGEST = 32 * 1024 * 1024
 """Of a statement, in bytes: it may hold a signed document."""
+OF_TRANSFER = "transfer"
+"""The kind of what was found of a package that was handed over, by its dossier: it names what the package held."""
 _log = structlog.get_logger()
 _messages = Catalogue("archive.places")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
@@ -74,6 +79,20 @@ def key_of(kind: str, identifier: str) -> str:
 def is_statement(key: str) -> bool:
     """Tell whether a key is that of a statement."""
     return _KEY.fullmatch(key) is not None
+
+
+def of_destroyed(platform: Platform, keys: Sequence[str]) -> dict[str, Record]:
+    """Return, of these keys, what was found of packages that were eliminated since, each with the record: it follows them."""
+    dossiers = {dossier: key for key in keys if (dossier := transfer_of(key))}
+    gone = select(Record).where(col(Record.dossier_id).in_(dossiers), col(Record.eliminated).is_not(None))
+    with platform.database.reading(PLATFORM) as session:
+        return {dossiers[record.dossier_id]: record for record in session.exec(gone) if record.dossier_id}
+
+
+def transfer_of(key: str) -> str | None:
+    """Return the dossier of the transfer that a statement is about; None for any other."""
+    kind, identifier = found.groups() if (found := _KEY.fullmatch(key)) else ("", None)
+    return identifier if kind == OF_TRANSFER else None
 
 
 def read(platform: Platform, kind: str, identifier: str, sha256: str) -> bytes:

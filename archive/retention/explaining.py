@@ -22,7 +22,7 @@ def explained_for(session: Session, record: Record) -> str:
 
     A rule that this platform does not know any more, or never knew, is named without its source.
     """
-    rule = _rule(session, record, Category.APPRAISAL, record.rule)
+    rule = retention_of(session, record)
     then = _messages("then.destroy" if record.final_action == FinalAction.DESTROY.value else "then.keep")
     if record.keep_until is None:
         return _messages("explained.endless", rule=record.rule or "–")
@@ -30,6 +30,11 @@ def explained_for(session: Session, record: Record) -> str:
     if rule is None:
         return _messages("explained.bare", **places)
     return _messages("explained.years", **places, years=years_of(rule), source=rule.source)
+
+
+def retention_of(session: Session, record: Record) -> Delay | None:
+    """Return the retention rule of a record in the version that was applied; None where this platform does not know it."""
+    return _rule(session, record, Category.APPRAISAL, record.rule)
 
 
 def access_explained_for(session: Session, record: Record) -> str:

@@ -78,11 +78,16 @@ def look(platform: Platform, place: str, started: datetime, cursor: str, budget:
     filled = not _is_being_filled(platform, place)
     for key, versions in islice(_keys(platform, where, cursor), budget.count):
         trouble, read = _read_back(where, key, versions) if versions or filled else (None, 0)
-        troubles += [trouble] if trouble else []
+        troubles += [trouble] if trouble and not _is_let_go(platform, trouble) else []
         looked, size, cursor = looked + 1, size + read, key
         if size >= budget.size:
             break
     return Look(looked, size, tuple(troubles), cursor if looked else None)
+
+
+def _is_let_go(platform: Platform, trouble: Trouble) -> bool:
+    """Tell whether something is without a lock because it is to be removed (`archive.places.extending`)."""
+    return trouble.kind is Kind.COPY_UNLOCKED and bool(statements.of_destroyed(platform, [trouble.subject]))
 
 
 def _is_being_filled(platform: Platform, place: str) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, literal
+from sqlalchemy import select as _select
 from sqlmodel import col, select
 
 from archive.models import Record, RecordCopy, TreeSegment
@@ -21,6 +22,7 @@ SOON = timedelta(days=30)
 """A lock that ends within this time is told: the extension should have reached it long before."""
 OLD = timedelta(hours=24)
 """An anchor that is older is told: NF Z42-013 asks for a timestamp every day at least."""
+_MANY = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,14 @@ class Held:
     oldest: datetime | None
     first_end: datetime | None
     ending: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How many records are kept of what the session sees, and the bytes of their packages."""
+
+    count: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +75,34 @@ class Anchors:
         return None if self.head is None else int((at - self.head) / timedelta(hours=1))
 
 
-def held_in(session: ScopedSession) -> dict[str, Held]:
-    """Return what each place holds, by its name."""
+def kept(session: ScopedSession) -> Kept:
+    """Return what is kept, each record of which every place is to hold."""
+    everything = select(func.count(), func.sum(Record.size)).select_from(Record)
+    count, size = session.exec(everything.where(col(Record.eliminated).is_(None))).one()
+    return Kept(count, int(size or 0))
+
+
+def held_in(session: ScopedSession, all_kept: Kept) -> dict[str, Held]:
+    """Return what each place holds, by its name; a record that was eliminated has no copy any more.
+
+    Args:
+        session: of whoever asks.
+        all_kept: what the session sees: a place that lacks none of it holds as many bytes, and its records are not asked.
+    """
     place, until = col(RecordCopy.place), col(RecordCopy.locked_until)
-    soon = literal(clock.now() + SOON, UtcDateTime())
-    sizes = select(place, func.count(), func.sum(Record.size)).join(Record).where(col(Record.eliminated).is_(None))
-    ends = select(place, func.min(RecordCopy.checked), func.min(until), func.count().filter(until < soon)).join(Record)
-    held = {name: (count, int(size or 0)) for name, count, size in session.exec(sizes.group_by(place))}
-    rest = session.exec(ends.where(col(Record.eliminated).is_(None)).group_by(place))
-    return {name: Held(*held[name], oldest, first, ending) for name, oldest, first, ending in rest if name in held}
+    soon = func.count().filter(until < literal(clock.now() + SOON, UtcDateTime()))
+    standing = _select(place, func.count(), func.min(RecordCopy.checked), func.min(until), soon).group_by(place)
+    if all_kept.count < _MANY:  # those of one organisation are found by their records; of most, all copies are read anyway
+        standing = standing.join(Record, col(RecordCopy.record_id) == col(Record.id))
+    return {
+        name: Held(count, all_kept.size if count == all_kept.count else _size_in(session, name), *rest)
+        for name, count, *rest in session.execute(standing)
+    }
 
 
-def kept(session: ScopedSession) -> int:
-    """Return how many records there are, each of which every place is to hold."""
-    return session.exec(select(func.count()).select_from(Record).where(col(Record.eliminated).is_(None))).one()
+def _size_in(session: ScopedSession, place: str) -> int:
+    sizes = select(func.sum(Record.size)).join(RecordCopy, col(RecordCopy.record_id) == col(Record.id))
+    return int(session.exec(sizes.where(RecordCopy.place == place)).one() or 0)
 
 
 def oldest_checks(session: ScopedSession) -> dict[str, datetime]:

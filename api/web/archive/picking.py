@@ -67,8 +67,9 @@ Picking = Annotated[Filled, Depends(_filled)]
 
 def picked(platform: Platform, visitor: Visitor, records: Sequence[str]) -> Picked:
     """Return how the records of a form are shown."""
+    asked = col(Record.id).in_(records[:_FIELDS])  # whatever was pasted: what no form of ours takes is not asked of the database
     with platform.database.reading(holding(visitor.principal, Right.ARCHIVE)) as session:
-        found = {one.id: one for one in session.exec(select(Record).where(col(Record.id).in_(records)))}
+        found = {one.id: one for one in session.exec(select(Record).where(asked))}
     known = tuple((one, title_of(found[one]) or one) for one in records if one in found)
     return Picked(known, "\n".join(one for one in records if one not in found))
 

@@ -17,7 +17,7 @@ from api.web.pages import render
 from api.web.visitor import Parts, SignedIn, Visitor
 from archive.finding.certificate import certificate
 from archive.finding.dip import write_dip
-from archive.finding.files import file_of, files_of, taken
+from archive.finding.files import count_of, file_of, files_of, taken
 from archive.finding.seeing import record_of, require_kept
 from archive.finding.timeline import timeline
 from archive.models import Record
@@ -49,7 +49,7 @@ def shown(request: Request, platform: Parts, visitor: SignedIn, record_id: Ident
         record = record_of(session, record_id)
         standing = standing_of(session, record.entry_id)
         copies = sorted(copies_of(session, record.id), key=lambda copy: copy.place)
-        files = files_of(session, record.id)
+        files, count = files_of(session, record.id, limit=_MOST_FILES), count_of(session, record.id)
         organisation = session.exec(select(Organisation).where(Organisation.id == record.organisation_id)).one()
     with platform.database.reading(PLATFORM) as session:  # a rule, or a hold, may be that of an organisation above
         kept, hidden = explained_for(session, record), access_explained_for(session, record)
@@ -63,8 +63,8 @@ def shown(request: Request, platform: Parts, visitor: SignedIn, record_id: Ident
         locked=min((copy.locked_until for copy in copies), default=None),
         standing=standing,
         organisation=organisation,
-        files=files[:_MOST_FILES],
-        more=max(0, len(files) - _MOST_FILES),
+        files=files,
+        more=count - len(files),
         held=bool(frozen),
         kept=kept,
         hidden=hidden,

@@ -14,7 +14,7 @@ from sqlmodel import select
 from archive.elimination import deciding, lists
 from archive.elimination.analysis import Criteria
 from archive.elimination.models import Elimination
-from archive.finding import requests
+from archive.finding import links, requests
 from archive.finding.models import Restitution, RestitutionVolume
 from archive.finding.requests import Asked
 from archive.finding.volumes import key_of
@@ -158,8 +158,8 @@ class _Furniture:
             ("places", OPERATOR): "/archives",
             ("incident", OPERATOR): f"/archives/incidents/{open_}",
             ("nothing there", "lecteur"): "/archives/xyz",
-            ("what a reader is given", ""): f"{requests.PREFIX}/{link}",
-            ("what a reader is given, no more", ""): f"{requests.PREFIX}/rien",
+            ("what a reader is given", ""): f"{links.PREFIX}/{link}",
+            ("what a reader is given, no more", ""): f"{links.PREFIX}/rien",
         }
         return {(what, "archiviste"): address for what, address in mine.items()} | theirs
 
@@ -219,7 +219,7 @@ class _Furniture:
         wish = Asked("Claude Exemple", "c.exemple@lecture.test", "Litige de voisinage", (stamped,))
         agreed = requests.make(self.platform, self.archivist, wish)
         requests.decide(self.platform, self.archivist, agreed, "Communicable.", agreed=True)
-        return asked, agreed, requests.new_link(self.platform, self.archivist, agreed)
+        return asked, agreed, links.new_link(self.platform, self.archivist, agreed)
 
     def _transfers(self) -> tuple[str, str]:
         with Desk.opened(self.platform, self.owner, self.folder) as desk:

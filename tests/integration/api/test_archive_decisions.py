@@ -16,6 +16,8 @@ import pytest
 from sqlmodel import select
 
 from api.web.archive.eliminations import visas
+from api.web.archive.holds import page as holds_page
+from archive.elimination.analysis import MOST_DESTROYED
 from archive.elimination.models import Elimination, EliminationLine
 from archive.models import Record
 from archive.retention.referential import rules_for
@@ -94,7 +96,8 @@ def test_an_elimination_goes_from_hand_to_hand_through_its_pages(town: Town, tmp
     assert "Hors de la liste (1)" in town.see("archiviste", here)
     exported = town.people["archiviste"].get(f"{here}/liste.csv", params={"montrer": "chosen"})
     rows = list(csv.DictReader(io.StringIO(exported.content.decode("utf-8-sig")), delimiter=";"))
-    assert [(row["Identifiant"], "Mandats b" in row["Titre"]) for row in rows] == [(gone.id, True)]
+    told = [(row["Identifiant"], row["Statut"], "Mandats b" in row["Titre"]) for row in rows]
+    assert told == [(gone.id, "à détruire", True)]
     assert town.post("maire", f"{here}/proposition").status_code == 403
     assert town.post("archiviste", f"{here}/proposition").status_code == 303
     assert town.people["maire"].get(f"{here}/bordereau.pdf").content.startswith(b"%PDF-")
@@ -165,11 +168,35 @@ def test_lines_that_are_ticked_are_refused_whatever_their_page_and_the_rest_of_t
     back = town.post("controle", f"{here}/visa", {"refused": [first, third], "apres": ""}).text
     assert re.findall(r'type="checkbox" name="refused" value="(\w+)" checked>', back) == [first]
     assert town.post("controle", f"{here}/visa", {"refused": "01JABCDEFGHJKMNPQRSTVWXYZ0"}).status_code == 400
+    most = [f"{rank:026}" for rank in range(MOST_DESTROYED)]
+    assert town.post("controle", f"{here}/visa", {"refused": most}).status_code == 400  # and not 413: a list may be as long
     assert town.post("controle", f"{here}/visa", {"refused": [first, third]}).status_code == 303
     with town.service.platform.database.reading(PLATFORM) as session:
         listed = (EliminationLine.elimination_id == here.rpartition("/")[2], EliminationLine.chosen)
         lines = session.exec(select(EliminationLine).where(*listed))
         assert {line.record_id: line.accepted for line in lines} == {first: False, second: True, third: False}
+
+
+@pytest.mark.parametrize(("who", "way"), [("controle", "visa"), ("archiviste", "visa-signe")])
+def test_a_whole_list_is_refused_by_one_button_however_long_it_is(
+    town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, who: str, way: str
+) -> None:
+    monkeypatch.setattr(visas, "_LINES", 1)
+    for _ in range(2):
+        town.due(tmp_path)
+    here = town.post("archiviste", "/archives/eliminations", {"as_of": today().isoformat()}).headers["location"]
+    town.post("archiviste", f"{here}/proposition")
+    town.post("maire", f"{here}/accord")
+    assert "Refuser toute la liste" in town.see(who, f"{here}/{way}")
+    files = {"document": ("visa.pdf", b"%PDF-1.7")} if way == "visa-signe" else None
+    done = town.post(who, f"{here}/{way}", {"reference": "AD-3", "refus": "tout"}, files=files)
+    assert (done.status_code, done.headers["location"]) == (303, f"{here}?fait=refus")
+    assert "rien de cette liste ne sera détruit" in town.see(who, f"{here}?fait=refus")
+    with town.service.platform.database.reading(PLATFORM) as session:
+        elimination = session.get_one(Elimination, here.rpartition("/")[2])
+        listed = (EliminationLine.elimination_id == elimination.id, EliminationLine.chosen)
+        decided = {line.accepted for line in session.exec(select(EliminationLine).where(*listed))}
+    assert (elimination.state, decided) == ("refused", {False})
 
 
 def test_nobody_else_opens_these_pages(town: Town) -> None:
@@ -213,6 +240,21 @@ def test_records_are_held_and_let_go_through_the_pages(town: Town, tmp_path: Pat
     assert "litige" in town.see("archiviste", "/archives/gels?etat=leves")
     again = town.post("archiviste", f"{here}/levee", {"reason": "jugement rendu"})
     assert (again.status_code, "a été levé" in again.text) == (409, True)
+
+
+def test_the_records_of_a_hold_are_shown_a_page_at_a_time(town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holds_page, "_RECORDS", 1)
+    first, second = sorted(town.due(tmp_path).id for _ in range(2))
+    fields: dict[str, object] = {"reason": "litige", "owner": "service juridique", "review": today().isoformat()}
+    held = town.post("archiviste", "/archives/gels", {**fields, "archive": [first, second]})
+    here = held.headers["location"].partition("?")[0]
+    page = town.see("archiviste", here)
+    assert (f"/archives/{first}" in page, f"/archives/{second}" in page) == (True, False)
+    following = re.search(rf'href="({here}\?apres=\w{{26}})"', page)
+    assert following is not None
+    page = town.see("archiviste", following[1])
+    assert (f"/archives/{first}" in page, f"/archives/{second}" in page) == (False, True)
+    assert town.post("archiviste", f"{here}/levee", {"reason": "jugement rendu"}).status_code == 303
 
 
 def test_software_holds_and_lets_go_over_the_api(town: Town, tmp_path: Path) -> None:

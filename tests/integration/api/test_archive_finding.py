@@ -11,21 +11,25 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from api.web.archive.requests import page as requests_page
-from archive.finding import index, restitutions
+from api.web.archive.restitutions import page as restitutions_page
+from archive.finding import certificate, index, restitutions
+from archive.finding.certificate import Listed
+from archive.finding.files import count_of, files_of
 from archive.finding.models import ReadingRequest, RecordState, Restitution, RestitutionVolume
 from archive.models import Record, RecordFile
+from archive.proof.proving import Standing
 from core import clock
 from core.identifiers import new_id
 from core.journal import JournalEntry
-from core.organisations import Organisation, OrganisationKind, add_organisation
+from core.organisations import Organisation, OrganisationKind, add_organisation, subtree
 from core.people import add_person, grant_role
 from core.principal import PLATFORM, Right
 from core.tokens import issue_token
@@ -183,6 +187,16 @@ def test_a_certificate_is_composed_over_what_the_places_hold_now(town: Town) -> 
     assert answer.content.startswith(b"%PDF-")
 
 
+def test_a_certificate_that_names_some_of_the_files_only_says_so(town: Town) -> None:
+    with town.service.platform.database.reading(PLATFORM) as session:
+        some, count = files_of(session, town.record.id, limit=1), count_of(session, town.record.id)
+    pages = [certificate.page(town.record, "", Standing(), Listed(some, of), {}, clock.now()) for of in (len(some), count)]
+    assert [one.sections[-1].title for one in pages] == [
+        "Les documents et leurs empreintes SHA-256",
+        "Les 1 premiers des 4 documents et leurs empreintes SHA-256 ; celles de tous sont dans la preuve",
+    ]
+
+
 def test_a_document_is_checked_against_all_that_was_sealed_and_nothing_of_it_is_kept(town: Town) -> None:
     with zipfile.ZipFile(io.BytesIO(town.package)) as zipped:
         sealed = zipped.read("content/flux.xml")
@@ -316,6 +330,53 @@ def test_what_is_open_is_given_by_an_archivist_alone(town: Town, tmp_path: Path)
         assert reader.get(f"/lecture/{found[1]}").status_code == reader.post(f"/lecture/{found[1]}").status_code == 404
 
 
+def test_what_was_destroyed_since_it_was_asked_for_keeps_nothing_else_from_the_reader(town: Town, tmp_path: Path) -> None:
+    platform = town.service.platform
+    gone, left = (seal(platform, town.organisation, tmp_path) for _ in range(2))
+    with platform.database.writing(PLATFORM) as session:
+        for one in (gone, left):
+            session.get_one(Record, one.id).open_from = date(2020, 1, 1)
+    wish = {"requester": "Un lecteur", "contact": "guichet", "reason": "Étude", "records": f"{gone.id} {left.id}"}
+    place = town.post("archiviste", "/archives/demandes", wish).headers["location"].partition("?")[0]
+    town.post("archiviste", f"{place}/reponse", {"decision": "accord"})
+    _destroy(town, gone)
+    assert re.search(rf'<a href="/archives/{gone.id}">{gone.id}</a>', town.see("archiviste", place))
+    with town.service.client() as reader:
+        link = _link(town, place)
+        page = reader.get(link).text
+        assert (left.title in page, "1 archive demandée a été éliminée depuis" in page) == (True, True)
+        with zipfile.ZipFile(io.BytesIO(reader.post(link).content)) as zipped:
+            assert left.id in zipped.read("LISEZ-MOI.txt").decode()
+        given = town.entries("archive.reading_given")[-1]
+        assert given.facts["records"] == [left.id]
+        _destroy(town, left)
+        link = _link(town, place)
+        assert "Télécharger" not in reader.get(link).text
+        refused = reader.post(link)
+    assert (refused.status_code, "il ne reste rien à communiquer" in refused.text) == (404, True)
+
+
+def _link(town: Town, place: str) -> str:
+    found = re.search(r"(/lecture/[\w-]{43})<", town.post("archiviste", f"{place}/lien").text)
+    assert found is not None
+    return found[1]
+
+
+def _destroy(town: Town, record: Record) -> None:
+    with town.service.platform.database.writing(PLATFORM) as session:
+        row = session.get_one(Record, record.id)
+        row.eliminated, row.title = clock.now(), ""
+
+
+def test_a_request_is_no_larger_than_one_download_can_hold(town: Town) -> None:
+    half = add(town.service.platform, town.organisation, "Gros versement", size=1 << 31)
+    wish = {"requester": "A", "contact": "B", "reason": "C", "records": half}
+    assert town.post("archiviste", "/archives/demandes", wish).status_code == 303
+    other = add(town.service.platform, town.organisation, "Gros versement", size=1 << 31)
+    refused = town.post("archiviste", "/archives/demandes", {**wish, "records": f"{half} {other}"})
+    assert (refused.status_code, "répartissez-les en plusieurs demandes" in refused.text) == (400, True)
+
+
 @pytest.mark.parametrize("missing", ["requester", "contact", "reason", "records"])
 def test_a_request_that_lacks_something_is_not_written_down(town: Town, missing: str) -> None:
     wish = {"requester": "A", "contact": "B", "reason": "C", "records": town.record.id, missing: " "}
@@ -370,6 +431,23 @@ def test_a_fonds_is_asked_for_once_written_by_a_worker_and_taken_from_the_page(t
         session.exec(select(RestitutionVolume).where(RestitutionVolume.organisation_id == caisse.id)).one().sha256 = "0" * 64
     with pytest.raises(httpx.RemoteProtocolError):  # what was altered never arrives whole
         town.people["archiviste"].get(found[1])
+
+
+def test_restitutions_are_listed_a_page_at_a_time(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restitutions_page, "_A_PAGE", 1)
+    over = clock.now() - timedelta(days=40)
+    with town.service.platform.database.writing(PLATFORM) as session:
+        owner = add_organisation(session, "Régie de Fonds-Clair", OrganisationKind.SERVICE, parent=town.organisation).id
+        told = {"organisation_id": owner, "asked_by": "person:a", "done": 1, "finished": over, "expires": over}
+        session.add_all(Restitution(**told) for _ in range(2))
+    with town.service.platform.database.reading(PLATFORM) as session:
+        own = col(Restitution.organisation_id).in_(subtree(session, town.organisation.path))
+        expected = list(session.exec(select(Restitution.id).where(own).order_by(col(Restitution.id).desc())))
+    seen, address = list[str](), "/archives/restitutions"
+    while following := re.search(r'href="(/archives/restitutions\?apres=(\w{26}))"', town.see("archiviste", address)):
+        address = following[1]
+        seen.append(following[2])
+    assert seen == expected[:-1]
 
 
 def test_what_stops_a_restitution_is_told_on_the_page(town: Town) -> None:

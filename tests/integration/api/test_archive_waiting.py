@@ -125,14 +125,14 @@ def test_each_sees_what_waits_for_them_and_nobody_of_elsewhere_sees_any(town: To
         "/archives/incidents": "3 incidents des archives ouverts : 1 sans responsable, 1 à vous",
         "/archives/eliminations?etat=agreed": "2 éliminations attendent un visa que vous pouvez donner ou inscrire",
         "/archives/eliminations?etat=visa": "1 élimination a son visa et attend que vous l’exécutiez",
-        "/archives/demandes": "2 demandes de lecture attendent votre réponse",
+        "/archives/demandes": "2 demandes de communication attendent votre réponse",
         "/archives/versements?etat=to_accept": "1 versement attend votre décision",
     }
     for address in town.waiting("archiviste"):
         town.see("archiviste", address)
     assert town.waiting("controle") == {
         "/archives/eliminations?etat=agreed": "2 éliminations attendent un visa que vous pouvez donner ou inscrire",
-        "/archives/demandes": "1 demande de lecture attend votre réponse",
+        "/archives/demandes": "1 demande de communication attend votre réponse",
     }
     assert town.waiting("exploitant local", "/dossiers") == {
         "/archives/incidents": "3 incidents des archives ouverts : 1 sans responsable, 0 à vous"

@@ -294,7 +294,7 @@ def test_nothing_is_destroyed_without_an_analysis_or_before_its_day(
 ) -> None:
     tomorrow = today() + timedelta(days=1)
     due_tomorrow = ended(kept, mairie, tmp_path, day=today().replace(year=today().year - 10))
-    with pytest.raises(UsageError, match="Aucun document n’est à détruire"):
+    with pytest.raises(UsageError, match="Aucun document n’est éliminable"):
         lists.make(kept, people.archivist, mairie.id, today(), Criteria())
     identifier = lists.make(kept, people.archivist, mairie.id, tomorrow, Criteria())
     deciding.propose(kept, people.archivist, identifier)

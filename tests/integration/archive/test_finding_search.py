@@ -10,9 +10,11 @@ import pytest
 from sqlalchemy import text
 
 from archive.finding import gin, index, search
+from archive.finding.holding import holding
 from archive.finding.models import RecordState
 from archive.finding.search import Wanted, find
 from archive.finding.seeing import record_of
+from archive.models import RecordDigest, TreeHash
 from core import clock
 from core.errors import NotFound, UsageError
 from core.identifiers import Siret
@@ -115,6 +117,26 @@ def test_a_digest_finds_the_record_that_holds_the_file_and_no_other_criterion_is
     assert found(platform, digest=digest_of("acte.pdf"), text="autre") == []
     assert found(platform, reader(neighbour), digest=digest_of("acte.pdf")) == []
     assert found(platform, digest="0" * 64) == []
+
+
+def test_a_digest_that_a_package_was_given_after_its_sealing_finds_it(platform: Platform, mairie: Organisation) -> None:
+    held = add(platform, mairie, "Acte")
+    later = {"record_id": held, "algorithm": "SHA-512", "organisation_id": mairie.id, "value": "a" * 128, "taken": clock.now()}
+    with platform.database.writing(PLATFORM) as session:
+        session.add_all([RecordDigest(**later), TreeHash(algorithm="SHA-512", entry_id="")])
+    assert found(platform, reader(mairie), digest="A" * 128) == [held]
+    with platform.database.reading(reader(mairie)) as session:
+        assert [one.record.id for one in holding(session, ["a" * 128])] == [held]
+
+
+def test_a_file_that_many_others_hold_is_found_where_one_may_read(
+    platform: Platform, mairie: Organisation, neighbour: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "_MOST_SAME", 1)
+    ours = add(platform, mairie, "Convocation", files=("annexe.pdf",))
+    newer = [add(platform, neighbour, "Convocation", files=("annexe.pdf",)) for _ in range(2)]
+    assert found(platform, reader(mairie), digest=digest_of("annexe.pdf")) == [ours]
+    assert found(platform, digest=digest_of("annexe.pdf")) == newer[1:]
 
 
 def test_everyone_sees_the_records_of_where_they_may_read_and_no_other_is_counted(

@@ -5,17 +5,22 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from minio.commonconfig import COMPLIANCE
+from minio.retention import Retention
 from sqlmodel import col, select
 
 from archive.models import Record, RecordCopy, TreeSegment
 from archive.places import extending, statements
 from archive.places.places import places_of
 from archive.proof import locks
+from archive.watch import papers
 from archive.watch.incidents import Kind
+from archive.watch.looking import Budget
 from archive.watch.models import Incident
 from core import clock
 from core.blobs import ObjectStore
@@ -27,6 +32,7 @@ from core.principal import PLATFORM
 from core.s3_server import S3Server
 from tests.conftest import free_port, on_one_shape
 from tests.kept_records import SECOND, seal, with_second_place
+from tests.waiting import wait_until
 
 # Days and moments are compared in the database, and the two do not keep them alike.
 on_both_databases = pytest.mark.parametrize("shape", ["embedded", "postgresql"], indirect=True)
@@ -234,6 +240,44 @@ def test_statements_are_renewed_too_each_in_its_turn(
             assert abs(until - clock.now() - timedelta(days=1000)) < SLACK
     extending.extend(longer)
     assert len(told(kept)) == 2
+
+
+@on_one_shape
+def test_what_was_found_of_a_package_follows_it_once_it_was_eliminated_and_its_lock_has_ended(
+    kept: Platform, mairie: Organisation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statements, "_turns", lambda _horizon: 1)
+    gone, locked_yet, left = (seal(kept, mairie, tmp_path) for _ in range(3))
+    for record in (gone, locked_yet):
+        change(kept, record, eliminated=clock.now())
+    for record in (locked_yet, left):
+        statements.keep(kept, statements.OF_TRANSFER, record.dossier_id or "", canonical_bytes({"title": record.title}))
+    key = _barely_locked(kept, gone)
+
+    def ended() -> bool:
+        locks_ = [place.store.lock_of(key, one.version_id) for place in places_of(kept) for one in place.store.versions(key)]
+        return all(lock.until is not None and lock.until <= clock.now() for lock in locks_)
+
+    wait_until(ended)
+    assert papers.look(kept, SECOND, clock.now(), "", Budget(10, 1 << 20)).troubles == ()  # nobody is to mend it
+    extending.extend(kept)
+    for place in places_of(kept):
+        standing = {statements.transfer_of(version.key) for version in place.store.all_versions(prefix=statements.FOLDER)}
+        assert standing == {locked_yet.dossier_id, left.dossier_id}
+    with kept.database.reading(PLATFORM) as session:
+        (entry,) = session.exec(select(JournalEntry).where(JournalEntry.kind == extending.REMOVED)).all()
+    places = {"principal": "removed", SECOND: "removed"}
+    assert (entry.dossier_id, entry.facts) == (gone.dossier_id, {"record": gone.id, "places": places})
+
+
+def _barely_locked(platform: Platform, record: Record) -> str:
+    """Put what was found of a package in every place, locked for a second only, and return its key."""
+    key, data = statements.key_of(statements.OF_TRANSFER, record.dossier_id or ""), canonical_bytes({"title": record.title})
+    for place in places_of(platform):
+        told: dict[str, Any] = {"retention": Retention(COMPLIANCE, clock.now() + timedelta(seconds=1))}
+        told["metadata"] = {"sha256": hashlib.sha256(data).hexdigest()}
+        place.store._client.put_object(place.store.archive, key, BytesIO(data), len(data), **told)
+    return key
 
 
 @on_both_databases

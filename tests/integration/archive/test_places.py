@@ -17,6 +17,7 @@ from sqlmodel import select
 from archive.models import Record, RecordCopy
 from archive.places import extending, places, statements
 from archive.places.places import CopyState, Place, fetch, look, places_of
+from archive.watch import state
 from core import clock
 from core.blobs import ObjectAltered, ObjectMissing, ObjectStore
 from core.canonical import NotCanonical, canonical_bytes
@@ -25,7 +26,7 @@ from core.locked_objects import LockedObjects
 from core.organisations import Organisation
 from core.places import FurtherPlace
 from core.platform import Platform
-from core.principal import PLATFORM
+from core.principal import PLATFORM, Principal, Right
 from core.s3_server import S3Server, s3_server
 from tests.conftest import free_port, on_one_shape
 from tests.kept_records import SECOND, seal
@@ -131,6 +132,28 @@ def test_a_record_is_read_from_the_first_place_that_holds_it_whole(both: Platfor
     with pytest.raises(ObjectAltered):
         fetch(both, record.model_copy(update={"sha256": "0" * 64}), target)
     assert not target.exists()
+
+
+@pytest.mark.parametrize("many", [0, 1_000_000])
+def test_what_a_place_holds_is_told_alike_of_few_records_and_of_many(
+    both: Platform, mairie: Organisation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    monkeypatch.setattr(state, "_MANY", many)
+    first, second = (seal(both, mairie, tmp_path, body="x" * rank) for rank in range(2))
+    with both.database.writing(PLATFORM) as session:
+        session.delete(session.get_one(RecordCopy, (second.id, SECOND)))
+        session.get_one(RecordCopy, (second.id, "principal")).locked_until = clock.now()
+    owner = Principal("person:a", {mairie.id: frozenset({Right.ARCHIVE})})
+    with both.database.reading(owner) as session:
+        kept = state.kept(session)
+        held = state.held_in(session, kept)
+    assert (kept.count, kept.size) == (2, first.size + second.size)
+    assert {place: (one.copies, one.size, one.ending) for place, one in held.items()} == {
+        "principal": (2, first.size + second.size, 1),
+        SECOND: (1, first.size, 0),
+    }
+    with both.database.reading(Principal("person:b", {})) as session:
+        assert state.held_in(session, state.kept(session)) == {}
 
 
 def test_a_look_at_a_copy_tells_what_became_of_it(both: Platform, mairie: Organisation, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import tarfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,19 +16,25 @@ import pytest
 from lxml import etree
 from sqlmodel import select
 
-from archive.finding import restitutions, volumes
+from archive import sealing
+from archive.describing import describe
+from archive.finding import dip, restitutions, volumes
 from archive.finding.dip import write_dip
-from archive.finding.fonds import RESTITUTED, Progress, names_of
+from archive.finding.fonds import RESTITUTED, Progress, name_of_proof
 from archive.finding.models import Restitution, RestitutionState, RestitutionVolume
 from archive.finding.restitution import restitute
 from archive.ingest.inspection import check_package
 from archive.models import Record
+from archive.package import Package
 from archive.places import places
 from archive.proof import heads
 from archive.proof.verification import EvidenceVerdict, verify_evidence
+from archive.retention.defaults import ACCOUNTING, PRIVATE_LIFE
+from archive.sealing import Sealing
 from core import clock
 from core.blobs import ObjectAltered
 from core.errors import Conflict, Forbidden, NotFound
+from core.identifiers import new_id
 from core.journal import JournalEntry
 from core.organisations import Organisation, OrganisationKind, add_organisation
 from core.platform import Platform
@@ -91,6 +98,41 @@ def test_a_fonds_is_read_and_verified_from_its_folder_alone(
         (entry,) = session.exec(select(JournalEntry).where(JournalEntry.kind == RESTITUTED)).all()
     sums = hashlib.sha256((folder / "SHA256SUMS").read_bytes()).hexdigest()
     assert entry.facts == {"records": 3, "size": sum(record.size for record in records), "sums_sha256": sums}
+
+
+def test_what_was_handed_over_as_a_tar_is_given_back_as_one_by_its_name_too(
+    demand: Demand, tmp_path: Path, stamped: Callable[[], None]
+) -> None:
+    platform, mairie = demand.platform, demand.organisation
+    record = _sealed_as_tar(platform, mairie, tmp_path)
+    stamped()
+    assert demand.row().state is RestitutionState.ASKED
+    restitutions.run(platform, "")
+    written = tmp_path / "rendu"
+    for _ in range(2):  # once more: what is there is known by that name
+        assert give_back(platform, mairie, written).finished
+    for folder in (written, demand.unpacked(tmp_path / "volumes")):
+        rows = csv.DictReader(io.StringIO((folder / "index.csv").read_text("utf-8-sig")), delimiter=";")
+        (named,) = (row["paquet"] for row in rows if row["identifiant"] == record.id)
+        assert named.endswith(f"/{record.id}.tar.gz")
+        with tarfile.open(folder / named, "r:gz") as opened:
+            assert "manifest.xml" in opened.getnames()
+
+
+def _sealed_as_tar(platform: Platform, organisation: Organisation, folder: Path) -> Record:
+    """Seal a package that came as a TAR, as a transfer does."""
+    came = seal(platform, organisation, folder)
+    path = folder / "versement.tar.gz"
+    with zipfile.ZipFile(folder / f"{came.id}.zip") as zipped, tarfile.open(path, "w:gz") as packed:
+        for name in zipped.namelist():
+            member = tarfile.TarInfo(name)
+            member.size = zipped.getinfo(name).file_size
+            packed.addfile(member, zipped.open(name))
+    package = Package(path, hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_size, "", ())
+    told = Sealing(organisation.id, new_id(), "transfer", ACCOUNTING, PRIVATE_LIFE)
+    copies = sealing.put_under_lock(platform, package, sealing.intent_of(told, package))
+    with platform.database.writing(PLATFORM) as session:
+        return session.get_one(Record, sealing.record(session, told, describe(path), copies))
 
 
 def test_what_stopped_goes_on_and_fetches_nothing_twice(
@@ -236,7 +278,7 @@ def test_workers_write_volumes_that_are_one_folder_whoever_dies_meanwhile(
     for line in (folder / "SHA256SUMS").read_text().splitlines():
         digest, name = line.split("  ")
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
-    assert verify_evidence(folder / names_of(sealed[0])[1], trust=trust).verdict is EvidenceVerdict.VALID
+    assert verify_evidence(folder / name_of_proof(sealed[0]), trust=trust).verdict is EvidenceVerdict.VALID
 
 
 def test_what_stops_a_restitution_is_told_and_nothing_before_it_is_fetched_again(
@@ -302,14 +344,23 @@ def test_a_volume_is_given_to_whoever_may_read_and_only_as_long_as_it_lasts(dema
 
 
 def test_what_is_handed_out_whole_bears_its_proof_and_a_part_does_not(
-    platform: Platform, mairie: Organisation, tmp_path: Path, stamped: Callable[[], None], trust: TrustStore
+    platform: Platform,
+    mairie: Organisation,
+    tmp_path: Path,
+    stamped: Callable[[], None],
+    trust: TrustStore,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     record = seal(platform, mairie, tmp_path)
     stamped()
     whole, part = tmp_path / "whole.zip", tmp_path / "part.zip"
     write_dip(platform, record.id, whole)
     write_dip(platform, record.id, part, ranks={2})
-    with zipfile.ZipFile(whole) as zipped:
+    with monkeypatch.context() as patch:
+        patch.setattr(dip, "LARGEST", record.size)
+        write_dip(platform, record.id, tmp_path / "large.zip")  # with its evidence, one ZIP would not hold it
+    with zipfile.ZipFile(whole) as zipped, zipfile.ZipFile(tmp_path / "large.zip") as large:
+        assert set(zipped.namelist()) - set(large.namelist()) == {"preuve.zip"}
         (tmp_path / "preuve.zip").write_bytes(zipped.read("preuve.zip"))
     assert verify_evidence(tmp_path / "preuve.zip", trust=trust).verdict is EvidenceVerdict.VALID
     with zipfile.ZipFile(part) as zipped:

@@ -11,15 +11,17 @@ import pytest
 from lxml import etree
 from sqlmodel import Session, select
 
-from archive.elimination import analysis
+from archive.elimination import analysis, bordereau
 from archive.elimination.analysis import Criteria, Reason, analyse, verdicts
 from archive.elimination.bordereau import known_kinds
 from archive.elimination.inside import contradictions
-from archive.elimination.states import Status
+from archive.elimination.models import Elimination, EliminationLine
+from archive.elimination.states import State, Status
 from archive.models import Record
-from archive.retention.defaults import ELIMINATIONS, KINDS
+from archive.retention.defaults import ACCOUNTING, ELIMINATIONS, KINDS
 from core.database import Database
 from core.errors import UsageError
+from core.messages import Catalogue
 from core.migrations import upgrade
 from core.organisations import Organisation, OrganisationKind, add_organisation
 from core.principal import PLATFORM
@@ -142,6 +144,29 @@ def test_a_hold_in_the_manifest_itself_stands_too(session: Session, town: Organi
     unit = f"<AppraisalRule>{RULE.format(**OLD)}</AppraisalRule><HoldRule><Rule>GEL</Rule></HoldRule>"
     root = etree.fromstring(f"<A xmlns='urn:x'>{unit}</A>")
     assert contradictions(session, town.id, root, DAY) == (Reason.BLOCKED_BY_HOLD_RULE,)
+
+
+def test_the_printed_list_says_by_which_rules_and_texts_its_records_may_be_destroyed(
+    session: Session, town: Organisation
+) -> None:
+    elimination = Elimination(organisation_id=town.id, state=State.DRAFT.value, as_of=DAY, kept=0, made_by="person:a")
+    session.add(elimination)
+    session.flush()
+    for rank, rule in enumerate(("APP-COMPTA-10ANS v1", "APP-COMPTA-10ANS v1", "AILLEURS v3")):
+        one = record(session, town, rank, rule=rule)
+        line = {"organisation_id": town.id, "status": Status.DESTROY.value, "chosen": True}
+        session.add(EliminationLine(elimination_id=elimination.id, record_id=one.id, **line))
+    session.flush()
+    (grounds,) = (one.rows for one in bordereau.page(session, elimination, b"").sections if "textes" in one.title)
+    assert [(row.label, *row.lines) for row in grounds] == [
+        ("AILLEURS v3", "1 document"),
+        ("APP-COMPTA-10ANS v1", ACCOUNTING.label, ACCOUNTING.source, "2 documents"),
+    ]
+
+
+def test_every_verdict_and_every_reason_for_it_is_told_in_words_on_the_list() -> None:
+    assert all(bordereau.reason_in_words(reason) != reason for reason in Reason)
+    assert all(f"status.{status}" in Catalogue("archive.elimination") for status in Status)
 
 
 def test_what_proves_a_destruction_is_never_on_a_list_and_no_rule_is_chosen_for_it() -> None:

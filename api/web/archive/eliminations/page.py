@@ -18,7 +18,7 @@ from api.web.pages import render
 from api.web.visitor import Parts, SignedIn, Visitor
 from archive.elimination import bordereau, lists
 from archive.elimination.analysis import Criteria
-from archive.elimination.bordereau import kind_in_words, known_kinds, title_of
+from archive.elimination.bordereau import kind_in_words, known_kinds, reason_in_words, title_of
 from archive.elimination.models import Elimination
 from archive.elimination.states import Outcome, State
 from archive.elimination.taking_part import RIGHTS, taking_part
@@ -38,7 +38,7 @@ _NEW = f"{PATH}/nouvelle"
 _A_PAGE, _LINES = 25, 50
 _SHOWN = ("chosen", "off", "conflict", "refused", *(outcome.value for outcome in Outcome if outcome))
 _COLOURS = {State.DONE: "green", State.REFUSED: "red", State.ABANDONED: "red", State.DRAFT: "blue"}
-DONE = frozenset({"liste", "proposee", "accord", "visa", "ordre", "abandon"})
+DONE = frozenset({"liste", "proposee", "accord", "visa", "refus", "ordre", "abandon"})
 
 
 @router.get(PATH)
@@ -203,6 +203,7 @@ def page(
             "organisation": session.get_one(Organisation, elimination.organisation_id),
             "counts": lists.counts(session, elimination.id),
             "lines": [(one.line, one.record, title_of(one.record), kind_in_words(one.record.kind)) for one in lines],
+            "reasons": {reason: reason_in_words(reason) for one in lines for reason in one.line.reasons},
             "decisions": _decisions(session, elimination),
         }
     may = {right.name.lower(): visitor.principal.may(right, elimination.organisation_id) for right in (*RIGHTS, Right.READ)}

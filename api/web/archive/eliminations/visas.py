@@ -1,7 +1,7 @@
 """The visa of the State: the list line by line, what is refused of it, and the visa given here, or one that was signed on paper.
 
-The whole list is accepted but for the lines that are ticked. A long list has several pages: what is ticked on one goes along in
-the form, so that nothing is decided, nor kept, before the button that decides.
+The whole list is accepted but for the lines that are ticked; another button refuses it whole. A long list has several pages: what
+is ticked on one goes along in the form, so that nothing is decided, nor kept, before the button that decides.
 """
 
 from __future__ import annotations
@@ -36,6 +36,10 @@ VISA, SIGNED_VISA = f"{ONE}/visa", f"{ONE}/visa-signe"
 _TEMPLATE = "web/archive/eliminations/visa.html"
 _LINES, _MOST_FIELDS = 100, MOST_DESTROYED + 100  # each line that is refused is one, beside those of the form
 _RECORD = 26
+LARGEST = _MOST_FIELDS * (_RECORD + 20)
+"""Bytes of the form: each line that is refused is a name, an identifier and their signs."""
+_REFUSAL = "refus"
+"""The button that refuses the whole list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +49,14 @@ class _Form:
     Attributes:
         signed: it is for a visa that was signed on paper.
         after: the record that ends the page before the one to be shown.
+        whole: the whole list is refused, whatever is ticked.
     """
 
     signed: bool
     reference: str = ""
     refused: Collection[str] = ()
     after: str = ""
+    whole: bool = False
 
     @property
     def right(self) -> Right:
@@ -68,7 +74,8 @@ def ask(request: Request, platform: Parts, visitor: SignedIn, elimination_id: Id
 def given(request: Request, platform: Parts, visitor: SignedIn, elimination_id: Identifier, sheet: Filled) -> Response:
     """Give the visa, or go on to another page of the list: as the button says."""
     visitor.check(sheet.text("csrf"))
-    form = _Form(False, sheet.text("reference"), _records(sheet.texts("refused")), sheet.text("apres"))
+    ticked = _records(sheet.texts("refused"))
+    form = _Form(False, sheet.text("reference"), ticked, sheet.text("apres"), _REFUSAL in sheet)
     if "apres" in sheet:
         return _page(request, platform, visitor, elimination_id, form)
     return _decided(request, platform, visitor, elimination_id, form)
@@ -87,7 +94,7 @@ async def recorded(request: Request, platform: Parts, visitor: SignedIn, elimina
     texts = {name: value for name, value in sent.items() if isinstance(value, str)}
     visitor.check(texts.get("csrf"))
     refused = _records([value for value in sent.getlist("refused") if isinstance(value, str)])
-    form = _Form(True, texts.get("reference", "").strip(), refused, texts.get("apres", ""))
+    form = _Form(True, texts.get("reference", "").strip(), refused, texts.get("apres", ""), _REFUSAL in texts)
     if "apres" in texts:
         return await to_thread.run_sync(_page, request, platform, visitor, elimination_id, form)
     document = sent.get("document")
@@ -104,7 +111,7 @@ def _decided(
 ) -> Response:
     part_of(platform, visitor, elimination_id)
     decide = deciding.record_visa if form.signed else deciding.give_visa
-    visa = Visa(form.reference, frozenset(form.refused), document)
+    visa = Visa(form.reference, frozenset(form.refused), document, form.whole)
     try:
         decide(platform, visitor.principal, elimination_id, visa)
     except UsageError as error:
@@ -112,7 +119,8 @@ def _decided(
     except TabellionError as error:
         fault = fault_of(error)
         return page(request, platform, visitor, elimination_id, trouble=fault.detail, status=fault.status)
-    return RedirectResponse(f"{ONE.format(elimination_id=elimination_id)}?fait=visa", status_code=303)
+    done = "refus" if form.whole else "visa"
+    return RedirectResponse(f"{ONE.format(elimination_id=elimination_id)}?fait={done}", status_code=303)
 
 
 def _page(

@@ -110,10 +110,11 @@ def one(
     platform: Parts,
     visitor: SignedIn,
     hold_id: Identifier,
+    apres: Annotated[str, Query(max_length=26)] = "",
     fait: Annotated[str, Query(max_length=10)] = "",
 ) -> HTMLResponse:
-    """Show a hold with its records; ``fait`` says what the visitor has just done."""
-    return _page(request, platform, visitor, hold_id, done=fait if fait in _DONE else "")
+    """Show a hold with a page of its records; ``fait`` says what the visitor has just done."""
+    return _page(request, platform, visitor, hold_id, after=apres, done=fait if fait in _DONE else "")
 
 
 @router.post(f"{_ONE}/levee")
@@ -165,12 +166,13 @@ def _form(
 
 
 def _page(
-    request: Request, platform: Platform, visitor: Visitor, hold_id: str, *, status: int = 200, **said: Any
+    request: Request, platform: Platform, visitor: Visitor, hold_id: str, *, after: str = "", status: int = 200, **said: Any
 ) -> HTMLResponse:
     hold = _own(platform, visitor, hold_id)
     with platform.database.reading(PLATFORM) as session:
-        query = select(RecordHeld, Record).join(Record, col(Record.id) == col(RecordHeld.record_id))
-        rows = session.exec(query.where(RecordHeld.hold_id == hold_id).order_by(Record.id).limit(_RECORDS)).all()
+        query = select(Record).join(RecordHeld, col(Record.id) == col(RecordHeld.record_id))
+        query = query.where(RecordHeld.hold_id == hold_id, col(RecordHeld.record_id) > after)
+        rows = session.exec(query.order_by(RecordHeld.record_id).limit(_RECORDS + 1)).all()
         count = _sizes(session, [hold_id]).get(hold_id, 0)
         waiting = session.exec(
             select(func.count()).select_from(RecordHeld).where(RecordHeld.hold_id == hold_id, ~col(RecordHeld.told))
@@ -178,7 +180,9 @@ def _page(
         people = {actor: _name(session, actor) for actor in (hold.placed_by, hold.lifted_by) if actor}
     place = place_of(platform, visitor, hold.organisation_id, Right.ARCHIVE)
     values: dict[str, Any] = {"csrf": visitor.csrf, "place": place, "hold": hold, "people": people, "today": _today()}
-    values |= {"records": [(record, title_of(record)) for _, record in rows], "count": count, "waiting": waiting}
+    shown = [(record, title_of(record)) for record in rows[:_RECORDS]]
+    more = f"{PATH}/{hold_id}?apres={shown[-1][0].id}" if len(rows) > _RECORDS else ""
+    values |= {"records": shown, "count": count, "waiting": waiting, "more": more}
     values |= {"trouble": "", "done": "", "why": "", "longest_reason": LONGEST_REASON}
     return render(request, "web/archive/holds/hold.html", visitor=visitor, status=status, **values | said)
 

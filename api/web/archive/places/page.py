@@ -59,7 +59,8 @@ class Shown:
 def shown(request: Request, platform: Parts, visitor: SignedIn) -> HTMLResponse:
     """Show the places."""
     with watched(platform.database, visitor.principal) as session:
-        held, kept = state.held_in(session), state.kept(session)
+        kept = state.kept(session)
+        held = state.held_in(session, kept)
         anchors = state.anchors(session)
     now, operates = clock.now(), operates_all(platform, visitor)
     filling = rounds.filling(platform) if operates else {}
@@ -67,7 +68,9 @@ def shown(request: Request, platform: Parts, visitor: SignedIn) -> HTMLResponse:
         request,
         "web/archive/places/places.html",
         visitor=visitor,
-        places=[_shown(place, held.get(place.name, _NOTHING), kept, filling.get(place.name)) for place in places_of(platform)],
+        places=[
+            _shown(place, held.get(place.name, _NOTHING), kept.count, filling.get(place.name)) for place in places_of(platform)
+        ],
         anchors=anchors,
         hours=anchors.hours(now),
         old=anchors.is_old(now),

@@ -1,4 +1,4 @@
-"""“Demandes de lecture”: what somebody outside asks to read, who decides, and the link that is made for them."""
+"""“Demandes de communication”: what somebody outside asks to read, who decides, and the link that is made for them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from api.web.archive.picking import Named, Picked, Picking, picked
 from api.web.dossier.page import Identifier
 from api.web.pages import render
 from api.web.visitor import Fields, Parts, SignedIn, Visitor
-from archive.finding import requests
+from archive.finding import links, requests
 from archive.finding.models import ReadingRequest, RequestState
 from archive.finding.requests import Asked
 from core import clock
@@ -111,10 +111,10 @@ def linked(request: Request, platform: Parts, visitor: SignedIn, fields: Fields,
     """Make a link for the reader and show it, this once."""
     visitor.check(fields.get("csrf"))
     try:
-        secret = requests.new_link(platform, visitor.principal, request_id)
+        secret = links.new_link(platform, visitor.principal, request_id)
     except (Conflict, Forbidden) as error:
         return _troubled(request, platform, visitor, request_id, error)
-    return _page(request, platform, visitor, request_id, link=requests.address(platform.settings, secret))
+    return _page(request, platform, visitor, request_id, link=links.address(platform.settings, secret))
 
 
 def _form(

@@ -16,11 +16,11 @@ from api import downloads
 from api.problems import fault_of
 from api.web.pages import render
 from api.web.visitor import Parts
-from archive.finding import requests
+from archive.finding import links
 from core.errors import NotFound
 
 router = APIRouter()
-_ONE = f"{requests.PREFIX}/{{secret}}"
+_ONE = f"{links.PREFIX}/{{secret}}"
 Secret = Annotated[str, Path(max_length=100)]
 _PRIVATE = {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow"}
 
@@ -29,7 +29,7 @@ _PRIVATE = {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow
 def shown(request: Request, platform: Parts, secret: Secret) -> HTMLResponse:
     """Show what a link gives."""
     try:
-        seen = requests.behind(platform, secret)
+        seen = links.behind(platform, secret)
     except NotFound as error:
         return _nothing(request, error)
     page = render(
@@ -37,8 +37,9 @@ def shown(request: Request, platform: Parts, secret: Secret) -> HTMLResponse:
         "web/archive/requests/reader.html",
         trouble="",
         secret=secret,
-        records=seen.records,
-        size=sum(record.size for record in seen.records),
+        records=seen.kept,
+        gone=len(seen.records) - len(seen.kept),
+        size=sum(record.size for record in seen.kept),
         ends=seen.request.link_ends,
     )
     page.headers.update(_PRIVATE)
@@ -49,7 +50,7 @@ def shown(request: Request, platform: Parts, secret: Secret) -> HTMLResponse:
 def taken(request: Request, platform: Parts, secret: Secret) -> Response:
     """Give the copies out; the link opens nothing from then on."""
     try:
-        answer = downloads.zipped("communication.zip", partial(requests.take, platform, secret))
+        answer = downloads.zipped("communication.zip", partial(links.take, platform, secret))
     except NotFound as error:
         return _nothing(request, error)
     answer.headers.update(_PRIVATE)

@@ -28,13 +28,20 @@ from flows.engine.work import KeptFile
 router = APIRouter()
 PATH = "/archives/restitutions"
 Rank = Annotated[int, Path(ge=1, le=1_000_000)]
+_A_PAGE = 25
 _DONE = frozenset({"demandee"})
 
 
 @router.get(PATH)
-def listed(request: Request, platform: Parts, visitor: SignedIn, fait: Annotated[str, Query(max_length=20)] = "") -> HTMLResponse:
-    """Show the restitutions; ``fait`` says what the visitor has just done."""
-    return _page(request, platform, visitor, done=fait if fait in _DONE else "")
+def listed(
+    request: Request,
+    platform: Parts,
+    visitor: SignedIn,
+    apres: Annotated[str, Query(max_length=26)] = "",
+    fait: Annotated[str, Query(max_length=20)] = "",
+) -> HTMLResponse:
+    """Show the restitutions, newest first; ``fait`` says what the visitor has just done."""
+    return _page(request, platform, visitor, after=apres, done=fait if fait in _DONE else "")
 
 
 @router.post(PATH)
@@ -63,11 +70,19 @@ def _name(volume: RestitutionVolume) -> str:
 
 
 def _page(
-    request: Request, platform: Platform, visitor: Visitor, *, status: int = 200, done: str = "", trouble: str = ""
+    request: Request,
+    platform: Platform,
+    visitor: Visitor,
+    *,
+    after: str = "",
+    status: int = 200,
+    done: str = "",
+    trouble: str = "",
 ) -> HTMLResponse:
     managed = {name: rights for name, rights in visitor.principal.grants.items() if Right.ARCHIVE in rights}
     with platform.database.reading(Principal(visitor.principal.actor, managed)) as session:
-        found = restitutions.listed(session)
+        rows = restitutions.listed(session, after, _A_PAGE + 1)
+        found = rows[:_A_PAGE]
         owners = {one.organisation_id for one in found}
         volumes = restitutions.volumes_of(session, found)
         names = dict(session.exec(select(Organisation.id, Organisation.name).where(col(Organisation.id).in_(owners))).all())
@@ -81,6 +96,7 @@ def _page(
         volumes={one.id: [(volume, _name(volume)) for volume in volumes.get(one.id, [])] for one in found},
         taken={one.id: visitor.principal.may(Right.READ, one.organisation_id) for one in found},
         organisations=where(platform, visitor.principal, Right.ARCHIVE),
+        more=f"{PATH}?apres={found[-1].id}" if len(rows) > _A_PAGE else "",
         done=done,
         trouble=trouble,
     )

@@ -128,7 +128,7 @@ def _list(
 
 
 def _may_decide(visitor: Visitor, line: reading.Line) -> bool:
-    return line.state == "refused" and visitor.principal.may(Right.ARCHIVE, line.organisation_id)
+    return deciding.may_be_decided(line.state, line.parked) and visitor.principal.may(Right.ARCHIVE, line.organisation_id)
 
 
 def _waiting(request: Request, platform: Platform, visitor: Visitor, *, status: int = 200, trouble: str = "") -> HTMLResponse:
