@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, SecretStr
 from pydantic_core import to_jsonable_python
-from sqlalchemy import Column, LargeBinary
+from sqlalchemy import Column
 from sqlmodel import Field, Session, select
 
 from core import clock
@@ -17,7 +17,7 @@ from core.database import Owned, UtcDateTime
 from core.errors import NotFound
 from core.messages import Catalogue
 from core.organisations import Organisation
-from core.secrets import SecretBox
+from core.secrets import Encrypted, SecretBox
 
 _messages = Catalogue("core")
 Model = TypeVar("Model", bound=BaseModel)
@@ -28,7 +28,7 @@ class Configuration(Owned, table=True):
 
     organisation_id: str = Field(foreign_key="organisation.id", primary_key=True, max_length=26)
     name: str = Field(primary_key=True, max_length=60)
-    encrypted: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    encrypted: bytes = Field(sa_column=Column(Encrypted, nullable=False))
     changed: datetime = Field(default_factory=clock.now, sa_column=Column(UtcDateTime, nullable=False))
 
 

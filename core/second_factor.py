@@ -12,7 +12,7 @@ from datetime import datetime
 
 import pyotp
 from pydantic import BaseModel
-from sqlalchemy import BigInteger, Column, LargeBinary, delete, update
+from sqlalchemy import BigInteger, Column, delete, update
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from core import clock
@@ -21,7 +21,7 @@ from core.database import UtcDateTime
 from core.errors import Conflict, NotFound, UsageError
 from core.messages import Catalogue
 from core.people import memberships
-from core.secrets import SecretBox
+from core.secrets import Encrypted, SecretBox
 
 RULE = "second_factor"
 _messages = Catalogue("core")
@@ -58,7 +58,7 @@ class SecondFactor(SQLModel, table=True):
     __tablename__ = "second_factor"
 
     person_id: str = Field(foreign_key="person.id", primary_key=True, max_length=26)
-    encrypted: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    encrypted: bytes = Field(sa_column=Column(Encrypted, nullable=False))
     last_step: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
     confirmed: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
 

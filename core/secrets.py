@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from sqlalchemy import LargeBinary
 
 from core.errors import Misconfigured
 from core.messages import Catalogue
@@ -13,14 +14,24 @@ from core.messages import Catalogue
 _messages = Catalogue("core")
 
 
+class Encrypted(LargeBinary):
+    """The kind of a column that holds what a ``SecretBox`` encrypted: by it all of that is found when the key changes."""
+
+
 class SecretBox:
-    """Encrypts and decrypts with the keys of a file: the first encrypts, all decrypt, so that keys can be rotated."""
+    """Encrypts and decrypts with the keys of a file: the first encrypts, all decrypt, so that keys can be rotated.
+
+    Attributes:
+        keys: how many there are.
+    """
 
     def __init__(self, keys: list[bytes]) -> None:
         try:
-            self._fernet = MultiFernet([Fernet(key) for key in keys])
+            each = [Fernet(key) for key in keys]
+            self._fernet = MultiFernet(each)
         except ValueError as error:
             raise Misconfigured(_messages("keys.none")) from error
+        self._first, self.keys = each[0], len(each)
 
     @classmethod
     def from_file(cls, path: Path) -> SecretBox:
@@ -57,5 +68,24 @@ class SecretBox:
         """
         try:
             return self._fernet.decrypt(encrypted)
+        except InvalidToken as error:
+            raise Misconfigured(_messages("keys.wrong")) from error
+
+    def is_current(self, encrypted: bytes) -> bool:
+        """Tell whether the first key encrypted this; it is not opened."""
+        try:
+            self._first.extract_timestamp(encrypted)  # which is authenticated
+        except InvalidToken:
+            return False
+        return True
+
+    def renewed(self, encrypted: bytes) -> bytes:
+        """Return the same under the first key.
+
+        Raises:
+            Misconfigured: none of the keys opens it.
+        """
+        try:
+            return self._fernet.rotate(encrypted)
         except InvalidToken as error:
             raise Misconfigured(_messages("keys.wrong")) from error

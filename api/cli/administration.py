@@ -37,7 +37,6 @@ from core.migrations import is_current
 from core.organisations import Organisation, OrganisationKind, add_organisation, organisation_of
 from core.platform import Platform
 from core.principal import PLATFORM, Right
-from core.settings import load_settings
 from core.tokens import ApiToken, issue_token
 from flows.actes import classifying, incoming
 from flows.actes.settings import OPERATOR as ACTES_OPERATOR
@@ -247,9 +246,6 @@ def opened_platform() -> Platform:
 
 def platform_to_read() -> Platform:
     """Open the platform: its database must answer and be up to date, and its key must be the one of all."""
-    settings = load_settings()
-    if settings.s3_endpoint and settings.secret_key_file is None:
-        raise Misconfigured(_t("parts.secret"))
     platform = operators_platform()
     with answering(platform.database):
         current = is_current(platform.database)

@@ -13,7 +13,9 @@ import urllib3
 from pydantic import SecretStr
 from rich.markup import escape
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
+from api.cli import rotation
 from api.cli.doctor_archive import archive
 from api.cli.finding import Finding, tried
 from api.cli.output import FAULT, console, json_line
@@ -31,6 +33,7 @@ from core.platform import Platform
 from core.principal import PLATFORM
 from core.settings import Settings, meaning, variable
 from flows.engine import brokers, relay
+from flows.notices import root_of
 from signing.trust.folder import Contents
 from signing.trusted_lists.folder import alerts
 
@@ -39,6 +42,7 @@ _SOON = timedelta(days=60)
 _ROOM = 5 * 1024**3
 _MOST_SKEW = 5.0
 _PATIENCE = timedelta(minutes=15)
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def list_settings(as_json: bool) -> int:
@@ -80,6 +84,8 @@ def _findings() -> Iterator[Finding]:
         yield Finding(_t("doctor.configuration"), False, str(error))
         return
     yield tried(_t("doctor.database"), lambda: _database(platform), _t("doctor.database.mend"))
+    yield _secrets(platform)
+    yield _address(platform.settings)
     yield tried(_t("doctor.s3"), lambda: _store(platform), _t("doctor.s3.mend"))
     yield from _places(platform)
     yield from archive(platform)
@@ -100,6 +106,21 @@ def _database(platform: Platform) -> str:
     if not is_current(platform.database):
         raise Unavailable(_t("doctor.database.old"))
     return platform.database.url.render_as_string(hide_password=True)
+
+
+def _secrets(platform: Platform) -> Finding:
+    try:
+        return rotation.look(platform)
+    except SQLAlchemyError as error:
+        return Finding(_t("doctor.secrets"), False, str(error).splitlines()[0][:200], _t("doctor.database.mend"))
+
+
+def _address(settings: Settings) -> Finding:
+    """Without an address of its own, what is mailed leads to this machine, and pages believe whatever a request calls it."""
+    if settings.public_url:
+        return Finding(_t("doctor.address"), True, settings.public_url)
+    alone = settings.http_host in _LOOPBACK and not settings.smtp_url.get_secret_value()
+    return Finding(_t("doctor.address"), alone, _t("doctor.address.none", address=root_of(settings)), _t("doctor.address.set"))
 
 
 def _store(platform: Platform) -> str:

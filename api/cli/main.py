@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from api.cli.output import errors, status_of
+from api.cli.output import FAULT, errors, status_of
 from core.errors import TabellionError
 from core.messages import Catalogue, speaking
 
@@ -30,6 +30,7 @@ with speaking(LANGUAGE):
     people = typer.Typer(help=_t("person.help"), no_args_is_help=True)
     tokens = typer.Typer(help=_t("token.help"), no_args_is_help=True)
     configurations = typer.Typer(help=_t("configure.help"), no_args_is_help=True)
+    secret_keys = typer.Typer(help=_t("secrets.help"), no_args_is_help=True)
     Files = Annotated[list[Path], typer.Argument(help=_t("files"), show_default=False)]
     Json = Annotated[bool, typer.Option("--json", help=_t("json"))]
     Trust = Annotated[Path | None, typer.Option("--trust", help=_t("trust"), file_okay=False)]
@@ -159,6 +160,13 @@ with speaking(LANGUAGE):
         from api.cli import parts
 
         parts.upgrade_database()
+
+    @secret_keys.command("reencrypt", help=_t("reencrypt.help"))
+    def reencrypt(as_json: Json = False) -> None:
+        """Put the secrets under the first key."""
+        from api.cli import rotation
+
+        raise typer.Exit(rotation.reencrypt(as_json=as_json))
 
     @archive.command("prove", help=_t("archive.prove"))
     def prove(
@@ -510,6 +518,7 @@ app.add_typer(organisations, name="organisation")
 app.add_typer(people, name="person")
 app.add_typer(tokens, name="token")
 app.add_typer(configurations, name="configure")
+app.add_typer(secret_keys, name="secrets")
 
 
 def _day(text: str | None) -> date | None:
@@ -533,3 +542,14 @@ def main() -> None:
             sys.exit(status_of(error))
         except KeyboardInterrupt:
             sys.exit(130)
+        except Exception as error:
+            if not _is_of_the_database(error):
+                raise
+            errors.print(f"[bold red]✗[/] {escape(_t('database.trouble', reason=str(error).splitlines()[0][:200]))}")
+            sys.exit(FAULT)
+
+
+def _is_of_the_database(error: Exception) -> bool:
+    """Tell whether the database does not answer, or is none of this version; a command that needs none never imports it."""
+    known = sys.modules.get("sqlalchemy.exc")
+    return known is not None and isinstance(error, known.OperationalError | known.ProgrammingError | known.InterfaceError)

@@ -20,10 +20,13 @@ def operators_platform() -> Platform:
     """Open the platform that the settings name; an embedded one through the S3 server that is running there.
 
     Raises:
-        Misconfigured: no platform runs there.
+        Misconfigured: no platform runs there; or it is none of one process, and no key of its secrets is named: a fresh one would
+            open none of them.
     """
     settings = load_settings()
     if settings.s3_endpoint:
+        if settings.secret_key_file is None:
+            raise Misconfigured(_t("parts.secret"))
         return open_platform(settings)
     folder = settings.state_dir / "s3"
     if not (folder / "port").exists():

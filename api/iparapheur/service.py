@@ -20,9 +20,9 @@ from fastapi.responses import FileResponse, Response
 from starlette.background import BackgroundTask
 
 from api.iparapheur import wsdl
-from api.iparapheur.door import account_behind
+from api.iparapheur.door import Account, account_behind
 from api.iparapheur.operations import answer
-from api.uploads import Uploads
+from api.uploads import Uploads, known
 from api.web.visitor import Parts
 from connectors.iparapheur import messages as wire
 from connectors.iparapheur.errors import MessageUnreadable
@@ -87,43 +87,64 @@ async def called(request: Request, platform: Parts) -> Response:
         request.state.reference,
     )
     stated = request.headers.get("content-length", "")
-    if stated.isascii() and stated.isdigit() and int(stated) <= _SMALL:
+    account = await to_thread.run_sync(_admitted, platform, call)
+    if isinstance(account, _Reply):  # nothing is read of whoever is not let in
+        reply = account
+    elif stated.isascii() and stated.isdigit() and int(stated) <= _SMALL:
         body = BytesIO(await request.body())
-        reply = await to_thread.run_sync(_replied, platform, call, body)
+        reply = await to_thread.run_sync(_replied, platform, call, account, body)
     else:
+        known(request, account.principal.actor)
         uploads: Uploads = request.app.state.uploads
-        reply = await uploads.run(request, lambda body: _replied(platform, call, body))
+        reply = await uploads.run(request, lambda body: _replied(platform, call, account, body))
     headers = {"WWW-Authenticate": 'Basic realm="tabellion", charset="UTF-8"'} if reply.status == _UNKNOWN else None
     background = BackgroundTask(reply.room.close)
     return FileResponse(reply.path, status_code=reply.status, media_type=MEDIA, headers=headers, background=background)
 
 
-def _replied(platform: Platform, call: _Call, body: Any) -> _Reply:
-    with ExitStack() as stack:
-        place = tempfile.TemporaryDirectory(prefix="tabellion-", ignore_cleanup_errors=True)
-        room = Path(stack.enter_context(place))
-        status, told = _told(platform, call, body, room)
-        path = room / new_id()
-        write(told, path)
-        return _Reply(status, path, stack.pop_all())
-
-
-def _told(platform: Platform, call: _Call, body: Any, room: Path) -> tuple[int, wire.Answer]:
-    """Return the status and the answer: whatever fails becomes one."""
+def _admitted(platform: Platform, call: _Call) -> Account | _Reply:
+    """Return who asks, or what whoever is not let in is answered."""
     try:
-        account = account_behind(platform, call.authorization, call.host)
-        return 200, answer(platform, account, _request(platform, call, cast("IO[bytes]", body), room), room)
-    except Unauthenticated as error:
+        return account_behind(platform, call.authorization, call.host)
+    except Exception as error:  # noqa: BLE001 - see ``_fault``
+        with ExitStack() as stack:
+            return _written(_room(stack), *_fault(call, error), stack)
+
+
+def _replied(platform: Platform, call: _Call, account: Account, body: Any) -> _Reply:
+    """Return the answer: whatever fails becomes one."""
+    with ExitStack() as stack:
+        room, status = _room(stack), 200
+        told: wire.Answer
+        try:
+            told = answer(platform, account, _request(platform, call, cast("IO[bytes]", body), room), room)
+        except Exception as error:  # noqa: BLE001 - see ``_fault``
+            status, told = _fault(call, error)
+        return _written(room, status, told, stack)
+
+
+def _room(stack: ExitStack) -> Path:
+    return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tabellion-", ignore_cleanup_errors=True)))
+
+
+def _written(room: Path, status: int, told: wire.Answer, stack: ExitStack) -> _Reply:
+    path = room / new_id()
+    write(told, path)
+    return _Reply(status, path, stack.pop_all())
+
+
+def _fault(call: _Call, error: Exception) -> tuple[int, wire.Fault]:
+    """Return the status and the fault; a caller is told nothing of our own, of which the log has the reference."""
+    if isinstance(error, Unauthenticated):
         return _UNKNOWN, wire.Fault("Client", str(error))
-    except TooLarge as error:
+    if isinstance(error, TooLarge):
         return _TOO_LARGE, wire.Fault("Client", str(error))
-    except UsageError as error:
+    if isinstance(error, UsageError):
         return _FAULT, wire.Fault("Client", str(error))
-    except Unavailable:
+    if isinstance(error, Unavailable):
         return _FAULT, wire.Fault("Server", _messages("fault.unavailable"))
-    except Exception as error:  # noqa: BLE001 - a caller is told nothing of our faults; the log has the reference
-        _log.exception("soap.fault", request=call.reference, error=type(error).__name__)
-        return _FAULT, wire.Fault("Server", _messages("fault.ours", reference=call.reference))
+    _log.error("soap.fault", request=call.reference, error=type(error).__name__, exc_info=error)
+    return _FAULT, wire.Fault("Server", _messages("fault.ours", reference=call.reference))
 
 
 def _request(platform: Platform, call: _Call, body: IO[bytes], room: Path) -> wire.Request:

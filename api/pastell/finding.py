@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 from api.pastell import words
 from api.pastell.calls import Call, Refusal
 from api.pastell.models import PastellDocument
-from api.pastell.standing import entered, last_action, stands_at
+from api.pastell.standing import in_sql, last_action
 from core import clock
 from core.database import UtcDateTime
 from core.errors import NotFound
@@ -91,30 +91,30 @@ def document_of(call: Call, entity: Organisation, id_d: str) -> Document:
 def documents_of(call: Call, entity: Organisation) -> list[Document]:
     """Return the documents of an entity that a call asks for, in the order that it asks for, without their files."""
     offset, limit = call.number("offset", 0, 10**9), call.number("limit", _DEFAULT, _MOST)
-    wanted = _documents(entity)
+    wanted, stands = in_sql(_documents(entity, Dossier.id), entity.id)
     if text := call.value("search").strip():
         wanted = wanted.where(col(Mail.subject).icontains(text, autoescape=True))
     if state := call.value("lastetat"):
-        wanted = wanted.where(stands_at(state))
+        wanted = wanted.where(stands.action == state)
     _refuse_not_done(call)
-    entry = entered()
     if (first := _bound(call, "last_state_begin", whole=timedelta())) is not None:
-        wanted = wanted.where(entry >= literal(first, UtcDateTime()))
+        wanted = wanted.where(stands.since >= literal(first, UtcDateTime()))
     if (last := _bound(call, "last_state_end", whole=timedelta(days=1))) is not None:
-        wanted = wanted.where(entry < literal(last, UtcDateTime()))
-    key: Any = col(Mail.subject) if call.value("tri") == "titre" else entry
+        wanted = wanted.where(stands.since < literal(last, UtcDateTime()))
+    key: Any = col(Mail.subject) if call.value("tri") == "titre" else stands.since
     ascending = call.value("sens_tri").upper() == "ASC"
     order = (key.asc(), col(Dossier.id).asc()) if ascending else (key.desc(), col(Dossier.id).desc())
     number = call.number_of(entity)
     with call.platform.database.reading(call.principal) as session:
-        found = list(session.exec(wanted.order_by(*order).offset(offset).limit(limit)))
-        identifiers = [dossier.id for dossier, _ in found]
+        identifiers = list(session.exec(wanted.order_by(*order).offset(offset).limit(limit)))
+        sends = {
+            dossier.id: (dossier, mail)
+            for dossier, mail in session.exec(_documents(entity).where(col(Dossier.id).in_(identifiers)))
+        }
         recipients = _by_dossier(session, MailRecipient, identifiers)
         rows = {one.dossier_id: one for (one,) in _by_dossier(session, PastellDocument, identifiers).values()}
-    return [
-        Document(number, entity, dossier, mail, tuple(recipients.get(dossier.id, ())), rows.get(dossier.id))
-        for dossier, mail in found
-    ]
+    known = (one for one in identifiers if one in sends)  # one may have been given up in between
+    return [Document(number, entity, *sends[one], tuple(recipients.get(one, ())), rows.get(one)) for one in known]
 
 
 def _refuse_not_done(call: Call) -> None:
@@ -155,10 +155,11 @@ def _bound(call: Call, name: str, *, whole: timedelta) -> datetime | None:
     return moment + (whole if ":" not in written else min(whole, timedelta(seconds=1)))
 
 
-def _documents(entity: Organisation) -> Any:
+def _documents(entity: Organisation, *columns: Any) -> Any:
     """Return the query of the documents of an entity: convocations are none of the type, what was given up is none at all."""
     return (
-        select(Dossier, Mail)
+        select(*(columns or (Dossier, Mail)))
+        .select_from(Dossier)
         .join(Mail, col(Mail.dossier_id) == col(Dossier.id))
         .where(Dossier.flow == "mail", Dossier.organisation_id == entity.id, Dossier.state != "abandoned")
         .where(Mail.kind != CONVOCATION.name)

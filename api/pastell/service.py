@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from io import BytesIO
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from anyio import to_thread
@@ -15,8 +15,8 @@ from api.pastell import operations, words
 from api.pastell.calls import Call, Refusal, as_json, refusal
 from api.pastell.faults import METHODS, ROOT, TOLD_APART, V2
 from api.problems import fault_of
-from api.s2low.door import account_behind
-from api.uploads import Body, Uploads
+from api.s2low.door import Account, account_behind
+from api.uploads import Body, Uploads, known
 from api.web.visitor import Parts
 from core.blobs import Readable
 from core.errors import Forbidden, Misconfigured, TabellionError, Unavailable
@@ -33,6 +33,7 @@ _SMALL = 64 * 1024
 _OURS, _NOBODY, _TOO_LARGE, _CREATED = 500, 401, 413, 201
 
 Operation = Callable[..., Any]
+Found = TypeVar("Found")
 
 LARGE = (
     *(path.format(id_e="{id}", id_d="{id}", field=words.FILES, num="{id}") for path in (_FILE, f"{_FILE}/{{num}}")),
@@ -47,10 +48,10 @@ def _answered(operation: Operation, method: str) -> Callable[..., Any]:
         named = dict(request.path_params)
         status = _CREATED if method == "POST" else 200
 
-        def answer(source: Readable | None) -> Response:
-            return _answer(request, lambda: _given(operation(_call(request, platform, source), **named), status))
+        def answer(account: Account, source: Readable | None) -> Response:
+            return _answer(request, lambda: _given(operation(_call(request, platform, account, source), **named), status))
 
-        return await _run(request, answer, sends=method in {"POST", "PATCH"})
+        return await _run(request, platform, answer, sends=method in {"POST", "PATCH"})
 
     return answered
 
@@ -59,30 +60,41 @@ def _old(name: str) -> Callable[..., Any]:
     operation, needed = OLD_NAMES[name]
 
     async def answered(request: Request, platform: Parts) -> Response:
-        def done(source: Readable | None) -> Response:
-            call = _call(request, platform, source)
+        def done(account: Account, source: Readable | None) -> Response:
+            call = _call(request, platform, account, source)
             named = {to: call.value(*names, default=default) for to, (names, default) in needed.items()}
             return _given(operation(call, **named), 200, texts=True)
 
-        def answer(source: Readable | None) -> Response:
-            return _answer(request, lambda: done(source), old=True)
+        def answer(account: Account, source: Readable | None) -> Response:
+            return _answer(request, lambda: done(account, source), old=True)
 
-        return await _run(request, answer, sends=request.method != "GET")
+        return await _run(request, platform, answer, sends=request.method != "GET", old=True)
 
     return answered
 
 
-async def _run(request: Request, answer: Callable[[Readable | None], Response], *, sends: bool) -> Response:
-    """Answer in a thread, which reads the body as it comes unless it is small."""
+async def _run(
+    request: Request,
+    platform: Platform,
+    answer: Callable[[Account, Readable | None], Response],
+    *,
+    sends: bool,
+    old: bool = False,
+) -> Response:
+    """Answer in a thread, which reads the body as it comes unless it is small; nothing is read of whoever is not let in."""
+    account = await to_thread.run_sync(lambda: _answer(request, lambda: _admitted(request, platform), old=old))
+    if isinstance(account, Response):
+        return account
     if not sends:
-        return await to_thread.run_sync(answer, None)
+        return await to_thread.run_sync(answer, account, None)
     stated = request.headers.get("content-length", "")
     if stated.isascii() and stated.isdigit() and int(stated) <= _SMALL:
-        return await to_thread.run_sync(answer, BytesIO(await request.body()))
+        return await to_thread.run_sync(answer, account, BytesIO(await request.body()))
+    known(request, account.principal.actor)
     turnstile: Uploads = request.app.state.uploads
 
     def streamed(body: Body) -> Response:
-        return answer(body)
+        return answer(account, body)
 
     try:
         return await turnstile.run(request, streamed)
@@ -90,11 +102,14 @@ async def _run(request: Request, answer: Callable[[Readable | None], Response], 
         return refusal(error, 503)
 
 
-def _call(request: Request, platform: Platform, source: Readable | None) -> Call:
+def _admitted(request: Request, platform: Platform) -> Account:
     if request.headers.get("sec-fetch-site") in _OTHERS:
         # A browser that was led here by another site: whoever it speaks for did not ask for this.
         raise Forbidden(words.NO_ACCESS)
-    account = account_behind(platform, request.headers.get("authorization", ""))
+    return account_behind(platform, request.headers.get("authorization", ""))
+
+
+def _call(request: Request, platform: Platform, account: Account, source: Readable | None) -> Call:
     content_type = request.headers.get("content-type", "")
     return Call(platform, account, request.scope["query_string"], None if source is None else lambda: (source, content_type))
 
@@ -103,8 +118,8 @@ def _given(value: Any, status: int, *, texts: bool = False) -> Response:
     return value if isinstance(value, Response) else as_json(value, status, texts=texts)
 
 
-def _answer(request: Request, answer: Callable[[], Response], *, old: bool = False) -> Response:
-    """Return the answer; whatever fails becomes one, in French whatever language is asked for."""
+def _answer(request: Request, answer: Callable[[], Found], *, old: bool = False) -> Found | Response:
+    """Return what is found, an answer in the end; whatever fails becomes one, in French whatever language is asked for."""
     with speaking("fr"):
         try:
             return answer()

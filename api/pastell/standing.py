@@ -10,22 +10,30 @@ it is over, stopped or cancelled       non-recu
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, and_, case, cast, exists, false, func, not_, or_
+from sqlalchemy import ColumnElement, String, and_, case, cast, func, not_, or_
 from sqlmodel import col, select
 
 from api.pastell.models import PastellDocument
 from flows.engine.models import Dossier
 from flows.mail.keeping import ENDED, TAKEN
 from flows.mail.models import Mail, MailRecipient, RecipientState
-from flows.mail.standing import Standing, counted, standing_of, stands
+from flows.mail.standing import Standing, counted, standing_of
 from flows.mail.validating import VALIDATING
 
 _UNDER_WAY = (Standing.CHECKING, Standing.VALIDATING, Standing.READY, Standing.SENDING, Standing.SENT)
 _OVER = (Standing.CLOSED, Standing.ARCHIVED)
 EDITABLE = frozenset({"creation", "modification", "send-mailsec-error"})
-_BEFORE = ("draft", "received", "rejected", *sorted(VALIDATING))
+_UNDECIDED = ("received", *sorted(VALIDATING))
+_RECEIVED = frozenset({"reception", "reception-partielle"})
+_COUNTED = {
+    "taken": TAKEN,
+    "reached": ENDED | {RecipientState.FAILED},
+    "failed": {RecipientState.FAILED},
+    "waiting": {RecipientState.WAITING},
+}
 RESENT = frozenset({"envoi", "reception-partielle"})
 
 
@@ -53,62 +61,80 @@ def last_action(dossier: Dossier, mail: Mail, states: Mapping[str, int], row: Pa
     return "erreur" if standing in _OVER and states.get(RecipientState.FAILED.value) == count else "non-recu"
 
 
-def stands_at(action: str) -> ColumnElement[bool]:
-    """Return the condition under which a document stands so: the same cases as ``last_action``, in the words of the database."""
-    over = or_(*(stands(one) for one in _OVER))
-    taken, failed = not_(_some(set(RecipientState) - TAKEN)), not_(_some(set(RecipientState) - {RecipientState.FAILED}))
-    sound = cast(col(Dossier.problems), String) == "[]"
-    fresh = exists(
-        select(PastellDocument.dossier_id)
-        .where(col(PastellDocument.dossier_id) == col(Dossier.id), col(PastellDocument.modified).is_(None))
-        .correlate(Dossier)
-    )
-    cases: dict[str, ColumnElement[bool]] = {
-        "creation": and_(stands(Standing.DRAFT), sound, fresh),
-        "modification": and_(stands(Standing.DRAFT), sound, not_(fresh)),
-        "send-mailsec-error": and_(stands(Standing.DRAFT), not_(sound)),
-        "envoi": or_(*(stands(one) for one in _UNDER_WAY)),
-        "reception-partielle": stands(Standing.PARTLY),
-        "reception": or_(stands(Standing.TAKEN), and_(over, taken)),
-        "erreur": and_(over, failed),
-        "non-recu": or_(stands(Standing.CANCELLED), stands(Standing.REJECTED), and_(over, not_(taken), not_(failed))),
-    }
-    return cases.get(action, false())
+@dataclass(frozen=True, slots=True)
+class InSql:
+    """Where each document of a query stands, and since when, in the words of the database.
 
-
-def entered() -> ColumnElement[Any]:
-    """Return when a document entered its state, for what recipients did when the last did it: as ``telling.since`` tells it.
-
-    A list is sorted by it: recipients are looked at once, where ``stands_at`` asks for one case after the other.
+    Attributes:
+        action: as ``last_action`` has it.
+        since: when it entered that state, for what recipients did when the last did it: as ``telling.since``.
     """
-    row = select(PastellDocument.modified).where(col(PastellDocument.dossier_id) == col(Dossier.id)).correlate(Dossier)
-    taken, ended, waiting = (_count(states) for states in (TAKEN, ENDED | {RecipientState.FAILED}, {RecipientState.WAITING}))
-    all_taken = taken == func.count()
-    received = or_(
-        and_(col(Dossier.state) == "archived", all_taken),
-        and_(col(Dossier.state).not_in(("archived", "ready")), waiting == 0, taken > 0, or_(all_taken, ended < func.count())),
+
+    action: ColumnElement[str]
+    since: ColumnElement[Any]
+
+
+def in_sql(wanted: Any, organisation_id: str) -> tuple[Any, InSql]:
+    """Return how a list is narrowed and sorted.
+
+    Recipients are added up once for all documents: asked for each by itself, or those of every organisation, they cost the
+    database many times as much.
+
+    Args:
+        wanted: a query of ``Dossier`` and ``Mail``.
+        organisation_id: whose documents they are.
+
+    Returns:
+        The query with what that is made of, and that.
+    """
+    sums: Any = select(
+        col(MailRecipient.dossier_id).label("dossier_id"),
+        func.max(col(MailRecipient.withdrawn)).label("last"),
+        func.count().label("count"),
+        *(_count(states).label(name) for name, states in _COUNTED.items()),
     )
-    last = (
-        select(case((received, func.max(MailRecipient.withdrawn))))
-        .where(col(MailRecipient.dossier_id) == col(Dossier.id))
-        .correlate(Dossier)
-    )
-    return case(
+    told = sums.where(MailRecipient.organisation_id == organisation_id).group_by(col(MailRecipient.dossier_id)).subquery().c
+    joined = wanted.outerjoin(PastellDocument, col(PastellDocument.dossier_id) == col(Dossier.id))
+    joined = joined.outerjoin(told.dossier_id.table, told.dossier_id == col(Dossier.id))
+    action = _action(*(func.coalesce(told[name], 0) for name in ("count", *_COUNTED)))
+    moment = case(
         (
-            and_(col(Dossier.state) == "draft", cast(col(Dossier.problems), String) == "[]"),
-            func.coalesce(row.scalar_subquery(), col(Dossier.created)),
+            action.in_(sorted(EDITABLE - {"send-mailsec-error"})),
+            func.coalesce(col(PastellDocument.modified), col(Dossier.created)),
         ),
-        (or_(col(Dossier.state).in_(_BEFORE), col(Mail.cancelled).is_not(None)), col(Dossier.since)),
-        else_=func.coalesce(last.scalar_subquery(), col(Dossier.since)),
+        (action.in_(sorted(_RECEIVED)), func.coalesce(told.last, col(Dossier.since))),
+        else_=col(Dossier.since),
+    )
+    return joined, InSql(action, moment)
+
+
+def _action(
+    count: ColumnElement[int],
+    taken: ColumnElement[int],
+    reached: ColumnElement[int],
+    failed: ColumnElement[int],
+    waiting: ColumnElement[int],
+) -> ColumnElement[str]:
+    """Return the same cases as ``last_action`` and ``standing_of``, in their order."""
+    state, sound = col(Dossier.state), cast(col(Dossier.problems), String) == "[]"
+    fresh = and_(col(PastellDocument.dossier_id).is_not(None), col(PastellDocument.modified).is_(None))
+    over = ((taken == count, "reception"), (failed == count, "erreur"))
+    return case(
+        (and_(state == "draft", not_(sound)), "send-mailsec-error"),
+        (and_(state == "draft", fresh), "creation"),
+        (state == "draft", "modification"),
+        (state == "rejected", "non-recu"),
+        (state.in_(_UNDECIDED), "envoi"),
+        (col(Mail.cancelled).is_not(None), "non-recu"),
+        *((and_(state == "archived", met), said) for met, said in over),
+        (state == "archived", "non-recu"),
+        (or_(state == "ready", waiting > 0), "envoi"),
+        *((and_(count > 0, reached == count, met), said) for met, said in over),
+        (and_(count > 0, reached == count), "non-recu"),
+        (taken > 0, "reception-partielle"),
+        else_="envoi",
     )
 
 
 def _count(states: Collection[RecipientState]) -> ColumnElement[int]:
     return func.coalesce(func.sum(case((col(MailRecipient.state).in_([one.value for one in states]), 1), else_=0)), 0)
-
-
-def _some(states: set[RecipientState] | frozenset[RecipientState]) -> ColumnElement[bool]:
-    wanted = select(MailRecipient.id).where(
-        col(MailRecipient.dossier_id) == col(Dossier.id), col(MailRecipient.state).in_([one.value for one in states])
-    )
-    return exists(wanted.correlate(Dossier))

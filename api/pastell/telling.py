@@ -126,7 +126,7 @@ def _modified(document: Document) -> str:
 
 
 def since(document: Document) -> str:
-    """Return when a document entered its state; for what recipients did, when the last did it: as ``standing.entered``."""
+    """Return when a document entered its state; for what recipients did, when the last did it: as ``standing.in_sql``."""
     state = document.state
     if state in EDITABLE - {"send-mailsec-error"}:
         return _modified(document)

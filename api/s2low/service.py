@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from io import BytesIO
+from typing import TypeVar
 
 import structlog
 from anyio import to_thread
@@ -21,7 +22,7 @@ from api.s2low.calls import Call, NotDone, refused
 from api.s2low.door import account_behind
 from api.s2low.faults import INFO, LOGINS, NONCE, TEST
 from api.s2low.sending import Sending
-from api.uploads import Body, Uploads
+from api.uploads import Body, Uploads, known
 from api.web.visitor import Parts
 from core.blobs import Readable, TooLarge
 from core.errors import Forbidden, Misconfigured, TabellionError, Unauthenticated, Unavailable
@@ -38,6 +39,7 @@ _OTHERS = {"cross-site", "same-site"}
 _OURS, _NOT_DONE, _NOBODY = 500, 404, 401
 _FAULTS = (Unauthenticated, Forbidden, TooLarge, Unavailable, Misconfigured)
 Asking = Callable[[Call], Response]
+Given = TypeVar("Given")
 
 ASKED: Mapping[str, Asking] = {
     TEST: asking.let_in,
@@ -53,6 +55,8 @@ ASKED: Mapping[str, Asking] = {
     f"{_ACTES}/actes_classification_fetch.php": giving.classification,
     f"{_ACTES}/actes_classification_request.php": sending.request,
     f"{_HELIOS}/api/helios_transac_get_status.php": helios.status,
+    f"{_HELIOS}/api/helios_get_list.php": helios.returns,
+    f"{_HELIOS}/api/helios_change_status.php": helios.return_taken,
     f"{_HELIOS}/api/nb_pes_aller_by_authorities_and_date.php": asking.pes_by_authority,
 }
 """Calls that answer lines, JSON or XML."""
@@ -67,9 +71,7 @@ GIVEN: Mapping[str, Asking] = {
     f"{_ACTES}/actes_transac_post_confirm_api_multi.php": giving.confirmation,
     f"{_HELIOS}/helios_download_acquit.php": helios.acquit,
     f"{_HELIOS}/helios_download_file.php": helios.file,
-    f"{_HELIOS}/api/helios_get_list.php": helios.returns,
-    f"{_HELIOS}/api/helios_get_retour.php": helios.returns,
-    f"{_HELIOS}/api/helios_change_status.php": helios.returns,
+    f"{_HELIOS}/api/helios_get_retour.php": helios.given_return,
     NONCE: giving.by_certificate,
     LOGINS: giving.by_certificate,
 }
@@ -107,8 +109,13 @@ def _sent(path: str, operation: Sending) -> Callable[..., object]:
         stated = request.headers.get("content-length", "")
         size = int(stated) if stated.isascii() and stated.isdigit() else None
 
+        call = await to_thread.run_sync(lambda: _answer(request, lambda: _call(request, platform)))
+        if isinstance(call, Response):  # nothing is read of whoever is not let in
+            return call
+        known(request, call.account.principal.actor)
+
         def send(source: Readable) -> Response:
-            return _answer(request, lambda: operation(_call(request, platform), source, content_type))
+            return _answer(request, lambda: operation(call, source, content_type))
 
         if size is not None and size > most + AROUND:
             return await to_thread.run_sync(send, _TooLong(most))
@@ -154,8 +161,8 @@ def _call(request: Request, platform: Platform) -> Call:
     return Call(platform, account_behind(platform, request.headers.get("authorization", "")), request.query_params)
 
 
-def _answer(request: Request, answer: Callable[[], Response], *, gives: bool = False) -> Response:
-    """Return the answer; whatever fails becomes one."""
+def _answer(request: Request, answer: Callable[[], Given], *, gives: bool = False) -> Given | Response:
+    """Return what is given, an answer in the end; whatever fails becomes one."""
     try:
         return answer()
     except TabellionError as error:

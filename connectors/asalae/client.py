@@ -16,9 +16,10 @@ from urllib.parse import quote
 
 from connectors.asalae.form import Form, Part
 from connectors.asalae.settings import AsalaeSettings
-from connectors.sae.errors import AnswerUnreadable
+from connectors.sae.errors import AnswerUnreadable, ServiceUnavailable, TransferRefused
 from connectors.sae.transport import MEBIBYTE, Reply, Transport
 from core.addresses import Networks
+from core.errors import Misconfigured, NeedsOperator, Unavailable
 from core.messages import Catalogue
 
 _messages = Catalogue("connectors.sae")
@@ -65,7 +66,13 @@ class Asalae:
             return
         told = self._post("/sedaMessages", Form((("send_chunked_attachments", "true"),), (manifest,))).json()
         session = [(name, _named(told, f"chunk_{name}")) for name in ("session_identifier", "security_identifier")]
-        self._send_pieces(session, attachments)
+        try:
+            self._send_pieces(session, attachments)
+        except TransferRefused:
+            raise
+        except (Unavailable, NeedsOperator, Misconfigured) as error:
+            # Whatever the trouble: the manifest is there, under its identifier.
+            raise ServiceUnavailable(str(error), perhaps_taken=True) from error
 
     def message(self, organisation: str, identifier: str, name: str) -> bytes | None:
         """Return a message about a transfer; None while there is none.

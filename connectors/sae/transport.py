@@ -27,6 +27,7 @@ _PIECE = 1 << 18
 _WORDS = 500
 _ACCESS = {401, 403}
 _NOT_NOW = {408, 425, 429, 502, 503, 504}
+_SUCCESSES = range(200, 300)
 _SERVER_FAULTS = 500
 _HTTPS, _PROBE = 443, 3.0
 
@@ -119,8 +120,11 @@ class Transport:
         Raises:
             AccessRefused: 401, 403.
             ServiceUnavailable: the server cannot now, or is at fault.
+            AnswerUnreadable: a success of another kind: what was asked may have been done.
             AddressWrong: anything else.
         """
+        if reply.status in _SUCCESSES:
+            raise errors.AnswerUnreadable(_messages("answer.unreadable", reason=f"HTTP {reply.status}"))
         if reply.status in _ACCESS:
             raise errors.AccessRefused(_messages("access.refused", address=self.address, status=reply.status))
         reason = f"HTTP {reply.status} {reply.wording}".strip()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from core import clock, passwords
@@ -187,6 +188,14 @@ def add_document(
         NotFound, Forbidden, Conflict: see ``cancel``; also when the key was used for another request.
         Unsendable: it is empty, too large, or a program (M03).
     """
+    try:
+        return _added(platform, principal, dossier_id, kept, tell, key)
+    except IntegrityError:
+        # The key came twice at the same moment, with another send: the other one has committed, so it is known now.
+        return _added(platform, principal, dossier_id, kept, tell, key)
+
+
+def _added(platform: Platform, principal: Principal, dossier_id: str, kept: KeptFile, tell: bool, key: str | None) -> bool:
     with platform.database.writing(principal) as session:
         recipients = recipients_of(session, dossier_id, hold=True)
         mail = mail_of(session, dossier_id, hold=True)

@@ -6,12 +6,13 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Text
 from sqlmodel import Field
 
 from core import clock
 from core.database import JsonValue, Owned, UtcDateTime
 from core.identifiers import new_id
+from core.secrets import Encrypted
 
 
 class Mail(Owned, table=True):
@@ -179,7 +180,7 @@ class MailNotice(Owned, table=True):
     revoked: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     message_id: str = Field(default="", max_length=200)
     sha256: str = Field(default="", max_length=64)
-    message: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    message: bytes | None = Field(default=None, sa_column=Column(Encrypted))
     state: str = Field(default=NoticeState.DUE.value, max_length=10)
     not_before: datetime = Field(default_factory=clock.now, sa_column=Column(UtcDateTime, nullable=False))
     attempts: int = Field(default=0, sa_column=Column(Integer, nullable=False))

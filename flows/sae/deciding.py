@@ -1,4 +1,4 @@
-"""What a person decides: that records are handed over, that refused transfers go again, or are given up; and the settings."""
+"""What a person decides: that records are handed over, that transfers go again, or are given up; and the settings."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import PLATFORM, Principal, Right
 from flows.engine import transitions
+from flows.engine.models import Dossier
 from flows.engine.work import Advance
 from flows.sae import following, intake
 from flows.sae.flow import SAE
@@ -52,8 +53,16 @@ def hand_over(platform: Platform, principal: Principal, records: Sequence[str]) 
     return sum(intake.begin(platform, record, principal.actor).created for record in found)
 
 
+def may_be_decided(state: str, parked: str | None) -> bool:
+    """Tell whether it is for a person to decide of a transfer: it is refused, or set aside while the service is waited for."""
+    return state == "refused" or (parked is not None and state in {"sent", "acknowledged"})
+
+
 def send_again(platform: Platform, principal: Principal, dossiers: Sequence[str]) -> int:
-    """Let refused transfers leave again, each under a new identifier; return how many do.
+    """Let transfers leave again, each under a new identifier; those of which nothing is to be decided are left out.
+
+    Returns:
+        How many leave.
 
     Raises:
         Forbidden: the principal does not manage the archives of the organisation of one.
@@ -63,7 +72,7 @@ def send_again(platform: Platform, principal: Principal, dossiers: Sequence[str]
 
 
 def give_up(platform: Platform, principal: Principal, dossiers: Sequence[str]) -> int:
-    """Give refused transfers up: their records stay here only, until somebody hands them over anew; return how many.
+    """Give transfers up: their records stay here only, until somebody hands them over anew; return how many, as ``send_again``.
 
     Raises:
         Forbidden, UsageError: as ``send_again``.
@@ -108,6 +117,9 @@ def _decided(platform: Platform, principal: Principal, dossiers: Sequence[str], 
         wanted = select(SaeTransfer).where(col(SaeTransfer.dossier_id).in_(dossiers)).order_by(SaeTransfer.dossier_id)
         for transfer in session.exec(wanted):
             principal.require(Right.ARCHIVE, transfer.organisation_id)
+            dossier = session.get_one(Dossier, transfer.dossier_id, with_for_update=True, populate_existing=True)
+            if not may_be_decided(dossier.state, dossier.parked):
+                continue
             told = Advance(event, facts={SENDING: None}, journal={"identifier": transfer.identifier})
             moved += transitions.signal(
                 session, SAE, transfer.dossier_id, event, told, principal.actor, frees_reference=event == "given_up"

@@ -15,9 +15,9 @@ SAE = Flow(
     #    in this state    this stage, or waits for      leads to
     On("ready", send, sent="sent", refused="refused"),
     Wait("sent", waits_for="l’accusé de réception du service d’archives", within=_ACKNOWLEDGED_WITHIN,
-         acknowledged="acknowledged", accepted="accepted", refused="refused"),
+         acknowledged="acknowledged", accepted="accepted", refused="refused", again="ready", given_up="given_up"),
     Wait("acknowledged", waits_for="la réponse du service d’archives", within=_ANSWERED_WITHIN,
-         accepted="accepted", refused="refused"),
+         accepted="accepted", refused="refused", again="ready", given_up="given_up"),
     Wait("refused", waits_for="la décision de l’archiviste", again="ready", given_up="given_up"),
     End("accepted", good=True), End("given_up"),
 )  # fmt: skip

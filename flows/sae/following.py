@@ -18,7 +18,7 @@ from sqlmodel import col, select
 
 from connectors.sae.errors import AccessRefused, AnswerUnreadable, CertificateRefused
 from core import clock
-from core.errors import Misconfigured, NeedsOperator, TabellionError, UnreadableInput
+from core.errors import Misconfigured, NeedsOperator, TabellionError
 from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import PLATFORM
@@ -26,14 +26,15 @@ from core.problems import Problem, Severity
 from flows.engine import moves, schedule, transitions
 from flows.engine.models import Dossier, Step
 from flows.engine.work import Advance, KeptFile
+from flows.sae import answers
 from flows.sae.flow import SAE
-from flows.sae.knowledge import accounts, settings_of
+from flows.sae.knowledge import accounts, require_same, settings_of
 from flows.sae.models import SaeTransfer
 from flows.sae.outside import Outside, open_outside
-from flows.sae.settings import OutsideArchive
-from flows.sae.stages import refuse
+from flows.sae.settings import OutsideArchive, System
+from flows.sae.stages import SENDING, TRIAL, refuse
 from schemas.seda.codes import is_acceptance
-from schemas.seda.replies import ReadReply, read_reply
+from schemas.seda.replies import ReadReply
 
 _log = structlog.get_logger()
 _messages = Catalogue("flows.sae")
@@ -46,8 +47,8 @@ _PAUSES = 10
 """An archivist decides in days: replies are asked for that many times less often than acknowledgements."""
 _AT_ONCE = 200
 _MOST_IN_A_ROW = 5
-_LONGEST_PROBLEM, _MOST_PROBLEMS = 1000, 50
-_JSON = b"{"
+_LONGEST_PROBLEM, _MOST_PROBLEMS, _LONGEST_CODE = 1000, 50, 20
+_ACKNOWLEDGEMENT = "Acknowledgement"
 _DEADLINE = f"{SAE.name}.{moves.DEADLINE}"
 
 
@@ -118,57 +119,51 @@ def _due(platform: Platform, account: str) -> list[_Known]:
 def _look(platform: Platform, outside: Outside, settings: OutsideArchive, known: _Known) -> None:
     transfer = known.transfer
     _looked(platform, settings, known)
+    require_same(transfer.system, settings)
     if known.dossier.state == _SENT:
         acknowledged = outside.acknowledgement(transfer.identifier, transfer.reference)
         if acknowledged is not None:
-            _hear_acknowledgement(platform, known, acknowledged)
+            _hear_acknowledgement(platform, settings, known, acknowledged)
             return
     reply = outside.reply(transfer.identifier, transfer.reference)
     if reply is not None:
         _hear_reply(platform, known, reply)
 
 
-def _hear_acknowledgement(platform: Platform, known: _Known, octets: bytes) -> None:
+def _hear_acknowledgement(platform: Platform, settings: OutsideArchive, known: _Known, octets: bytes) -> None:
     """Vitam acknowledges by the state of its operation, which is JSON; others by a message of SEDA."""
-    if octets.lstrip()[:1] == _JSON:
+    if settings.system is System.VITAM:
         _hear(platform, known, "acknowledged", _kept(platform, known, ACKNOWLEDGEMENT, octets, "json"))
         return
-    read = _read(known, octets)
+    read = answers.read(octets, known.transfer.identifier)
     kept = _kept(platform, known, ACKNOWLEDGEMENT, octets, "xml")
     refused = read.code is not None and not is_acceptance(read.code)
     _hear(platform, known, "refused" if refused else "acknowledged", kept, read)
 
 
 def _hear_reply(platform: Platform, known: _Known, octets: bytes) -> None:
-    read = _read(known, octets)
-    if read.kind == "Acknowledgement":
-        raise AnswerUnreadable(_messages("reply.other", identifier=known.transfer.identifier))
-    _hear(platform, known, "accepted" if read.accepted else "refused", _kept(platform, known, REPLY, octets, "xml"), read)
-
-
-def _read(known: _Known, octets: bytes) -> ReadReply:
-    with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
-        path = Path(folder) / "message.xml"
-        path.write_bytes(octets)
-        try:
-            read = read_reply(path)
-        except UnreadableInput as error:
-            raise AnswerUnreadable(_messages("reply.unreadable", identifier=known.transfer.identifier)) from error
-    if read.transfer_identifier not in {None, known.transfer.identifier}:
-        raise AnswerUnreadable(_messages("reply.other", identifier=known.transfer.identifier))
-    return read
+    identifier = known.transfer.identifier
+    read = answers.read(octets, identifier)
+    if read.kind == _ACKNOWLEDGEMENT:
+        raise AnswerUnreadable(_messages("reply.other", identifier=identifier))
+    if read.code is None and not read.accepted:
+        raise AnswerUnreadable(_messages("reply.codeless", identifier=identifier))
+    kept = _kept(platform, known, REPLY, octets, "xml")
+    # Of what was handed over for a trial, nothing is kept there, whatever is said of it.
+    tried = bool(known.dossier.facts.get(SENDING, {}).get(TRIAL))
+    _hear(platform, known, "accepted" if read.accepted and not tried else "refused", kept, read)
 
 
 def _hear(platform: Platform, known: _Known, event: str, kept: KeptFile, read: ReadReply | None = None) -> None:
     """Let the dossier hear what came, if it still stands where it stood, under the identifier that was asked for."""
-    code = read.code or "" if read else ""
+    code = _code(read) if read else ""
     told: dict[str, Any] = {"identifier": known.transfer.identifier, **({"code": code} if code else {})}
     with platform.database.writing(PLATFORM) as session:
         transfer = session.exec(select(SaeTransfer).where(SaeTransfer.dossier_id == known.dossier.id).with_for_update()).one()
         if transfer.identifier != known.transfer.identifier:
             return
         if read is not None and event != "acknowledged":
-            transfer.settled, transfer.code = clock.now(), code[:20]
+            transfer.settled, transfer.code = clock.now(), code
             transfer.cote = (read.archive_identifier or "")[:255] if event == "accepted" else ""
             told |= {"cote": transfer.cote} if transfer.cote else {}
             refuse(session, known.dossier.id, _problems(read) if event == "refused" else [])
@@ -177,12 +172,19 @@ def _hear(platform: Platform, known: _Known, event: str, kept: KeptFile, read: R
         transitions.signal(session, SAE, known.dossier.id, event, Advance(event, files=(kept,), journal=told))
 
 
+def _code(read: ReadReply) -> str:
+    """Return the code of an answer; it enters the journal, and is no place for whatever a service writes there."""
+    return (read.code or "")[:_LONGEST_CODE]
+
+
 def _problems(read: ReadReply) -> list[Problem]:
     """Return why a transfer is refused, in the words of the service."""
-    told = [*read.comments, *read.details] or [_messages("refused.wordless", code=read.code or "-")]
-    mend = _messages("refused.mend")
+    code, mend = _code(read), _messages("refused.mend")
+    if read.accepted:
+        return [Problem("SAE", Severity.ERROR, _messages("refused.trial"), found=code, mend=_messages("refused.trial.mend"))]
+    told = [*read.comments, *read.details] or [_messages("refused.wordless", code=code or "-")]
     return [
-        Problem("SAE", Severity.ERROR, " ".join(one.split())[:_LONGEST_PROBLEM], found=read.code, mend=mend)
+        Problem("SAE", Severity.ERROR, " ".join(one.split())[:_LONGEST_PROBLEM], found=code or None, mend=mend)
         for one in told[:_MOST_PROBLEMS]
     ]
 

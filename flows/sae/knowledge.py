@@ -6,7 +6,7 @@ from sqlmodel import Session, select
 
 from archive.models import Record
 from core.configuration import Configuration, configuration_of
-from core.errors import NeedsOperator, NotFound
+from core.errors import NeedsOperator
 from core.messages import Catalogue
 from core.organisations import Organisation
 from core.platform import Platform
@@ -14,6 +14,10 @@ from core.principal import PLATFORM
 from flows.sae.settings import OUTSIDE, OutsideArchive
 
 _messages = Catalogue("flows.sae")
+
+
+class Unsendable(NeedsOperator):
+    """There is nothing that the service could take: the record is gone, or its package none for a service so configured."""
 
 
 def accounts(session: Session) -> set[str]:
@@ -41,27 +45,36 @@ def account_for(platform: Platform, organisation_id: str) -> tuple[str, OutsideA
 
 
 def settings_of(platform: Platform, account: str) -> OutsideArchive:
-    """Return the settings of an account.
+    """Return the settings of an account: its own, for those of an organisation above are of another service.
 
     Raises:
         NeedsOperator: it has none any more.
         Misconfigured: they cannot be decrypted.
     """
-    try:
-        with platform.database.reading(PLATFORM) as session:
-            return configuration_of(session, platform.secrets, account, OUTSIDE, OutsideArchive)
-    except NotFound as error:
-        raise NeedsOperator(_messages("outside.missing")) from error
+    with platform.database.reading(PLATFORM) as session:
+        if session.get(Configuration, (account, OUTSIDE)) is None:
+            raise NeedsOperator(_messages("outside.missing"))
+        return configuration_of(session, platform.secrets, account, OUTSIDE, OutsideArchive)
+
+
+def require_same(system: str, settings: OutsideArchive) -> None:
+    """Go on only with the service that knows a transfer.
+
+    Raises:
+        NeedsOperator: the settings are of another one by now.
+    """
+    if system != settings.system.value:
+        raise NeedsOperator(_messages("outside.other", system=system))
 
 
 def record_of(platform: Platform, record_id: str) -> Record:
     """Return a record that is still kept.
 
     Raises:
-        NeedsOperator: it was eliminated meanwhile.
+        Unsendable: it was eliminated meanwhile.
     """
     with platform.database.reading(PLATFORM) as session:
         record = session.get_one(Record, record_id)
     if record.eliminated is not None:
-        raise NeedsOperator(_messages("record.eliminated"))
+        raise Unsendable(_messages("record.eliminated"))
     return record

@@ -13,8 +13,8 @@ from pathlib import Path
 from lxml import etree
 
 from core import clock
-from core.errors import NeedsOperator
 from core.messages import Catalogue
+from flows.sae.knowledge import Unsendable
 from flows.sae.settings import OutsideArchive
 from schemas.seda.elements import child, name_of, text_of
 from schemas.seda.model import (
@@ -52,7 +52,7 @@ def write(original: Path, target: Path, settings: OutsideArchive, identifier: st
         years: how long the appraisal rule of the record lasts.
 
     Raises:
-        NeedsOperator: a manifest that says what is not ours to say again.
+        Unsendable: a manifest that says what is not ours to say again.
         UnwritableTransfer: one that 1.0 has no words for.
         UnreadableInput: it cannot be read.
     """
@@ -60,7 +60,7 @@ def write(original: Path, target: Path, settings: OutsideArchive, identifier: st
     root = manifest.tree.getroot()
     package = child(root, "DataObjectPackage")
     if package is None:
-        raise NeedsOperator(_messages("package.legacy", found="DataObjectPackage"))
+        raise Unsendable(_messages("package.legacy", found="DataObjectPackage"))
     objects = {item.identifier: item for item in manifest.objects}
     described = child(package, "DescriptiveMetadata")
     try:
@@ -78,7 +78,7 @@ def write(original: Path, target: Path, settings: OutsideArchive, identifier: st
             comments=tuple(one.text or "" for one in _children(root, "Comment")),
         )
     except (ValueError, KeyError) as error:
-        raise NeedsOperator(_messages("package.legacy", found=str(error)[:100])) from error
+        raise Unsendable(_messages("package.legacy", found=str(error)[:100])) from error
     write_transfer_1_0(transfer, target)
 
 

@@ -11,6 +11,7 @@ from connectors.vitam.client import State, Status, Vitam, digest_of
 from core.addresses import Networks
 from core.errors import NeedsOperator
 from core.messages import Catalogue
+from flows.sae import answers
 from flows.sae.packaging import Outgoing
 from flows.sae.settings import OutsideArchive
 
@@ -26,7 +27,11 @@ class Outside(Protocol):
         ...
 
     def received(self, identifier: str) -> str | None:
-        """Return what the service knows a transfer by, when it has it; None while it does not say so."""
+        """Return what the service knows a transfer by, when it has it; None while it does not say so.
+
+        Raises:
+            AnswerUnreadable: what it says is no message about this transfer.
+        """
         ...
 
     def send(self, identifier: str, outgoing: Outgoing) -> str:
@@ -38,7 +43,7 @@ class Outside(Protocol):
         ...
 
     def acknowledgement(self, identifier: str, reference: str) -> bytes | None:
-        """Return what acknowledges a transfer; None while nothing does."""
+        """Return what acknowledges a transfer: a message of SEDA, of Vitam an operation in JSON; None while nothing does."""
         ...
 
     def reply(self, identifier: str, reference: str) -> bytes | None:
@@ -71,7 +76,11 @@ class _Asalae:
         return "".join(one for one in shown if one.isprintable())[:100]
 
     def received(self, identifier: str) -> str | None:
-        return None if self._client.message(self._sender, identifier, asalae.ACKNOWLEDGEMENT) is None else identifier
+        told = self._client.message(self._sender, identifier, asalae.ACKNOWLEDGEMENT)
+        if told is None:
+            return None
+        answers.read(told, identifier)  # a page of anything else that stands in between is no knowledge of it
+        return identifier
 
     def send(self, identifier: str, outgoing: Outgoing) -> str:
         self._client.send(outgoing.manifest, outgoing.content)

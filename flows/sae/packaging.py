@@ -27,11 +27,12 @@ from archive.retention.referential import rule_named
 from archive.retention.rules import Category
 from archive.stored_zip import is_plain_name, stored_zip
 from core import clock
-from core.errors import NeedsOperator, UnreadableInput, UsageError
+from core.errors import UnreadableInput, UsageError
 from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import PLATFORM
 from flows.sae import legacy
+from flows.sae.knowledge import Unsendable
 from flows.sae.settings import OutsideArchive, Seda, System
 from schemas.seda.elements import child
 from schemas.seda.model import Version
@@ -67,7 +68,7 @@ def build(platform: Platform, record: Record, settings: OutsideArchive, identifi
         folder: a private folder.
 
     Raises:
-        NeedsOperator: the package cannot be handed over to this service: another version of SEDA, names that are not plain.
+        Unsendable: the package cannot be handed over to this service: another version of SEDA, names that are not plain.
         ObjectMissing, ObjectAltered, Unavailable, Misconfigured: the package cannot be fetched.
     """
     sealed, manifest = folder / "sealed.zip", folder / "bordereau.xml"
@@ -88,7 +89,7 @@ def build(platform: Platform, record: Record, settings: OutsideArchive, identifi
                 content = folder / "sip.zip"
                 _zip(opened, manifest, content, at, folder)
     except (UnreadableInput, UsageError) as error:
-        raise NeedsOperator(_messages("package.unsendable", reason=str(error))) from error
+        raise Unsendable(_messages("package.unsendable", reason=str(error))) from error
     return Outgoing(manifest, content)
 
 
@@ -104,7 +105,7 @@ def _address(
 ) -> None:
     manifest = read_manifest(original)
     if manifest.version not in {one.value for one in Seda} - {Seda.V1_0}:
-        raise NeedsOperator(_messages("package.version", found=manifest.version))
+        raise Unsendable(_messages("package.version", found=manifest.version))
     root = manifest.tree.getroot()
     _set(root, identifier, "MessageIdentifier")
     _set(root, clock.iso(at), "Date")
@@ -135,7 +136,7 @@ def _agree(root: etree._Element, agreement: str | None) -> None:
     if found is None and agreement is not None:
         lists = child(root, "CodeListVersions")
         if lists is None:
-            raise NeedsOperator(_messages("package.version", found="CodeListVersions"))
+            raise Unsendable(_messages("package.version", found="CodeListVersions"))
         found = etree.Element(f"{{{etree.QName(root).namespace}}}ArchivalAgreement")
         lists.addprevious(found)
         found.tail = "\n  "
@@ -173,7 +174,7 @@ def _files(opened: OpenPackage, folder: Path) -> Iterator[tuple[str, Path]]:
     """Yield each file of a package by its name, one at a time on the disk, the names in order."""
     for name in sorted(opened.sizes):
         if not is_plain_name(name):
-            raise NeedsOperator(_messages("package.name", found=name[:200]))
+            raise Unsendable(_messages("package.name", found=name[:200]))
         with _brought(opened, name, folder / "entry") as path:
             yield name, path
 

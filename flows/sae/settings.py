@@ -11,7 +11,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from connectors.asalae.settings import AsalaeSettings
-from connectors.vitam.settings import VitamSettings
+from connectors.vitam.settings import Context, VitamSettings
 from core.messages import Catalogue
 from schemas.seda.model import Version
 
@@ -83,6 +83,11 @@ class OutsideArchive(BaseModel):
     def system(self) -> System:
         """Which one it is."""
         return System.ASALAE if self.asalae is not None else System.VITAM
+
+    @property
+    def trial(self) -> bool:
+        """Whether the service only looks at what is handed over, and keeps nothing."""
+        return self.vitam is not None and self.vitam.context is Context.DRY_RUN
 
     @property
     def host(self) -> str:

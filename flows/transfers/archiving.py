@@ -22,7 +22,6 @@ from flows.transfers.names import MANIFEST, PACKAGE, REPORT, SIGNATURES
 from schemas.seda.reader import Manifest
 
 _messages = Catalogue("flows.transfers")
-STATEMENT = "transfer"
 KIND = "transfer"
 _DECIDED = frozenset({"transfer.check.accepted", "transfer.accepted"})
 
@@ -42,7 +41,7 @@ def seal(work: Work) -> Advance:
     kept = _kept(work, manifest)
     facts = Sealing(work.organisation_id, work.dossier_id, KIND, kept.appraisal, kept.access)
     package = work.file(PACKAGE)
-    statements.keep(work.platform, STATEMENT, work.dossier_id, _statement(work, entries))
+    statements.keep(work.platform, statements.OF_TRANSFER, work.dossier_id, _statement(work, entries))
     manifest_sha256 = work.file(MANIFEST).sha256
     sealed = Package(path, package.sha256, package.size, manifest_sha256, ())
     return under_lock(work, facts, sealed, described=kept.applied)

@@ -138,8 +138,9 @@ def _of_manifest(platform: Platform, manifest: Manifest, sizes: dict[str, int]) 
 
 
 def _lengths(manifest: Manifest) -> Iterator[tuple[str, str | None, int]]:
-    """Yield what is kept beside the package, each with the room that there is for it."""
+    """Yield what is kept beside the package, or said in an answer, each with the room that there is for it."""
     yield "MessageIdentifier", manifest.identifier, 255
+    yield "ArchivalAgency", manifest.archival_agency, 255
     yield "TransferringAgency", manifest.transferring_agency, 100
     yield "OriginatingAgencyIdentifier", manifest.originating_agency, 60
     yield from (("Uri", item.uri, 255) for item in manifest.objects)

@@ -20,7 +20,7 @@ from schemas.seda.replies import Acknowledgement, OperationResult, TransferReply
 
 _XML, _PDFA = "application/xml", "PDF/A"
 _RESULTS = 500
-_LONGEST = 1000
+_LONGEST, _LONGEST_NAME = 1000, 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,9 @@ class Decision:
 
 
 def can_answer(manifest: Manifest) -> bool:
-    """Tell whether a manifest names all that an answer must name, in a version that answers are written in."""
-    return manifest.version in list(Version) and all(
-        (manifest.identifier, manifest.archival_agency, manifest.transferring_agency)
-    )
+    """Tell whether a manifest names all that an answer must name, as a message can hold it, in a version that answers have."""
+    named = manifest.identifier, manifest.archival_agency, manifest.transferring_agency
+    return manifest.version in list(Version) and all(one and len(one) <= _LONGEST_NAME for one in named)
 
 
 def acknowledgement(work: Work, manifest: Manifest) -> KeptFile:
@@ -77,7 +76,7 @@ def reply(work: Work, manifest: Manifest, decision: Decision) -> KeptFile:
         code=decision.code,
         archival_agency=Agency(manifest.archival_agency or ""),
         transferring_agency=Agency(manifest.transferring_agency or ""),
-        agreement=manifest.agreement,
+        agreement=manifest.agreement if len(manifest.agreement or "") <= _LONGEST_NAME else None,
         granted=decision.at if decision.record_id else None,
         comments=(decision.comment,) if decision.comment else (),
         results=tuple(told[:_RESULTS]),

@@ -6,13 +6,14 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, LargeBinary, false, text
+from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, false, text
 from sqlmodel import Field, SQLModel
 
 from core import clock
 from core.database import JsonValue, Owned, UtcDateTime
 from core.folding import LONGEST, keep_sought
 from core.identifiers import new_id
+from core.secrets import Encrypted
 
 
 class Capacity(StrEnum):
@@ -415,7 +416,7 @@ class FolderSigning(Owned, table=True):
     note: str = Field(default="", max_length=512)
     private_note: str = Field(default="", max_length=512)
     fields: dict[str, str] = Field(default_factory=dict, sa_column=_json())
-    ticket: bytes | None = Field(default=None, sa_column=Column(LargeBinary))
+    ticket: bytes | None = Field(default=None, sa_column=Column(Encrypted))
     remote: bool = Field(default=False, sa_column=Column(Boolean, nullable=False))
     settled: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     created: datetime = Field(default_factory=clock.now, sa_column=_moment())

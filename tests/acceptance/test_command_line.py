@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from cryptography.fernet import Fernet
 
 from api.demonstration import SIRET
 from schemas.pes.sample import Authority, Sample, write_sample
@@ -183,3 +184,19 @@ def test_an_unknown_dossier_is_told_in_a_sentence(operator: Operator) -> None:
     assert ran.returncode == 1
     assert "01UNKNOWN" in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+def test_a_database_that_is_none_and_a_key_that_is_not_named_are_told_in_a_sentence(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TABELLION_")} | {
+        "TABELLION_STATE_DIR": str(tmp_path / "var"),
+        "TABELLION_S3_ENDPOINT": "http://127.0.0.1:9",
+        "TABELLION_S3_ACCESS_KEY": "a",
+        "TABELLION_S3_SECRET_KEY": "b",
+    }
+    keyless = run_here("show", "01M8M9MJV5CEJFEM94AC1743KD", environment=environment)
+    assert (keyless.returncode, "TABELLION_SECRET_KEY_FILE" in keyless.stderr) == (3, True), keyless.stderr
+    assert not (tmp_path / "var" / "secret.key").exists()  # a fresh one would open nothing
+    (tmp_path / "secret.key").write_bytes(Fernet.generate_key())
+    environment["TABELLION_SECRET_KEY_FILE"] = str(tmp_path / "secret.key")
+    empty = run_here("show", "01M8M9MJV5CEJFEM94AC1743KD", environment=environment)
+    assert (empty.returncode, "db upgrade" in empty.stderr, "Traceback" in empty.stderr) == (3, True, False), empty.stderr

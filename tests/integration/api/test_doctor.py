@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -25,8 +24,6 @@ from core.principal import PLATFORM
 from flows.engine.models import Schedule
 from signing import pki
 from tests.conftest import on_one_shape
-
-UNITS = Path(__file__).parents[3] / "deploy" / "systemd"
 
 
 def found(monkeypatch: pytest.MonkeyPatch, platform: Platform, part: str, **settings: object) -> list[Finding]:
@@ -63,12 +60,6 @@ def test_a_confinement_that_the_kernel_refuses_is_named(platform: Platform, monk
     assert line.well == (not sandbox._told)
 
 
-@pytest.mark.parametrize("unit", ["tabellion-web@", "tabellion-worker@"])
-def test_the_units_that_read_documents_permit_the_namespaces_of_the_sandbox(unit: str) -> None:
-    said = re.findall(r"^RestrictNamespaces=(.*)$", (UNITS / f"{unit}.service").read_text(encoding="utf-8"), re.MULTILINE)
-    assert [set(one.split()) for one in said] == [{"user", "net"}]  # of unshare, in core/confinement.py
-
-
 @on_one_shape
 def test_every_file_of_the_trust_folder_is_watched_and_none_stops_the_doctor(
     platform: Platform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -101,3 +92,21 @@ def test_a_queue_on_which_nothing_moves_is_named(platform: Platform, monkeypatch
         session.connection().execute(taken.values(leased_until=clock.now() + timedelta(hours=1)))
     (line,) = found(monkeypatch, platform, "Files")
     assert (line.well, line.seen) == (False, "rien n’avance depuis 15 minutes sur archive")
+
+
+@on_one_shape
+@pytest.mark.parametrize(
+    ("settings", "well"),
+    [
+        ({"public_url": "https://tabellion.test"}, True),
+        ({}, True),
+        ({"smtp_url": SecretStr("smtp://smtp.test")}, False),
+        ({"http_host": "0.0.0.0"}, False),
+    ],
+    ids=["set", "alone", "mails", "reached"],
+)
+def test_links_that_lead_nowhere_or_where_a_request_says_are_told(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, settings: dict[str, object], well: bool
+) -> None:
+    (line,) = found(monkeypatch, platform, "Adresse publique", **settings)
+    assert (line.well, "TABELLION_PUBLIC_URL" in line.mend) == (well, "public_url" not in settings)

@@ -31,6 +31,7 @@ from core.principal import PLATFORM
 from core.s3_server import S3Server
 from tests.iparapheur_platform import PASSWORD, UPLOAD_LIMIT, AtWork, Town, at_work
 from tests.pades_documents import paper
+from tests.turns import turns_taken
 
 A = TypeVar("A", bound=wire.Answer)
 PDF = "application/pdf"
@@ -265,6 +266,17 @@ def test_what_is_no_message_is_a_fault_of_the_client(emitter: Caller) -> None:
         reply = emitter.post(content, **headers)
         assert (reply.status_code, emitter.fault(reply).code) == (500, "Client")
     assert emitter.post(b" " * (UPLOAD_LIMIT * 2)).status_code == 413
+
+
+def test_turns_are_shared_between_callers_and_nothing_is_read_of_a_stranger(
+    town: Town, emitter: Caller, software: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    callers, large = turns_taken(monkeypatch), b"<" + b"x" * (1 << 19)
+    assert [one.post(large).status_code for one in (emitter, software)] == [500, 500]
+    assert callers[0] == f"person:{town.people[EMITTER].id}"
+    assert callers[1].startswith("token:")
+    stranger = replace(emitter, password="un autre mot de passe").post(large)
+    assert (stranger.status_code, len(callers)) == (401, 2)
 
 
 def test_a_fault_of_ours_tells_nothing_of_itself(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from html import unescape
@@ -22,12 +24,13 @@ from api.web.folder import routes
 from api.web.trays import batch
 from api.web.trays import page as trays
 from core import clock
+from core.errors import Conflict
 from core.people import add_person, grant_role, principal_of
 from core.platform import Platform
 from core.principal import PLATFORM
 from core.s3_server import S3Server
 from flows.engine.models import Dossier
-from signing.parapheur import actions, desks
+from signing.parapheur import actions, desks, signatures
 from signing.parapheur.history import Said, events_of
 from signing.parapheur.models import Folder, Task, Visibility
 from tests.integration.api import service as services
@@ -366,6 +369,36 @@ def test_signing_goes_to_its_own_page_with_the_task_and_what_is_said(office: Off
     names = set(re.findall(r'name="([^"]+)"', form[0]))
     assert names == {"csrf", "depuis", "tache", "note", "note_privee"}
     assert f'name="tache" value="{task_of(office, folder)}"' in form[0]
+
+
+def test_a_session_that_takes_long_to_open_holds_nobody_else_up(
+    office: Office, enter: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, mayor, watcher = task_of(office, office.folder("À signer lentement")), enter("mayor"), enter("watcher")
+    begun, answered = threading.Event(), threading.Event()
+
+    def slow(*_: object) -> None:
+        begun.set()
+        answered.wait(30)
+        raise Conflict("plus tard")
+
+    monkeypatch.setattr(signatures, "open_signing", slow)
+    with ThreadPoolExecutor(1) as beside:
+        asked = beside.submit(post, mayor, "/parapheur/seances", tache=task)
+        assert begun.wait(30)
+        assert watcher.get("/health/live", timeout=10).status_code == 200
+        answered.set()
+        assert asked.result().status_code == 409
+
+
+def test_a_session_is_called_off_once_and_again_changes_nothing(office: Office, enter: Enter) -> None:
+    mayor = enter("mayor")
+    opened = post(mayor, "/parapheur/seances", tache=task_of(office, office.folder("À ne pas signer")))
+    page = opened.headers["Location"]
+    for _ in range(2):
+        assert post(mayor, f"{page}/annuler").headers["Location"] == page
+    assert "À ne pas signer" in text_of(mayor.get(page))
+    assert mayor.get(f"{page}/etat").status_code == 286
 
 
 def test_the_dossier_behind_a_folder_goes_on_when_the_circuit_is_done(office: Office, enter: Enter) -> None:

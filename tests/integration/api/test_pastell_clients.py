@@ -16,7 +16,7 @@ from api.pastell import words
 from api.pastell.calls import moment
 from api.pastell.finding import Document
 from api.pastell.models import PastellDocument
-from api.pastell.standing import entered
+from api.pastell.standing import in_sql
 from api.pastell.telling import since
 from core import clock
 from core.principal import PLATFORM
@@ -25,6 +25,7 @@ from flows.mail.models import Mail, MailRecipient
 from tests.integration.api.mails_office import MailsOffice
 from tests.mails import ADDRESSES
 from tests.office import pdf
+from tests.turns import turns_taken
 
 V2 = "/api/v2"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -185,8 +186,11 @@ def test_the_database_tells_the_same_moment_of_every_state(software_office: Mail
         for identifier in (*sent, cancelled):
             session.get_one(Dossier, identifier).since = clock.now() - timedelta(days=9)
     with platform.database.reading(PLATFORM) as session:
-        joined = select(Dossier, Mail, entered()).join(Mail, col(Mail.dossier_id) == col(Dossier.id))
-        for dossier, mail, told in session.exec(joined.where(Dossier.state != "abandoned")):
+        own = select(Dossier, Mail).join(Mail, col(Mail.dossier_id) == col(Dossier.id))
+        joined, stands = in_sql(own.where(Dossier.state != "abandoned"), mairie.organisation.id)
+        sends = session.exec(joined.add_columns(stands.since).where(Dossier.organisation_id == mairie.organisation.id)).all()
+        assert len(sends) > len(sent)
+        for dossier, mail, told in sends:
             people = tuple(session.exec(select(MailRecipient).where(MailRecipient.dossier_id == dossier.id)))
             row = session.get(PastellDocument, dossier.id)
             document = Document(1, mairie.organisation, dossier, mail, people, row)
@@ -220,3 +224,16 @@ def test_a_number_of_thousands_of_figures_is_none(client: httpx.Client, here: st
     for figures in ("9" * 5000, "12345", "1", "x"):
         answer = client.get(f"{here}/file/document_attache/{figures}")
         assert (answer.status_code, answer.json()["error-message"]) == (404, words.NO_FILE)
+
+
+def test_turns_are_shared_between_callers_and_nothing_is_read_of_a_stranger(
+    software_office: MailsOffice, client: httpx.Client, here: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    callers, large = turns_taken(monkeypatch), b"message=" + b"x" * (1 << 17)
+    number, identifier = here.split("/")[4], here.rpartition("/")[2]
+    client.post("/api/modif-document.php", params={"id_e": number, "id_d": identifier}, content=large, headers=FORM)
+    (caller,) = callers
+    assert caller.startswith("token:")
+    with httpx.Client(base_url=software_office.service.address, auth=("admin", "faux")) as stranger:
+        assert stranger.post("/api/modif-document.php", content=large, headers=FORM).status_code == 401
+    assert callers == [caller]

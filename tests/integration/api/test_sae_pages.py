@@ -14,6 +14,7 @@ from connectors.vitam.simulator import CONTRACT, TENANT, VitamSimulator
 from core.people import Person, grant_role
 from core.principal import PLATFORM, Right
 from flows.sae.knowledge import settings_of
+from flows.sae.models import SaeTransfer
 from flows.sae.settings import System
 from tests.integration.api.service import PASSWORD as OF_PEOPLE
 from tests.integration.api.service import Service
@@ -144,6 +145,24 @@ def test_an_archivist_hands_over_sees_the_refusal_and_sends_again(
         assert stranger.get("/v1/sae-transfers").json()["transfers"] == []
     nothing = browser.post(f"{LIST}/renvoi", data={"csrf": csrf_of(browser, WAITING)})
     assert nothing.status_code in {400, 403}
+
+
+def test_a_transfer_that_nobody_answers_is_chosen_by_the_archivist_not_by_the_page(
+    browser: httpx.Client, office: Office, asalae: AsalaeSimulator
+) -> None:
+    configure(browser, form(asalae))
+    asalae.delay = 3600
+    record = office.seal("sans réponse")
+    browser.post(WAITING, data={"csrf": csrf_of(browser, WAITING), "record": record.id})
+    with office.platform.database.reading(PLATFORM) as session:
+        dossier_id = session.exec(select(SaeTransfer.dossier_id).where(SaeTransfer.record_id == record.id)).one()
+    office.run(dossier_id)
+    assert f'value="{dossier_id}"' not in browser.get(LIST).text
+    office.run(dossier_id, later=True)
+    assert f'value="{dossier_id}" >' in browser.get(LIST).text  # it may have arrived: nothing is ticked
+    again = browser.post(f"{LIST}/renvoi", data={"csrf": csrf_of(browser, LIST), "transfer": dossier_id}, follow_redirects=True)
+    assert "Envois repartis\u00a0: 1." in again.text
+    asalae.delay = 0
 
 
 def test_a_service_is_forgotten_with_its_secrets(browser: httpx.Client, asalae: AsalaeSimulator) -> None:

@@ -11,8 +11,10 @@ import pytest
 from sqlmodel import select
 
 from core import clock, passwords
+from core.database import ScopedSession
 from core.errors import Conflict, Forbidden, UsageError
 from core.principal import PLATFORM, Principal, Right
+from flows.engine.keys import Keyed
 from flows.engine.models import Dossier
 from flows.mail import acting, following, links, rules
 from flows.mail.book.models import Contact
@@ -202,6 +204,24 @@ def test_a_document_is_added_and_those_who_can_still_read_it_are_told(mairie: Se
     with pytest.raises(rules.Unsendable, match="programme"):
         acting.add_document(mairie.platform, PLATFORM, dossier_id, mairie.document(b"echo", "note.bat"), tell=True)
     assert mairie.kinds(dossier_id).count("document_added") == 2
+
+
+def test_one_key_for_additions_to_two_sends_at_the_same_moment_is_of_the_first(
+    mairie: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = mairie.sent(THREE[0]), mairie.sent(THREE[1])
+    note, known, asked = mairie.document(), Keyed.named, []
+    acting.add_document(mairie.platform, PLATFORM, first, note, tell=False, key="note-1")
+
+    def not_yet(keyed: Keyed, session: ScopedSession) -> Dossier | None:
+        """See what a transaction does that looked before the other's end."""
+        asked.append(keyed)
+        return known(keyed, session) if len(asked) > 1 else None
+
+    monkeypatch.setattr(Keyed, "named", not_yet)
+    with pytest.raises(Conflict, match="note-1"):
+        acting.add_document(mairie.platform, PLATFORM, second, note, tell=False, key="note-1")
+    assert (len(asked), mairie.kinds(second).count("document_added")) == (2, 0)
 
 
 def test_a_cancelled_send_tells_those_who_were_told_and_closes_once_they_are(mairie: Sending, sink: Sink) -> None:

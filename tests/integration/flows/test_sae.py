@@ -14,12 +14,16 @@ import pytest
 from pydantic import SecretStr
 from sqlmodel import select
 
+from archive.models import Record
 from connectors.asalae.simulated_messages import reply
 from connectors.asalae.simulator import AsalaeSimulator
 from connectors.sae.simulated_http import Mishap, Told
+from connectors.vitam.simulator import VitamSimulator
+from core import clock
 from core.addresses import AddressRefused
 from core.errors import Forbidden, Unavailable, UsageError
-from core.organisations import Organisation
+from core.journal import JournalEntry
+from core.organisations import Organisation, OrganisationKind, add_organisation
 from core.platform import Platform
 from core.principal import PLATFORM, Principal, Right
 from flows.engine.models import Dossier
@@ -362,3 +366,148 @@ def test_an_account_that_is_withdrawn_gathers_nothing_more(office: Office, asala
     with office.platform.database.reading(PLATFORM) as session:
         assert session.exec(select(SaeTransfer)).all() == []
     assert asalae.received == 0
+
+
+@pytest.mark.parametrize("page", [Told(200, b'{"error": "inconnu"}'), Told(200, b"<html>maintenance</html>", "text/html")])
+def test_what_stands_in_between_neither_acknowledges_a_transfer_nor_knows_of_it(
+    office: Office, asalae: AsalaeSimulator, page: Told
+) -> None:
+    asalae.faults.plan(Mishap.FAULT, "POST /restservices/sedaMessages")
+    office.seal()
+    dossier_id = office.gather()
+    office.run(dossier_id)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asalae, "_message", lambda _: page)
+        unknown = office.run(dossier_id, later=True)
+    assert (unknown.state, "lisible" in (unknown.parked or "")) == ("ready", True)
+    office.resume(dossier_id)
+    assert (office.run(dossier_id).state, asalae.received) == ("sent", 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asalae, "_message", lambda _: page)
+        unheard = office.follow(dossier_id)
+    assert (unheard.state, "lisible" in (unheard.parked or "")) == ("sent", True)
+    assert "acknowledgement" not in office.roles(dossier_id)
+    assert office.follow(dossier_id).state == "acknowledged"
+
+
+def test_a_piece_that_is_not_taken_leaves_no_word_that_nothing_has_left(
+    office: Office, asalae: AsalaeSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The manifest is there, under its identifier."""
+    monkeypatch.setattr("connectors.asalae.client.MEBIBYTE", 100)
+    office.configure(outside(asalae=asalae.settings().model_copy(update={"chunk_mebibytes": 1}), repeat_minutes=0))
+    asalae.faults.plan(Mishap.UNAVAILABLE, "sedaAttachmentsChunkFiles")
+    office.seal()
+    dossier_id = office.gather()
+    assert office.run(dossier_id).facts["sending"]["left"]
+    assert "sae.send.withheld" not in office.journal(dossier_id)
+    assert office.run(dossier_id, later=True).state == "sent"
+    assert asalae.received == 1
+
+
+def test_a_success_that_is_none_of_the_service_is_asked_about_before_anything_leaves_again(
+    office: Office, asalae: AsalaeSimulator
+) -> None:
+    office.seal()
+    dossier_id = office.gather()
+    own = asalae._receive
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asalae, "_receive", lambda form: replace(own(form), status=202))
+        parked = office.run(dossier_id)
+    assert (parked.state, "HTTP 202" in (parked.parked or ""), asalae.received) == ("ready", True, 1)
+    office.resume(dossier_id)
+    assert office.run(dossier_id).state == "sent"
+    assert office.journal(dossier_id).count("sae.send.leaving") == 1
+
+
+def test_a_code_without_end_enters_neither_the_journal_nor_the_reasons(office: Office, asalae: AsalaeSimulator) -> None:
+    asalae.verdict = ("203" + "x" * 10_000, "Non")
+    office.seal()
+    dossier_id = office.gather()
+    office.run(dossier_id)
+    office.follow(dossier_id)
+    refused = office.follow(dossier_id)
+    with office.platform.database.reading(PLATFORM) as session:
+        (entry,) = session.exec(select(JournalEntry).where(JournalEntry.kind == "sae.refused")).all()
+    assert refused.problems[0]["found"] == entry.facts["code"] == "203" + "x" * 17
+
+
+def test_a_reply_that_says_neither_yes_nor_no_is_not_taken_for_a_refusal(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    office.seal()
+    dossier_id = office.gather()
+    office.run(dossier_id)
+    office.follow(dossier_id)
+    monkeypatch.setattr("connectors.asalae.simulator.reply", lambda kept: reply(kept).replace(b"<ReplyCode>000</ReplyCode>", b""))
+    parked = office.follow(dossier_id)
+    assert (parked.state, "ne dit pas" in (parked.parked or "")) == ("acknowledged", True)
+    monkeypatch.undo()
+    assert office.follow(dossier_id).state == "accepted"
+
+
+def test_a_transfer_that_the_service_has_lost_goes_again_or_is_given_up_once_nobody_waits_for_it(
+    office: Office, asalae: AsalaeSimulator
+) -> None:
+    asalae.delay = 3600
+    office.seal()
+    dossier_id = office.gather()
+    office.run(dossier_id)
+    first = office.transfer(dossier_id).identifier
+    assert deciding.send_again(office.platform, office.archivist, [dossier_id]) == 0
+    assert deciding.give_up(office.platform, office.archivist, [dossier_id]) == 0
+    assert office.run(dossier_id, later=True).parked
+    assert deciding.send_again(office.platform, office.archivist, [dossier_id]) == 1
+    assert (office.run(dossier_id).state, office.transfer(dossier_id).identifier != first) == ("sent", True)
+    assert office.run(dossier_id, later=True).parked
+    assert deciding.give_up(office.platform, office.archivist, [dossier_id]) == 1
+    assert (office.dossier(dossier_id).state, office.dossier(dossier_id).parked) == ("given_up", None)
+
+
+def test_a_record_that_is_gone_is_refused_here_and_can_be_given_up(office: Office, asalae: AsalaeSimulator) -> None:
+    record = office.seal()
+    dossier_id = office.gather()
+    with office.platform.database.writing(PLATFORM) as session:
+        session.get_one(Record, record.id).eliminated = clock.now()
+    refused = office.run(dossier_id)
+    assert (refused.state, refused.parked, asalae.received) == ("refused", None, 0)
+    assert "éliminée" in refused.problems[0]["message"]
+    assert (office.transfer(dossier_id).sent, office.roles(dossier_id)) == (None, [])
+    assert deciding.give_up(office.platform, office.archivist, [dossier_id]) == 1
+
+
+def test_what_may_be_at_one_service_is_neither_sent_to_another_nor_asked_of_it(
+    office: Office, asalae: AsalaeSimulator, tmp_path: Path
+) -> None:
+    asalae.faults.plan(Mishap.LOST, "POST /restservices/sedaMessages")
+    office.seal()
+    dossier_id = office.gather()
+    office.run(dossier_id)
+    with VitamSimulator(tmp_path / "vitam") as vitam:
+        office.configure(outside(vitam=vitam.settings(), repeat_minutes=0))
+        waits = office.run(dossier_id, later=True)
+        assert (waits.state, "autre service (asalae)" in (waits.parked or "")) == ("ready", True)
+        office.configure(outside(asalae=asalae.settings(), repeat_minutes=0))
+        office.resume(dossier_id)
+        assert office.run(dossier_id).state == "sent"
+        office.configure(outside(vitam=vitam.settings()))
+        unasked = office.follow(dossier_id)
+        assert (unasked.state, "autre service (asalae)" in (unasked.parked or "")) == ("sent", True)
+        assert (asalae.received, vitam.received) == (1, 0)
+    office.configure(outside(asalae=asalae.settings()))
+    assert office.follow(dossier_id).state == "acknowledged"
+
+
+def test_settings_that_are_withdrawn_are_not_replaced_by_those_of_an_organisation_above(
+    office: Office, asalae: AsalaeSimulator, tmp_path: Path
+) -> None:
+    with office.platform.database.writing(PLATFORM) as session:
+        below = add_organisation(session, "Régie", OrganisationKind.SERVICE, parent=office.organisation)
+    own = replace(office, organisation=below)
+    with AsalaeSimulator(tmp_path / "own") as theirs:
+        own.configure(outside(asalae=theirs.settings(), repeat_minutes=0))
+        theirs.faults.plan(Mishap.LOST, "POST /restservices/sedaMessages")
+        own.seal()
+        dossier_id = own.gather()
+        own.run(dossier_id)
+        deciding.keep(own.platform, own.archivist, below.id, None)
+        assert "configuré" in (own.run(dossier_id, later=True).parked or "")
+        assert (theirs.received, asalae.received) == (1, 0)

@@ -10,9 +10,11 @@ from pydantic import SecretStr
 
 from connectors.sae.simulated_http import Mishap
 from connectors.vitam.client import Status
+from connectors.vitam.settings import Context
 from connectors.vitam.simulator import VitamSimulator
 from core.organisations import Organisation
 from core.platform import Platform
+from flows.sae import deciding
 from flows.sae.settings import Seda
 from schemas.seda.reader import read_manifest
 from schemas.seda.replies import read_reply
@@ -173,3 +175,20 @@ def test_another_tenant_is_refused_and_told(office: Office, vitam: VitamSimulato
     refused = office.run(dossier_id)
     assert refused.state == "refused"
     assert "Tenant inconnu" in refused.problems[0]["message"]
+
+
+def test_what_vitam_only_looked_at_is_not_told_to_be_kept_there(office: Office, vitam: VitamSimulator) -> None:
+    trial = vitam.settings().model_copy(update={"context": Context.DRY_RUN})
+    office.configure(outside(vitam=trial, seda=Seda.V2_2))
+    office.seal()
+    dossier_id = office.gather()
+    office.run(dossier_id)
+    office.follow(dossier_id)
+    office.configure(outside(vitam=vitam.settings(), seda=Seda.V2_2))  # what counts is for what it was handed over
+    tried = office.follow(dossier_id)
+    assert (tried.state, office.transfer(dossier_id).cote) == ("refused", "")
+    assert "n’en a rien gardé" in tried.problems[0]["message"]
+    assert deciding.send_again(office.platform, office.archivist, [dossier_id]) == 1
+    office.run(dossier_id)
+    office.follow(dossier_id)
+    assert office.follow(dossier_id).state == "accepted"

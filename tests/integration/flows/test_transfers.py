@@ -27,7 +27,7 @@ from flows.transfers import archiving, deciding
 from schemas.seda.replies import read_reply
 from tests.clamd import MARK, SIGNATURE, Clamd
 from tests.conftest import on_one_shape
-from tests.transfers import ARCHIVES, LETTER, PRODUCER, Desk, Sip
+from tests.transfers import ARCHIVES, LETTER, PRODUCER, SENDER, Desk, Sip
 
 pytestmark = on_one_shape
 
@@ -96,6 +96,20 @@ def test_an_archivist_refuses_with_a_code_and_a_reason_and_the_mended_transfer_m
     again = desk.hand(SIP.but(title="Correspondance classée").zip(tmp_path))
     assert again != dossier_id
     assert desk.run(again).state == "to_accept"
+
+
+@pytest.mark.parametrize("named", [SIP.identifier, ARCHIVES, SENDER])
+def test_a_name_that_no_answer_can_hold_is_refused_and_nobody_has_to_look(desk: Desk, tmp_path: Path, named: str) -> None:
+    manifest = SIP.manifest(tmp_path).replace(named.encode(), b"x" * 40_000)
+    refused = desk.run(desk.hand(SIP.zip(tmp_path, **{"manifest.xml": manifest})))
+    assert (refused.state, refused.parked, "SEDA-101" in desk.told(refused.id)) == ("rejected", None, True)
+
+
+def test_an_agreement_of_a_name_without_end_is_refused_in_an_answer_that_does_not_repeat_it(desk: Desk, tmp_path: Path) -> None:
+    manifest = SIP.but(agreement="ACCORD-X").manifest(tmp_path).replace(b"ACCORD-X", b"x" * 40_000)
+    refused = desk.run(desk.hand(SIP.zip(tmp_path, **{"manifest.xml": manifest})))
+    assert (refused.state, refused.parked) == ("rejected", None)
+    assert (read_reply(desk.file(refused.id, "reply")).code, desk.told(refused.id)[0]) == ("300", "SEDA-300")
 
 
 def test_who_does_not_manage_the_archives_there_decides_nothing(desk: Desk, tmp_path: Path) -> None:
