@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     private_networks: str = ""
     mail_limit: int = Field(20 * 1024 * 1024, gt=0)
     upload_limit: int = Field(150 * 1024 * 1024, gt=0)
-    transfer_limit: int = Field(2 << 30, gt=0, le=5 << 30)
+    transfer_limit: int = Field(2 << 30, gt=0, le=3 << 30)
     worker_threads: int = Field(8, ge=1, le=64)
     lease_seconds: float = Field(60.0, gt=0)
     redelivery_seconds: float = Field(60.0, gt=0)

@@ -15,7 +15,7 @@ from typing import IO
 from xml.parsers import expat
 
 from core.errors import UnreadableInput
-from schemas.xml import DoctypeRefused
+from schemas.xml import DoctypeRefused, refuse_long_token
 from signing.pes.edits import rewritten
 from signing.pes.layout import FLAG, HEADERS
 from signing.pes.texts import Run, marked
@@ -90,12 +90,14 @@ def locate(path: Path, texts: Sequence[Run] = ()) -> Layout:
 
     Raises:
         DoctypeRefused: a DOCTYPE is declared.
-        UnreadableInput: not well-formed XML, or of an encoding that the reader does not know.
+        UnreadableInput: not well-formed XML, of an encoding that the reader does not know, or a token that is too long.
     """
-    reader = _Reader(texts)
+    reader, fed = _Reader(texts), 0
     try:
         for piece in rewritten(path, marked(texts, reader.target)):
             reader.parser.Parse(piece, False)
+            fed += len(piece)
+            refuse_long_token(reader.parser, fed)
         reader.parser.Parse(b"", True)
     except (expat.ExpatError, LookupError) as error:
         if not texts:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from xml.parsers import expat
 
 from core.errors import UnreadableInput
-from schemas.xml import DoctypeRefused
+from schemas.xml import DoctypeRefused, refuse_long_token
 from signing.pes.layout import ALLER, DS, HEADERS
 
 WHOLE = 0
@@ -51,12 +51,14 @@ def digests(pieces: Iterable[bytes], wanted: Mapping[int, str], texts: Texts = l
         The digest by place, for those of the wanted that are there.
 
     Raises:
-        UnreadableInput: a DOCTYPE, not well-formed, a prefix that is not declared.
+        UnreadableInput: a DOCTYPE, not well-formed, a prefix that is not declared, a token that is too long.
     """
-    reader = _Reader(wanted, texts)
+    reader, fed = _Reader(wanted, texts), 0
     try:
         for piece in pieces:
             reader.parser.Parse(piece, False)
+            fed += len(piece)
+            refuse_long_token(reader.parser, fed)
         reader.parser.Parse(b"", True)
     except (expat.ExpatError, LookupError, ValueError) as error:  # the last two: an encoding that expat does not know
         raise UnreadableInput(str(error)) from error

@@ -20,6 +20,7 @@ from signing.pes.bulk import Bulk
 from signing.pes.edits import Edit, rewritten
 from signing.pes.envelope import SealContext
 from signing.pes.layout import ALLER, DS, SIGNATURE, domains
+from signing.pes.offsets import locate
 from signing.pes.seal import seal
 from signing.pes.verifier import verify
 from signing.trust import TrustStore
@@ -262,3 +263,13 @@ def test_a_change_in_a_long_text_under_a_signature_is_seen(
         target.write_bytes(octets)
         assert verify(target, trust=trust).verdict is Belief.INVALID
         octets[place] = before
+
+
+@pytest.mark.parametrize("token", ["<!--{}-->", "<?do {}?>", "<e a='{}'/>"])
+def test_a_token_that_takes_too_long_to_read_is_refused(token: str, tmp_path: Path) -> None:
+    path = tmp_path / "long.xml"
+    path.write_text(f"<PES_Aller>{token.format('x' * xml.LONGEST_TOKEN * 2)}</PES_Aller>", encoding="ascii")
+    with pytest.raises(xml.TokenTooLong):
+        stream.digests(rewritten(path), {stream.WHOLE: "sha256"})
+    with pytest.raises(xml.TokenTooLong):
+        locate(path)
