@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import http.client
 import ssl
 import threading
 from collections.abc import Iterator
@@ -69,7 +70,7 @@ def tell(place: WebhookPlace, bounds: Bounds, delivery: str, body: bytes) -> Ans
             connection.request("POST", target.request_uri, body=body, headers=headers, preload_content=False)
             reply = connection.getresponse()
             told = reply.read(LARGEST_ANSWER)
-    except (urllib3.exceptions.HTTPError, OSError) as error:
+    except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
         raise _failure(host, error) from error
     return _heard(host, reply.status, told)
 
@@ -96,7 +97,7 @@ def _cut_off(connection: PlainConnection, place: WebhookPlace) -> Iterator[None]
     """Connect, and cut the line in the end: a server that gives one octet now and then would never meet a timeout."""
     connection.connect()
     line: Any = connection.sock
-    line.settimeout(place.read_timeout)
+    connection.timeout = place.read_timeout  # which is set anew with each step of the exchange
     timer = threading.Timer(2 * place.read_timeout, _cut, [line])
     timer.daemon = True
     timer.start()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,6 +106,27 @@ def test_a_software_that_says_nothing_is_given_up() -> None:
         place = WebhookPlace(address=f"http://127.0.0.1:{mute.getsockname()[1]}/", secret=SECRET, read_timeout=0.3)
         with pytest.raises(errors.FinanceUnavailable):
             webhook.tell(place, LOCAL, DELIVERY, BODY)
+
+
+def answering(server: socket.socket, octets: bytes, after: float) -> None:
+    line, _ = server.accept()
+    with line:
+        line.recv(1 << 16)
+        time.sleep(after)
+        line.sendall(octets)
+
+
+@pytest.mark.parametrize(("octets", "heard"), [(b"HTTP/1.1 204 Pris\r\n\r\n", True), (b"SSH-2.0-OpenSSH_9.2\r\n", False)])
+def test_a_slow_software_is_heard_and_one_that_speaks_otherwise_is_asked_again(octets: bytes, heard: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=answering, args=(server, octets, 0.6), daemon=True).start()
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        place = WebhookPlace(address=address, secret=SECRET, connect_timeout=0.3, read_timeout=30)
+        if heard:
+            assert webhook.tell(place, LOCAL, DELIVERY, BODY) is None
+        else:
+            with pytest.raises(errors.FinanceUnavailable):
+                webhook.tell(place, LOCAL, DELIVERY, BODY)
 
 
 def test_our_own_network_is_not_called_unless_the_operator_permits_it(software: Software) -> None:
