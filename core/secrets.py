@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -66,10 +67,7 @@ class SecretBox:
         Raises:
             Misconfigured: none of the keys opens it.
         """
-        try:
-            return self._fernet.decrypt(encrypted)
-        except InvalidToken as error:
-            raise Misconfigured(_messages("keys.wrong")) from error
+        return _opened(self._fernet.decrypt, encrypted)
 
     def is_current(self, encrypted: bytes) -> bool:
         """Tell whether the first key encrypted this; it is not opened."""
@@ -85,7 +83,11 @@ class SecretBox:
         Raises:
             Misconfigured: none of the keys opens it.
         """
-        try:
-            return self._fernet.rotate(encrypted)
-        except InvalidToken as error:
-            raise Misconfigured(_messages("keys.wrong")) from error
+        return _opened(self._fernet.rotate, encrypted)
+
+
+def _opened(how: Callable[[bytes], bytes], encrypted: bytes) -> bytes:
+    try:
+        return how(encrypted)
+    except InvalidToken as error:
+        raise Misconfigured(_messages("keys.wrong")) from error
