@@ -44,6 +44,11 @@ def some_of(tokens: Iterable[str]) -> Some:
     return Some(tuple(Term(token) for token in tokens))
 
 
+def every_of(expression: Expression) -> tuple[Expression, ...]:
+    """Return the questions that must all hold for this one to hold."""
+    return tuple(part for each in expression.parts for part in every_of(each)) if isinstance(expression, Every) else (expression,)
+
+
 def uses_beginning(expression: Expression) -> bool:
     """Tell whether the beginning of a word is asked for anywhere in a question."""
     match expression:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 
 from sqlalchemy import Connection, text
 
-from archive.finding.expression import Every, Expression, some_of, tsquery, uses_beginning
+from archive.finding.expression import Expression, every_of, some_of, tsquery, uses_beginning
 from archive.finding.ladder import ladder, rungs
 from archive.finding.scope import Scope
 
@@ -25,17 +25,17 @@ _MANY_TOKENS = 8
 _HIGHEST = text("SELECT max(number) FROM record_words")
 _WHOLE = """
 SELECT string_agg(CAST(number AS text), ',') FROM (
-    SELECT number FROM record_words WHERE words @@ CAST(:question AS tsquery) {more} LIMIT :most
+    SELECT number FROM record_words WHERE {asked} LIMIT :most
 ) AS found
 """
-_EXPECTED = "EXPLAIN (FORMAT JSON) SELECT number FROM record_words WHERE words @@ CAST(:question AS tsquery) {more}"
+_EXPECTED = "EXPLAIN (FORMAT JSON) SELECT number FROM record_words WHERE {asked}"
 # Each window in the order of the list, its records newest first: the limit stops at the newest that are enough.
 _WINDOWS = """
 SELECT string_agg(CAST(number AS text), ',') FROM (
     SELECT found.number FROM unnest(CAST(:windows AS text[])) WITH ORDINALITY AS wanted(slices, rank)
     CROSS JOIN LATERAL (
         SELECT number FROM record_words
-        WHERE words @@ (CAST(:question AS tsquery) && CAST(wanted.slices AS tsquery)) {more}
+        WHERE words @@ CAST(wanted.slices AS tsquery) AND {asked}
         ORDER BY number DESC OFFSET 0
     ) AS found
     ORDER BY wanted.rank LIMIT :most
@@ -54,31 +54,39 @@ def newest(
     among: Collection[int] | None,
 ) -> list[int]:
     """Return the numbers for which a question holds, highest first; see ``matching.newest``."""
-    more = ""
-    given: dict[str, object] = {}
+    parts = every_of(question)
+    further: list[str] = []
+    given: dict[str, object] = {"most": most}
     if scope is not None and scope.dense and len(scope.tokens) > _MANY_TOKENS:
         # Each record would be held against every token: of a large part of all records, their owner is looked at instead.
-        more, given = "AND organisation_id = ANY(CAST(:owners AS text[]))", {"owners": array(scope.organisations)}
+        further.append("organisation_id = ANY(CAST(:owners AS text[]))")
+        given["owners"] = array(scope.organisations)
     elif scope is not None:
-        question = Every((question, some_of(scope.tokens)))
+        parts = (*parts, some_of(scope.tokens))
     if hidden is not None:
         # In the question, GIN would walk through all that is hidden once more in each window: what is rare it reads first.
-        more, given = f"{more} AND NOT words @@ CAST(:hidden AS tsquery)", {**given, "hidden": tsquery(hidden)}
+        further.append("NOT words @@ CAST(:hidden AS tsquery)")
+        given["hidden"] = tsquery(hidden)
     if among is not None:
-        asked = {"question": tsquery(question), "most": len(among), "among": array(among), **given}
-        return numbers(connection.execute(text(_WHOLE.format(more=f"{more} AND number {AMONG}")), asked).scalar())[:most]
+        further.append(f"number {AMONG}")
+        given["among"] = array(among)
     if below is not None:
-        more, given = f"{more} AND number < :below", {**given, "below": below}
-    asked = {"question": tsquery(question), "most": _FEW, **given}
-    if _expected(connection, more, asked) <= _FEW:
-        found = numbers(connection.execute(text(_WHOLE.format(more=more)), asked).scalar())
+        further.append("number < :below")
+        given["below"] = below
+    # A clause for each part: GIN steps from one to where the next may match; of a single question it reads a part to its end.
+    given |= {f"part{place}": tsquery(part) for place, part in enumerate(parts)}
+    asked = " AND ".join((*(f"words @@ CAST(:part{place} AS tsquery)" for place in range(len(parts))), *further))
+    if among is not None:
+        return numbers(connection.execute(text(_WHOLE.format(asked=asked)), given | {"most": len(among)}).scalar())[:most]
+    if _expected(connection, asked, given) <= _FEW:
+        found = numbers(connection.execute(text(_WHOLE.format(asked=asked)), given | {"most": _FEW}).scalar())
         if len(found) < _FEW:
             return found[:most]
     highest = connection.execute(_HIGHEST).scalar() or 0
     last = min(highest, below - 1 if below is not None else highest) >> _SLICE
     widest = _WIDEST_OF_BEGINNINGS if uses_beginning(question) else _WIDEST
     windows = [tsquery(some_of(rungs("#", *window))) for window in _windows(last, widest)]
-    written = connection.execute(text(_WINDOWS.format(more=more)), {**asked, "most": most, "windows": windows}).scalar()
+    written = connection.execute(text(_WINDOWS.format(asked=asked)), given | {"windows": windows}).scalar()
     return numbers(written)
 
 
@@ -100,9 +108,9 @@ def array(values: Collection[int] | Collection[str]) -> str:
     return f"{{{','.join(map(str, values))}}}"
 
 
-def _expected(connection: Connection, more: str, asked: dict[str, object]) -> int:
+def _expected(connection: Connection, asked: str, given: dict[str, object]) -> int:
     """Return how many records the database expects to match, by its statistics."""
-    plan = connection.execute(text(_EXPECTED.format(more=more)), asked).scalar_one()
+    plan = connection.execute(text(_EXPECTED.format(asked=asked)), given).scalar_one()
     return int((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]["Plan Rows"])
 
 

@@ -238,7 +238,7 @@ def test_moments_are_in_utc(mairie: InvoicesMairie, client: httpx.Client) -> Non
 
 
 def test_the_example_takes_each_invoice_once_and_leaves_what_is_dangerous(service: Service, tmp_path: Path) -> None:
-    town = Software.of(service, "Commune de Saint-Aubin-du-Lavoir", "214099939", connected=False)
+    town = Software.of(service, "Commune de Saint-Aubin-du-Lavoir", "214098899", connected=False)
     mairie = InvoicesMairie(service.platform, town.organisation)
     pieces = [("../../Bon.pdf", b"%PDF-1.7 bon"), ("Lisez-moi.exe", PROGRAM)]
     made = [offered(mairie, pieces=pieces, marks={"Lisez-moi.exe": "executable"}) for _ in range(3)]

@@ -20,7 +20,7 @@ NOBODYS = "0" * 26
 
 @pytest.fixture(scope="module")
 def town(service: Service) -> Software:
-    taken = Software.of(service, "Commune de Sainte-Radegonde-du-Lavoir", "214099970")
+    taken = Software.of(service, "Commune de Sainte-Radegonde-du-Lavoir", "214098881")
     publisher(taken).open(author={"first_name": "Max", "last_name": "Orme", "capacity": "Maire"})
     return taken
 
@@ -75,7 +75,7 @@ def test_what_is_asked_for_at_the_deposit_is_published_once_the_state_has_the_ac
     online = publication(client, act)
     assert online is not None
     assert (online["state"], online["author"]) == ("online", author)
-    assert online["page"] == f"{town.service.address}/publications/214099970/actes/{online['id']}"
+    assert online["page"] == f"{town.service.address}/publications/214098881/actes/{online['id']}"
     with town.service.client() as anybody:
         assert "Objet P_1" in anybody.get(online["page"]).text
         (file,) = online["files"]

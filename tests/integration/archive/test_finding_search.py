@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -137,6 +138,15 @@ def test_a_file_that_many_others_hold_is_found_where_one_may_read(
     newer = [add(platform, neighbour, "Convocation", files=("annexe.pdf",)) for _ in range(2)]
     assert found(platform, reader(mairie), digest=digest_of("annexe.pdf")) == [ours]
     assert found(platform, digest=digest_of("annexe.pdf")) == newer[1:]
+
+
+def test_records_that_hold_the_same_file_come_newest_first_a_page_at_a_time(platform: Platform, mairie: Organisation) -> None:
+    newest = [add(platform, mairie, "Convocation", files=("annexe.pdf",)) for _ in range(4)][::-1]
+    wanted, seen = Wanted(digest=digest_of("annexe.pdf"), limit=1), list[str]()
+    while (page := find(platform, PLATFORM, wanted, counted=False)).next:
+        seen += (line.record.id for line in page.lines)
+        wanted = replace(wanted, after=page.next)
+    assert [*seen, *(line.record.id for line in page.lines)] == newest
 
 
 def test_everyone_sees_the_records_of_where_they_may_read_and_no_other_is_counted(
