@@ -5,7 +5,7 @@ of threads: the bare rate is a plain PUT of each package by the stock client, in
 versions and locks, which is the archive's store; sealing is a first try's PUT under lock, the reading back of the package and the
 reading of its lock; recording adds the record with its files, its words and its entry in the journal, on PostgreSQL.
 
-The four ways take turns, forwards then backwards: a burst of one of them lasts half a second and says more of the disk than of it.
+The four ways take turns, forwards then backwards: a burst of one of them lasts half a second and says more of the disk.
 """
 
 from __future__ import annotations
