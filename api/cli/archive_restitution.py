@@ -23,8 +23,8 @@ def restitution(number: str, output: Path, *, as_json: bool) -> int:
 
     Raises:
         NotFound: no such organisation here.
-        ObjectMissing, ObjectAltered: no place holds a package whole.
-        Unavailable: no place that answers holds it whole.
+        ObjectAltered: the folder did not keep a package as it was given.
+        Unavailable: no place that answers holds a package whole.
     """
     platform = at_work(operators_platform())
     with platform.database.reading(PLATFORM) as session:
@@ -44,4 +44,6 @@ def restitution(number: str, output: Path, *, as_json: bool) -> int:
             console.print(f"  {_t('restitution.eliminated', count=done.eliminated)}")
         if done.waiting:
             console.print(f"  [yellow]![/] {_t('restitution.waiting', count=done.waiting)}")
-    return NO if done.waiting else 0
+        if done.lost:
+            console.print(f"  [red]✗[/] {escape(_t.counted('restitution.lost', done.lost, count=done.lost))}")
+    return NO if done.waiting or done.lost else 0

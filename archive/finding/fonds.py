@@ -55,6 +55,7 @@ class Progress:
         size: bytes of their packages.
         eliminated: records that were destroyed: the index names them.
         waiting: records whose proof waits for a timestamp; run again, it is added.
+        lost: records whose package no place holds whole: the index names them, and what had been sealed.
         finished: the index, the rules and the sums are there too, and every file was read back.
     """
 
@@ -63,6 +64,7 @@ class Progress:
     size: int = 0
     eliminated: int = 0
     waiting: int = 0
+    lost: int = 0
     finished: bool = False
 
 
@@ -159,7 +161,12 @@ def sums_of(digests: dict[str, str]) -> bytes:
 
 def write_down(session: ScopedSession, organisation_id: str, actor: str, progress: Progress, sums: bytes) -> None:
     """Write into the journal that a restitution was completed."""
-    facts = {"records": progress.done, "size": progress.size, "sums_sha256": hashlib.sha256(sums).hexdigest()}
+    facts = {
+        "records": progress.done,
+        "lost": progress.lost,
+        "size": progress.size,
+        "sums_sha256": hashlib.sha256(sums).hexdigest(),
+    }
     journal.write(session, organisation_id=organisation_id, kind=RESTITUTED, actor=actor, facts=facts)
 
 
@@ -167,7 +174,8 @@ def _readme(organisation: Organisation, progress: Progress, *, volumes: bool) ->
     text = resources("archive.finding").joinpath("locale/restitution.fr.txt").read_text("utf-8")
     later = "restitution.waiting.volumes" if volumes else "restitution.waiting"
     with speaking("fr"):
-        waiting = _messages(later, count=progress.waiting) if progress.waiting else ""
+        waiting = _messages.counted(later, progress.waiting, count=progress.waiting) if progress.waiting else ""
+        lost = _messages.counted("restitution.lost", progress.lost, count=progress.lost) if progress.lost else ""
         unpacking = _messages("restitution.unpacking") if volumes else ""
     return text.format(
         organisation=" ".join(organisation.name.split()),
@@ -176,5 +184,6 @@ def _readme(organisation: Organisation, progress: Progress, *, volumes: bool) ->
         records=progress.done,
         eliminated=progress.eliminated,
         waiting=waiting,
+        lost=lost,
         unpacking=unpacking,
     )

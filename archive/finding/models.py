@@ -73,6 +73,7 @@ class Restitution(Owned, table=True):
         size: bytes of their packages.
         last_id: the record that the volumes have come to; None before the first, and when it is finished.
         waiting: records whose proof waited for a timestamp.
+        lost: records whose package no place held whole.
         trouble: why the last try stopped, in words; empty when it did not.
         expires: when the volumes are taken away; None until it is finished.
     """
@@ -87,6 +88,7 @@ class Restitution(Owned, table=True):
     size: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
     last_id: str | None = Field(default=None, max_length=26)
     waiting: int = 0
+    lost: int = 0
     trouble: str = Field(default="", max_length=500)
     finished: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     expires: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))

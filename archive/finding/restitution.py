@@ -33,7 +33,7 @@ from archive.finding.fonds import (
 )
 from archive.models import Record
 from archive.places.places import fetch
-from core.blobs import ObjectAltered
+from core.blobs import ObjectAltered, ObjectMissing
 from core.messages import Catalogue
 from core.organisations import Organisation, subtree
 from core.platform import Platform
@@ -61,8 +61,8 @@ def restitute(
         told: called after each record that was not there yet; it stops when the answer is False.
 
     Raises:
-        ObjectMissing, ObjectAltered: no place holds a package whole; what came before it is in the folder.
-        Unavailable: no place that answers holds it whole.
+        ObjectAltered: the folder did not keep a package as it was given; what came before is in it.
+        Unavailable: no place that answers holds a package whole.
         OSError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -76,7 +76,12 @@ def restitute(
             if record.eliminated is not None:
                 indexed(row_of(record, "", ""))
                 continue
-            package, fetched = _package(platform, record, folder)
+            try:
+                package, fetched = _package(platform, record, folder)
+            except (ObjectMissing, ObjectAltered):
+                progress.lost += 1
+                indexed(row_of(record, "", ""))
+                continue
             proof = name_of_proof(record)
             if _proof(platform, record, folder / proof):
                 others.append(proof)

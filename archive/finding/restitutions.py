@@ -147,5 +147,5 @@ def _note(platform: Platform, restitution_id: str, progress: Progress | None, tr
         restitution.tried = clock.now()
         restitution.trouble = trouble[:500]
         if progress is not None:
-            restitution.total, restitution.waiting = progress.total, progress.waiting
+            restitution.total, restitution.waiting, restitution.lost = progress.total, progress.waiting, progress.lost
         session.add(restitution)

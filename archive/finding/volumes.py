@@ -37,7 +37,7 @@ from archive.finding.models import Restitution, RestitutionVolume
 from archive.models import Record
 from archive.places.places import fetch
 from archive.stored_zip import StoredZip
-from core.blobs import ObjectAltered
+from core.blobs import ObjectAltered, ObjectMissing
 from core.database import ScopedSession
 from core.errors import TabellionError
 from core.identifiers import new_id
@@ -88,8 +88,8 @@ def write_on(
         ending: called on the row once everything is kept, in the same transaction.
 
     Raises:
-        ObjectMissing, ObjectAltered: no place holds a package whole, or the store altered a volume; what came before is kept.
-        Unavailable: no place that answers holds it whole, or the store does not answer.
+        ObjectAltered: the store altered a volume; what came before is kept.
+        Unavailable: no place that answers holds a package whole, or the store does not answer.
         OSError: the temporary folder cannot be written.
     """
     with platform.database.reading(PLATFORM) as session:
@@ -105,9 +105,10 @@ def write_on(
         there = volumes.digests(kept[-1:])  # which may have ended between the two files of a record
         for record in records(platform, organisations, last):
             if record.eliminated is None:
-                volumes.give(record, there)
-                progress.done += 1
-                progress.size += record.size
+                given = volumes.give(record, there)
+                if found_package(record, {*there, *given}.__contains__):
+                    progress.done += 1
+                    progress.size += record.size
             volumes.reached(record, progress)
             if enough():
                 volumes.keep()
@@ -117,7 +118,8 @@ def write_on(
         if found is None:
             volumes.keep()
             return progress
-        progress.done, progress.size, progress.waiting, progress.finished = found.done, found.size, found.waiting, True
+        found.total, found.eliminated, found.finished = progress.total, progress.eliminated, True
+        progress = found
         volumes.finish({INDEX: index, **around(platform, organisation, progress, volumes=True)}, progress, ending)
     return progress
 
@@ -137,11 +139,14 @@ def _completed(
             there.update(given)
             if given and enough():
                 return None
-            proof = name_of_proof(record)
+            package, proof = found_package(record, there.__contains__), name_of_proof(record)
+            if package is None:
+                found.lost += 1
+                indexed(row_of(record, "", ""))
+                continue
             found.waiting += proof not in there
             found.done += 1
             found.size += record.size
-            package = found_package(record, there.__contains__) or ""
             indexed(row_of(record, package, proof if proof in there else ""))
     return found
 
@@ -170,7 +175,10 @@ class _Volumes:
         self._stream.close()
 
     def give(self, record: Record, there: Container[str]) -> dict[str, str]:
-        """Add the files of a record that are not there yet, and return the digests of those that are now."""
+        """Add the files of a record that are not there yet, and return the digests of those that are now.
+
+        A package that no place holds whole is passed over: one that is lost does not keep the others from their owner.
+        """
         package, proof = self._folder / "package", self._folder / "proof"
         pieces: dict[str, Path] = {}
         try:
@@ -179,6 +187,8 @@ class _Volumes:
                 pieces[name_of_package(record, package)] = package
             if name_of_proof(record) not in there and write_proof(self._platform, record, proof):
                 pieces[name_of_proof(record)] = proof
+        except (ObjectMissing, ObjectAltered):
+            pass
         except TabellionError:
             self.keep()  # what came before is not to be fetched again
             raise

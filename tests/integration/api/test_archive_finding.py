@@ -20,13 +20,14 @@ from sqlmodel import col, select
 
 from api.web.archive.requests import page as requests_page
 from api.web.archive.restitutions import page as restitutions_page
-from archive.finding import certificate, index, restitutions
+from archive.finding import certificate, index, restitutions, volumes
 from archive.finding.certificate import Listed
 from archive.finding.files import count_of, files_of
 from archive.finding.models import ReadingRequest, RecordState, Restitution, RestitutionVolume
 from archive.models import Record, RecordFile
 from archive.proof.proving import Standing
 from core import clock
+from core.errors import Unavailable
 from core.identifiers import new_id
 from core.journal import JournalEntry
 from core.organisations import Organisation, OrganisationKind, add_organisation, subtree
@@ -450,12 +451,17 @@ def test_restitutions_are_listed_a_page_at_a_time(town: Town, monkeypatch: pytes
     assert seen == expected[:-1]
 
 
-def test_what_stops_a_restitution_is_told_on_the_page(town: Town) -> None:
+def test_what_stops_a_restitution_or_is_missing_in_it_is_told_on_the_page(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(*_: object) -> None:
+        raise Unavailable("Le lieu « Nord » ne répond pas.")
+
     add(town.service.platform, town.organisation, "Sans paquet")
     assert town.post("archiviste", "/archives/restitutions", {"organisation": town.organisation.id}).status_code == 303
+    with monkeypatch.context() as patch:
+        patch.setattr(volumes, "fetch", silent)
+        restitutions.run(town.service.platform, "")
+    assert "Le lieu « Nord » ne répond pas." in town.see("archiviste", "/archives/restitutions")
     restitutions.run(town.service.platform, "")
-    with town.service.platform.database.reading(PLATFORM) as session:
-        one = session.exec(select(Restitution).where(Restitution.organisation_id == town.organisation.id)).one()
-    assert one.trouble
-    assert one.trouble.partition("’")[0] in town.see("archiviste", "/archives/restitutions")
+    shown = town.see("archiviste", "/archives/restitutions")
+    assert ("Nord" in shown, "aucun lieu n’en détient le paquet intact" in shown) == (False, True)
     assert town.entries("archive.restitution_asked")

@@ -33,7 +33,7 @@ from archive.retention.defaults import ACCOUNTING, PRIVATE_LIFE
 from archive.sealing import Sealing
 from core import clock
 from core.blobs import ObjectAltered
-from core.errors import Conflict, Forbidden, NotFound
+from core.errors import Conflict, Forbidden, NotFound, Unavailable
 from core.identifiers import new_id
 from core.journal import JournalEntry
 from core.organisations import Organisation, OrganisationKind, add_organisation
@@ -97,7 +97,7 @@ def test_a_fonds_is_read_and_verified_from_its_folder_alone(
     with platform.database.reading(PLATFORM) as session:
         (entry,) = session.exec(select(JournalEntry).where(JournalEntry.kind == RESTITUTED)).all()
     sums = hashlib.sha256((folder / "SHA256SUMS").read_bytes()).hexdigest()
-    assert entry.facts == {"records": 3, "size": sum(record.size for record in records), "sums_sha256": sums}
+    assert entry.facts == {"records": 3, "lost": 0, "size": sum(record.size for record in records), "sums_sha256": sums}
 
 
 def test_what_was_handed_over_as_a_tar_is_given_back_as_one_by_its_name_too(
@@ -178,7 +178,7 @@ def test_a_proof_that_waits_for_its_timestamp_is_added_by_the_next_run(
     record = seal(platform, mairie, tmp_path)
     folder = tmp_path / "rendu"
     assert give_back(platform, mairie, folder).waiting == 1
-    assert "La preuve de 1 archives attend" in (folder / "LISEZ-MOI.txt").read_text()
+    assert "La preuve d’une archive attend" in (folder / "LISEZ-MOI.txt").read_text()
     stamped()
     assert give_back(platform, mairie, folder).waiting == 0
     assert list(folder.glob(f"preuves/*/preuve-{record.id}.zip"))
@@ -284,30 +284,68 @@ def test_workers_write_volumes_that_are_one_folder_whoever_dies_meanwhile(
 def test_what_stops_a_restitution_is_told_and_nothing_before_it_is_fetched_again(
     demand: Demand, tmp_path: Path, stamped: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = seal(demand.platform, demand.organisation, tmp_path)
-    add(demand.platform, demand.organisation, "Sans paquet", sealed=clock.now())
+    first, second = (seal(demand.platform, demand.organisation, tmp_path) for _ in range(2))
     stamped()
     assert demand.row().state is RestitutionState.ASKED
     fetched = []
 
     def fetch(platform: Platform, record: Record, target: Path) -> None:
         fetched.append(record.id)
+        if record.id == second.id:
+            raise Unavailable("Le lieu ne répond pas.")
         places.fetch(platform, record, target)
 
     monkeypatch.setattr(volumes, "fetch", fetch)
     for _ in range(2):
         restitutions.go_on(demand.platform)
-        assert "Aucun lieu" in demand.row().trouble
+        assert demand.row().trouble == "Le lieu ne répond pas."
     assert (demand.row().done, len(demand.kept()), fetched.count(first.id)) == (1, 1, 1)
 
 
-def test_one_that_cannot_go_on_keeps_no_other_waiting(demand: Demand, tmp_path: Path) -> None:
+def test_a_package_that_no_place_holds_keeps_no_other_from_its_owner_and_is_named(
+    demand: Demand, tmp_path: Path, stamped: Callable[[], None]
+) -> None:
+    platform, mairie = demand.platform, demand.organisation
+    lost = add(platform, mairie, "Sans paquet", sealed=clock.now())
+    altered = seal(platform, mairie, tmp_path)
+    whole = seal(platform, mairie, tmp_path)
+    sealed, altered.sha256 = altered.sha256, "0" * 64  # what the places hold is not what was sealed
+    with platform.database.writing(PLATFORM) as session:
+        session.merge(altered)
+    stamped()
+    assert demand.row().state is RestitutionState.ASKED
+    restitutions.run(platform, "")
+    row = demand.row()
+    assert (row.state, row.total, row.done, row.lost, row.waiting, row.size) == (RestitutionState.READY, 3, 1, 2, 0, whole.size)
+    done = give_back(platform, mairie, tmp_path / "rendu")
+    assert (done.total, done.done, done.lost, done.size, done.finished) == (3, 1, 2, whole.size, True)
+    for folder in (tmp_path / "rendu", demand.unpacked(tmp_path / "volumes")):
+        rows = csv.DictReader(io.StringIO((folder / "index.csv").read_text("utf-8-sig")), delimiter=";")
+        assert {row["identifiant"] for row in rows if not row["paquet"] and not row["éliminée le"]} == {lost, altered.id}
+        assert "2 archives manquent" in (folder / "LISEZ-MOI.txt").read_text()
+        assert len(list(folder.glob("paquets/*/*"))) == len(list(folder.glob("preuves/*/*"))) == 1
+    with platform.database.reading(PLATFORM) as session:
+        entries = session.exec(select(JournalEntry).where(JournalEntry.kind == RESTITUTED)).all()
+    assert [entry.facts["lost"] for entry in entries] == [2, 2]
+    with platform.database.writing(PLATFORM) as session:
+        session.get_one(Record, altered.id).sha256 = sealed
+    assert give_back(platform, mairie, tmp_path / "rendu").lost == 1  # what was mended comes with the next run
+
+
+def test_one_that_cannot_go_on_keeps_no_other_waiting(demand: Demand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with demand.platform.database.writing(PLATFORM) as session:
         root = session.exec(select(Organisation).where(Organisation.kind == OrganisationKind.PLATFORM)).one()
         neighbour = add_organisation(session, "Commune voisine", OrganisationKind.COLLECTIVITE, parent=root)
-    add(demand.platform, demand.organisation, "Sans paquet", sealed=clock.now())
+    stuck = seal(demand.platform, demand.organisation, tmp_path)
     other = Demand(demand.platform, neighbour)
     seal(demand.platform, neighbour, tmp_path)
+
+    def fetch(platform: Platform, record: Record, target: Path) -> None:
+        if record.id == stuck.id:
+            raise Unavailable("Le lieu ne répond pas.")
+        places.fetch(platform, record, target)
+
+    monkeypatch.setattr(volumes, "fetch", fetch)
     assert demand.row().state is RestitutionState.ASKED
     restitutions.go_on(demand.platform)
     assert demand.row().trouble
