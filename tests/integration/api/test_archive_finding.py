@@ -259,6 +259,7 @@ def test_of_an_eliminated_record_the_page_says_so_and_gives_nothing(town: Town) 
         index.remove(session, gone)
     page = town.see("lecteur", f"/archives/{gone}")
     assert "Archive éliminée le" in page
+    assert ("Paquet détruit" in page, "Paquet scellé" in page) == (True, False)
     assert f"/archives/{gone}/communication" not in page
     for path in ("/communication", "/fichiers/1", "/preuve"):
         assert town.people["lecteur"].get(f"/archives/{gone}{path}").status_code == 404
