@@ -14,7 +14,7 @@ import hashlib
 import hmac
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -43,7 +43,7 @@ from archive.proof.head import Head
 from archive.proof.tree import leaf_hash, verify_inclusion
 from archive.stored_zip import Entry, NotStoredZip, Stored, content, read_stored_zip
 from core.canonical import read_canonical
-from core.clock import in_paris, iso
+from core.clock import in_paris, iso, now
 from core.errors import UnreadableInput
 from core.messages import Catalogue
 from signing.timestamp.token import verify_token
@@ -280,14 +280,17 @@ def check_timestamp(parts: Parts, _trust: TrustStore | None, report: EvidenceRep
 
 
 def check_authority(parts: Parts, trust: TrustStore | None, report: EvidenceReport) -> None:
-    """The timestamping authority is believed; without a trust store, its chain at least leads somewhere."""
+    """The timestamping authority is believed; without a trust store, its chain at least leads somewhere.
+
+    Nothing here shows that the token is older than today: an authority that lost its key since then proves nothing (RFC 3161, 4).
+    """
     chain = [certificate for data in parts.certificates for certificate in x509.load_pem_x509_certificates(data)]
     enclosed = TrustStore.of(chain)
     store = enclosed
     if trust is not None:  # what came with the evidence only helps to find the way
-        store = TrustStore(trust.anchors, (*trust.material, *enclosed.material), trust.revocations)
+        store = replace(trust, material=(*trust.material, *enclosed.material))
     head = Head.read(parts.small[HEAD])
-    status = verify_token(parts.small[TOKEN], head.digest(), trust=store, hash_name=plain_name(head.hash))
+    status = verify_token(parts.small[TOKEN], head.digest(), trust=store, hash_name=plain_name(head.hash), seen=now())
     name = status.timestamp.authority if status.timestamp else ""
     if not status.intact:
         report.add("authority", CheckState.UNKNOWN, "unknown")

@@ -119,7 +119,9 @@ class TimestampStatus:
         )
 
 
-def verify_token(token: bytes, digest: bytes, *, trust: TrustStore | None, hash_name: str = "sha256") -> TimestampStatus:
+def verify_token(
+    token: bytes, digest: bytes, *, trust: TrustStore | None, hash_name: str = "sha256", seen: datetime | None = None
+) -> TimestampStatus:
     """Verify a token offline against a digest; see ``verify_stamp``.
 
     Args:
@@ -127,8 +129,9 @@ def verify_token(token: bytes, digest: bytes, *, trust: TrustStore | None, hash_
         digest: that of the data.
         trust: authorities that are believed; None means nobody.
         hash_name: what the digest was made with; the token must use the same.
+        seen: when something else than the token shows that it was there.
     """
-    return verify_stamp(token, lambda name: digest if name == hash_name else b"", trust=trust)
+    return verify_stamp(token, lambda name: digest if name == hash_name else b"", trust=trust, seen=seen)
 
 
 def verify_stamp(

@@ -22,7 +22,7 @@ from archive.proof.verification import CheckState, EvidenceReport
 from core import clock
 from core.clock import in_paris, iso
 from core.messages import Catalogue
-from signing.timestamp.token import TimestampStatus, verify_token
+from signing.timestamp.token import Timestamp, TimestampStatus, TokenUnreadable, verify_token
 from signing.trust import TrustState, TrustStore
 
 _messages = Catalogue("archive.proof")
@@ -56,9 +56,11 @@ def verify_evidence_record(der: bytes, digests: Digests, *, trust: TrustStore | 
         _add(report, "objects", CheckState.FAILED, "empty")
         return report
     previous: TimestampStatus | None = None
+    stamps = list(itertools.chain.from_iterable(chains))
+    seen = iter([*(_told(later, at) for later in stamps[1:]), at])  # each was there when the next one was made over it
     for rank, chain in enumerate(chains):
         for step in _steps(chains, rank, digests):
-            previous = _step(report, step, previous, trust)
+            previous = _step(report, step, previous, trust, next(seen))
             if previous is None:
                 return report
         if len({stamped.algorithm for stamped in chain}) > 1:
@@ -105,14 +107,14 @@ def _steps(chains: Sequence[Sequence[Stamped]], rank: int, digests: Digests) -> 
 
 
 def _step(
-    report: EvidenceReport, step: _Step, previous: TimestampStatus | None, trust: TrustStore | None
+    report: EvidenceReport, step: _Step, previous: TimestampStatus | None, trust: TrustStore | None, seen: datetime
 ) -> TimestampStatus | None:
     stamped = step.stamped
     root = root_of(step.hashes, stamped.way, stamped.algorithm)
     if root is None:
         _add(report, "objects", CheckState.FAILED, "objects")
         return None
-    status = verify_token(stamped.token, root, trust=trust, hash_name=plain_name(stamped.algorithm))
+    status = verify_token(stamped.token, root, trust=trust, hash_name=plain_name(stamped.algorithm), seen=seen)
     if status.timestamp is None or not status.intact:
         _add(report, "timestamp", CheckState.FAILED, "token", reason=status.reason or "")
         return None
@@ -130,6 +132,14 @@ def _step(
         _add(report, "authority", CheckState.FAILED, "untrusted", name=status.timestamp.authority)
         return None
     return status
+
+
+def _told(stamped: Stamped, otherwise: datetime) -> datetime:
+    """Return the time that a token tells; of one that cannot be read its own step says so."""
+    try:
+        return Timestamp.read(stamped.token).gen_time
+    except TokenUnreadable:
+        return otherwise
 
 
 def _end(report: EvidenceReport, last: Stamped, at: datetime) -> None:

@@ -8,7 +8,7 @@ import subprocess
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,7 @@ from core.journal import JournalEntry
 from core.organisations import Organisation
 from core.platform import Platform
 from core.principal import PLATFORM
+from signing.pki import TestAuthority
 from signing.timestamp.client import AuthoritySettings, TimestampClient
 from signing.timestamp.simulator import TsaSimulator
 from signing.timestamp.token import Timestamp
@@ -37,6 +38,7 @@ from signing.trust import TrustStore
 from tests.archive_samples import RECORD
 from tests.conftest import on_one_shape
 from tests.journals import cut, quiet, sealed
+from tests.pades_documents import stamping as stamping_by
 
 HASHES = {"608648016503040201": "sha256", "608648016503040202": "sha384", "608648016503040203": "sha512"}
 
@@ -54,11 +56,13 @@ class Kept:
         assert found is not None
         return found
 
-    def verdict(self, record: str, trust: TrustStore | None, der: bytes | None = None) -> EvidenceVerdict:
+    def verdict(
+        self, record: str, trust: TrustStore | None, der: bytes | None = None, *, at: datetime | None = None
+    ) -> EvidenceVerdict:
         def digests(name: str) -> list[bytes]:
             return [hashlib.new(name, data).digest() for data in self.objects[record]]
 
-        return verify_evidence_record(der or self.ers(record), digests, trust=trust, at=clock.now()).verdict
+        return verify_evidence_record(der or self.ers(record), digests, trust=trust, at=at or clock.now()).verdict
 
 
 @pytest.fixture
@@ -211,6 +215,23 @@ def test_a_token_is_renewed_once_for_all_the_records_that_stand_on_it(
     for record, objects in kept.objects.items():
         assert kept.verdict(record, trust) is EvidenceVerdict.VALID
         assert independent(kept.ers(record), objects, ca) == 3
+
+
+@on_one_shape
+def test_a_renewal_by_another_authority_saves_what_the_first_one_stamped_before_it_lost_its_key(
+    kept: Kept, stamps: TimestampClient, trust: TrustStore, tmp_path: Path
+) -> None:
+    record, *_ = kept.objects
+    with stamping_by(tmp_path / "lost") as (lost, client):
+        stamping.begin(kept.platform, client, [record])
+    after, number = clock.now() + timedelta(hours=1), lost._credential.certificate.serial_number
+    gone = TestAuthority.open(tmp_path / "lost").revocations({number: after}, at=after)
+    both = TrustStore.of([*trust.anchors, lost.anchor], [gone])
+    assert kept.verdict(record, both) is EvidenceVerdict.VALID  # the key is not lost yet
+    assert kept.verdict(record, both, at=after + timedelta(days=1)) is EvidenceVerdict.INVALID
+    aged(kept.platform)
+    assert stamping.renew(kept.platform, stamps, timedelta(days=60)) == 1
+    assert kept.verdict(record, both, at=after + timedelta(days=1)) is EvidenceVerdict.VALID
 
 
 @on_one_shape

@@ -18,12 +18,14 @@ from archive.proof.evidence import BrokenChain, prove, sums
 from archive.proof.head import Head
 from archive.proof.verification import CheckState, EvidenceReport, EvidenceVerdict, verify_evidence
 from archive.stored_zip import stored_zip
+from core import clock
 from core.canonical import NotCanonical
 from core.errors import UnreadableInput
 from signing.pki import TestAuthority
 from signing.timestamp.simulator import TsaSimulator
 from signing.trust import TrustStore
 from tests.archive_samples import AT, RECORD, Notary
+from tests.pades_documents import stamping
 
 
 @pytest.fixture
@@ -74,6 +76,16 @@ def test_an_authority_that_leads_to_none_of_the_trusted_ones_leaves_it_indetermi
         report = verify_evidence(sound, trust=trust)
         assert report.verdict is EvidenceVerdict.INDETERMINATE
         assert "aucune des autorités" in report.checks[-1].message
+
+
+def test_an_authority_that_lost_its_key_since_no_longer_proves_anything(tmp_path: Path, package: Package):
+    with stamping(tmp_path / "tsa") as (tsa, _):
+        prove(Notary(tsa).evidence(package), tmp_path / "evidence.zip")
+    number = tsa._credential.certificate.serial_number
+    for revoked, verdict in (({}, EvidenceVerdict.VALID), ({number: clock.now()}, EvidenceVerdict.INVALID)):
+        listing = TestAuthority.open(tmp_path / "tsa").revocations(revoked)
+        report = verify_evidence(tmp_path / "evidence.zip", trust=TrustStore.of([tsa.anchor], [listing]))
+        assert (report.verdict, failed(report)) == (verdict, ["authority"] if revoked else [])
 
 
 def test_the_same_evidence_gives_the_same_bytes(notary: Notary, package: Package, tmp_path: Path):
