@@ -182,7 +182,7 @@ def test_two_who_withdraw_at_once_make_one_withdrawal(service: Service, current_
 
 
 def test_links_that_open_nothing_are_not_told_apart(service: Service, sender: MailsMairie, person: httpx.Client) -> None:
-    past = sender.mail(sent=clock.now() - timedelta(days=61))
+    past = sender.mail(sent=clock.now() - timedelta(days=63))
     revoked, elsewhere, over = sender.mail(), sender.mail(), sender.mail()
     change(sender, MailNotice, MailNotice.dossier_id == revoked, revoked=clock.now())
     assert press(person, page(sender.token(elsewhere), "/erreur")).headers["location"] == "/courrier/merci"
