@@ -137,9 +137,5 @@ def signer_of(authority: TestAuthority, family: str = "rsa", bits: int = 2048, n
 @contextmanager
 def stamping(folder: Path) -> Iterator[tuple[TsaSimulator, TimestampClient]]:
     """A timestamping authority, and whoever asks it."""
-    simulator = TsaSimulator(folder)
-    simulator.start()
-    try:
+    with TsaSimulator(folder) as simulator:
         yield simulator, TimestampClient(AuthoritySettings([simulator.url]), TrustStore.of([simulator.anchor]))
-    finally:
-        simulator.stop()

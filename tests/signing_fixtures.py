@@ -39,10 +39,8 @@ def reading(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture(scope="module")
 def tsa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TsaSimulator]:
     """An authority that puts timestamps over HTTP."""
-    simulator = TsaSimulator(tmp_path_factory.mktemp("tsa"))
-    simulator.start()
-    yield simulator
-    simulator.stop()
+    with TsaSimulator(tmp_path_factory.mktemp("tsa")) as simulator:
+        yield simulator
 
 
 @pytest.fixture(scope="module")

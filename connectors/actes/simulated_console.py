@@ -7,43 +7,25 @@ one. Plain HTTP: it belongs on the loopback address.
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from core.errors import NotFound, TabellionError
+from core.listener import Listener
 
 _JSON = "application/json"
 _LARGEST = 65536
 
 
-class Console:
+class Console(Listener):
     """Listens, one thread a request."""
 
     def __init__(
         self, told: Callable[[], dict[str, object]], write: Callable[[dict[str, Any]], None], host: str, port: int
     ) -> None:
         handler = type("Handler", (_Handler,), {"told": staticmethod(told), "write": staticmethod(write)})
-        self._server = ThreadingHTTPServer((host, port), handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="actes-console", daemon=True)
-
-    @property
-    def port(self) -> int:
-        """The port that it listens on."""
-        return int(self._server.server_address[1])
-
-    def start(self) -> None:
-        """Begin to answer."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Answer no more."""
-        if self._thread.is_alive():
-            self._server.shutdown()
-            self._thread.join()
-        self._server.server_close()
+        super().__init__(ThreadingHTTPServer((host, port), handler), "actes-console")
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -24,6 +24,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from connectors.actes.settings import Credentials
 from connectors.actes.simulated_form import Form
+from core.listener import Listener
 
 _PIECE = 1 << 16
 _LARGEST = 1 << 30
@@ -122,7 +123,7 @@ Take = Callable[[Path, str, str], None]
 """Takes the file of an archive, its name as the form says it, and the subject of the client's certificate."""
 
 
-class Door:
+class Door(Listener):
     """Listens, one thread a connection."""
 
     def __init__(
@@ -150,32 +151,19 @@ class Door:
             port: TCP port; zero for a free one.
         """
         self._faults = faults
-        self._server = _Server((host, port), _handler(take, incoming, faults, access))
-        self._server.faults, self._server.genuine, self._server.stranger = faults, genuine, stranger
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="actes-door", daemon=True)
-
-    @property
-    def port(self) -> int:
-        """The port that it listens on."""
-        return int(self._server.server_address[1])
-
-    def start(self) -> None:
-        """Begin to answer."""
-        self._thread.start()
+        server = _Server((host, port), _handler(take, incoming, faults, access))
+        server.faults, server.genuine, server.stranger = faults, genuine, stranger
+        super().__init__(server, "actes-door", scheme="https")
 
     def stop(self) -> None:
         """Answer no more."""
         self._faults.stopping.set()
-        if self._thread.is_alive():
-            self._server.shutdown()
-            self._thread.join()
-        self._server.server_close()
+        super().stop()
 
 
 class _Server(ThreadingHTTPServer):
     """Speaks TLS in the thread of each connection, so that a slow one keeps nobody waiting."""
 
-    daemon_threads = True
     faults: Faults
     genuine: ssl.SSLContext
     stranger: ssl.SSLContext

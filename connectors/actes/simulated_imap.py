@@ -13,13 +13,13 @@ import re
 import socket
 import socketserver
 import ssl
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from connectors.actes.simulated_imap_folder import OpenFolder
 from connectors.actes.simulated_imap_words import Argument, Bad, No, folder_named, in_quotes, read_words
 from connectors.actes.simulated_mails import INBOX, MailStore
+from core.listener import Listener
 
 _LONGEST_LINE = 65536
 _LARGEST = 256 * 1024 * 1024
@@ -30,7 +30,7 @@ _Command = Callable[[list[Argument]], str | None]
 _FLAGS = r"(\Answered \Flagged \Deleted \Seen \Draft)"
 
 
-class ImapServer:
+class ImapServer(Listener):
     """Listens, one thread a connection."""
 
     def __init__(
@@ -45,25 +45,14 @@ class ImapServer:
             host: address to listen on.
             port: TCP port; zero for a free one.
         """
-        self._server = _Server((host, port), _Connection)
-        self._server.store, self._server.accounts, self._server.tls = store, dict(accounts), tls
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="simulated-imap", daemon=True)
-
-    @property
-    def port(self) -> int:
-        """The port that it listens on."""
-        return int(self._server.server_address[1])
-
-    def start(self) -> None:
-        """Begin to answer."""
-        self._thread.start()
+        self._mail = _Server((host, port), _Connection)
+        self._mail.store, self._mail.accounts, self._mail.tls = store, dict(accounts), tls
+        super().__init__(self._mail, "simulated-imap", scheme="imaps")
 
     def stop(self) -> None:
         """Answer no more, and cut every connection."""
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-        self._server.cut()
+        super().stop()
+        self._mail.cut()
 
 
 class _Server(socketserver.ThreadingTCPServer):

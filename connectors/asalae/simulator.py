@@ -19,7 +19,6 @@ import tarfile
 import threading
 from datetime import timedelta
 from pathlib import Path
-from typing import Self
 from urllib.parse import unquote
 
 from pydantic import SecretStr
@@ -42,7 +41,7 @@ _MESSAGE = f"{_BASE}/sedaMessages/sequence:ArchiveTransfer/message:"
 _VERSIONS = {"application": "as@lae", "version": "2.1 (simulation)", "denomination": "DÉMONSTRATION"}
 
 
-class AsalaeSimulator:
+class AsalaeSimulator(Server):
     """An as@lae that listens on a port.
 
     Attributes:
@@ -73,7 +72,7 @@ class AsalaeSimulator:
         self._password = password
         self._store = Store(folder)
         self._taking = threading.Lock()
-        self._server = Server(self._answer, self.faults, host, port)
+        super().__init__(self._answer, self.faults, host, port)
 
     @property
     def received(self) -> int:
@@ -82,24 +81,7 @@ class AsalaeSimulator:
 
     def settings(self) -> AsalaeSettings:
         """Return how to reach it."""
-        return AsalaeSettings(address=self._server.address + _BASE, login=LOGIN, password=SecretStr(self._password))
-
-    def start(self) -> None:
-        """Begin to answer."""
-        self._server.start()
-
-    def stop(self) -> None:
-        """Answer no more."""
-        self._server.stop()
-
-    def __enter__(self) -> Self:
-        """Start."""
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop."""
-        self.stop()
+        return AsalaeSettings(address=self.url + _BASE, login=LOGIN, password=SecretStr(self._password))
 
     def _answer(self, asked: Asked) -> Told:
         if not self._admitted(asked.headers.get("authorization", "")):

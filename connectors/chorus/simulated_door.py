@@ -10,7 +10,6 @@ import shutil
 import ssl
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 from connectors.chorus.simulated_faults import Mishap
 from connectors.chorus.simulated_gateway import BASE, TOKEN, Answer, Gateway
 from core.errors import TabellionError
+from core.listener import Listener
 
 CONSOLE = "/simulator/"
 _LARGEST = 64 << 20
@@ -29,7 +29,7 @@ _RESULT = '"fichierResultat": "'
 Control = Callable[[dict[str, Any]], Any]
 
 
-class Door:
+class Door(Listener):
     """Listens, one thread a connection."""
 
     def __init__(
@@ -56,26 +56,12 @@ class Door:
         incoming.mkdir(parents=True)
         handler = type("Handler", (_Handler,), {"gateway": gateway, "controls": controls, "incoming": incoming, "tls": tls})
         self._gateway = gateway
-        self._server = _Server((host, port), handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="chorus", daemon=True)
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        return int(self._server.server_address[1])
-
-    def start(self) -> None:
-        """Begin to answer."""
-        self._thread.start()
+        super().__init__(_Server((host, port), handler), "chorus", scheme="https")
 
     def stop(self) -> None:
         """Answer no more."""
         self._gateway.faults.stopping.set()
-        if self._thread.is_alive():
-            self._server.shutdown()
-            self._thread.join()
-        self._server.server_close()
+        super().stop()
 
 
 class _Server(ThreadingHTTPServer):

@@ -28,6 +28,7 @@ from connectors.iparapheur.simulated_soap import SoapDoor
 from connectors.iparapheur.simulated_typology import Person
 from connectors.iparapheur.writing import MEDIA, write
 from core.identifiers import new_id
+from core.listener import Listener
 
 SOAP_PATHS = (wire.PATH, "/ws-iparapheur")
 CONTROL = "/simulator/"
@@ -104,33 +105,18 @@ class Doors:
             yield Path(folder)
 
 
-class Server:
+class Server(Listener):
     """Listens, one thread a connection."""
 
     def __init__(self, doors: Doors, host: str, port: int) -> None:
         shutil.rmtree(doors.incoming, ignore_errors=True)  # of requests that a kill interrupted
         self._faults = doors.faults
-        self._server = ThreadingHTTPServer((host, port), _handler(doors))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="parapheur", daemon=True)
-
-    @property
-    def address(self) -> str:
-        """Where it answers."""
-        host, port = self._server.server_address[:2]
-        return f"http://{host!s}:{port}"
-
-    def start(self) -> None:
-        """Begin to answer."""
-        self._thread.start()
+        super().__init__(ThreadingHTTPServer((host, port), _handler(doors)), "parapheur")
 
     def stop(self) -> None:
         """Answer no more."""
         self._faults.stopping.set()
-        if self._thread.is_alive():
-            self._server.shutdown()
-            self._thread.join()
-        self._server.server_close()
+        super().stop()
 
 
 class _Bounded:

@@ -73,7 +73,7 @@ class ParapheurSimulator:
     @property
     def address(self) -> str:
         """Where it answers."""
-        return self._server.address
+        return self._server.url
 
     def start(self) -> None:
         """Begin to answer."""

@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
+from core.listener import Listener
+
 LARGEST = 256 << 20
 
 
@@ -72,37 +74,18 @@ class Faults:
         return found[1] if found else None
 
 
-class Server:
+class Server(Listener):
     """Listens, and lets one function answer everything."""
 
     def __init__(
         self, answer: Callable[[Asked], Told], faults: Faults, host: str, port: int, context: ssl.SSLContext | None = None
     ) -> None:
         handler = type("Handler", (_Handler,), {"answer": staticmethod(answer), "faults": faults})
-        self._server = _Quiet((host, port), handler)
-        self._server.daemon_threads = True
-        self._scheme = "https" if context else "http"
+        server = _Quiet((host, port), handler)
         if context is not None:
             # The handshake takes place in the thread of the connection: one that fails there holds up nobody.
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="sae", daemon=True)
-
-    @property
-    def address(self) -> str:
-        """Where it answers."""
-        host, port = self._server.server_address[:2]
-        return f"{self._scheme}://{host!s}:{port}"
-
-    def start(self) -> None:
-        """Begin to answer."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Answer no more."""
-        if self._thread.is_alive():
-            self._server.shutdown()
-            self._thread.join()
-        self._server.server_close()
+            server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        super().__init__(server, "sae", scheme="https" if context else "http")
 
 
 class _Quiet(ThreadingHTTPServer):

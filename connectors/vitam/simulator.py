@@ -20,7 +20,6 @@ import zipfile
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Self
 
 from pydantic import SecretStr
 
@@ -43,7 +42,7 @@ _CONTEXTS = {"DEFAULT_WORKFLOW", "BLANK_TEST", "FILING_SCHEME", "HOLDING_SCHEME"
 _ALGORITHMS = {"SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
 
 
-class VitamSimulator:
+class VitamSimulator(Server):
     """A Vitam that listens on a port.
 
     Attributes:
@@ -72,7 +71,7 @@ class VitamSimulator:
         self.cut = 0
         self._store = Store(folder)
         self._certificates = Certificates(folder / "certificates")
-        self._server = Server(self._answer, self.faults, host, port, self._certificates.serving())
+        super().__init__(self._answer, self.faults, host, port, self._certificates.serving())
 
     @property
     def received(self) -> int:
@@ -82,30 +81,13 @@ class VitamSimulator:
     def settings(self) -> VitamSettings:
         """Return how to reach it, with a client certificate that it takes."""
         return VitamSettings(
-            address=self._server.address,
+            address=self.url,
             authorities=self._certificates.authority,
             client_certificate=SecretStr(base64.b64encode(self._certificates.client("secret")).decode()),
             passphrase=SecretStr("secret"),
             tenant=TENANT,
             access_contract=CONTRACT,
         )
-
-    def start(self) -> None:
-        """Begin to answer."""
-        self._server.start()
-
-    def stop(self) -> None:
-        """Answer no more."""
-        self._server.stop()
-
-    def __enter__(self) -> Self:
-        """Start."""
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop."""
-        self.stop()
 
     def _answer(self, asked: Asked) -> Told:
         if asked.headers.get("x-tenant-id") != str(TENANT):

@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from core.listener import Listener
 from signing.keys.csc_client import ECDSA_SHA256, RSA, RSA_SHA256, SHA256
 from signing.pki import Credential, TestAuthority
 
@@ -76,7 +77,7 @@ class _Activation:
 SHOWN_KEY = "ADJOINTE"  # the one that a demonstration tells: a PIN alone opens it
 
 
-class CscSimulator:
+class CscSimulator(Listener):
     """A signing service that listens on a port.
 
     Attributes:
@@ -103,26 +104,7 @@ class CscSimulator:
         self._activations: dict[str, _Activation] = {}
         self._awaited: dict[str, _Activation] = {}
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer((host, port), _handler(self), bind_and_activate=True)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="csc-simulator", daemon=True)
-
-    @property
-    def url(self) -> str:
-        """Where it answers, the port chosen by the system when it was given as 0."""
-        host, port = self._server.server_address[:2]
-        return f"http://{host!s}:{port}"
-
-    def start(self) -> None:
-        """Begin to answer, in a thread of its own."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop answering and free the port."""
-        if self._thread.is_alive():
-            self._server.shutdown()
-            self._thread.join()
-        self._server.server_close()
+        super().__init__(ThreadingHTTPServer((host, port), _handler(self)), "csc-simulator")
 
     def answer(self, path: str, authorization: str, body: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
         """Return the status and the object to answer.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from core import clock
 from core.errors import Misconfigured
+from core.listener import Listener
 from signing.pki import Credential, TestAuthority, write_private
 from signing.timestamp.client import TimestampResponse
 
@@ -29,7 +29,7 @@ _LENGTHS = {"sha256": 32, "sha384": 48, "sha512": 64}
 _LARGEST_QUERY = 64 << 10
 
 
-class TsaSimulator:
+class TsaSimulator(Listener):
     """A timestamping authority that listens on a port.
 
     Attributes:
@@ -40,26 +40,12 @@ class TsaSimulator:
         authority = TestAuthority.open(folder)
         self.anchor = authority.certificate
         self._credential = _kept(folder, authority)
-        self._server = ThreadingHTTPServer((host, port), _handler(self), bind_and_activate=True)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="tsa-simulator", daemon=True)
+        super().__init__(ThreadingHTTPServer((host, port), _handler(self)), "tsa-simulator")
 
     @property
     def url(self) -> str:
-        """Where it answers, the port chosen by the system when it was given as 0."""
-        host, port = self._server.server_address[:2]
-        return f"http://{host!s}:{port}/"
-
-    def start(self) -> None:
-        """Begin to answer, in a thread of its own."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop answering and free the port."""
-        if self._thread.is_alive():
-            self._server.shutdown()
-            self._thread.join()
-        self._server.server_close()
+        """Where it answers."""
+        return f"{super().url}/"
 
     def answer(self, query: bytes) -> bytes:
         """Return the DER of the response to a TimeStampReq (RFC 3161, 2.4)."""

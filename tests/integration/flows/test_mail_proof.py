@@ -141,7 +141,7 @@ class Town(MailsMairie):
 @pytest.fixture(scope="module")
 def town(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     folder = tmp_path_factory.mktemp("proof")
-    with authority(folder / "tsa") as tsa:
+    with TsaSimulator(folder / "tsa") as tsa:
         (folder / "trust").mkdir()
         (folder / "trust/tsa.pem").write_bytes(tsa.anchor.public_bytes(Encoding.PEM))
         settings = Settings(
@@ -159,14 +159,6 @@ def town(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tow
         trust = TrustStore.from_folder(folder / "trust")
         yield Town(platform, mairie, stamps=TimestampClient(AuthoritySettings(urls=[tsa.url]), trust), trust=trust)
         platform.database.close()
-
-
-@contextmanager
-def authority(folder: Path) -> Iterator[TsaSimulator]:
-    tsa = TsaSimulator(folder)
-    tsa.start()
-    yield tsa
-    tsa.stop()
 
 
 @pytest.fixture(scope="module")

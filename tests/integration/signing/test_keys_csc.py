@@ -33,10 +33,8 @@ BATCH = [f"document {number}".encode() for number in range(12)]
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CscSimulator]:
-    simulator = CscSimulator(tmp_path_factory.mktemp("csc"))
-    simulator.start()
-    yield simulator
-    simulator.stop()
+    with CscSimulator(tmp_path_factory.mktemp("csc")) as simulator:
+        yield simulator
 
 
 @pytest.fixture
