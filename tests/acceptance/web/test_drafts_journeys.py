@@ -129,6 +129,7 @@ def test_documents_are_deposited_completed_and_started(visit: Opening, office: O
     if not scripts:
         page.get_by_role("button", name="Voir le circuit").click()
     expect(page.locator("#circuit")).to_contain_text("Circuit visa")
+    expect(page.get_by_label("Montant")).to_be_visible()  # the circuit comes a moment before the fields of the kind
     page.get_by_role("button", name="Démarrer le circuit").click()
     expect(page.get_by_role("link", name="« Montant » est à renseigner avant de démarrer le circuit.")).to_be_visible()
     expect(page.locator("#summary")).to_be_focused()
