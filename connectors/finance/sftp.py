@@ -14,20 +14,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from paramiko import (
     AuthenticationException,
     BadHostKeyException,
-    Message,
-    RejectPolicy,
     SFTPAttributes,
     SFTPClient,
     SFTPError,
     SSHClient,
     SSHException,
 )
-from paramiko.sftp import CMD_NAME
 
 from connectors.finance import errors
 from connectors.finance.naming import plain, temporary_name
@@ -35,24 +31,11 @@ from connectors.finance.places import LARGEST_ANSWER, AnswerFile, Presence, sett
 from connectors.finance.settings import Bounds, SftpPlace
 from core import addresses
 from core.messages import Catalogue
+from core.ssh import open_sftp, sign_in
 
 _messages = Catalogue("connectors.finance")
 _CHUNK = 32 * 1024
-_SSH_PORT = 22
 _BROKEN = (OSError, SSHException, SFTPError, EOFError)
-
-
-class _Names(Message):
-    """An answer of names, of which one that is not UTF-8 must not hide the others."""
-
-    def get_text(self) -> str:
-        return self.get_string().decode("utf-8", "replace")
-
-
-class _Sftp(SFTPClient):
-    def _request(self, t: int, *args: Any) -> tuple[int, Message]:
-        kind, message = super()._request(t, *args)  # type: ignore[misc]  # left out of the stubs
-        return kind, _Names(message.get_remainder()) if kind == CMD_NAME else message
 
 
 class SftpSession:
@@ -185,8 +168,9 @@ def connected(place: SftpPlace, bounds: Bounds) -> Iterator[SftpSession]:
     """
     with SSHClient() as client:
         try:
-            _authenticate(client, place, bounds)
-            sftp = _opened(client, place)
+            line = addresses.connected(place.host, place.port, bounds.networks, place.connect_timeout)
+            sign_in(client, place, line, patience=place.connect_timeout)
+            sftp = open_sftp(client, place)
         except BadHostKeyException as error:
             expected, found = error.expected_key.fingerprint, error.key.fingerprint
             raise errors.HostKeyChanged(
@@ -199,41 +183,6 @@ def connected(place: SftpPlace, bounds: Bounds) -> Iterator[SftpSession]:
         except _BROKEN as error:
             raise _unavailable(place, error) from error
         yield SftpSession(place, sftp)
-
-
-def _authenticate(client: SSHClient, place: SftpPlace, bounds: Bounds) -> None:
-    client.set_missing_host_key_policy(RejectPolicy())
-    known = place.host if place.port == _SSH_PORT else f"[{place.host}]:{place.port}"
-    client.get_host_keys().add(known, place.host_key_algorithm, place.pinned_key())
-    line = addresses.connected(place.host, place.port, bounds.networks, place.connect_timeout)
-    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # paramiko leaves Nagle's algorithm on: 100 times slower
-    try:
-        client.connect(
-            place.host,
-            place.port,
-            place.username,
-            password=place.password.get_secret_value() if place.password else None,
-            pkey=place.client_key(),
-            sock=line,
-            timeout=place.connect_timeout,
-            banner_timeout=place.connect_timeout,
-            auth_timeout=place.connect_timeout,
-            channel_timeout=place.operation_timeout,
-            allow_agent=False,
-            look_for_keys=False,
-        )
-    except BaseException:
-        line.close()
-        raise
-
-
-def _opened(client: SSHClient, place: SftpPlace) -> SFTPClient:
-    transport = client.get_transport()
-    sftp = _Sftp.from_transport(transport) if transport else None
-    if sftp is None:
-        raise SSHException("no SFTP channel")
-    sftp.sock.settimeout(place.operation_timeout)
-    return sftp
 
 
 def _unavailable(place: SftpPlace, error: BaseException) -> errors.FinanceUnavailable:

@@ -26,9 +26,9 @@ from connectors.helios import errors
 from connectors.helios.remote_name import temporary_name
 from connectors.helios.responses import ResponseFile, is_response, plain, response_of
 from connectors.helios.settings import HeliosGateway
-from connectors.helios.sftp import TolerantSftp
 from core.clock import now
 from core.messages import Catalogue
+from core.ssh import TolerantSftp
 
 RESPONSE_LIMIT = 1 << 30  # a PES Retour of a large authority; it passes in pieces
 _CHUNK = 32 * 1024

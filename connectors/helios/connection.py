@@ -6,19 +6,17 @@ What is done in a session lives in ``client``; sessions kept open between two us
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from paramiko import AuthenticationException, BadHostKeyException, RejectPolicy, SFTPError, SSHClient, SSHException
+from paramiko import AuthenticationException, BadHostKeyException, SFTPError, SSHClient, SSHException
 
 from connectors.helios import errors
 from connectors.helios.client import Session, reason_of
 from connectors.helios.settings import HeliosGateway
-from connectors.helios.sftp import TolerantSftp
 from core.messages import Catalogue
+from core.ssh import TolerantSftp, open_sftp, sign_in
 
-_SSH_PORT = 22
 _messages = Catalogue("connectors.helios")
 
 
@@ -54,46 +52,16 @@ def open_session(gateway: HeliosGateway) -> Session:
 
 
 def _open_sftp(client: SSHClient, gateway: HeliosGateway) -> TolerantSftp:
+    sftp = open_sftp(client, gateway)
     transport = client.get_transport()
-    sftp = TolerantSftp.from_transport(transport) if transport else None
-    if transport is None or sftp is None:
-        raise SSHException("no SFTP channel")
-    transport.set_keepalive(gateway.keepalive_interval)
-    sftp.sock.settimeout(gateway.operation_timeout)
+    if transport is not None:
+        transport.set_keepalive(gateway.keepalive_interval)
     return sftp
 
 
 def _authenticate(client: SSHClient, gateway: HeliosGateway) -> None:
-    client.set_missing_host_key_policy(RejectPolicy())
-    place = gateway.host if gateway.port == _SSH_PORT else f"[{gateway.host}]:{gateway.port}"
-    client.get_host_keys().add(place, gateway.host_key_algorithm, gateway.pinned_key())
-    link = socket.create_connection((gateway.host, gateway.port), timeout=gateway.connect_timeout)
-    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # paramiko leaves Nagle's algorithm on: 100 times slower
-    started = time.monotonic()
-    try:
-        client.connect(
-            gateway.host,
-            gateway.port,
-            gateway.username,
-            password=gateway.password.get_secret_value() if gateway.password else None,
-            pkey=gateway.client_key(),
-            sock=link,
-            timeout=gateway.connect_timeout,
-            banner_timeout=gateway.connect_timeout,
-            auth_timeout=gateway.authentication_timeout,
-            channel_timeout=gateway.operation_timeout,
-            allow_agent=False,
-            look_for_keys=False,
-        )
-    except AuthenticationException as error:
-        transport = client.get_transport()
-        late = time.monotonic() - started >= gateway.authentication_timeout
-        if late or transport is None or not transport.is_active():  # nobody refused: the server went silent or hung up
-            raise SSHException(str(error)) from error
-        raise
-    except BaseException:
-        link.close()
-        raise
+    line = socket.create_connection((gateway.host, gateway.port), timeout=gateway.connect_timeout)
+    sign_in(client, gateway, line, patience=gateway.authentication_timeout)
 
 
 def _connection_error(gateway: HeliosGateway, error: Exception) -> Exception:
