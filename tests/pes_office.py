@@ -16,6 +16,7 @@ from connectors.helios.simulated_sftp import Account
 from connectors.helios.simulator import GatewaySimulator
 from core.configuration import configure
 from core.errors import TabellionError
+from core.journal import JournalEntry
 from core.organisations import Organisation
 from core.platform import Platform
 from core.principal import PLATFORM
@@ -123,6 +124,12 @@ class Office:
         except TabellionError as trouble:
             return trouble
         return None
+
+    def entries(self, dossier_id: str, kind: str) -> list[JournalEntry]:
+        """What the journal says of a dossier, of one kind."""
+        own = select(JournalEntry).where(JournalEntry.dossier_id == dossier_id, JournalEntry.kind == kind)
+        with self.platform.database.reading(PLATFORM) as session:
+            return list(session.exec(own))
 
     def responses(self) -> list[HeliosResponse]:
         with self.platform.database.reading(PLATFORM) as session:

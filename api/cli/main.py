@@ -348,6 +348,16 @@ with speaking(LANGUAGE):
 
         settling.list_responses(as_json)
 
+    @app.command(help=_t("attach_response.help"))
+    def attach_response(
+        response: Annotated[str, typer.Argument(help=_t("attach_response.response"), show_default=False)],
+        dossier: Annotated[str, typer.Argument(help=_t("dossier"), show_default=False)],
+    ) -> None:
+        """Have a dossier hear an acquit that was found to answer none."""
+        from api.cli import settling
+
+        settling.attach_response(response, dossier)
+
     @organisations.command("open", help=_t("organisation.open"))
     def open_organisation(
         name: Annotated[str, typer.Argument(help=_t("organisation.name"), show_default=False)],

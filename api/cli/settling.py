@@ -15,6 +15,7 @@ from core.platform import Platform
 from core.principal import PLATFORM, Principal
 from flows.engine import departed, transitions
 from flows.engine.models import Dossier
+from flows.helios import attaching
 from flows.helios.models import HeliosResponse
 from flows.registry import FLOWS
 
@@ -69,9 +70,24 @@ def list_responses(as_json: bool) -> None:
         ).all()
     for response in found:
         if as_json:
-            json_line({"name": response.name, "received": iso(response.received), "flaw": response.flaw})
+            told = {"id": response.id, "name": response.name, "received": iso(response.received), "flaw": response.flaw}
+            json_line(told)
         else:
             received = f"{in_paris(response.received):%d/%m/%Y %H:%M:%S}"
-            console.print(f"{received}  [bold]{escape(response.name)}[/]\n    {escape(response.flaw or '')}")
+            console.print(f"{received}  {response.id}  [bold]{escape(response.name)}[/]\n    {escape(response.flaw or '')}")
     if not found and not as_json:
         console.print(_t("responses.none"))
+
+
+def attach_response(response_id: str, dossier_id: str) -> None:
+    """Have a dossier hear an acquit of the DGFiP that was found to answer none.
+
+    Raises:
+        NotFound: no such response, or no such dossier below the gateway that it came through.
+        Conflict: it answers a dossier already, says nothing that a dossier could hear, or the dossier has not left.
+        ObjectMissing, ObjectAltered, Unavailable: the store does not give it.
+    """
+    platform = opened_platform()
+    attaching.attach(platform, response_id, dossier_id, actor=ACTOR)
+    now = _dossier(platform, dossier_id)
+    console.print(escape(_t("responses.attached", dossier=now.title, state=label(f"state.{now.state}", now.flow))))

@@ -28,12 +28,10 @@ from core.platform import Platform
 from core.principal import PLATFORM
 from flows.engine import schedule, transitions
 from flows.engine.models import Dossier
-from flows.engine.table import Wait
-from flows.engine.work import Advance, KeptFile
 from flows.helios import returns
 from flows.helios.delivery import is_publishing
 from flows.helios.flow import HELIOS
-from flows.helios.history import AGAIN, refusals_of
+from flows.helios.hearing import ACQUIT, acquit_of, tell
 from flows.helios.knowledge import gateway_of, sessions
 from flows.helios.models import HeliosResponse
 from flows.helios.settings import GATEWAY
@@ -51,7 +49,6 @@ _log = structlog.get_logger()
 _messages = Catalogue("flows.helios")
 ACTOR, QUEUE = "helios.collect", "remote.helios"
 _LONGEST_REFERENCE, _LONGEST_FLAW = 200, 1000
-_BEFORE_SENT = frozenset({"received", "checked", "proceeding", "in_parapheur", "validated", "signed"})
 
 
 def plan(platform: Platform, every: timedelta) -> None:
@@ -120,7 +117,7 @@ def _read(path: Path) -> tuple[str, str | None, str | None]:
         kind = header.kind
         if kind == returns.KIND:
             return kind, (header.id_coll or "")[:_LONGEST_REFERENCE], None
-        if kind != "pes-acquit":
+        if kind != ACQUIT:
             return kind, None, _messages("A04.kind", kind=kind)
         octets = read_bytes(path)
         if path.stat().st_size > LARGEST_PES or max(octets.tags, octets.attributes) > MOST_TAGS:
@@ -192,10 +189,7 @@ def _apply(platform: Platform, response_id: str) -> None:
     if response.kind == returns.KIND:
         returns.hand_on(platform, response_id)
         return
-    with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
-        path = Path(folder) / "response"
-        platform.objects.fetch(response.sha256, path)
-        acquit = read_acquit(path)
+    acquit = acquit_of(platform, response)
     with platform.database.writing(PLATFORM) as session:
         current = session.get(HeliosResponse, response_id, with_for_update=True)
         if current is None or current.applied:
@@ -205,7 +199,7 @@ def _apply(platform: Platform, response_id: str) -> None:
             current.flaw = _messages("A03.message", name=acquit.header.nom_fic or "?", code=acquit.header.cod_col or "?")
             return
         current.organisation_id, current.dossier_id = dossier.organisation_id, dossier.id
-        current.applied = _tell(session, dossier, current, acquit)
+        current.applied = tell(session, dossier, current, acquit)
         doubted = (
             dossier.parked is not None and not dossier.overtaken and dossier.state == "signed" and is_publishing(dossier.facts)
         )
@@ -242,34 +236,3 @@ def _is_of_the_office(dossier: Dossier, acquit: Acquit) -> bool:
     """Tell whether an acquit that names another budget, or none, may be meant for a dossier: by its accounting office."""
     header = acquit.header
     return header.id_coll is None or header.id_post in (None, dossier.facts.get("id_post"))
-
-
-def _tell(session: ScopedSession, dossier: Dossier, response: HeliosResponse, acquit: Acquit) -> bool:
-    """Apply an acquit to its dossier; False when the dossier cannot hear it yet (its delivery is still being recorded)."""
-    if dossier.state in _BEFORE_SENT:
-        return False
-    answer = acquit.answer
-    if answer is None:
-        return False
-    told = acquit.as_json()
-    facts = {"acquit": told, "acquit_date": acquit.header.dte_str}
-    waiting = HELIOS.rows.get(dossier.state)
-    if isinstance(waiting, Wait):
-        kept = _as_file(response, "acquit")
-        outcome = Advance(answer.value, facts=facts, files=(kept,), journal={"response": response.id})
-        return transitions.signal(session, HELIOS, dossier.id, answer.value, outcome)
-    # A second acquit is kept beside the first and downgrades nothing silently: the journal says what it answers and refuses.
-    transitions.add_files(session, dossier.organisation_id, dossier.id, (_as_file(response, "acquit.later"),))
-    journal.write(
-        session,
-        organisation_id=dossier.organisation_id,
-        dossier_id=dossier.id,
-        kind=AGAIN,
-        actor="platform",
-        facts={"answer": answer.value, "sha256": response.sha256, "refused": refusals_of(told["elements"])},
-    )
-    return True
-
-
-def _as_file(response: HeliosResponse, role: str) -> KeptFile:
-    return KeptFile(role, response.name, "application/xml", response.sha256, response.size)

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from core.errors import Conflict, NotFound
 from core.organisations import Organisation, OrganisationKind, add_organisation
 from core.principal import PLATFORM
+from flows.helios import attaching
 from flows.helios.models import HeliosResponse
 from schemas.pes.acquit import Acquit, Element
 from schemas.pes.reader import read
@@ -95,6 +97,38 @@ def test_an_acquit_that_may_be_of_two_collectivites_is_left_to_a_person(office: 
     office.answer("deux.xml", id_coll="99900000000002")
     office.collect()
     assert [office.dossier(one).state for one in (ours, theirs)] == ["sent", "acquitted"]
+
+
+@on_one_shape
+def test_an_acquit_that_found_no_flow_is_attached_once_by_a_person_and_to_no_flow_of_others(office: Office) -> None:
+    with office.platform.database.writing(PLATFORM) as session:
+        kind, root = OrganisationKind.COLLECTIVITE, session.get_one(Organisation, office.organisation.id).parent_id
+        stranger = add_organisation(session, "Commune voisine", kind, parent=session.get_one(Organisation, root))
+    dossier, foreign = office.signed(), office.signed(stranger, id_coll="99900000000002")
+    office.change(foreign, state="sent")
+    office.answer(nom_fic="PES_QUE_PERSONNE_NE_CONNAIT")
+    office.collect()
+    (response,) = office.responses()
+    assert (response.dossier_id, bool(response.flaw)) == (None, True)
+    for wrong, refused in ((foreign, NotFound), ("0" * 26, NotFound), (dossier, Conflict)):  # the last has not left yet
+        with pytest.raises(refused):
+            attaching.attach(office.platform, response.id, wrong, actor="person:exploitante")
+    with pytest.raises(NotFound):
+        attaching.attach(office.platform, "0" * 26, dossier, actor="person:exploitante")
+    assert office.entries(dossier, attaching.ATTACHED) == []
+    office.attempt(dossier)
+    attaching.attach(office.platform, response.id, dossier, actor="person:exploitante")
+    assert office.dossier(dossier).state == "acquitted"
+    (said,) = office.entries(dossier, attaching.ATTACHED)
+    assert (said.actor, said.facts["nom_fic"]) == ("person:exploitante", "PES_QUE_PERSONNE_NE_CONNAIT")
+    assert [(one.dossier_id, one.applied, one.flaw) for one in office.responses()] == [(dossier, True, None)]
+    with pytest.raises(Conflict, match="répond déjà"):
+        attaching.attach(office.platform, response.id, dossier, actor="person:exploitante")
+    office.plant("illisible.xml", b"<bruit/>")
+    office.collect()
+    (noise,) = [one for one in office.responses() if one.name == "illisible.xml"]
+    with pytest.raises(Conflict, match="acquit lisible"):
+        attaching.attach(office.platform, noise.id, dossier, actor="person:exploitante")
 
 
 @on_one_shape
