@@ -41,6 +41,7 @@ class Uploads:
 
     def __init__(self) -> None:
         self._deposits, self._said = _Turns(_AT_ONCE), _Turns(_SAID_AT_ONCE)
+        self._finishes: WeakValueDictionary[tuple[str, str], asyncio.Semaphore] = WeakValueDictionary()
 
     async def run(self, request: Request, deposit: Callable[[Body], Result]) -> Result:
         """Run a deposit in a thread, with the request's body to read from.
@@ -50,6 +51,17 @@ class Uploads:
         """
         async with self._deposits.taken(_caller(request)):
             return await to_thread.run_sync(deposit, Body(request))
+
+    async def finish(self, request: Request, upload_id: str, finish: Callable[[], Result]) -> Result:
+        """Put an upload together in a thread: a deposit like any other, and one at a time of the same upload.
+
+        Raises:
+            Unavailable: too many deposits are under way, or this upload is being put together for a long time.
+        """
+        caller = _caller(request)
+        own = self._finishes.setdefault((caller, upload_id), asyncio.Semaphore(1))
+        async with _held(own), self._deposits.taken(caller):
+            return await to_thread.run_sync(finish)
 
     async def say(self, request: Request, understand: Callable[[bytes], Result]) -> Result:
         """Read a body that is no document, and understand it in a thread, beside the deposits.
@@ -89,16 +101,26 @@ class _Turns:
 
     @asynccontextmanager
     async def taken(self, caller: str) -> AsyncIterator[None]:
-        """Hold a turn for the block."""
-        own = self._of.setdefault(caller, asyncio.Semaphore(self._share))
-        async with AsyncExitStack() as held:
-            try:
-                async with asyncio.timeout(_TURN_WITHIN):
-                    await held.enter_async_context(own)
-                    await held.enter_async_context(self._all)
-            except TimeoutError as error:
-                raise Unavailable(messages("upload.busy")) from error
+        """Hold a turn for the block; see ``_held``."""
+        async with _held(self._of.setdefault(caller, asyncio.Semaphore(self._share)), self._all):
             yield
+
+
+@asynccontextmanager
+async def _held(*turns: asyncio.Semaphore) -> AsyncIterator[None]:
+    """Hold turns for the block, taken one after the other.
+
+    Raises:
+        Unavailable: they were waited for in vain.
+    """
+    async with AsyncExitStack() as held:
+        try:
+            async with asyncio.timeout(_TURN_WITHIN):
+                for turn in turns:
+                    await held.enter_async_context(turn)
+        except TimeoutError as error:
+            raise Unavailable(messages("upload.busy")) from error
+        yield
 
 
 def _caller(request: Request) -> str:

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from sqlalchemy import delete
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from core import clock, invitations, journal, lockout, people, second_factor, web_sessions
+from core import clock, invitations, journal, lockout, people, reach, second_factor, web_sessions
 from core.configuration import configure
 from core.errors import Conflict, Forbidden, NotFound
 from core.messages import Catalogue
 from core.organisations import Organisation, OrganisationKind
 from core.people import Membership, Person
 from core.principal import Principal, Right
-from core.roles import Role, change, define, require_all_held, require_over, rights_of
+from core.roles import Role, change, define, require_over, rights_of
 from core.second_factor import SecondFactorRule
 from core.secrets import SecretBox
 
@@ -35,16 +36,22 @@ def invite(
     Raises:
         Forbidden: the principal does not administer the organisation, or does not hold what the role gives.
         NotFound: no such role there.
-        Conflict: the person holds that role there already.
+        Conflict: the person holds that role there already, or has an account that others opened and no password yet.
     """
     require_over(principal, organisation, rights_of(session, organisation, role))
     known = people.with_address(session, email)
-    person = known or people.add_person(session, email, name, None)
+    # Whoever opened the account elsewhere may hold the link by which its password is chosen, the first time.
+    if known is not None and not known.password_hash and not reach.covers(session, principal, known, takes_over=False):
+        raise Conflict(_messages("person.unconfirmed"))
+    try:
+        person = known or people.add_person(session, email, name, None)
+    except IntegrityError as error:  # somebody added them in between
+        raise Conflict(_messages("person.added_before")) from error
     give_role(session, principal, person, organisation, role)
     if known is not None:
         return known, ""
     _note(session, principal, organisation.id, "person.invited", person)
-    return person, invitations.issue(session, person)
+    return person, invitations.issue(session, person, principal)
 
 
 def give_role(session: Session, principal: Principal, person: Person, organisation: Organisation, role: str) -> None:
@@ -60,7 +67,10 @@ def give_role(session: Session, principal: Principal, person: Person, organisati
     if session.exec(select(Membership.id).where(*there)).first() is not None:
         raise Conflict(_messages("role.held", role=role, name=organisation.name))
     held = people.grant_role(session, person, organisation, role)
-    session.flush()
+    try:
+        session.flush()
+    except IntegrityError as error:  # somebody gave it in between
+        raise Conflict(_messages("role.held", role=role, name=organisation.name)) from error
     _note(session, principal, organisation.id, "role.granted", person, membership=held.id)
 
 
@@ -92,7 +102,7 @@ def rename(session: Session, principal: Principal, person: Person, name: str) ->
     Raises:
         Forbidden: the person has roles where the principal administers nothing.
     """
-    _require_all(session, principal, person, takes_over=False)
+    reach.require_account(session, principal, person, takes_over=False)
     people.rename(person, name)
     _note_home(session, principal, "person.renamed", person)
 
@@ -104,7 +114,7 @@ def suspend(session: Session, principal: Principal, person: Person) -> None:
         Forbidden: the person has roles where the principal administers nothing, or is the principal.
         Conflict: it is so already.
     """
-    _require_all(session, principal, person, takes_over=False)
+    reach.require_account(session, principal, person, takes_over=False)
     if principal.actor == f"person:{person.id}":
         raise Forbidden(_messages("person.oneself"))
     if person.suspended is not None:
@@ -121,7 +131,7 @@ def reactivate(session: Session, principal: Principal, person: Person) -> None:
         Forbidden: the person has roles where the principal administers nothing.
         Conflict: nobody suspended them.
     """
-    _require_all(session, principal, person, takes_over=False)
+    reach.require_account(session, principal, person, takes_over=False)
     if person.suspended is None:
         raise Conflict(_messages("person.active_before"))
     person.suspended = None
@@ -134,7 +144,7 @@ def unlock(session: Session, principal: Principal, person: Person) -> None:
     Raises:
         Forbidden: the person has roles where the principal administers nothing.
     """
-    _require_all(session, principal, person, takes_over=False)
+    reach.require_account(session, principal, person, takes_over=False)
     lockout.unlock(session, person.email)
     lockout.clear(session, lockout.codes(person.id), lockout.confirmations(person.id))
     _note_home(session, principal, "person.unlocked", person)
@@ -146,9 +156,9 @@ def make_link(session: Session, principal: Principal, person: Person) -> str:
     Raises:
         Forbidden: the person may do somewhere what the principal may not: the link would give it to them.
     """
-    _require_all(session, principal, person, takes_over=True)
+    reach.require_account(session, principal, person, takes_over=True)
     _note_home(session, principal, "person.link_made", person)
-    return invitations.issue(session, person)
+    return invitations.issue(session, person, principal)
 
 
 def remove_second_factor(session: Session, principal: Principal, person: Person) -> None:
@@ -157,7 +167,7 @@ def remove_second_factor(session: Session, principal: Principal, person: Person)
     Raises:
         Forbidden: the person may do somewhere what the principal may not.
     """
-    _require_all(session, principal, person, takes_over=True)
+    reach.require_account(session, principal, person, takes_over=True)
     second_factor.remove(session, person.id)
     web_sessions.close_of(session, person.id)
     _note_home(session, principal, "person.second_factor_removed", person)
@@ -204,37 +214,6 @@ def require_second_factor(
     require_over(principal, organisation, ())
     configure(session, box, organisation.id, second_factor.RULE, rule)
     _note(session, principal, organisation.id, "configuration.changed", None, configuration=second_factor.RULE)
-
-
-def covers(session: Session, principal: Principal, person: Person, *, takes_over: bool) -> bool:
-    """Tell whether the whole account is the principal's to touch, or to take over."""
-    try:
-        _require_all(session, principal, person, takes_over=takes_over)
-    except Forbidden:
-        return False
-    return True
-
-
-def _require_all(session: Session, principal: Principal, person: Person, *, takes_over: bool) -> None:
-    """Go on only if the whole account is the principal's to touch, in every organisation of the person."""
-    if principal.everywhere:
-        return
-    held = people.memberships(session, person.id)
-    if not held and not any(principal.may(Right.ADMINISTER, root) for root in _roots(session)):
-        raise Forbidden(_messages("person.beyond"))
-    for membership, organisation in held:
-        if not principal.may(Right.ADMINISTER, organisation.id):
-            raise Forbidden(_messages("person.beyond"))
-        rights = people.rights_given(session, membership, organisation)
-        at_root = organisation.kind == OrganisationKind.PLATFORM
-        if takes_over:
-            require_all_held(principal, organisation, rights)
-        else:
-            require_over(principal, organisation, rights if at_root else ())
-
-
-def _roots(session: Session) -> list[str]:
-    return list(session.exec(select(Organisation.id).where(Organisation.kind == OrganisationKind.PLATFORM)))
 
 
 def _note_home(session: Session, principal: Principal, kind: str, person: Person) -> None:

@@ -60,17 +60,35 @@ def configuration_of(session: Session, box: SecretBox, organisation_id: str, nam
         NotFound: none, neither here nor above.
         Misconfigured: it cannot be decrypted.
     """
+    found = _kept(session, organisation_id, name)
+    if not found:
+        raise NotFound(_messages("configuration.missing", name=name))
+    return _read(box, model, found[-1])
+
+
+def configurations_of(session: Session, box: SecretBox, organisation_id: str, name: str, model: type[Model]) -> dict[str, Model]:
+    """Return all that is configured by that name in an organisation and above, by organisation, for what adds up.
+
+    Raises:
+        Misconfigured: one cannot be decrypted.
+    """
+    return {kept.organisation_id: _read(box, model, kept) for kept in _kept(session, organisation_id, name)}
+
+
+def _kept(session: Session, organisation_id: str, name: str) -> list[Configuration]:
+    """Return the configurations of that name in an organisation and above, from the top of the tree down."""
     organisation = session.get(Organisation, organisation_id)
     ancestors = organisation.path.strip("/").split("/") if organisation else []
     found = session.exec(
         select(Configuration).where(Configuration.name == name, Configuration.organisation_id.in_(ancestors))  # type: ignore[attr-defined]
     ).all()
-    if not found:
-        raise NotFound(_messages("configuration.missing", name=name))
-    nearest = max(found, key=lambda kept: ancestors.index(kept.organisation_id))
-    opened = _opened(box, model, nearest.encrypted)
+    return sorted(found, key=lambda kept: ancestors.index(kept.organisation_id))
+
+
+def _read(box: SecretBox, model: type[Model], kept: Configuration) -> Model:
+    opened = _opened(box, model, kept.encrypted)
     if not isinstance(opened, model):
-        raise TypeError(f"{name} is no {model.__name__}")
+        raise TypeError(f"{kept.name} is no {model.__name__}")
     return opened
 
 

@@ -60,7 +60,10 @@ def present_password(database: Database, box: SecretBox, email: str, password: s
         _tell_of_lock(database, email, here, account)
         raise
     with database.writing(PLATFORM) as session:
-        person = session.get_one(Person, known.id)
+        person = session.get_one(Person, known.id, with_for_update=True)
+        if person.password_hash != known.password_hash or person.suspended:
+            # Changed while the password was verified, and what was open is closed: nothing is opened after it, unasked.
+            people.sign_in(session, email, password)
         if passwords.outdated(person.password_hash):
             person.password_hash = passwords.hashed(password)
         lockout.clear(session, here, account)
@@ -81,9 +84,9 @@ def present_code(database: Database, box: SecretBox, awaiting: str, code: str, *
     person = whose(database, awaiting)
     count_code(database, person.id)
     with database.writing(PLATFORM) as session:
+        _finish(session, awaiting)
         second_factor.verify(session, box, person.id, code)
         lockout.clear(session, lockout.codes(person.id))
-        web_sessions.finish(session, awaiting)
         return Admitted(session=web_sessions.open_session(session, person, device)[0])
 
 
@@ -98,8 +101,8 @@ def enrol(database: Database, box: SecretBox, awaiting: str, code: str, *, devic
     person = whose(database, awaiting)
     count_code(database, person.id)
     with database.writing(PLATFORM) as session:
+        _finish(session, awaiting)
         codes = turn_on(session, box, person, code)
-        web_sessions.finish(session, awaiting)
         return Admitted(session=web_sessions.open_session(session, person, device)[0]), codes
 
 
@@ -126,6 +129,12 @@ def whose(database: Database, awaiting: str) -> Person:
     if person is None:
         raise Unauthenticated(_messages("factor.too_late"))
     return person
+
+
+def _finish(session: Session, awaiting: str) -> None:
+    """Take a sign-in that awaits its second factor: a new password may have ended it since it was looked at."""
+    if not web_sessions.finish(session, awaiting):
+        raise Unauthenticated(_messages("factor.too_late"))
 
 
 def count_code(database: Database, person_id: str) -> None:

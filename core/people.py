@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Column, text
+from sqlalchemy import Column, Index, text
 from sqlmodel import Field, Session, SQLModel, select
 
 from core import clock, passwords, roles
@@ -52,6 +52,8 @@ class Membership(Owned, table=True):
         role: a name of ``roles``, or any other when the rights stand here.
         rights: those given whatever the role says; empty, those of the role as it is now.
     """
+
+    __table_args__ = (Index("membership_once", "person_id", "organisation_id", "role", unique=True),)
 
     id: str = Field(default_factory=new_id, primary_key=True, max_length=26)
     person_id: str = Field(foreign_key="person.id", max_length=26, index=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Iterable
 from datetime import datetime
 
 import pyotp
@@ -16,9 +17,9 @@ from sqlalchemy import BigInteger, Column, delete, update
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from core import clock
-from core.configuration import configuration_of
+from core.configuration import configurations_of
 from core.database import UtcDateTime
-from core.errors import Conflict, NotFound, UsageError
+from core.errors import Conflict, UsageError
 from core.messages import Catalogue
 from core.people import memberships
 from core.secrets import Encrypted, SecretBox
@@ -40,7 +41,7 @@ class WrongCode(UsageError):
 
 
 class SecondFactorRule(BaseModel):
-    """Who must have a second factor in an organisation and below it: a configuration, inherited like any other."""
+    """Who must have a second factor in an organisation and below it: what is asked below adds to it, and lifts nothing."""
 
     everyone: bool = False
     roles: tuple[str, ...] = ()
@@ -88,11 +89,22 @@ def is_required(session: Session, box: SecretBox, person_id: str) -> bool:
 
 
 def rule_at(session: Session, box: SecretBox, organisation_id: str) -> SecondFactorRule:
-    """Return the rule in force in an organisation: nobody's, unless it or one above says otherwise."""
-    try:
-        return configuration_of(session, box, organisation_id, RULE, SecondFactorRule)
-    except NotFound:
-        return SecondFactorRule()
+    """Return the rule in force in an organisation: all that it and those above ask for."""
+    own, above = rules_at(session, box, organisation_id)
+    return _together([own, above])
+
+
+def rules_at(session: Session, box: SecretBox, organisation_id: str) -> tuple[SecondFactorRule, SecondFactorRule]:
+    """Return what an organisation asks for itself, and what those above it ask."""
+    found = configurations_of(session, box, organisation_id, RULE, SecondFactorRule)
+    own = found.pop(organisation_id, SecondFactorRule())
+    return own, _together(found.values())
+
+
+def _together(rules: Iterable[SecondFactorRule]) -> SecondFactorRule:
+    asked = list(rules)
+    roles = sorted({role for rule in asked for role in rule.roles})
+    return SecondFactorRule(everyone=any(rule.everyone for rule in asked), roles=tuple(roles))
 
 
 def begin(session: Session, box: SecretBox, person_id: str) -> str:

@@ -14,13 +14,15 @@ from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import Any
 
+import structlog
 from sqlalchemy import BigInteger, Column, Index
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Field, Session, col, select
 
 from core import clock
-from core.blobs import TooLarge
+from core.blobs import ObjectMissing, TooLarge
 from core.database import JsonValue, Owned, UtcDateTime
-from core.errors import Conflict, NotFound, UsageError
+from core.errors import Conflict, NotFound, TabellionError, UsageError
 from core.identifiers import new_id
 from core.messages import Catalogue
 from core.platform import Platform
@@ -34,6 +36,9 @@ LONGEST_PLACE = 60
 TRANSFERS = "transfers"
 """The place of packages for the archive, which may be larger than any other document, and serve for nothing else."""
 _SWEPT_AT_ONCE = 200
+# Longer than any request lasts.
+_CLAIM = timedelta(minutes=15)
+_log = structlog.get_logger()
 
 
 class Upload(Owned, table=True):
@@ -45,6 +50,7 @@ class Upload(Owned, table=True):
         size: in bytes, as announced.
         pieces: hexadecimal SHA-256 of what has come, in order; each is of ``PIECE`` bytes but the last one.
         sha256: hexadecimal, of the whole; None until it is finished.
+        claimed: since when something is made of it; a claim lapses, so that a process that dies gives it back.
         used: when it was; it is not used again.
         expires: when it is swept away.
     """
@@ -58,6 +64,7 @@ class Upload(Owned, table=True):
     size: int = Field(sa_column=Column(BigInteger, nullable=False))
     pieces: list[str] = Field(default_factory=list, sa_column=Column(JsonValue, nullable=False))
     sha256: str | None = Field(default=None, max_length=64)
+    claimed: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     used: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     expires: datetime = Field(default_factory=lambda: clock.now() + LASTS, sa_column=Column(UtcDateTime, nullable=False))
 
@@ -205,11 +212,12 @@ def finish(platform: Platform, principal: Principal, upload_id: str, sha256: str
     Raises:
         NotFound: see ``standing``.
         Conflict: pieces are missing.
-        UsageError: the whole has another digest: what had come is forgotten, and awaited again from its beginning.
+        UsageError: the whole has another digest: what had come is forgotten, and awaited again from its beginning, unless it
+            was put together before.
     """
     upload, expected = standing(platform, principal, upload_id), sha256.lower()
-    if upload.sha256 == expected:
-        return upload
+    if upload.sha256 is not None:
+        return _put_together(upload, expected)
     if upload.received < upload.size:
         raise Conflict(_messages("upload.offset", found=upload.size, expected=upload.received), upload.id)
     try:
@@ -217,9 +225,29 @@ def finish(platform: Platform, principal: Principal, upload_id: str, sha256: str
     except _OtherDigest as error:
         _settle(platform, principal, upload_id, [], None)
         raise UsageError(_messages("upload.whole")) from error
+    except ObjectMissing:
+        # Another request, which was given up, may have put it together meanwhile and let the pieces go.
+        upload = standing(platform, principal, upload_id)
+        if upload.sha256 is None:
+            raise
+        return _put_together(upload, expected)
     upload = _settle(platform, principal, upload_id, upload.pieces, expected)
-    platform.objects.let_go(f"{upload.id}/pieces")
+    _let_go(platform, f"{upload.id}/pieces")
     return upload
+
+
+def _put_together(upload: Upload, expected: str) -> Upload:
+    if upload.sha256 != expected:
+        raise UsageError(_messages("upload.other", name=upload.name))
+    return upload
+
+
+def _let_go(platform: Platform, folder: str) -> None:
+    """Forget what is of no more use; what the store does not forget now is swept away with its upload."""
+    try:
+        platform.objects.let_go(folder)
+    except TabellionError as error:
+        _log.warning("uploads.left_behind", folder=folder, error=type(error).__name__)
 
 
 def _settle(platform: Platform, principal: Principal, upload_id: str, pieces: list[str], sha256: str | None) -> Upload:
@@ -235,12 +263,11 @@ def cancel(platform: Platform, principal: Principal, upload_id: str) -> None:
 
     Raises:
         NotFound: see ``standing``.
-        Conflict: it is used.
+        Conflict: it is used, or being used.
     """
     with platform.database.writing(principal) as session:
         upload = _own(session, principal, upload_id, locked=True)
-        if upload.used is not None:
-            raise Conflict(_messages("upload.used", name=upload.name))
+        _refuse_taken(upload)
         platform.objects.let_go(upload.id)
         session.delete(upload)
 
@@ -249,7 +276,7 @@ def cancel(platform: Platform, principal: Principal, upload_id: str) -> None:
 def using(
     platform: Platform, principal: Principal, organisation_id: str, upload_ids: Sequence[str], place: str | None = None
 ) -> Iterator[list[Upload]]:
-    """Make documents of finished uploads, for the block; when it raises, they can be used again.
+    """Make documents of finished uploads, for the block; when it raises, or its process dies, they can be used again.
 
     Args:
         platform: its parts.
@@ -260,10 +287,10 @@ def using(
 
     Raises:
         NotFound: see ``standing``; or one was sent for another organisation, or for transfers and is used for something else.
-        Conflict: one is not finished, or was used already.
+        Conflict: one is not finished, was used already, or is being used.
     """
     chosen = list(dict.fromkeys(upload_ids))
-    _mark(platform, principal, organisation_id, chosen, clock.now(), place)
+    claimed = _claim(platform, principal, organisation_id, chosen, place)
     try:
         with platform.database.reading(principal) as session:
             uploads = [_own(session, principal, upload_id) for upload_id in chosen]
@@ -271,28 +298,51 @@ def using(
             platform.objects.adopt(_whole(upload.id), upload.sha256 or "")
         yield uploads
     except BaseException:
-        _mark(platform, principal, organisation_id, chosen, None, place)
+        _end_claim(platform, claimed, chosen, used=False)
         raise
+    # What was made stands: whatever fails from here on is no fault of whoever asked for it.
+    try:
+        _end_claim(platform, claimed, chosen, used=True)
+    except SQLAlchemyError as error:
+        _log.warning("uploads.left_claimed", error=type(error).__name__)
     for upload in uploads:
-        platform.objects.let_go(upload.id)
+        _let_go(platform, upload.id)
 
 
-def _mark(
-    platform: Platform,
-    principal: Principal,
-    organisation_id: str,
-    upload_ids: Sequence[str],
-    moment: datetime | None,
-    place: str | None,
-) -> None:
+def _claim(
+    platform: Platform, principal: Principal, organisation_id: str, upload_ids: Sequence[str], place: str | None
+) -> datetime:
+    """Claim uploads; return the moment of the claim, by which it is known."""
+    now = clock.now()
     with platform.database.writing(principal) as session:
         for upload_id in sorted(upload_ids):
             upload = _own(session, principal, upload_id, locked=True)
             if upload.organisation_id != organisation_id or (upload.place == TRANSFERS and place != TRANSFERS):
                 raise NotFound(_messages("upload.unknown"))
-            if moment is not None and (upload.sha256 is None or upload.used is not None):
-                raise Conflict(_messages("upload.used" if upload.used else "upload.unfinished", name=upload.name))
-            upload.used = moment
+            _refuse_taken(upload)
+            if upload.sha256 is None:
+                raise Conflict(_messages("upload.unfinished", name=upload.name))
+            upload.claimed = now
+            session.add(upload)
+    return now
+
+
+def _refuse_taken(upload: Upload) -> None:
+    if upload.used is not None:
+        raise Conflict(_messages("upload.used", name=upload.name))
+    if upload.claimed is not None and upload.claimed + _CLAIM > clock.now():
+        raise Conflict(_messages("upload.claimed", name=upload.name, minutes=_CLAIM.seconds // 60))
+
+
+def _end_claim(platform: Platform, claimed: datetime, upload_ids: Sequence[str], *, used: bool) -> None:
+    """Give claimed uploads back, or have them be used; those that another has claimed since are left alone when given back."""
+    with platform.database.writing(PLATFORM) as session:
+        wanted = select(Upload).where(col(Upload.id).in_(upload_ids)).order_by(col(Upload.id)).with_for_update()
+        for upload in session.exec(wanted):
+            if used:
+                upload.used = clock.now()
+            elif upload.claimed == claimed:
+                upload.claimed = None
             session.add(upload)
 
 

@@ -116,7 +116,10 @@ def close(session: Session, cookie: str) -> None:
 
 
 def close_of(session: Session, person_id: str, *, one: str | None = None, but: str | None = None) -> None:
-    """Close the sessions of a person: all, one by its identifier, or all but one."""
+    """Close the sessions of a person: all, with the sign-ins that are not finished; one by its identifier; or all but one."""
+    if one is None and but is None:
+        # First: one that is being finished at this moment opens its session before we look for sessions, or never.
+        session.execute(delete(UnfinishedSignIn).where(col(UnfinishedSignIn.person_id) == person_id))
     theirs = delete(WebSession).where(col(WebSession.person_id) == person_id)
     if one is not None:
         theirs = theirs.where(col(WebSession.id) == one)
@@ -149,9 +152,10 @@ def awaited(session: Session, cookie: str) -> Person | None:
     return None if person is None or person.suspended else person
 
 
-def finish(session: Session, cookie: str) -> None:
-    """Forget a sign-in that was awaiting its second factor."""
-    session.execute(delete(UnfinishedSignIn).where(col(UnfinishedSignIn.digest) == _digest(cookie)))
+def finish(session: Session, cookie: str) -> bool:
+    """Forget a sign-in that was awaiting its second factor; tell whether it still was."""
+    gone = session.execute(delete(UnfinishedSignIn).where(col(UnfinishedSignIn.digest) == _digest(cookie)))
+    return bool(gone.rowcount)  # type: ignore[attr-defined]
 
 
 def _digest(cookie: str) -> str:

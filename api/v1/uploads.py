@@ -177,9 +177,16 @@ def standing(platform: Parts, sender: Sender, upload_id: Identifier) -> UploadSt
 
 
 @router.post("/{upload_id}/finish", summary="Put the pieces together", openapi_extra=described(Whole))
-def finish(platform: Parts, sender: Sender, upload_id: Identifier, whole: Annotated[Whole, said_in(Whole)]) -> UploadStanding:
+async def finish(
+    request: Request, platform: Parts, sender: Sender, upload_id: Identifier, whole: Annotated[Whole, said_in(Whole)]
+) -> UploadStanding:
     """Check the whole against its digest; again changes nothing."""
-    return UploadStanding.of(uploads.finish(platform, sender, upload_id, whole.sha256))
+    turnstile: Uploads = request.app.state.uploads
+
+    def put_together() -> Upload:
+        return uploads.finish(platform, sender, upload_id, whole.sha256)
+
+    return UploadStanding.of(await turnstile.finish(request, upload_id, put_together))
 
 
 @router.delete("/{upload_id}", status_code=204, summary="Give an upload up")

@@ -88,7 +88,7 @@ class Restitution(Owned, table=True):
     size: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
     last_id: str | None = Field(default=None, max_length=26)
     waiting: int = 0
-    lost: int = 0
+    lost: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
     trouble: str = Field(default="", max_length=500)
     finished: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     expires: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from api.web.pages import render
 from api.web.people import invitation, roles
 from api.web.visitor import Administers, Fields, Parts, Visitor
-from core import administration, directory, lockout, people, second_factor
+from core import administration, directory, lockout, people, reach, second_factor
 from core.errors import Conflict, NotFound, UsageError
 from core.messages import Catalogue
 from core.organisations import Organisation
@@ -36,7 +36,7 @@ _ACTS: dict[str, Act] = {
     "deblocage": administration.unlock,
     "second-facteur": administration.remove_second_factor,
 }
-_DONE = (*_ACTS, "role", "role-retire", "nom")
+_DONE = (*_ACTS, "role", "role-ailleurs", "role-retire", "nom")
 
 
 @router.get(_PATH)
@@ -79,10 +79,11 @@ def add(request: Request, platform: Parts, visitor: Administers, fields: Fields)
         with platform.database.writing(PLATFORM) as session:
             organisation = _administered(session, visitor, fields.get("organisation", ""))
             person, secret = administration.invite(session, visitor.principal, organisation, email, name, fields.get("role", ""))
+            touches = reach.covers(session, visitor.principal, person, takes_over=False)
     except (UsageError, Conflict, NotFound) as refused:
         return _form(request, platform, visitor, status=400, trouble=str(refused), given=fields)
     if not secret:
-        return RedirectResponse(f"{_PATH}/{person.id}?fait=role", status_code=303)
+        return _done(person.id, "role" if touches else "role-ailleurs")
     return _shown(request, platform, visitor, person.id, link=invitation.link(request, secret))
 
 
@@ -192,8 +193,8 @@ def _shown(request: Request, platform: Platform, visitor: Visitor, person_id: st
             "person": person,
             "held": [(membership, place) for membership, place in held if place.id in administered],
             "elsewhere": sum(place.id not in administered for _, place in held),
-            "touches": administration.covers(session, visitor.principal, person, takes_over=False),
-            "takes_over": administration.covers(session, visitor.principal, person, takes_over=True),
+            "touches": reach.covers(session, visitor.principal, person, takes_over=False),
+            "takes_over": reach.covers(session, visitor.principal, person, takes_over=True),
             "oneself": person.id == visitor.person_id,
             "factor": second_factor.is_on(session, person.id),
             "locked": lockout.account_locked_until(session, person.email)

@@ -18,7 +18,7 @@ from core.organisations import Organisation
 from core.platform import Platform
 from core.principal import PLATFORM, Right
 from core.roles import BUILT_IN, Role, roles_at
-from core.second_factor import SecondFactorRule, rule_at
+from core.second_factor import SecondFactorRule, rules_at
 
 _PATH = "/administration/personnes/roles"
 router = APIRouter(prefix=_PATH)
@@ -117,6 +117,7 @@ def _page(
         here = _administered(session, visitor, organisation_id or places[0].id)
         own = session.exec(select(Role).where(Role.organisation_id == here.id).order_by(Role.name)).all()
         known = roles_at(session, here)
+        rule, above = rules_at(session, platform.secrets, here.id)
         values = {
             "organisations": places,
             "here": here,
@@ -128,7 +129,8 @@ def _page(
                 if name not in BUILT_IN and name not in {role.name for role in own}
             ],
             "names": list(known),
-            "rule": rule_at(session, platform.secrets, here.id),
+            "rule": rule,
+            "above": above,
             "holdable": [right for right in Right if visitor.principal.may(right, here.id)],
         }
     shown = {"done": "", "trouble": "", "given": {}, "csrf": visitor.csrf} | values | context

@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.web.administered import Filled, Identifier, gone, place_of, shown
 from api.web.visitor import Administers, Parts, Visitor
-from core import administration, clock, directory, journal, people
+from core import clock, directory, journal, people, reach
 from core.errors import Forbidden, UsageError
 from core.messages import Catalogue
 from core.people import Person
@@ -65,7 +65,7 @@ def _touched(session: Session, visitor: Visitor, person_id: str) -> Person:
         Forbidden: they have roles where the visitor administers nothing.
     """
     person = directory.person(session, visitor.where(Right.ADMINISTER), person_id)
-    if not administration.covers(session, visitor.principal, person, takes_over=False):
+    if not reach.covers(session, visitor.principal, person, takes_over=False):
         raise Forbidden(_t("certificates.beyond", name=person.name))
     return person
 
@@ -82,7 +82,7 @@ def _shown(
 ) -> HTMLResponse:
     with platform.database.reading(PLATFORM) as session:
         person = directory.person(session, visitor.where(Right.ADMINISTER), person_id)
-        touches = administration.covers(session, visitor.principal, person, takes_over=False)
+        touches = reach.covers(session, visitor.principal, person, takes_over=False)
         known = signatories.known_to(session, person.id) if touches else []
     values: dict[str, Any] = {"person": person, "touches": touches, "known": known, "now": clock.now()}
     return shown(request, _PAGE, visitor, place_of(platform, visitor), status=status, **values | said)

@@ -15,12 +15,12 @@ from api.web.sign_in.device import device_of
 from api.web.visitor import COOKIE, Fields, Parts, SignedIn, Visitor, bear
 from core import door, people, web_sessions
 from core import second_factor as factor
-from core.errors import UsageError
+from core.errors import Forbidden, UsageError
 from core.lockout import Locked
 from core.messages import LOCALES, Catalogue
 from core.people import Person
 from core.platform import Platform
-from core.principal import PLATFORM
+from core.principal import PLATFORM, Right
 
 router = APIRouter()
 router.include_router(second_factor.router)
@@ -38,8 +38,14 @@ def shown(request: Request, platform: Parts, visitor: SignedIn, fait: str = "") 
 
 @router.post("/compte/nom")
 def rename(request: Request, platform: Parts, visitor: SignedIn, fields: Fields) -> Response:
-    """Change one's name."""
+    """Change one's name; whoever signs does not: the name of the account says whose certificates it may use.
+
+    Raises:
+        Forbidden: the visitor holds desks of the parapheur somewhere.
+    """
     visitor.check(fields.get("csrf"))
+    if visitor.where(Right.ACT):
+        raise Forbidden(_t("name.kept"))
     name = " ".join(fields.get("name", "").split())
 
     def change() -> Response:
@@ -121,7 +127,8 @@ def _page(request: Request, platform: Platform, visitor: Visitor, *, status: int
             "factor": factor.is_on(session, person.id),
             "codes_left": factor.recovery_codes_left(session, person.id),
         }
-    shown = {"done": "", "trouble": "", "troubled": "", "csrf": visitor.csrf} | values | context
+    shown = {"done": "", "trouble": "", "troubled": "", "csrf": visitor.csrf, "signs": bool(visitor.where(Right.ACT))}
+    shown |= values | context
     return render(request, "web/profile/profile.html", visitor=visitor, status=status, **shown)
 
 

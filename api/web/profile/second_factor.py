@@ -1,4 +1,4 @@
-"""The second factor of one's own account: turned on with a code, off with the password. Its words are those of the door."""
+"""The second factor of one's own account: turned on and off with the password. Its words are those of the door."""
 
 from __future__ import annotations
 
@@ -40,9 +40,13 @@ def begin(platform: Parts, visitor: SignedIn, fields: Fields) -> RedirectRespons
 
 @router.post("")
 def turn_on(request: Request, platform: Parts, visitor: SignedIn, fields: Fields) -> Response:
-    """Turn it on with a code of the application; the session goes on under another cookie."""
+    """Turn it on with a code of the application; the session goes on under another cookie.
+
+    The password is asked for: a passer-by who enrols a telephone of theirs would lock the owner out.
+    """
     visitor.check(fields.get("csrf"))
     try:
+        _confirm_password(platform, visitor, fields)
         door.count_code(platform.database, visitor.person_id)
         with platform.database.writing(PLATFORM) as session:
             person = session.get_one(Person, visitor.person_id)

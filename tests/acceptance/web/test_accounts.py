@@ -81,6 +81,7 @@ def test_a_second_factor_is_enrolled_and_asked_for_without_any_script(visit: Ope
     page.get_by_role("button", name="Activer la double authentification").click()
     application = pyotp.TOTP(page.locator(".secret").inner_text().replace(" ", ""))
     page.get_by_label("Code", exact=True).fill(application.now())
+    page.get_by_label("Votre mot de passe").fill(PASSWORD)
     page.get_by_role("button", name="Activer").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Codes de secours")
     recovery = page.locator(".recovery li").first.inner_text()

@@ -11,6 +11,7 @@ import pytest
 from sqlmodel import select
 
 from core import clock, lockout, people, second_factor
+from core.configuration import configure
 from core.journal import JournalEntry
 from core.organisations import Organisation, OrganisationKind
 from core.people import Person
@@ -142,17 +143,20 @@ def test_what_cannot_be_added_is_refused_and_told(
 
 def test_somebody_of_others_who_is_added_gets_the_role_and_no_link(service: Service, mayor: httpx.Client) -> None:
     known = add(service, "Connue Ailleurs", service.syndicat.organisation, "agent")
-    added = post(
-        mayor, f"{PEOPLE}/ajout", email=known.email, name="X", organisation=service.mairie.organisation.id, role="archiviste"
-    )
-    assert added.headers["location"] == f"{PEOPLE}/{known.id}?fait=role"
-    page = mayor.get(f"{PEOPLE}/{known.id}").text
+    asked = {"email": known.email, "name": "X", "organisation": service.mairie.organisation.id}
+    added = post(mayor, f"{PEOPLE}/ajout", **asked, role="archiviste")
+    page = mayor.get(added.headers["location"]).text
+    assert "ouvert par une autre organisation" in page
     assert "Connue Ailleurs" in page
     assert "1 autre rôle, là où vous n’administrez rien" in page
     assert "Syndicat des eaux" not in page
     assert f"{PEOPLE}/{known.id}/lien" not in page
     assert post(mayor, f"{PEOPLE}/{known.id}/lien").status_code == 403
     assert post(mayor, f"{PEOPLE}/{known.id}/suspension").status_code == 403
+    with service.platform.database.writing(PLATFORM) as session:
+        session.get_one(Person, known.id).password_hash = ""
+    refused = post(mayor, f"{PEOPLE}/ajout", **asked, role="agent")
+    assert (refused.status_code, "pas encore choisi de mot de passe" in refused.text) == (400, True)
 
 
 def test_a_role_is_given_and_taken_back(service: Service, mayor: httpx.Client) -> None:
@@ -293,6 +297,19 @@ def test_a_second_factor_that_a_role_must_have_is_enrolled_at_the_next_sign_in(s
         assert (shown.status_code, 'href="/deposer"' in shown.text) == (200, True)
         assert client.get("/dossiers").status_code == 200
     assert post(mayor, f"{ROLES}/second-facteur", organisation=where).status_code == 303
+
+
+def test_the_page_says_which_second_factors_are_asked_from_above(service: Service, mayor: httpx.Client) -> None:
+    box, root = service.platform.secrets, root_of(service)
+    try:
+        with service.platform.database.writing(PLATFORM) as session:
+            configure(session, box, root.id, second_factor.RULE, second_factor.SecondFactorRule(roles=("contrôleur",)))
+        page = mayor.get(ROLES).text
+        assert re.search(r'name="role.contrôleur" type="checkbox" value="1" checked disabled', page)
+        assert "est demandé par une organisation au-dessus" in page
+    finally:
+        with service.platform.database.writing(PLATFORM) as session:
+            configure(session, box, root.id, second_factor.RULE, second_factor.SecondFactorRule())
 
 
 @pytest.mark.parametrize("path", [f"{PEOPLE}/ajout", ROLES, f"{ROLES}/second-facteur"])

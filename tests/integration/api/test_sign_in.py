@@ -220,6 +220,18 @@ def test_a_name_and_preferences_are_changed_and_the_pages_speak_the_language_tha
     assert '<html lang="fr">' in browser.get("/compte", headers={"Accept-Language": "fr"}).text
 
 
+def test_whoever_signs_does_not_rename_themselves(service: Service, browser: httpx.Client, person: Person) -> None:
+    with service.platform.database.writing(PLATFORM) as session:
+        grant_role(session, session.get_one(Person, person.id), service.mairie.organisation, "signataire")
+    enter(browser, person)
+    page = browser.get("/compte").text
+    assert 'action="/compte/nom"' not in page
+    assert "seul un administrateur le change" in page
+    assert browser.post("/compte/nom", data={"csrf": token_in(page), "name": "Dupont"}).status_code == 403
+    with service.platform.database.reading(PLATFORM) as session:
+        assert session.get_one(Person, person.id).name == "Odile Personne"
+
+
 def test_a_password_is_changed_with_the_present_one_and_the_other_sessions_end(
     service: Service, browser: httpx.Client, person: Person
 ) -> None:
@@ -246,7 +258,7 @@ def test_guessing_the_password_from_an_open_session_is_locked_like_any_other(bro
     assert statuses == [400] * 5 + [429]
 
 
-def test_a_second_factor_is_turned_on_with_a_code_and_off_with_the_password(
+def test_a_second_factor_is_turned_on_with_the_password_and_a_code_and_off_with_the_password(
     service: Service, browser: httpx.Client, person: Person
 ) -> None:
     enter(browser, person)
@@ -258,9 +270,12 @@ def test_a_second_factor_is_turned_on_with_a_code_and_off_with_the_password(
     secret = re.search(r'class="code secret">([A-Z2-7 ]+)<', page)
     assert secret
     application = pyotp.TOTP(secret[1].replace(" ", ""))
-    assert browser.post("/compte/second-facteur", data={"csrf": csrf, "code": "000000"}).status_code == 400
+    turned = {"csrf": csrf, "code": application.now(), "password": PASSWORD}
+    assert browser.post("/compte/second-facteur", data=turned | {"code": "000000"}).status_code == 400
+    for passing in ("", "faux"):
+        assert browser.post("/compte/second-facteur", data=turned | {"password": passing}).status_code == 400
     earlier = browser.cookies["tabellion_session"]
-    shown = browser.post("/compte/second-facteur", data={"csrf": csrf, "code": application.now()})
+    shown = browser.post("/compte/second-facteur", data=turned)
     codes = re.findall(r"<li>([a-z0-9]{4}(?:-[a-z0-9]{4}){3})</li>", shown.text)
     assert (shown.status_code, len(codes)) == (200, 10)
     assert browser.cookies["tabellion_session"] != earlier

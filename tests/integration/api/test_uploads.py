@@ -7,20 +7,23 @@ import hashlib
 import os
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy.exc import OperationalError
 from sqlmodel import select
 
 from api import app as application
 from api.app import create_app
 from api.guard import Guard
+from api.uploads import Uploads
 from api.v1 import uploads as routes
 from api.web.draft import page as draft
 from core import clock, uploads
-from core.blobs import ObjectMissing, TooLarge
-from core.errors import Conflict, Forbidden, NotFound, UsageError
+from core.blobs import Blob, ObjectMissing, TooLarge
+from core.errors import Conflict, Forbidden, NotFound, Unavailable, UsageError
 from core.identifiers import new_id
 from core.platform import Platform
 from core.principal import PLATFORM, Principal, Right
@@ -213,6 +216,78 @@ def test_an_upload_is_used_once_and_can_be_used_again_when_what_it_was_for_faile
     unfinished = uploads.begin(service.platform, sender, here, "b.pdf", 10)
     with pytest.raises(Conflict), uploads.using(service.platform, sender, here, [unfinished.id]):
         pass
+
+
+def test_an_upload_whose_use_was_killed_is_used_again_once_its_claim_has_lapsed(service: Service) -> None:
+    sender, here = depositor(service), service.mairie.organisation.id
+    upload = sent(service, sender, os.urandom(1000))
+    killed = uploads.using(service.platform, sender, here, [upload.id])
+    killed.__enter__()  # and nothing more, as after a SIGKILL
+    assert [one.id for one in uploads.waiting(service.platform, sender)] == [upload.id]
+    with pytest.raises(Conflict, match="en cours"), uploads.using(service.platform, sender, here, [upload.id]):
+        pass
+    with pytest.raises(Conflict, match="en cours"):
+        uploads.cancel(service.platform, sender, upload.id)
+    with service.platform.database.writing(PLATFORM) as session:
+        session.get_one(Upload, upload.id).claimed = clock.now() - timedelta(minutes=16)
+    with uploads.using(service.platform, sender, here, [upload.id]) as again:
+        assert [one.id for one in again] == [upload.id]
+    with pytest.raises(Conflict, match="déjà été utilisé"), uploads.using(service.platform, sender, here, [upload.id]):
+        pass
+    killed.gen.close()
+
+
+def test_what_was_made_stands_when_the_store_or_the_database_is_silent_afterwards(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender, here = depositor(service), service.mairie.organisation.id
+    upload = sent(service, sender, os.urandom(1000))
+
+    def silent(*_: object, **__: object) -> None:
+        raise Unavailable("silent")
+
+    with uploads.using(service.platform, sender, here, [upload.id]):
+        monkeypatch.setattr(service.platform.objects, "let_go", silent)
+    assert uploads.standing(service.platform, sender, upload.id).used is not None
+    monkeypatch.undo()
+    other = sent(service, sender, os.urandom(1000))
+
+    def refused(*_: object) -> None:
+        raise OperationalError("", {}, Exception("silent"))
+
+    with uploads.using(service.platform, sender, here, [other.id]):
+        monkeypatch.setattr(service.platform.database, "writing", refused)
+
+
+def test_a_finish_that_comes_again_while_the_first_runs_is_answered_alike_and_another_digest_is_refused(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender, octets = depositor(service), os.urandom(1000)
+    upload = uploads.begin(service.platform, sender, service.mairie.organisation.id, "a.pdf", len(octets))
+    uploads.receive(service.platform, sender, upload.id, 0, octets, digest(octets))
+    hold = service.platform.objects.hold
+
+    def after_the_first(*asked: Any) -> Blob:
+        monkeypatch.undo()
+        uploads.finish(service.platform, sender, upload.id, digest(octets))
+        return hold(*asked)
+
+    monkeypatch.setattr(service.platform.objects, "hold", after_the_first)
+    assert uploads.finish(service.platform, sender, upload.id, digest(octets)).sha256 == digest(octets)
+    with pytest.raises(UsageError, match="autre empreinte"):
+        uploads.finish(service.platform, sender, upload.id, digest(b"other"))
+    assert uploads.standing(service.platform, sender, upload.id).sha256 == digest(octets)
+
+
+def test_an_upload_is_put_together_in_a_turn_of_its_caller(software: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload = begun(software, b"abc")
+    put(software, upload, 0, b"abc")
+
+    async def busy(*_: object) -> None:
+        raise Unavailable("busy")
+
+    monkeypatch.setattr(Uploads, "finish", busy)
+    assert software.post(f"/v1/uploads/{upload}/finish", json={"sha256": digest(b"abc")}).status_code == 503
 
 
 def test_what_was_left_is_swept_away_after_a_day_and_what_was_used_stays(service: Service) -> None:

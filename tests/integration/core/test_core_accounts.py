@@ -8,7 +8,7 @@ from datetime import timedelta
 import pyotp
 import pytest
 from cryptography.fernet import Fernet
-from sqlmodel import select
+from sqlmodel import Session, select
 
 from core import administration, clock, door, invitations, lockout, people, second_factor, web_sessions
 from core.database import Database
@@ -191,6 +191,58 @@ def test_a_sign_in_left_unfinished_is_over_after_ten_minutes_or_when_the_account
         door.present_code(database, box, suspended, next_code(application), device="")
 
 
+def test_a_new_password_ends_the_sign_ins_that_another_began_with_the_old_one(
+    database: Database, box: SecretBox, tree: Tree, person: Person
+) -> None:
+    with database.writing(PLATFORM) as session:
+        administration.require_second_factor(session, box, PLATFORM, tree.root, SecondFactorRule(everyone=True))
+    begun = knock(database, box).awaiting
+    with database.writing(PLATFORM) as session:
+        application = pyotp.TOTP(second_factor.begin(session, box, person.id))
+        invitations.accept(session, invitations.issue(session, person, PLATFORM), OTHER)
+    with pytest.raises(Unauthenticated, match="délai"):
+        door.enrol(database, box, begun, application.now(), device="")
+
+
+@pytest.mark.parametrize("meanwhile", ["another password", "suspended"])
+def test_what_changes_while_a_password_is_verified_opens_nothing(
+    database: Database, box: SecretBox, person: Person, meanwhile: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = people.sign_in
+
+    def judged_then_changed(session: Session, email: str, password: str) -> Person:
+        known = judge(session, email, password)
+        monkeypatch.setattr(people, "sign_in", judge)
+        with database.writing(PLATFORM) as writing:
+            changed = writing.get_one(Person, person.id)
+            if meanwhile == "suspended":
+                changed.suspended = clock.now()
+            else:
+                people.choose_password(changed, OTHER)
+        return known
+
+    monkeypatch.setattr(people, "sign_in", judged_then_changed)
+    with pytest.raises(Unauthenticated):
+        knock(database, box)
+
+
+@pytest.mark.parametrize("step", ["code", "enrolment"])
+def test_a_sign_in_that_a_new_password_ends_while_its_code_is_judged_opens_nothing(
+    database: Database, box: SecretBox, person: Person, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application, _ = enrolled(database, box, person)
+    awaiting = knock(database, box).awaiting
+
+    def ended(_database: Database, person_id: str) -> None:
+        with database.writing(PLATFORM) as session:
+            web_sessions.close_of(session, person_id)
+
+    monkeypatch.setattr(door, "count_code", ended)
+    take = door.present_code if step == "code" else door.enrol
+    with pytest.raises(Unauthenticated, match="délai"):
+        take(database, box, awaiting, next_code(application), device="")
+
+
 def test_codes_that_are_guessed_are_locked_whatever_right_passwords_come_between(
     database: Database, box: SecretBox, person: Person
 ) -> None:
@@ -324,13 +376,25 @@ def test_who_must_have_a_second_factor_enrols_before_the_first_session(
         assert "person.second_factor_added" in kinds(database)
 
 
+def test_what_an_organisation_asks_below_lifts_nothing_that_is_asked_above(
+    database: Database, box: SecretBox, tree: Tree, person: Person
+) -> None:
+    asked, rule = SecondFactorRule(roles=("agent",)), administration.require_second_factor
+    with database.writing(PLATFORM) as session:
+        rule(session, box, PLATFORM, tree.root, asked)
+        rule(session, box, PLATFORM, tree.mairie, SecondFactorRule(roles=("signataire",)))
+        session.flush()
+        assert second_factor.is_required(session, box, person.id)
+        assert second_factor.rules_at(session, box, tree.mairie.id) == (SecondFactorRule(roles=("signataire",)), asked)
+
+
 # Links
 
 
 def test_an_invitation_gives_a_password_once_and_closes_what_was_open(database: Database, box: SecretBox, person: Person) -> None:
     cookie = knock(database, box).session
     with database.writing(PLATFORM) as session:
-        earlier, secret = invitations.issue(session, person), invitations.issue(session, person)
+        earlier, secret = invitations.issue(session, person, PLATFORM), invitations.issue(session, person, PLATFORM)
         kept = str(session.exec(select(Invitation)).one().model_dump())
     assert secret not in kept
     with database.writing(PLATFORM) as session, pytest.raises(NotFound):
@@ -348,14 +412,14 @@ def test_an_invitation_gives_a_password_once_and_closes_what_was_open(database: 
 
 def test_a_link_opens_nothing_after_a_week_nor_for_a_suspended_account(database: Database, person: Person) -> None:
     with database.writing(PLATFORM) as session:
-        secret = invitations.issue(session, person)
+        secret = invitations.issue(session, person, PLATFORM)
         kept = session.exec(select(Invitation)).one()
         assert kept.expires - clock.now() <= timedelta(days=7)
         kept.expires -= timedelta(days=7, seconds=1)
     with database.reading(PLATFORM) as session, pytest.raises(NotFound):
         invitations.invited(session, secret)
     with database.writing(PLATFORM) as session:
-        secret = invitations.issue(session, person)
+        secret = invitations.issue(session, person, PLATFORM)
         session.get_one(Person, person.id).suspended = clock.now()
     with database.reading(PLATFORM) as session:
         for tried in (secret, "", "x" * 1000):

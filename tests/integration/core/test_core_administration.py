@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from cryptography.fernet import Fernet
-from sqlmodel import select
+from sqlmodel import Session, select
 
-from core import administration, directory, door, invitations, lockout, people, web_sessions
+from core import administration, clock, directory, door, invitations, lockout, people, reach, web_sessions
 from core.database import Database
 from core.errors import Conflict, Forbidden, NotFound, Unauthenticated
 from core.journal import JournalEntry
+from core.organisations import Organisation
 from core.people import Membership, Person
 from core.principal import PLATFORM, Principal, Right
 from core.secrets import SecretBox
@@ -48,8 +51,26 @@ def administrator(tree: Tree, *rights: Right, where: str = "") -> Principal:
     return Principal("person:admin", dict.fromkeys(there, frozenset({Right.ADMINISTER, *rights})))
 
 
+def appointed(database: Database, organisation: Organisation, role: str = "administrateur") -> tuple[Person, Principal]:
+    """Somebody real who holds a role, and what they may do."""
+    with database.writing(PLATFORM) as session:
+        held = people.add_person(session, f"{role}.{organisation.id}@valmorin.example".lower(), "Administratrice", PASSWORD)
+        people.grant_role(session, held, organisation, role)
+        session.flush()
+        return held, people.principal_of(session, held)
+
+
+def opens(database: Database, secret: str) -> bool:
+    try:
+        with database.reading(PLATFORM) as session:
+            invitations.invited(session, secret)
+    except NotFound:
+        return False
+    return True
+
+
 def test_an_administrator_invites_where_they_administer_and_gives_no_exploitation(database: Database, tree: Tree) -> None:
-    mayor = administrator(tree, Right.READ)
+    _, mayor = appointed(database, tree.mairie)
     with database.writing(PLATFORM) as session:
         invited, secret = administration.invite(session, mayor, tree.mairie, " Nina@Valmorin.example ", "Nina", "archiviste")
         assert invited.email == "nina@valmorin.example"
@@ -82,6 +103,62 @@ def test_somebody_who_is_known_gets_the_role_and_nobody_a_link_to_their_account(
             administration.rename(session, elsewhere, person, "Autre nom")
 
 
+def test_the_account_that_another_organisation_opened_gets_no_role_before_its_first_password(
+    database: Database, tree: Tree
+) -> None:
+    (_, here), (_, there) = appointed(database, tree.mairie), appointed(database, tree.other)
+    with database.writing(PLATFORM) as session:
+        invited, secret = administration.invite(session, here, tree.mairie, "maire@rochebrune.example", "Maire", "agent")
+        with pytest.raises(Conflict, match="mot de passe"):
+            administration.invite(session, there, tree.other, invited.email, "Maire", "administrateur")
+        administration.give_role(session, here, invited, tree.mairie, "signataire")
+    assert opens(database, secret), "whoever invites gives other roles of their own"
+    with database.writing(PLATFORM) as session:
+        administration.give_role(session, PLATFORM, session.get_one(Person, invited.id), tree.other, "administrateur")
+    assert not opens(database, secret)
+
+
+def test_a_link_serves_no_longer_than_its_maker_could_make_it(database: Database, tree: Tree, person: Person) -> None:
+    maker, _ = appointed(database, tree.mairie)
+    deputy, _ = appointed(database, tree.mairie, "agent")
+    given = administration.give_role
+    with database.writing(PLATFORM) as session:
+        given(session, PLATFORM, session.get_one(Person, maker.id), tree.mairie, "agent")
+        secret = administration.make_link(session, people.principal_of(session, maker), session.get_one(Person, person.id))
+        other = administration.make_link(session, people.principal_of(session, maker), session.get_one(Person, deputy.id))
+    assert opens(database, secret)
+    with database.writing(PLATFORM) as session:
+        given(session, PLATFORM, session.get_one(Person, person.id), tree.mairie, "contrôleur")
+    assert (opens(database, secret), opens(database, other)) == (False, True)
+    with database.writing(PLATFORM) as session, pytest.raises(NotFound):
+        invitations.accept(session, secret, "une autre phrase")
+    with database.writing(PLATFORM) as session:
+        session.get_one(Person, maker.id).suspended = clock.now()
+    assert not opens(database, other)
+
+
+def test_of_two_who_invite_the_same_person_at_once_the_second_is_told(
+    database: Database, tree: Tree, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people, "with_address", lambda *_: None)  # not committed yet
+    with pytest.raises(Conflict), database.writing(PLATFORM) as session:
+        administration.invite(session, administrator(tree), tree.mairie, person.email, "Nina", "agent")
+
+
+def test_of_two_who_give_a_role_at_once_the_second_is_told(
+    database: Database, tree: Tree, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grant = people.grant_role
+
+    def after_the_other(session: Session, *asked: Any) -> Membership:
+        grant(session, *asked)
+        return grant(session, *asked)
+
+    monkeypatch.setattr(people, "grant_role", after_the_other)
+    with pytest.raises(Conflict), database.writing(PLATFORM) as session:
+        administration.give_role(session, administrator(tree), session.get_one(Person, person.id), tree.mairie, "archiviste")
+
+
 def test_a_link_to_the_account_of_somebody_with_more_rights_is_refused_and_suspending_them_is_not(
     database: Database, tree: Tree, person: Person
 ) -> None:
@@ -92,8 +169,8 @@ def test_a_link_to_the_account_of_somebody_with_more_rights_is_refused_and_suspe
             with pytest.raises(Forbidden):
                 deed(session, mayor, person)
         administration.suspend(session, mayor, person)
-        assert not administration.covers(session, mayor, person, takes_over=True)
-        assert administration.covers(session, administrator(tree, *Right), person, takes_over=True)
+        assert not reach.covers(session, mayor, person, takes_over=True)
+        assert reach.covers(session, administrator(tree, *Right), person, takes_over=True)
 
 
 def test_whoever_exploits_the_platform_is_out_of_reach_of_those_who_only_administer_it(database: Database, tree: Tree) -> None:

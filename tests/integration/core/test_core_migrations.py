@@ -65,6 +65,27 @@ def _upgraded_twice(database: Database) -> None:
     database.close()
 
 
+def test_a_role_that_was_held_twice_is_held_once_after_the_upgrade(postgres_url: str, tmp_path: Path) -> None:
+    for url in (postgres_url, f"sqlite:///{tmp_path / 'db.sqlite3'}"):
+        database = Database(url)
+        upgrade(database, "0035")
+        with database.engine.begin() as connection:
+            for said in (
+                "organisation (id, path, kind, name, created) VALUES ('o', '/o/', 'platform', 'O', '2026-01-01')",
+                "person (id, email, name, password_hash, created) VALUES ('p', 'p@x', 'P', '', '2026-01-01')",
+                *(
+                    f"membership (organisation_id, id, person_id, role, rights) VALUES ('o', '{name}', 'p', '{role}', '[]')"
+                    for name, role in (("1", "agent"), ("2", "agent"), ("3", "signataire"))
+                ),
+            ):
+                connection.exec_driver_sql(f"INSERT INTO {said}")
+        upgrade(database)
+        with database.engine.connect() as connection:
+            held = connection.exec_driver_sql("SELECT id FROM membership ORDER BY id").scalars().all()
+        assert held == ["1", "3"]
+        database.close()
+
+
 def test_a_migration_takes_the_time_that_it_takes_but_waits_for_no_lock(postgres_url: str) -> None:
     database = Database(postgres_url)
     bounds = ("statement_timeout", "idle_in_transaction_session_timeout", "lock_timeout")

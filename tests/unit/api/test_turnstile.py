@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from starlette.requests import Request
@@ -44,6 +45,28 @@ def test_one_caller_holds_half_of_the_turns_and_leaves_the_others_to_the_others(
         done.set()
         assert await asyncio.gather(*held) == [True] * 4
         assert await turnstile.run(request_of("token:1"), lambda _: True)  # a turn that was waited for in vain is not lost
+
+    asyncio.run(scene())
+
+
+def test_an_upload_is_put_together_by_one_request_at_a_time_and_in_its_caller_s_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "_TURN_WITHIN", 0.05)
+    done = threading.Event()
+
+    async def scene() -> None:
+        turnstile, caller = Uploads(), request_of("token:1")
+        held = [asyncio.create_task(turnstile.finish(caller, "a", partial(done.wait, 20)))]
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable):
+            await turnstile.finish(caller, "a", lambda: True)
+        held += [asyncio.create_task(turnstile.finish(caller, one, partial(done.wait, 20))) for one in "bcd"]
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable):
+            await turnstile.finish(caller, "e", lambda: True)
+        assert await turnstile.finish(request_of("token:2"), "f", lambda: True)
+        done.set()
+        assert await asyncio.gather(*held) == [True] * 4
+        assert await turnstile.finish(caller, "a", lambda: True)
 
     asyncio.run(scene())
 
