@@ -15,6 +15,7 @@ from sqlmodel import col, select
 
 from api.runtime import working
 from connectors.chorus.client import Chorus
+from connectors.chorus.settings import Environment
 from connectors.chorus.simulated_world import CCAS, COMMUNE, ELSEWHERE
 from connectors.chorus.simulator import ChorusSimulator
 from connectors.chorus.statuses import Status
@@ -69,6 +70,13 @@ class InvoicesTown:
             configure(session, self.platform.secrets, self.organisation.id, ACCOUNT, self.state.account(login))
             configure(session, self.platform.secrets, self.organisation.id, RECEPTION, InvoiceReception(**asked))
         plan_without_archive(self.platform)
+
+    def go_into_production(self) -> None:
+        """The operator's application and the account are from now on those of production: the tests are over."""
+        environment = Environment.PRODUCTION
+        root = self.organisation.path.strip("/").split("/")[0]
+        self.configure(OPERATOR, self.state.operator(environment=environment), root)
+        self.configure(ACCOUNT, self.state.account(environment=environment))
 
     def configure(self, name: str, model: Any, organisation_id: str | None = None) -> None:
         """Keep a configuration of the collectivité."""

@@ -36,7 +36,6 @@ from flows.invoices.reading import Query as Wanted
 
 router = APIRouter(prefix="/v1", tags=["Factures"])
 Moment = Annotated[datetime, AfterValidator(clock.as_utc)]
-_TO_TAKE = ("handed",)
 InvoiceId = Annotated[str, Path(pattern="^[0-9A-Z]{26}$", description="Identifier of 26 characters.")]
 
 
@@ -102,7 +101,7 @@ def listed(
         contract=contract,
         mandate=mandate,
         statuses=tuple(status or ()),
-        states=_TO_TAKE if handover is HandoverWanted.TO_TAKE else tuple(state or ()),
+        states=reading.TO_TAKE if handover is HandoverWanted.TO_TAKE else tuple(state or ()),
         handover=_STATES.get(handover) if handover else None,
         due_before=today if late else None,
         moved_since=moved_since,

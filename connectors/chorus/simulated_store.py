@@ -161,6 +161,13 @@ class Store:
                 "INSERT INTO step (invoice, status, moment, comment) VALUES (?, ?, ?, ?)", (known, status, stamp(moment), comment)
             )
 
+    def correct(self, known: int, changed: Mapping[str, Any]) -> None:
+        """Change what an invoice says, as its supplier may while it has it again; by the names of its columns."""
+        assigned = ", ".join(f"{column} = ?" for column in _COLUMNS if column in changed)
+        values = [changed[column] for column in _COLUMNS if column in changed]
+        with self._lock:
+            self._database.execute(f"UPDATE invoice SET {assigned} WHERE id = ?", [*values, known])  # noqa: S608 - our own names
+
     def steps(self, known: int) -> list[Step]:
         """Return the statuses that an invoice went through, oldest first."""
         with self._lock:

@@ -160,6 +160,15 @@ class ChorusSimulator:
         when = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
         self._store.move(invoice, status, when or self.portal.clock(), comment=comment)
 
+    def correct(self, invoice: int, **changed: Any) -> None:
+        """Let the supplier correct what an invoice says, or add pieces to it: any field of ``Invoice``.
+
+        Raises:
+            NotFound: there is no such invoice.
+        """
+        self.invoice(invoice)
+        self._store.correct(invoice, changed)
+
     def invoice(self, known: int) -> Invoice:
         """Return an invoice as it stands.
 

@@ -34,6 +34,8 @@ class Status(StrEnum):
     ACCOUNTED = "COMPTABILISEE"
     PAID = "MISE_EN_PAIEMENT"
     REJECTED = "REJETEE"
+    ABANDONED = "ABANDONNEE"
+    DELETED = "SUPPRIMEE"
 
 
 _BY_RECIPIENT = (
@@ -49,7 +51,7 @@ _BY_RECIPIENT = (
 SENDABLE = frozenset(_BY_RECIPIENT)
 """Statuses that a recipient may set. A_RECYCLER has not been among them since September 2026: it is read, never sent."""
 
-FINAL = frozenset({Status.REJECTED, Status.PAID})
+FINAL = frozenset({Status.REJECTED, Status.PAID, Status.ABANDONED, Status.DELETED})
 REASONED = frozenset({Status.REJECTED, Status.SUSPENDED})
 """Statuses that must come with a reason."""
 
@@ -68,6 +70,8 @@ TRANSITIONS: dict[Status, tuple[Status, ...]] = {
     Status.ACCOUNTED: (Status.PAID,),
     Status.REJECTED: (),
     Status.PAID: (),
+    Status.ABANDONED: (),
+    Status.DELETED: (),
 }
 
 RANK: dict[Status, int] = {
@@ -82,7 +86,7 @@ RANK: dict[Status, int] = {
     Status.ACCOUNTED: 7,
     Status.PAID: 8,
 }
-"""How far an invoice has come, so that it is never taken back; rejection and suspension are beside the way."""
+"""How far an invoice has come, so that it is never taken back; what sends it back or ends it is beside the way."""
 
 REFUSAL_REASONS = life_cycle.PUBLIC_REFUSAL
 """Coded reasons of a refusal by a public body (XP Z12-012, MDT-113), to stand beside the free text."""

@@ -39,9 +39,13 @@ def delivery_name(recipient: str, number: str, chorus_id: int, cycle: int = 1, o
 
 
 def offers_of(delivery: str) -> list[str]:
-    """Return the names that a delivery has over its offers, so that an answer to an earlier one is known for what it is."""
+    """Return the names that a delivery has over its first offers, so that an answer to an earlier one is known for what it is.
+
+    The delivery itself is among them, however often it was offered.
+    """
     first = _OFFER.sub("", delivery)
-    return [first, *(f"{first}_r{offer}" for offer in range(2, _OFFERS_KNOWN + 1))]
+    names = [first, *(f"{first}_r{offer}" for offer in range(2, _OFFERS_KNOWN + 1))]
+    return names if delivery in names else [*names, delivery]
 
 
 def file_name(delivery: str, mark: str, name: str) -> str:

@@ -33,7 +33,7 @@ from flows.invoices.targets import JOURNAL, conclude
 from flows.sealing import entries_up_to, events_of, journal_extract, producer_of, under_lock
 
 _WITHDRAWN = "invoices.withdraw.ended"
-_LED_HERE = frozenset({"invoices.ended", "invoices.route.over"})
+_LED_HERE = frozenset({"invoices.ended", "invoices.route.over", "invoices.hand.over"})
 _CLOSED = frozenset(f"invoices.{kind}" for kind in JOURNAL.values())
 _KEPT = {
     PIVOT: InvoiceRole.PIVOT,

@@ -27,7 +27,7 @@ from core.organisations import Organisation, subtree
 from core.platform import Platform
 from core.principal import PLATFORM
 from flows.engine import schedule, transitions
-from flows.invoices import intake, knowledge, life
+from flows.invoices import evidence, intake, knowledge, life
 from flows.invoices.flow import INVOICES
 from flows.invoices.models import ReceivedInvoice, Watch
 from flows.invoices.settings import ACCOUNT, InvoiceReception
@@ -66,6 +66,7 @@ def collect(platform: Platform, organisation_id: str) -> None:
     except TabellionError as error:
         collection.troubles.append(error)
     life.settle(platform, organisation_id)
+    evidence.forget(platform, organisation_id)
     _remember(platform, organisation_id, today, began, collection.troubles)
     if collection.troubles:
         raise collection.troubles[0]
@@ -155,12 +156,13 @@ class _Collection:
     def _page(self, environment: Environment, owners: dict[str, str], found: Sequence[Received]) -> None:
         known = self._known(environment, [one.id for one in found])
         for one in found:
-            dossier = known.get(one.id)
+            kept, owner = known.get(one.id), owners.get(one.recipient, self.account_id)
             try:
-                if dossier is not None:
-                    self._look_again(dossier, one)
+                if kept is not None:
+                    intake.correct(self.platform, kept, owner, one)
+                    self._look_again(kept, one)
                 elif self._wanted(one):
-                    intake.store(self.platform, self.account_id, environment, owners.get(one.recipient, self.account_id), one)
+                    intake.store(self.platform, self.account_id, environment, owner, one)
             except (QuotaReached, Misconfigured):
                 raise
             except TabellionError as error:

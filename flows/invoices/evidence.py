@@ -1,12 +1,23 @@
-"""Evidence of every call to Chorus Pro, kept beside the invoice that it was about, in a short transaction of its own."""
+"""Evidence of every call to Chorus Pro, kept beside the invoice that it was about, in a short transaction of its own.
+
+That of calls about no invoice, mostly searches, serves to ask the support of PISTE: it is kept for some days.
+"""
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from sqlalchemy import Table, delete
+from ulid import ULID
+
 from connectors.chorus.evidence import Evidence, Exchange
+from core import clock
 from core.platform import Platform
 from core.principal import PLATFORM
 from flows.invoices.models import ChorusExchange
 
+_exchange: Table = ChorusExchange.__table__  # type: ignore[attr-defined]
+_OF_NO_INVOICE_KEPT = timedelta(days=7)
 _LONGEST_WORDING, _LONGEST_CORRELATION, _LONGEST_SERVICE = 500, 200, 100
 
 
@@ -37,3 +48,12 @@ def keeping(platform: Platform, organisation_id: str, dossier_id: str | None) ->
             session.add(kept)
 
     return keep
+
+
+def forget(platform: Platform, organisation_id: str) -> None:
+    """Delete the evidence of an organisation's calls about no invoice that is older than some days."""
+    # Identifiers grow with time: so the index of dossiers finds the old ones without looking at the others.
+    oldest = str(ULID.from_datetime(clock.now() - _OF_NO_INVOICE_KEPT))
+    old = _exchange.c.dossier_id.is_(None) & (_exchange.c.id < oldest) & (_exchange.c.organisation_id == organisation_id)
+    with platform.database.writing(PLATFORM) as session:
+        session.connection().execute(delete(_exchange).where(old))

@@ -172,8 +172,13 @@ def clean_name(name: str) -> str:
 
 
 def new_ones(files: list[KeptFile], known: tuple[KeptFile, ...]) -> tuple[KeptFile, ...]:
-    """Return the documents that the dossier does not have; of the roles of which one counts, those that are not its newest."""
+    """Return the documents that a dossier is to keep: all that come with a new pivot, else those that it does not have.
+
+    What follows the newest pivot is the present cycle, so that nothing of it may be missing there because it came before.
+    """
     newest = {one.role: one.sha256 for one in known}
+    if any(one.role == PIVOT and one.sha256 != newest.get(PIVOT) for one in files):
+        return tuple(files)
     pieces = {(one.name, one.sha256) for one in known if one.role == PIECE}
     return tuple(
         one

@@ -34,7 +34,7 @@ INVOICES = Flow(
     Wait("objected", waits_for="une décision du gestionnaire", again="checked", accepted="to_hand",
          suspended="suspended", ended="closing"),
     On("withdrawing", withdraw, suspended="suspended", ended="closing"),
-    On("to_hand", hand, offered="handed"),
+    On("to_hand", hand, offered="handed", suspended="suspended", over="closing"),
     Wait("handed", waits_for="l’accusé de réception du logiciel financier", within=_ACKNOWLEDGEMENT_WITHIN,
          taken="following", refused="objected", suspended="suspended", ended="closing"),
     Wait("following", waits_for="le paiement", suspended="suspended", ended="closing"),

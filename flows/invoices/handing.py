@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
+from connectors.chorus.statuses import FINAL
 from connectors.finance import webhook
 from connectors.finance.answers import LONGEST_REASON, LONGEST_REFERENCE
 from connectors.finance.naming import MANIFEST, delivery_name, offers_of
@@ -26,7 +27,7 @@ from flows.engine.departed import Departed
 from flows.engine.table import stage
 from flows.engine.work import Advance, KeptFile, Work
 from flows.invoices import delivering
-from flows.invoices.history import locked
+from flows.invoices.history import WITH_SUPPLIER, locked
 from flows.invoices.knowledge import invoice_of
 from flows.invoices.models import Handover, HandoverState, ReceivedInvoice
 from flows.invoices.settings import HANDOVER, Channel, InvoiceHandover
@@ -66,11 +67,18 @@ def _offered(gone: Departed, sending: dict[str, Any], session: Session) -> None:
     _write_down(session, gone.organisation_id, gone.dossier_id, sending)
 
 
-@stage("remote.finance", "offered", departed=_departed)
+@stage("remote.finance", "offered", "suspended", "over", departed=_departed)
 def hand(work: Work) -> Advance:
-    """Offer the invoice to the finance software by the way that its organisation configured, once (law 4)."""
-    settings = handover_of(work.platform, work.organisation_id)
+    """Offer the invoice to the finance software by the way that its organisation configured, once (law 4).
+
+    One that was paid or rejected while it waited here, or that its supplier has again, is not offered: nobody is to pay it.
+    """
     invoice = invoice_of(work.platform, work.dossier_id)
+    if invoice.status in FINAL:
+        return Advance("over", journal={"status": invoice.status})
+    if invoice.status in WITH_SUPPLIER:
+        return Advance("suspended", journal={"status": invoice.status})
+    settings = handover_of(work.platform, work.organisation_id)
     sending = work.facts.get(HANDING)
     if sending is None or (sending["cycle"], sending["channel"]) != (invoice.cycle, settings.channel.value):
         sending = _intend(work, invoice, settings)
@@ -162,7 +170,7 @@ def acknowledge(
     """Keep what the finance software says of an invoice that it was offered; said again, it changes nothing.
 
     It counts whenever it comes: a dossier that has moved on meanwhile keeps it with its hand-over. What was refused may still be
-    taken, what was taken is no longer refused.
+    taken, what was taken is no longer refused, and the refusal of an offer says nothing of the one that followed it.
 
     Args:
         platform: where the invoice is.
@@ -189,6 +197,8 @@ def acknowledge(
         state = HandoverState.TAKEN if taken else HandoverState.REFUSED
         if handover.state == state.value:
             return handover
+        if not taken and delivery not in {"", handover.delivery}:
+            return handover  # an offer before the last one was refused, which is what the last one answers
         if handover.state == HandoverState.TAKEN.value:
             day = clock.in_paris(handover.answered or handover.offered)
             raise Conflict(_messages("handover.taken_before", day=f"{day:%d/%m/%Y}"), dossier_id)

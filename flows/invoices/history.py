@@ -13,7 +13,7 @@ from sqlmodel import Session, col, func, select
 
 from connectors.chorus.answers import History, Step
 from connectors.chorus.client import Chorus
-from connectors.chorus.statuses import Status
+from connectors.chorus.statuses import RANK, Status
 from core import clock, journal
 from core.configuration import configuration_of
 from core.errors import NotFound
@@ -27,8 +27,14 @@ from flows.invoices.term import Passed, term_of
 WITH_SUPPLIER = frozenset({Status.SUSPENDED, Status.TO_RECYCLE, Status.DEPOSITED, Status.ON_ITS_WAY})
 """Statuses in which the invoice is not for its recipient to act on: its supplier has it, or it is on its way from there."""
 
+WITH_RECIPIENT = frozenset(status for status, rank in RANK.items() if rank >= RANK[Status.AVAILABLE])
+"""Statuses that say that its recipient has the invoice, for the first time or again; of one that is not known nobody can tell."""
+
 COMPLETIONS = "completions"
 """Fact of a dossier: how many completions by the supplier its files hold."""
+
+READDRESSED = "readdressed"
+"""Fact of a dossier: the recipient to whom its supplier has readdressed the invoice, where that is not its organisation."""
 
 _messages = Catalogue("flows.invoices")
 _LONGEST_CODE, _LONGEST_COMMENT = 60, 2000

@@ -72,12 +72,25 @@ def chorus_of(platform: Platform, organisation_id: str, dossier_id: str | None =
         dossier_id: what the calls will be about, to whose organisation their evidence then belongs; None for searches.
 
     Raises:
-        NeedsOperator: application or account are missing.
+        NeedsOperator: application or account are missing, or the invoice is of another environment than the account.
         EnvironmentMixed: one is of the sandbox, the other of production.
     """
     operator, account = operator_of(platform, organisation_id), account_of(platform, organisation_id)
-    owner = organisation_id if dossier_id is None else invoice_of(platform, dossier_id).organisation_id
-    return Chorus(operator, account, keeping(platform, owner, dossier_id))
+    if dossier_id is None:
+        return Chorus(operator, account, keeping(platform, organisation_id, None))
+    invoice = invoice_of(platform, dossier_id)
+    require_environment(account, invoice.environment, invoice.number)
+    return Chorus(operator, account, keeping(platform, invoice.organisation_id, dossier_id))
+
+
+def require_environment(account: ChorusAccount, environment: str, number: str) -> None:
+    """Go on only if an invoice is of the environment that an account speaks to: its identifier is that of another one elsewhere.
+
+    Raises:
+        NeedsOperator: it is not.
+    """
+    if environment != account.environment.value:
+        raise NeedsOperator(_messages("environment.other", number=number, found=environment, account=account.environment.value))
 
 
 def reception_of(platform: Platform, organisation_id: str) -> InvoiceReception:

@@ -4,9 +4,9 @@ What Chorus Pro says is kept first, whatever the dossier is at: a worker that ha
 heard at a later turn, from the steps that are kept and not from what somebody happened to see. Nothing is lost between two looks.
 
     what the steps say                                     the dossier hears
-    rejected, or paid                                      ended
+    rejected, paid, abandoned or deleted                   ended
     with its supplier (suspended, to be recycled)          suspended
-    given back by its supplier                             completed: a new cycle, its files fetched again
+    with its recipient again                               completed: a new cycle, its files fetched again
     completed while nobody here knew it was suspended      suspended, then completed
 """
 
@@ -86,9 +86,9 @@ def _event(session: Session, invoice: ReceivedInvoice) -> str | None:
         return None
     if invoice.status in FINAL:
         return ENDED
-    away = invoice.status in history.WITH_SUPPLIER
     if state == _SUSPENDED:
-        return None if away else COMPLETED
+        return COMPLETED if invoice.status in history.WITH_RECIPIENT else None
+    away = invoice.status in history.WITH_SUPPLIER
     behind = history.completions(session, invoice.dossier_id) > int(facts.get(history.COMPLETIONS, 0))
     return SUSPENDED if away or behind else None
 
@@ -106,7 +106,7 @@ def _unheard(organisation_id: str) -> SelectOfScalar[str]:
         .where(
             or_(
                 status.in_(FINAL),
-                (state == _SUSPENDED) & ~away,
+                (state == _SUSPENDED) & status.in_(history.WITH_RECIPIENT),
                 (state != _SUSPENDED) & (away | (counted.scalar_subquery() > heard)),
             )
         )

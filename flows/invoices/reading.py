@@ -31,6 +31,8 @@ _messages = Catalogue("flows.invoices")
 SOON = timedelta(days=7)
 """How long before its last day a term of payment presses."""
 COUNTED_UP_TO = 1_000
+TO_TAKE = ("handed",)
+"""States in which what was offered to the finance software is to be taken: it is neither suspended nor over since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class Counts:
         objected: a person has to decide.
         visa: in the parapheur.
         suspended: the supplier has to complete them.
-        offered: the finance software has not acknowledged them.
+        offered: the finance software is to take them.
         parked: an operator must look at them.
     """
 
@@ -165,7 +167,7 @@ def counts(session: ScopedSession, organisations: Sequence[str]) -> Counts:
         objected=_counted(session, replace(all_of, states=("objected",))),
         visa=_counted(session, replace(all_of, states=("in_parapheur",))),
         suspended=_counted(session, replace(all_of, states=("suspended",))),
-        offered=_counted(session, replace(all_of, handover=HandoverState.OFFERED)),
+        offered=_counted(session, replace(all_of, handover=HandoverState.OFFERED, states=TO_TAKE)),
         parked=_counted(session, replace(all_of, parked=True)),
     )
 

@@ -8,8 +8,10 @@ from sqlmodel import Session
 
 from connectors.chorus.statuses import FINAL, word
 from core import clock
+from core.errors import NeedsOperator
 from core.messages import Catalogue, speaking
 from core.principal import PLATFORM
+from flows.engine.overtaken import resumed_since
 from flows.engine.table import stage
 from flows.engine.work import Advance, KeptFile, Work
 from flows.invoices import asking, history, visas
@@ -34,11 +36,15 @@ def route(work: Work) -> Advance:
     the round before in the parapheur is kept in a docket before its folder goes round again.
 
     Raises:
-        NeedsOperator: the route leads to a desk that may send nothing.
+        NeedsOperator: the route leads to a desk that may send nothing; or the invoice was readdressed to another recipient, and
+            nobody has resumed it since.
     """
     invoice = invoice_of(work.platform, work.dossier_id)
     if invoice.status in FINAL:
         return Advance("over", journal={"status": invoice.status})
+    away = work.facts.get(history.READDRESSED)
+    if away and not resumed_since(work.platform.database, work.dossier_id, clock.from_iso(away["at"])):
+        raise NeedsOperator(_messages("route.readdressed", number=invoice.number, recipient=away["recipient"]))
     chosen = chosen_of(visa_of(work.platform, work.organisation_id), invoice)
     if chosen is None or is_certified(invoice.status):
         return Advance("straight", journal={"status": invoice.status})

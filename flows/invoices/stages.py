@@ -7,8 +7,10 @@ from functools import partial
 
 from sqlmodel import select
 
+from connectors.chorus.answers import Kind
 from connectors.chorus.client import Chorus
 from connectors.chorus.errors import AccountRefused, ApplicationRefused, QuotaReached
+from connectors.chorus.searching import WORKS
 from core import clock
 from core.database import ScopedSession
 from core.principal import PLATFORM
@@ -54,16 +56,21 @@ def _read_life(work: Work, invoice: ReceivedInvoice, chorus: Chorus) -> int:
 
 
 def _complete(dossier_id: str, told: Invoice | None, session: ScopedSession) -> None:
-    """Take from the pivot what the search did not say: that of works invoices says little."""
+    """Take from the pivot what the search did not say: that of works invoices says little, nor what was corrected of it since."""
     if told is None:
         return
     kept = session.exec(select(ReceivedInvoice).where(ReceivedInvoice.dossier_id == dossier_id)).one()
     kept.supplier = kept.supplier or line(told.seller.siret or "", 80)
     kept.supplier_name = kept.supplier_name or line(told.seller.name, 200)
     kept.recipient = kept.recipient or line(told.buyer.siret or "", 80)
-    kept.service_code = kept.service_code or line(told.buyer_reference, 100)
-    kept.engagement = kept.engagement or line(told.purchase_order, 100)
-    kept.contract = kept.contract or line(told.contract, 100)
+    pivot_first = Kind(kept.kind) in WORKS
+    for column, said in (
+        ("service_code", told.buyer_reference),
+        ("engagement", told.purchase_order),
+        ("contract", told.contract),
+    ):
+        own, other = getattr(kept, column), line(said, 100)
+        setattr(kept, column, (other or own) if pivot_first else (own or other))
     kept.issued = kept.issued or told.issued
     totals = ((kept.net, told.totals.net), (kept.gross, told.totals.gross), (kept.payable, told.totals.payable))
     kept.net, kept.gross, kept.payable = (amount(own if own is not None else other) for own, other in totals)

@@ -32,7 +32,7 @@ from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import PLATFORM
 from flows.engine import schedule
-from flows.invoices.knowledge import chorus_of, operator_of, reception_of
+from flows.invoices.knowledge import account_of, chorus_of, operator_of, reception_of
 from flows.invoices.life import observe
 from flows.invoices.models import InvoiceTarget, ReceivedInvoice, TargetState
 from flows.invoices.settings import ACCOUNT
@@ -123,11 +123,16 @@ def _turn(platform: Platform, organisation_id: str) -> _Turn:
 
 
 def _waiting(platform: Platform, organisation_id: str) -> list[str]:
-    """Return the dossiers of an account with something to tell; those that made trouble lately come last, or at another turn."""
+    """Return the dossiers of an account with something to tell; those that made trouble lately come last, or at another turn.
+
+    Invoices of another environment than that of the account are not spoken of: their identifiers are those of others there.
+    """
+    environment = account_of(platform, organisation_id).environment
     due = (
         select(InvoiceTarget.dossier_id)
         .join(ReceivedInvoice, col(ReceivedInvoice.dossier_id) == col(InvoiceTarget.dossier_id))
-        .where(ReceivedInvoice.account_id == organisation_id, col(InvoiceTarget.state).in_(OPEN))
+        .where(ReceivedInvoice.account_id == organisation_id, ReceivedInvoice.environment == environment.value)
+        .where(col(InvoiceTarget.state).in_(OPEN))
         .where(col(InvoiceTarget.not_before) <= clock.now())
         .order_by(col(InvoiceTarget.not_before), col(InvoiceTarget.id))
     )

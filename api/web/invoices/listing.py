@@ -94,7 +94,7 @@ def listed(
 
 def _wanted(filters: Mapping[str, str], order: Order) -> Wanted:
     state = filters["etat"]
-    narrowed = {_OFFERED: (), _PARKED: (), "": ()}.get(state, GROUPS.get(state, ("?",)))
+    narrowed = {_OFFERED: reading.TO_TAKE, _PARKED: (), "": ()}.get(state, GROUPS.get(state, ("?",)))
     return Wanted(
         organisations=(filters["organisation"],) if filters["organisation"] else (),
         text=filters["q"],

@@ -73,10 +73,8 @@ def countdown(invoice: ReceivedInvoice, today: date) -> Countdown:
     """Return where the term of payment of an invoice stands."""
     if invoice.status in FINAL:
         return Countdown(Phase.OVER)
-    if invoice.status == Status.SUSPENDED:
-        return Countdown(Phase.STOPPED)
-    if invoice.due is None:
-        return Countdown(Phase.UNKNOWN)
+    if invoice.due is None:  # a term is interrupted once: one that was opened anew runs on whatever its status
+        return Countdown(Phase.STOPPED if invoice.status == Status.SUSPENDED else Phase.UNKNOWN)
     left = (invoice.due - today).days
     if invoice.late_from is None:
         return Countdown(Phase.MANDATED, left, invoice.due)

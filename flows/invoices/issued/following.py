@@ -42,6 +42,7 @@ from flows.invoices.issued import sending
 from flows.invoices.issued.flow import SALES
 from flows.invoices.issued.keeping import chorus_of, come_to_nothing, event_of, facts_of, keep, locked
 from flows.invoices.issued.models import IssuedInvoice
+from flows.invoices.knowledge import account_of
 from flows.invoices.settings import ACCOUNT
 
 _log = structlog.get_logger()
@@ -102,12 +103,14 @@ def follow(platform: Platform, organisation_id: str) -> None:
 
 
 def _due(platform: Platform, organisation_id: str) -> list[_Known]:
-    """Return what is to be looked at, longest ago first."""
+    """Return what is to be looked at, longest ago first; what was deposited in another environment is not there to be seen."""
+    environment = account_of(platform, organisation_id).environment
     pause = _PAUSES * timedelta(seconds=platform.settings.poll_seconds)
     rows = (
         select(Dossier, IssuedInvoice)
         .join(IssuedInvoice, col(IssuedInvoice.dossier_id) == col(Dossier.id))
-        .where(IssuedInvoice.organisation_id == organisation_id, ~col(Dossier.overtaken))
+        .where(IssuedInvoice.organisation_id == organisation_id, IssuedInvoice.environment == environment.value)
+        .where(~col(Dossier.overtaken))
         .where(
             col(Dossier.state).in_(_SOON)
             | (col(Dossier.state).in_(_AT_LEISURE) & (col(IssuedInvoice.looked) <= clock.now() - pause))

@@ -39,11 +39,13 @@ def chorus_of(platform: Platform, organisation_id: str, dossier_id: str) -> Chor
     """Return Chorus Pro as the organisation's own technical account sees it; evidence of every call is kept with the dossier.
 
     Raises:
-        NeedsOperator: application or account are missing.
+        NeedsOperator: application or account are missing, or the invoice is of another environment than the account.
         EnvironmentMixed: one is of the sandbox, the other of production.
     """
     operator = knowledge.operator_of(platform, organisation_id)
     account = knowledge.account_of(platform, organisation_id)
+    invoice = invoice_of(platform, dossier_id)
+    knowledge.require_environment(account, invoice.environment, invoice.number)
     return Chorus(operator, account, keeping(platform, organisation_id, dossier_id))
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 
 import httpx
 import pytest
 
-from api.web.invoices.standing import GROUPS, Deed, Phase
+from api.web.invoices.standing import GROUPS, Deed, Phase, countdown
 from api.words import of_page
 from flows.invoices.flow import INVOICES
-from flows.invoices.models import HandoverState, TargetState
+from flows.invoices.models import HandoverState, ReceivedInvoice, TargetState
 from flows.invoices.settings import Channel
 from tests.integration.api.acts_forms import somebody
 from tests.integration.api.invoices_mairie import InvoicesMairie
@@ -42,7 +43,8 @@ def test_the_list_is_narrowed_by_whatever_a_clerk_knows_of_an_invoice(
         "objected", number="F_200", contract="MARCHE 9", supplier="00000000000018", supplier_name="Élec & Cie"
     )
     three = invoices_elsewhere.invoice("received", number="F-300", parked="À regarder", status="SUSPENDUE")
-    invoices_elsewhere.handover(one)
+    for offered in (one, three):
+        invoices_elsewhere.handover(offered)
 
     def found(**narrowed: str) -> set[str]:
         page = client.get("/factures", params=narrowed)
@@ -64,6 +66,16 @@ def test_the_list_is_narrowed_by_whatever_a_clerk_knows_of_an_invoice(
         assert found(etat="arret") == {three}
         assert found(etat="rien") == found(statut="rien") == set()
         assert "Élec &amp; Cie" in client.get("/factures").text
+
+
+@pytest.mark.parametrize(("due", "phase"), [(None, Phase.STOPPED), (date(2026, 10, 15), Phase.LATE)])
+def test_the_term_of_a_suspended_invoice_is_stopped_unless_it_runs(due: date | None, phase: Phase) -> None:
+    """What is suspended a second time is due on the day on which it was."""
+    invoice = ReceivedInvoice(
+        dossier_id="D", organisation_id="O", account_id="O", environment="sandbox", chorus_id=1, kind="FACTURE", number="F-1",
+        status="SUSPENDUE", due=due, late_from=due,
+    )  # fmt: skip
+    assert countdown(invoice, date(2026, 11, 1)).phase is phase
 
 
 def test_what_is_due_first_comes_first_and_says_how_many_days_are_left(

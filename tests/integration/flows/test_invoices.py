@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -130,6 +131,25 @@ def test_a_suspension_and_its_completion_are_a_second_cycle_of_the_same_dossier(
 
 
 @on_one_shape
+def test_the_second_cycle_is_handed_over_with_all_that_its_supplier_sent(invoices: InvoicesTown, tmp_path: Path) -> None:
+    (known,) = invoices.arrive(pieces=1, weight=2000)
+    with invoices.at_work():
+        dossier = invoices.wait_for_invoice(known, "handed")
+        invoices.suspend(known)
+        invoices.wait_for(dossier.id, "suspended")
+        invoices.state.correct(known, pieces=2)
+        invoices.complete(known)
+        wait_until(lambda: len(invoices.handovers(dossier.id)) == 2)
+        invoices.wait_for(dossier.id, "handed")
+    first, second = (
+        [(one["role"], one["name"], one["sha256"]) for one in json.loads(invoices.octets(kept, tmp_path))["files"]]
+        for kept in invoices.files(dossier.id, "handover")
+    )
+    assert [role for role, _, _ in second] == ["pivot", "original", "readable", "piece", "piece"]
+    assert set(first[1:]) < set(second), "what did not change is still there"
+
+
+@on_one_shape
 def test_a_completion_that_nobody_saw_coming_is_a_cycle_too(invoices: InvoicesTown) -> None:
     """Suspended and completed between two looks: what was handed over is not what the supplier says now."""
     (known,) = invoices.arrive()
@@ -159,6 +179,7 @@ def test_what_is_learnt_while_a_worker_has_the_invoice_is_heard_later(invoices: 
     with working(invoices.platform, later):
         invoices.wait_for(dossier_id, "suspended")
     later.close()
+    assert not invoices.handovers(dossier_id), "nobody is to pay what its supplier has again"
     invoices.complete(known)
     history = invoices.client(dossier_id)
     assert life.observe(invoices.platform, dossier_id, history).cycle == 2
@@ -194,3 +215,34 @@ def test_a_rejection_on_the_portal_ends_what_was_handed_over(invoices: InvoicesT
         dossier = invoices.wait_for_invoice(known, "handed")
         invoices.move(known, Status.REJECTED, comment="Doublon.")
         invoices.wait_for(dossier.id, "archived")
+
+
+@on_one_shape
+def test_what_is_rejected_before_it_is_handed_over_is_not_offered_any_more(invoices: InvoicesTown) -> None:
+    (known,) = invoices.arrive()
+    invoices.collect()
+    dossier_id = invoices.dossier_of(known)
+    with working(invoices.platform, invoices.broker, queues={"remote.chorus", "cpu"}):
+        invoices.wait_for(dossier_id, "to_hand")
+        invoices.move(known, Status.REJECTED, comment="Doublon.")
+        wait_until(lambda: invoices.invoice(dossier_id).status == Status.REJECTED)
+    later = open_broker("memory://")
+    with working(invoices.platform, later):
+        invoices.wait_for(dossier_id, "archived")
+    later.close()
+    assert not invoices.handovers(dossier_id)
+
+
+@on_one_shape
+@pytest.mark.parametrize(("status", "state"), [("ABANDONNEE", "closing"), ("EN_ATTENTE_RECYCLAGE_FOURNISSEUR", "suspended")])
+def test_a_suspended_invoice_is_completed_only_once_its_recipient_has_it(invoices: InvoicesTown, status: str, state: str) -> None:
+    (known,) = invoices.arrive()
+    dossier_id = invoices.rest(known, "suspended")
+    invoices.move(known, status)
+    life.observe(invoices.platform, dossier_id, invoices.client(dossier_id))
+    life.settle(invoices.platform, invoices.organisation.id)
+    assert (invoices.dossier(dossier_id).state, invoices.invoice(dossier_id).cycle) == (state, 1)
+    if state == "suspended":
+        invoices.complete(known)
+        life.observe(invoices.platform, dossier_id, invoices.client(dossier_id))
+        assert invoices.dossier(dossier_id).state == "received"

@@ -5,14 +5,20 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from ulid import ULID
 
 from connectors.chorus.answers import Kind
 from connectors.chorus.statuses import Status
 from core import clock
 from core.errors import NeedsOperator
+from core.principal import PLATFORM
+from flows.engine import transitions
+from flows.invoices.flow import INVOICES
+from flows.invoices.models import ChorusExchange
 from flows.invoices.settings import ACCOUNT
 from tests.conftest import on_one_shape
-from tests.invoices import CCAS, InvoicesTown, today
+from tests.invoices import CCAS, CCAS_SIRET, InvoicesTown, today
+from tests.waiting import wait_until
 
 
 @on_one_shape
@@ -118,6 +124,23 @@ def test_what_has_not_moved_is_asked_about_once(invoices: InvoicesTown) -> None:
 
 
 @on_one_shape
+def test_the_evidence_of_searches_is_kept_for_a_week(invoices: InvoicesTown) -> None:
+    invoices.arrive()
+    invoices.collect()
+    (kept, *_) = invoices.exchanges(None)
+    old, of_invoice = (
+        kept.model_copy(update={"id": str(ULID.from_datetime(clock.now() - timedelta(days=8))), "dossier_id": about})
+        for about in (None, invoices.invoices()[0].dossier_id)
+    )
+    with invoices.platform.database.writing(PLATFORM) as session:
+        session.add_all([ChorusExchange(**one.model_dump()) for one in (old, of_invoice)])
+    invoices.collect()
+    left = {one.id for one in (*invoices.exchanges(None), *invoices.exchanges(of_invoice.dossier_id))}
+    assert {kept.id, of_invoice.id} <= left
+    assert old.id not in left
+
+
+@on_one_shape
 def test_an_account_is_never_that_of_the_organisation_above(invoices: InvoicesTown) -> None:
     ccas = invoices.add_ccas()
     with pytest.raises(NeedsOperator, match="compte technique"):
@@ -131,3 +154,38 @@ def test_a_refused_account_is_told_where_the_operator_looks(invoices: InvoicesTo
         invoices.collect()
     watch = invoices.watch()
     assert watch is not None and watch.trouble and watch.succeeded is None
+
+
+@on_one_shape
+@pytest.mark.parametrize("kind", [Kind.INVOICE, Kind.WORKS_MOA])
+def test_what_its_supplier_corrected_of_an_invoice_is_what_counts_from_then_on(invoices: InvoicesTown, kind: Kind) -> None:
+    invoices.prepare(kinds=(kind,))
+    (known,) = invoices.arrive(kind=kind.value, desk=102, engagement="ENG-7")
+    with invoices.at_work():
+        dossier = invoices.wait_for_invoice(known, "handed")
+        invoices.move(known, Status.TO_RECYCLE)
+        invoices.wait_for(dossier.id, "suspended")
+        invoices.state.correct(known, desk=103, engagement="ENG-8")
+        invoices.complete(known)
+        wait_until(lambda: len(invoices.handovers(dossier.id)) == 2)
+        invoices.wait_for(dossier.id, "handed")
+    kept = invoices.invoice(dossier.id)
+    assert (kept.service_code, kept.engagement) == ("ECOLES", "ENG-8")
+
+
+@on_one_shape
+def test_an_invoice_that_is_readdressed_to_another_organisation_waits_for_a_person(invoices: InvoicesTown) -> None:
+    invoices.add_ccas()
+    (known,) = invoices.arrive()
+    dossier_id = invoices.rest(known, "suspended")
+    invoices.state.correct(known, body=CCAS)
+    invoices.complete(known)
+    invoices.collect()
+    with invoices.at_work():
+        wait_until(lambda: invoices.dossier(dossier_id).parked is not None)
+        parked = invoices.dossier(dossier_id)
+        assert (parked.state, invoices.invoice(dossier_id).recipient) == ("checked", CCAS_SIRET)
+        assert CCAS_SIRET in (parked.parked or "")
+        transitions.resume(invoices.platform.database, INVOICES, dossier_id, "person:operator")
+        invoices.wait_for(dossier_id, "handed")
+    assert invoices.dossier(dossier_id).organisation_id == invoices.organisation.id

@@ -9,10 +9,10 @@ from pathlib import Path
 from connectors.chorus.statuses import Status
 from core import clock
 from core.database import ScopedSession
-from core.principal import Principal, Right
+from core.principal import PLATFORM, Principal, Right
 from flows.engine import reading as dossiers
 from flows.invoices import life, reading, view
-from flows.invoices.models import HandoverState
+from flows.invoices.models import Handover, HandoverState
 from flows.invoices.reading import Order, Place, Query
 from tests.conftest import on_one_shape
 from tests.invoices import InvoicesTown, today
@@ -60,6 +60,12 @@ def test_invoices_are_found_again_on_every_database(invoices: InvoicesTown) -> N
         assert (counts.late, counts.soon, counts.objected, counts.offered) == (1, 0, 0, 0)
         assert [code for code, _ in reading.services(session, ())] == [invoices.invoice_at(first).service_code]
         assert reading.one(session, invoices.dossier_of(third)).steps
+    with invoices.platform.database.writing(PLATFORM) as session:
+        owner, there = invoices.organisation.id, invoices.dossier_of(second)
+        session.add(Handover(organisation_id=owner, dossier_id=there, cycle=1, channel="pull", delivery="F_200"))
+    with dossiers.opened(invoices.platform.database, reader) as session:
+        assert numbers(session, Query(handover=HandoverState.OFFERED)) == ["F_200"]
+        assert reading.counts(session, ()).offered == 0, "nobody takes what does not wait for it"
     stranger = Principal("person:x", {invoices.organisation.parent_id or "": frozenset({Right.READ})})
     with dossiers.opened(invoices.platform.database, stranger) as session:
         assert numbers(session, Query()) == []

@@ -130,6 +130,25 @@ def test_a_refusal_comes_back_to_people_and_what_they_send_again_has_a_name_of_i
 
 
 @on_one_shape
+def test_the_refusal_of_an_offer_says_nothing_of_the_one_that_followed_it(books: Books) -> None:
+    """A file that cannot be removed from the place of the answers is read at every turn."""
+    books.configure(RECEPTION, InvoiceReception(since=date(2026, 1, 1)))
+    dossier_id = books.invoice()
+    with books.at_work():
+        books.wait_for(dossier_id, "handed")
+        first = books.handover(dossier_id).delivery
+        refused: dict[str, Any] = {"taken": False, "reason": "Fournisseur inconnu", "delivery": first}
+        acknowledge(books.platform, PLATFORM, dossier_id, **refused)
+        books.wait_for(dossier_id, "objected")
+        deciding.accept(books.platform, PLATFORM, dossier_id)
+        books.wait_for(dossier_id, "handed")
+        assert acknowledge(books.platform, PLATFORM, dossier_id, **refused).state == "offered"
+        assert books.dossier(dossier_id).state == "handed"
+        again = acknowledge(books.platform, PLATFORM, dossier_id, **refused | {"delivery": books.handover(dossier_id).delivery})
+    assert (again.state, books.dossier(dossier_id).state) == ("refused", "objected")
+
+
+@on_one_shape
 def test_a_completed_invoice_is_handed_over_anew_and_late_answers_to_the_first_count(books: Books) -> None:
     books.into_folder()
     dossier_id = books.invoice()

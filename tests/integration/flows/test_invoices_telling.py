@@ -17,7 +17,7 @@ from connectors.chorus.simulated_oddities import Oddity
 from connectors.chorus.simulated_portal import Told
 from connectors.chorus.statuses import Status
 from core import clock
-from core.errors import TabellionError
+from core.errors import NeedsOperator, TabellionError
 from core.journal import JournalEntry
 from core.principal import PLATFORM
 from flows.invoices import deciding, life, telling
@@ -83,6 +83,17 @@ def test_statuses_are_told_in_the_order_in_which_they_were_asked(invoices: Invoi
     assert told_of(invoices, dossier_id) == ["invoices.asked", "invoices.asked", "invoices.told", "invoices.told"]
     assert tell(invoices) == ""
     assert sent(invoices, known) == ["SERVICE_FAIT", "MANDATEE"]
+
+
+def test_nothing_is_told_of_an_invoice_of_another_environment(invoices: InvoicesTown) -> None:
+    """Its identifier is that of an invoice that counts there."""
+    _, dossier_id = asked(invoices)
+    invoices.go_into_production()
+    assert tell(invoices) == ""
+    assert states(invoices, dossier_id) == [TargetState.DUE]
+    assert not invoices.state.calls("consulter/historique") + invoices.state.calls(TREAT)
+    with pytest.raises(NeedsOperator, match="environnement « sandbox »"):
+        invoices.client(dossier_id)
 
 
 def test_a_suspension_takes_the_dossier_to_its_supplier_with_the_reason(invoices: InvoicesTown) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
+from api.runtime import working
 from archive.ingest.inspection import check_package
 from archive.models import Record
 from archive.places.places import fetch
@@ -20,6 +21,7 @@ from connectors.chorus.simulated_faults import Mishap
 from connectors.chorus.statuses import Status
 from core.errors import Conflict, UsageError
 from core.principal import PLATFORM
+from flows.engine.brokers import open_broker
 from flows.invoices.issued import deciding, following
 from flows.invoices.models import ChorusExchange
 from schemas.invoices import rules as invoice_rules
@@ -29,7 +31,7 @@ from schemas.invoices.writer import cii_of, facturx_of
 from schemas.schematron.checking import Findings
 from schemas.schematron.process import NotApplied
 from tests.conftest import on_one_shape
-from tests.sales import OURS, Shop
+from tests.sales import OURS, Shop, at_rest
 from tests.waiting import wait_until
 
 
@@ -115,6 +117,24 @@ def test_what_the_platform_knows_is_held_against_an_invoice(shop: Shop) -> None:
             assert rule in shop.rules(dossier.id)
     assert "V02" in shop.rules(made["VALUE"].id)
     assert town.state.calls("deposer/flux") == []
+
+
+@on_one_shape
+def test_an_invoice_that_was_checked_for_tests_is_not_deposited_in_production(shop: Shop) -> None:
+    town = shop.town
+    there = at_rest(town.platform, town.organisation, "issued", number="V-2026-2")
+    dossier = shop.receive(shop.invoice())
+    with working(town.platform, town.broker, queues={"cpu"}):
+        town.wait_for(dossier.id, "checked")
+    town.go_into_production()
+    later = open_broker("memory://")
+    with working(town.platform, later, queues={"remote.chorus"}):
+        wait_until(lambda: town.dossier(dossier.id).parked is not None)
+    later.close()
+    assert "V-2026-1" in (town.dossier(dossier.id).parked or "")
+    following.follow(town.platform, town.organisation.id)
+    assert (town.state.calls("deposer/flux"), town.state.calls("rechercher/fournisseur")) == ([], [])
+    assert town.dossier(there).state == "issued"
 
 
 @on_one_shape

@@ -27,6 +27,8 @@ def test_a_completed_invoice_and_one_that_was_refused_have_names_of_their_own() 
 def test_every_offer_of_a_delivery_is_known_by_each_of_its_names() -> None:
     names = [delivery_name(SIRET, "F_r2", 7, 2, offer) for offer in range(1, 10)]
     assert all(offers_of(name) == names for name in names)
+    tenth = delivery_name(SIRET, "F_r2", 7, 2, 10)
+    assert offers_of(tenth) == [*names, tenth]
 
 
 @given(st.text(max_size=80), st.text(max_size=100), st.integers(1, 2**63 - 1), st.integers(1, 999), st.integers(1, 999))
