@@ -22,7 +22,7 @@ from core.messages import Catalogue
 from core.platform import Platform
 from flows.mail import door, opening, sightings
 from flows.mail.door import Given
-from flows.mail.opening import VISIT, Deed, Opened
+from flows.mail.opening import Deed, Opened
 
 router = APIRouter()
 _t = Catalogue("api.courrier")
@@ -63,6 +63,9 @@ async def withdraw(request: Request, platform: Parts, token: str, fields: Fields
     if not is_ours(request, fields):
         return _shown(request, opened, token, Trouble(_t("stale"), 403))
     said = _t("again.statement") if opened.taken else _statement()
+    awaited = not (opened.taken or opened.cancelled or opened.refused)
+    if awaited and fields.get("statement") != said:  # it names a day: what is proved is what was read
+        return _shown(request, opened, token, Trouble(_t("withdraw.changed"), 409), name=fields.get("name", "")[:_LONGEST])
     deed = _deed(request, fields, said)
     try:
         cookie = await in_turn(request, partial(opening.withdraw, platform, token, deed))
@@ -72,7 +75,7 @@ async def withdraw(request: Request, platform: Parts, token: str, fields: Fields
         fresh = await to_thread.run_sync(_behind, platform, token)
         return _shown(request, fresh, token, _trouble(error), name=deed.name)
     answer = onwards(f"{ROOT}/lecture")
-    bear(request, answer, COOKIE, cookie, int(VISIT.total_seconds()))
+    bear(request, answer, COOKIE, cookie)
     return answer
 
 

@@ -34,11 +34,13 @@ def read(request: Request, platform: Parts, visited: Visiting, fait: str = "") -
 
 @router.get(ROOT + "/documents/{file_id}")
 def document(request: Request, platform: Parts, visited: Visiting, file_id: str) -> Response:
-    """Give a document, once that is written down."""
+    """Give a document, once the store has it at hand and that is written down."""
     if visited.opened.mail.purged is not None:
         raise Gone(_t("purged.what"))
-    found = answering.download(platform, visited.opened, file_id, circumstances(request))
-    return downloads.document(platform, found)
+    found = answering.document(platform, visited.opened, file_id)
+    given = downloads.document(platform, found)
+    answering.downloaded(platform, visited, found, circumstances(request))
+    return given
 
 
 @router.get(ROOT + "/preuve")
@@ -94,5 +96,6 @@ def shown(
         most_files=answering.MOST_FILES,
         longest_text=answering.LONGEST_TEXT,
         largest_file=answering.LARGEST_FILE,
+        largest_files=answering.LARGEST_FILES,
         **values | typed,
     )

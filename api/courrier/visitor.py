@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.web.pages import render
 from api.web.visitor import Parts, platform_of, same
-from core.errors import Forbidden, NotFound
+from core.errors import Conflict, Forbidden, NotFound
 from core.messages import Catalogue
 from flows.mail import opening
 from flows.mail.opening import Visited
@@ -24,6 +24,8 @@ ROOT = "/courrier"
 COOKIE = "tabellion_courrier"
 BEFORE = "tabellion_courrier_avant"
 """Before anything is withdrawn, a form is ours if it bears what this cookie bears."""
+MAIL = "envoi"
+"""What the addresses of a visit's pages bear: the mail that they are about."""
 PRIVATE = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store", "X-Robots-Tag": "noindex, nofollow"}
 _t = Catalogue("api.courrier")
 _LONGEST_AGENT, _LONGEST_LANGUAGE = 300, 100
@@ -87,15 +89,23 @@ async def in_turn(request: Request, act: Callable[[], Outcome]) -> Outcome:
     return await to_thread.run_sync(act, limiter=limiter)
 
 
-def _visited(request: Request, platform: Parts) -> Visited:
+def visit(request: Request, platform: Parts) -> Visited:
+    """Return the visit that a request belongs to.
+
+    Raises:
+        NotFound: there is none, or it is over.
+        Conflict: the page that asks was that of another mail: one browser has one visit, that of the link opened last.
+    """
     cookie = request.cookies.get(COOKIE, "")
     found = opening.behind_visit(platform, cookie) if cookie else None
     if found is None:
         raise NotFound(_t("nowhere.title"))
+    if request.query_params.get(MAIL, found.opened.dossier.id) != found.opened.dossier.id:
+        raise Conflict(_t("visit.other"))
     return found
 
 
-Visiting = Annotated[Visited, Depends(_visited)]
+Visiting = Annotated[Visited, Depends(visit)]
 """The visit; without one, the page is that of a link which leads to nothing."""
 
 

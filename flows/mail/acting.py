@@ -163,9 +163,9 @@ def revoke(platform: Platform, principal: Principal, recipient_id: str) -> None:
         Conflict: the send has not left, or is over or cancelled.
     """
     with _held(platform, principal, recipient_id) as (session, recipient, _):
-        revoked = _revoke_links(session, recipient)
         if recipient.state not in ENDED:
             settling.stand(session, recipient, RecipientState.REVOKED)
+        revoked = _revoke_links(session, recipient)
         events.record(session, recipient, EventKind.LINK_REVOKED, {"revoked": revoked}, actor=principal.actor)
         session.flush()
         following.settle(session, recipient.dossier_id)

@@ -32,6 +32,7 @@ _REMINDER = "reminder"
 _AT_ONCE = 200
 _REMINDED = frozenset({RecipientState.HANDED, RecipientState.DELAYED})
 _NEVER_TOLD = frozenset({RecipientState.WAITING, RecipientState.FAILED})
+_UNSENT = (NoticeState.DUE.value, NoticeState.LEAVING.value)
 
 
 def plan(platform: Platform) -> None:
@@ -129,7 +130,7 @@ def _is_over(session: Session, mail: Mail) -> bool:
     if (meeting := _meeting(session, mail.dossier_id)) is not None:
         return today > clock.in_paris(meeting.starts).date()
     left = {RecipientState(state) for state in _counts(session, mail.dossier_id)} - ENDED
-    if left - _NEVER_TOLD:
+    if left - _NEVER_TOLD or _telling(session, mail.dossier_id):
         return False
     if left and today <= _last_chance(session, mail):
         return False
@@ -145,10 +146,21 @@ def _last_chance(session: Session, mail: Mail) -> date:
     return since + timedelta(days=terms_of(mail).withdraw_days)
 
 
+def _telling(session: Session, dossier_id: str) -> bool:
+    """Tell whether a first word still has to leave for somebody who waits for it: they have their days once it did."""
+    occasion = col(MailNotice.occasion)
+    wanted = (
+        select(MailNotice.id)
+        .join(MailRecipient, col(MailRecipient.id) == col(MailNotice.recipient_id))
+        .where(MailNotice.dossier_id == dossier_id, col(MailNotice.state).in_(_UNSENT))
+        .where((occasion == "notice") | occasion.startswith("again-"), MailRecipient.state == RecipientState.WAITING.value)
+    )
+    return session.exec(wanted).first() is not None
+
+
 def _cancelling(session: Session, dossier_id: str) -> bool:
-    open_ones = (NoticeState.DUE.value, NoticeState.LEAVING.value)
     wanted = select(MailNotice.id).where(
-        MailNotice.dossier_id == dossier_id, MailNotice.occasion == "cancellation", col(MailNotice.state).in_(open_ones)
+        MailNotice.dossier_id == dossier_id, MailNotice.occasion == "cancellation", col(MailNotice.state).in_(_UNSENT)
     )
     return session.exec(wanted).first() is not None
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 from sqlmodel import col, select
 
 from core import clock
@@ -32,7 +32,9 @@ from flows.mail.models import Mail, MailAnswer, MailNotice, MailRecipient, MailV
 from flows.mail.sightings import Circumstances
 
 _messages = Catalogue("flows.mail")
-VISIT = timedelta(minutes=30)
+VISIT = timedelta(hours=2)
+"""How long a visit lasts in which nothing is asked for: time enough to write a letter."""
+_PROLONGED = timedelta(minutes=1)
 UNDER_WAY = frozenset({"ready", "sent"})
 """States of the dossier in which what recipients do still moves it."""
 _LONGEST_NAME, _LONGEST_REASON = 200, 1000
@@ -90,8 +92,9 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Visited:
-    """A visit: what it leads to, what its forms bear, when it ends."""
+    """A visit: its identifier, what it leads to, what its forms bear, when it ends unless it goes on."""
 
+    id: str
     opened: Opened
     csrf: str
     ends: datetime
@@ -123,13 +126,20 @@ def behind(platform: Platform, token: str) -> Opened | None:
 
 
 def behind_visit(platform: Platform, cookie: str) -> Visited | None:
-    """Return the visit of a cookie; None when it is over, or what it led to is."""
+    """Return the visit of a cookie, which goes on; None when it is over, or what it led to is."""
+    now = clock.now()
     with platform.database.reading(PLATFORM) as session:
         visit = session.exec(select(MailVisit).where(MailVisit.digest == links.digest(cookie))).first()
-        if visit is None or visit.ends <= clock.now():
+        if visit is None or visit.ends <= now:
             return None
         opened = _opened(session, session.get_one(MailNotice, visit.notice_id))
-    return None if opened is None or opened.cancelled or not opened.taken else Visited(opened, visit.csrf, visit.ends)
+    if opened is None or opened.cancelled or not opened.taken:
+        return None
+    ends = now + VISIT
+    if ends - visit.ends > _PROLONGED:
+        with platform.database.writing(PLATFORM) as session:
+            session.execute(update(MailVisit).where(col(MailVisit.id) == visit.id).values(ends=ends))
+    return Visited(visit.id, opened, visit.csrf, ends)
 
 
 def withdraw(platform: Platform, token: str, deed: Deed) -> str:

@@ -6,6 +6,7 @@ What a document is comes from its octets, never from what the file says of it. N
 from __future__ import annotations
 
 import base64
+import codecs
 import re
 import zipfile
 import zlib
@@ -49,7 +50,9 @@ ZIPS = frozenset({"application/zip", "application/x-zip-compressed"})
 
 _CONTAINERS = {"application/zip", "application/x-ole-storage", "text/plain", "application/octet-stream"}
 _ALIKE = {"application/xml": {"text/xml", "text/plain", "image/svg+xml", "text/html", "application/xhtml+xml"}}
-_PRINTABLE = set(range(0x20, 0x7F)) | set(range(0xA0, 0x100)) | {9, 10, 13}
+_TEXTS = ("utf-8", "cp1252")
+"""In what texts of today are written, and those that older office software leaves; the first is told from the other by itself."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,15 @@ def sniffed(head: bytes) -> str:
         return found
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return "application/xml"
-    return "text/plain" if head and _PRINTABLE.issuperset(head) else "application/octet-stream"
+    return "text/plain" if head and any(_reads(head, charset) for charset in _TEXTS) else "application/octet-stream"
+
+
+def _reads(head: bytes, charset: str) -> bool:
+    """Tell whether octets read as words in a charset; the last character may be cut."""
+    try:
+        return not _CONTROL.search(codecs.getincrementaldecoder(charset)().decode(head))
+    except UnicodeDecodeError:
+        return False
 
 
 def agree(declared: str, found: str) -> bool:

@@ -133,7 +133,8 @@ def attend(
         NotFound: nobody of that name is convened.
         Forbidden: the clerk may not answer there.
         UsageError: what was chosen cannot be.
-        Conflict: the meeting has begun, or was cancelled; or another member gave a proxy to the same person first.
+        Conflict: the meeting has begun, or was cancelled; another member gave a proxy to the same person first; or they gave
+            theirs to this person, and took it back, too often: the clerk may still write it down.
     """
     reply = Reply(_presence(presence), proxy_to or None, answers or {})
     with platform.database.writing(clerk or PLATFORM) as session:
@@ -144,6 +145,8 @@ def attend(
         if closed:
             raise Conflict(closed)
         receiver = _checked(known, seat, reply)
+        if clerk is None and receiver is not None:
+            _require_news(session, seat, receiver)
         actor = clerk.actor if clerk else f"recipient:{recipient_id}"
         _present(session, known, seat, reply, actor)
         _answer(session, known, seat, reply.answers, actor)
@@ -187,6 +190,13 @@ def _checked(known: Convocation, seat: Seat, reply: Reply) -> Seat | None:
     if reply.presence not in choices(seat, known.assembly):
         raise UsageError(_t("presence.missing"))
     return None
+
+
+def _require_news(session: ScopedSession, seat: Seat, receiver: Seat) -> None:
+    """Go on only if whoever is given a proxy has it already, or will be told."""
+    given = seat.convened.proxy_to == receiver.recipient.id
+    if not given and telling.is_told_enough(session, receiver.recipient, telling.GIVEN, seat.recipient):
+        raise Conflict(_t("proxy.often", name=receiver.name, most=telling.MOST))
 
 
 def _present(session: ScopedSession, known: Convocation, seat: Seat, reply: Reply, actor: str) -> None:

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, func, select
 
 from core.database import ScopedSession
 from core.messages import Catalogue
 from flows.mail import planning
 from flows.mail.convening import meetings
 from flows.mail.convening.wording import minute_in_words
-from flows.mail.models import MailRecipient
+from flows.mail.models import MailNotice, MailRecipient
 
 _t = Catalogue("flows.mail.convening")
 GIVEN, UNDONE, VACANT = "given", "undone", "vacant"
 ANSWER = "answer"
+MOST = 5
+"""How often a member is told the same of another: who changes their mind all day long floods no colleague."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,5 +70,13 @@ def words_of(session: Session, recipient: MailRecipient, occasion: str) -> Notic
     return NoticeWords(_t(f"notice.{kind}.subject", **places), _t(f"notice.{kind}.text", **places))
 
 
+def is_told_enough(session: Session, told: MailRecipient, kind: str, other: MailRecipient) -> bool:
+    """Tell whether a member was told something of another as often as may be."""
+    alike = col(MailNotice.occasion).startswith(f"{kind}-{other.id}-", autoescape=True)
+    wanted = select(func.count()).select_from(MailNotice).where(MailNotice.recipient_id == told.id, alike)
+    return session.exec(wanted).one() >= MOST
+
+
 def _about(session: ScopedSession, told: MailRecipient, kind: str, other: MailRecipient) -> None:
-    planning.plan(session, told, planning.next_occasion(session, told, f"{kind}-{other.id}"))
+    if not is_told_enough(session, told, kind, other):
+        planning.plan(session, told, planning.next_occasion(session, told, f"{kind}-{other.id}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -41,9 +42,14 @@ def csrf(client: httpx.Client, path: str) -> str:
     return client.get(path).text.partition('name="csrf" value="')[2].partition('"')[0]
 
 
+def borne(client: httpx.Client, path: str) -> dict[str, str]:
+    """Return what the forms of a page bear unseen."""
+    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', client.get(path).text))
+
+
 def press(client: httpx.Client, path: str, **fields: str) -> httpx.Response:
     """Open a page, and press its button."""
-    return client.post(path, data={"csrf": csrf(client, path.removesuffix("/code")), **fields})
+    return client.post(path, data={**borne(client, path.removesuffix("/code")), **fields})
 
 
 def withdrawn(client: httpx.Client, token: str, **fields: str) -> httpx.Response:

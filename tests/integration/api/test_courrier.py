@@ -106,9 +106,12 @@ def test_withdrawing_is_a_deed_that_says_what_it_means_and_is_proved(sender: Mai
     assert said[1].startswith("En retirant le document, vous reconnaissez l’avoir reçu le ")
     assert said[1].endswith("\u00a0; ce n’est pas une approbation.")
     assert "L’expéditeur verra la date et l’heure du retrait, votre adresse réseau" in before.text
+    yesterday = press(person, page(token), statement=said[1].replace("reçu le ", "reçu avant le "))  # as a page left open has it
+    assert (yesterday.status_code, said[1] in yesterday.text, "Le jour a changé" in yesterday.text) == (409, True, True)
+    assert (sender.recipient(mail).state, rows(sender, mail, "content_handover")) == (RecipientState.HANDED, [])
     pressed = press(person, page(token))
     cookie = next(one for one in pressed.headers.get_list("set-cookie") if one.startswith("tabellion_courrier="))
-    assert {"HttpOnly", "Path=/courrier", "SameSite=lax", "Max-Age=1800"} <= set(cookie.split("; "))
+    assert {"HttpOnly", "Path=/courrier", "SameSite=lax"} <= set(cookie.split("; "))
     shown = person.get(pressed.headers["location"]).text
     for told in (SUBJECT, FILE, "Retiré le", 'href="https://valmorin.test/eau" rel="nofollow noopener noreferrer"'):
         assert told in shown

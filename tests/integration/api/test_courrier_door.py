@@ -16,8 +16,8 @@ from tests.integration.api.courrier_mairie import (
     PASSWORD,
     PERSON,
     SUBJECT,
+    borne,
     code_of,
-    csrf,
     forget_tries,
     mails_of,
     page,
@@ -43,6 +43,7 @@ def person(service: Service) -> Iterator[httpx.Client]:
 def test_five_wrong_passwords_cost_a_quarter_of_an_hour_and_twenty_the_link(sender: MailsMairie, person: httpx.Client) -> None:
     mail = sender.mail(password=PASSWORD)
     token = sender.token(mail)
+    statement = {"statement": borne(person, page(token))["statement"]}
     for tries in range(1, 21):
         refused = press(person, page(token), password=f"faux {tries}")
         assert refused.status_code == 401, tries
@@ -61,8 +62,8 @@ def test_five_wrong_passwords_cost_a_quarter_of_an_hour_and_twenty_the_link(send
     shut = person.get(page(token))
     assert "ce lien est bloqué" in shut.text
     assert 'name="password"' not in shut.text
-    token_before = csrf(person, page(token, "/erreur"))
-    blocked = person.post(page(token), data={"csrf": token_before, "password": PASSWORD})
+    said = borne(person, page(token, "/erreur")) | statement
+    blocked = person.post(page(token), data=said | {"password": PASSWORD})
     assert blocked.status_code == 403
     assert sender.recipient(mail).state == RecipientState.HANDED
     sender.change(sender.recipient(mail), blocked=False, failures=0, locked_until=None)
@@ -77,11 +78,11 @@ def test_many_wrong_passwords_at_once_are_judged_five_at_most(sender: MailsMairi
     mail = sender.mail(password=PASSWORD)
     forget_tries(sender)
     clients = [service.client(**{"User-Agent": PERSON}) for _ in range(8)]
-    tokens = [csrf(client, page(sender.token(mail))) for client in clients]
+    forms = [borne(client, page(sender.token(mail))) for client in clients]
     with ThreadPoolExecutor(8) as pool:
         posted = pool.map(
-            lambda pair: pair[0].post(page(sender.token(mail)), data={"csrf": pair[1], "password": "faux"}).status_code,
-            zip(clients, tokens, strict=True),
+            lambda pair: pair[0].post(page(sender.token(mail)), data=pair[1] | {"password": "faux"}).status_code,
+            zip(clients, forms, strict=True),
         )
         assert sorted(posted) == [401] * 5 + [429] * 3
     for client in clients:
@@ -97,7 +98,7 @@ def test_a_notification_asks_for_a_name_and_a_code_that_serves_once(sender: Mail
     assert "Retirer le document</button>" not in first
     assert "c•••@elus.test" in first
     assert ADDRESSES[0] not in first
-    assert press(person, page(token), name="Camille Aubert", code="").status_code == 401  # none was asked for
+    assert press(person, page(token), name="Camille Aubert", code="").status_code == 409  # no code yet, hence no statement
     assert press(person, page(token, "/code")).headers["location"] == page(token)
     code = code_of(sender, mail, 1)
     assert re.fullmatch(r"\d{6}", code)

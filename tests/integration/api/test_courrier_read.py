@@ -6,8 +6,9 @@ import hashlib
 import logging
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -18,13 +19,14 @@ from sqlmodel import select
 from api.app import create_app
 from api.server import server_config
 from core import clock
-from core.errors import UsageError
+from core.blobs import ObjectMissing
+from core.errors import Unavailable, UsageError
 from core.platform import Platform
 from core.principal import PLATFORM
 from flows.engine.models import Dossier, DossierFile
 from flows.mail import answering
 from flows.mail.convening.models import Meeting
-from flows.mail.models import Mail, MailAnswer, Place, RecipientState
+from flows.mail.models import Mail, MailAnswer, MailVisit, Place, RecipientState
 from tests.clamd import MARK, Clamd
 from tests.integration.api.courrier_mairie import (
     PDF,
@@ -55,6 +57,15 @@ def person(service: Service) -> Iterator[httpx.Client]:
         yield client
 
 
+def kept_there(sender: MailsMairie, octets: bytes) -> bool:
+    """Tell whether the object store has these octets."""
+    try:
+        with sender.platform.objects.reading(hashlib.sha256(octets).hexdigest()):
+            return True
+    except ObjectMissing:
+        return False
+
+
 def test_an_answer_is_given_once_with_files_that_are_documents(
     sender: MailsMairie, person: httpx.Client, antivirus: Clamd, tmp_path: Path
 ) -> None:
@@ -65,27 +76,42 @@ def test_an_answer_is_given_once_with_files_that_are_documents(
         ("Bon", [("a.html", b"<script>alert(1)</script>")], 400, "a.html n’est pas d’un format"),
         ("Bon", [("vide.pdf", b"")], 400, "vide.pdf est vide"),
         ("Bon", [("a.pdf", PDF)] * 11, 400, "plus de 10 fichiers"),
+        *(
+            ("Bon", [(name, octets)], 400, f"{name} ne porte pas l’extension de ce qu’il contient")
+            for name, octets in (
+                ("a.bat", b"del *.*"),
+                ("a.js", b"alert(1)"),
+                ("a.pdf.html", b"Bonjour"),
+                ("a.msi", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
+                ("a.jar", b"PK\x03\x04"),
+                ("a.docm", b"PK\x03\x04"),
+                ("a", PDF),
+            )
+        ),
         ("x" * 10_001, [], 400, "10000 caractères"),
         ("Bon", [("gros.pdf", PDF + bytes(20 << 20))], 413, "20"),
+        ("Bon", [("gros.pdf", PDF + bytes(16 << 20))] * 4, 400, "dépassent ensemble"),
     ):
         refused = answered(person, text, *files)
         assert refused.status_code == status, words
         assert words in refused.text
         assert text[:3] in refused.text  # what was typed is not lost
     assert sender.recipient(mail).state == RecipientState.WITHDRAWN
-    done = answered(person, "D’accord.\r\n<b>Merci</b>", ("../accord signé.pdf", PDF + b"1"), ("plan.png", b"\x89PNG\r\n\x1a\n"))
+    assert answered(person, "Bon", ("b.pdf", PDF + b"jamais"), ("vide.pdf", b"")).status_code == 400
+    assert not kept_there(sender, PDF + b"jamais")  # one that is refused has none of its files kept
+    done = answered(person, "D’accord.\r\n<b>Merci</b>", ("../accord signé.pdf", PDF + b"1"), ("Plan.PNG", b"\x89PNG\r\n\x1a\n"))
     assert done.headers["location"] == "/courrier/lecture?fait=reponse"
     shown = person.get(done.headers["location"]).text
-    for words in ("Votre réponse est envoyée", "&lt;b&gt;Merci", "accord signé.pdf", "plan.png"):
+    for words in ("Votre réponse est envoyée", "&lt;b&gt;Merci", "accord signé.pdf", "Plan.PNG"):
         assert words in shown
     assert answered(person, "Encore").status_code == 409
     with sender.platform.database.reading(PLATFORM) as session:
         kept = session.get_one(MailAnswer, sender.recipient(mail).id)
-        files = session.exec(select(DossierFile).where(DossierFile.dossier_id == mail, DossierFile.role == "answer")).all()
+        given = session.exec(select(DossierFile).where(DossierFile.dossier_id == mail, DossierFile.role == "answer")).all()
         state = session.get_one(Dossier, mail).state
     assert kept.text == "D’accord.\n<b>Merci</b>"
-    assert [(one.name, one.media_type) for one in files] == [("accord signé.pdf", "application/pdf"), ("plan.png", "image/png")]
-    assert [one["sha256"] for one in kept.files] == [one.sha256 for one in files]
+    assert [(one.name, one.media_type) for one in given] == [("accord signé.pdf", "application/pdf"), ("Plan.PNG", "image/png")]
+    assert [one["sha256"] for one in kept.files] == [one.sha256 for one in given]
     assert sender.recipient(mail).state == RecipientState.ANSWERED
     assert sender.events(mail)[-2:] == ["answer_received", "send_closed"]
     assert state == "closing"
@@ -93,14 +119,53 @@ def test_an_answer_is_given_once_with_files_that_are_documents(
     infected.write_bytes(PDF + MARK)
     looked_at = replace(sender.platform, settings=sender.platform.settings.model_copy(update={"antivirus": antivirus.unix}))
     with pytest.raises(UsageError, match="antivirus"):
-        answering.keep(looked_at, infected, "a.pdf")
+        answering.look(looked_at, infected, "a.pdf")
 
 
 def test_no_answer_is_taken_where_none_is_awaited(sender: MailsMairie, person: httpx.Client) -> None:
     mail = sender.mail(answers=False)
     assert "Votre réponse" not in withdrawn(person, sender.token(mail)).text
-    assert answered(person, "Bonjour").status_code == 409
+    assert answered(person, "Bonjour", ("c.pdf", PDF + b"pour rien")).status_code == 409
     assert sender.recipient(mail).state == RecipientState.WITHDRAWN
+    assert not kept_there(sender, PDF + b"pour rien")
+
+
+def silent(_digest: str) -> AbstractContextManager[bytes]:
+    raise Unavailable("the store does not answer")
+
+
+def test_what_was_typed_is_given_back_when_its_page_is_over_or_was_that_of_another_mail(
+    sender: MailsMairie, person: httpx.Client, service: Service
+) -> None:
+    mail, other = sender.mail(), sender.mail(subject="Un autre courrier")
+    withdrawn(person, sender.token(mail))
+    stale = csrf(person, "/courrier/lecture")
+    files = {"csrf": (None, stale), "text": (None, "Ma longue <lettre>")}
+    withdrawn(person, sender.token(other))
+    for below in ("preuve", "seance.ics", "documents/x", "lecture"):
+        assert person.get(f"/courrier/{below}", params={"envoi": mail}).status_code == 409, below
+    unsent = person.post("/courrier/reponse", params={"envoi": mail}, files=files)
+    assert (unsent.status_code, "Ma longue &lt;lettre&gt;</textarea>" in unsent.text) == (409, True)
+    assert "Un autre courrier a été ouvert" in unsent.text
+    withdrawn(person, sender.token(mail))  # the same one again: its page is stale, and takes the text once more
+    again = person.post("/courrier/reponse", params={"envoi": mail}, files=files)
+    assert (again.status_code, "Ma longue &lt;lettre&gt;</textarea>" in again.text) == (403, True)
+    change(sender, MailVisit, MailVisit.recipient_id == sender.recipient(mail).id, ends=clock.now())
+    unsent = person.post("/courrier/reponse", params={"envoi": mail}, files=files)
+    assert (unsent.status_code, "Ma longue &lt;lettre&gt;</textarea>" in unsent.text) == (404, True)
+    with service.client() as stranger:
+        assert "Ma longue" not in stranger.post("/courrier/reponse", params={"envoi": mail}, files=files).text
+    assert [sender.recipient(one).state for one in (mail, other)] == [RecipientState.WITHDRAWN] * 2
+
+
+def test_a_visit_goes_on_while_something_is_asked_for(sender: MailsMairie, person: httpx.Client) -> None:
+    mail = sender.mail()
+    withdrawn(person, sender.token(mail))
+    of_it = MailVisit.recipient_id == sender.recipient(mail).id
+    change(sender, MailVisit, of_it, ends=clock.now() + timedelta(minutes=5))
+    assert person.get("/courrier/lecture").status_code == 200
+    with sender.platform.database.reading(PLATFORM) as session:
+        assert session.exec(select(MailVisit.ends).where(of_it)).one() > clock.now() + timedelta(hours=1)
 
 
 def test_each_document_that_is_given_is_written_down_with_its_digest(sender: MailsMairie, person: httpx.Client) -> None:
@@ -124,6 +189,15 @@ def test_each_document_that_is_given_is_written_down_with_its_digest(sender: Mai
         "plan.pdf",
         kept["plan.pdf"].id,
     )
+    person.get(f"/courrier/documents/{kept['plan.pdf'].id}", headers={"User-Agent": "Autre"})
+    assert len(rows(sender, mail, "document_downloaded")) == 1  # asked for again in the same visit
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sender.platform.objects, "reading", silent)
+        assert person.get(f"/courrier/documents/{kept['arrêté.pdf'].id}").status_code == 503
+    assert len(rows(sender, mail, "document_downloaded")) == 1  # nothing was given
+    withdrawn(person, sender.token(mail))
+    person.get(f"/courrier/documents/{kept['plan.pdf'].id}")
+    assert len(rows(sender, mail, "document_downloaded")) == 2
     assert person.head(f"/courrier/documents/{kept['plan.pdf'].id}").status_code == 405
     assert person.get(f"/courrier/documents/{foreign}").status_code == 404
     change(sender, Mail, Mail.dossier_id == mail, purged=clock.now())
@@ -136,7 +210,7 @@ def test_each_document_that_is_given_is_written_down_with_its_digest(sender: Mai
     assert kept["plan.pdf"].sha256 in shown
     assert "/courrier/documents/" not in shown
     assert person.get(f"/courrier/documents/{kept['plan.pdf'].id}").status_code == 410
-    assert len(rows(sender, mail, "document_downloaded")) == 1
+    assert len(rows(sender, mail, "document_downloaded")) == 2
 
 
 def test_whoever_is_convened_says_whether_they_come_until_the_meeting(sender: MailsMairie, person: httpx.Client) -> None:

@@ -13,6 +13,7 @@ from core import clock
 from core.errors import Conflict, Forbidden, NotFound, UsageError
 from core.principal import PLATFORM, Principal, Right
 from core.s3_server import S3Server
+from flows.mail import reached
 from flows.mail.convening import (
     attending,
     forecast,
@@ -26,7 +27,7 @@ from flows.mail.convening import (
 from flows.mail.convening.models import AssemblyMember, Convened, Meeting, Presence
 from flows.mail.convening.sheet import Seen
 from flows.mail.models import Mail, MailRecipient, RecipientState
-from tests.meetings import NAMES, Council, answer, council_on
+from tests.meetings import NAMES, Council, answer, council_on, on
 
 MAYOR, DOMINIQUE, SACHA, CLAUDE, MORGAN = NAMES
 
@@ -104,6 +105,21 @@ def test_a_proxy_goes_to_one_who_holds_none_and_is_taken_back_with_a_word(counci
         assert said is not None
         assert DOMINIQUE in said.text
         assert telling.words_of(session, claude, "notice") is None
+
+
+def test_a_proxy_that_comes_and_goes_floods_no_colleague(council: Council) -> None:
+    sent, away = council.convened(), (Presence.PRESENT, Presence.ABSENT)
+    for _ in range(telling.MOST):
+        answer(council, sent, DOMINIQUE, Presence.PROXY, CLAUDE)
+        answer(council, sent, DOMINIQUE, Presence.PRESENT)
+    with pytest.raises(Conflict, match="secrétariat"):
+        answer(council, sent, DOMINIQUE, Presence.PROXY, CLAUDE)
+    answer(council, sent, DOMINIQUE, Presence.PROXY, CLAUDE, clerk=council.clerk)
+    answer(council, sent, DOMINIQUE, Presence.PROXY, CLAUDE)  # it stands already
+    for presence in away * (telling.MOST + 1):
+        answer(council, sent, CLAUDE, presence)
+    assert len(council.occasions(sent, CLAUDE)) == 2 * telling.MOST
+    assert len(council.occasions(sent, DOMINIQUE)) == telling.MOST
 
 
 def test_who_holds_a_proxy_and_will_be_away_is_told_and_so_is_the_giver(council: Council) -> None:
@@ -250,6 +266,16 @@ def test_whom_nothing_reached_is_pointed_out_before_the_last_day_is_over(council
     assert (told(far), told(near), told(over)) == (None, ([SACHA], [], False), ([SACHA], [], True))
     late = council.convened(3, left=now)
     assert told(late) == ([], [*NAMES, "Lou Second"], True)
+
+
+def test_a_convocation_is_withdrawn_until_its_meeting_whenever_somebody_was_told(council: Council) -> None:
+    dossier_id = council.convened(3)
+    with council.platform.database.writing(PLATFORM) as session:
+        mail = session.get_one(Mail, dossier_id)
+        mail.withdraw_until = on(3).date()
+        told = reached.told_on(session, dossier_id)[council.recipient(dossier_id, SACHA)]
+        assert reached.last_day(mail, told) == reached.last_day(mail, on(4).date()) == on(3).date()
+        assert reached.last_day(mail, None) == on(3).date()
 
 
 def test_the_sheet_is_signed_then_closed_once_and_the_chair_has_the_last_word(council: Council) -> None:

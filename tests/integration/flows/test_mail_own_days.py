@@ -79,6 +79,51 @@ def test_who_is_told_later_has_as_many_days(mairie: Sending, sink: Sink, *, boun
     assert mairie.states(dossier_id) == ["expired", "withdrawn"]
 
 
+def test_days_do_not_count_while_a_recipient_has_no_link(mairie: Sending, sink: Sink) -> None:
+    dossier_id = mairie.sent(FIRST, OTHER)
+    pass_days(mairie, dossier_id, 1)
+    opening.not_me(mairie.platform, token(sink, FIRST), DEED)
+    pass_days(mairie, dossier_id, 13)
+    for one in mairie.recipients(dossier_id):
+        acting.send_again(mairie.platform, PLATFORM, one.id)
+    mairie.post()
+    today = clock.in_paris(clock.now()).date()
+    assert "de nouveau" not in sink.to(FIRST)[-1].get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    mended, other = (behind(mairie, token(sink, one)) for one in (FIRST, OTHER))
+    assert mended.last_day == today + timedelta(days=15)
+    assert other.last_day == today + timedelta(days=1)  # whose links never ceased to open
+
+
+def test_a_link_that_is_closed_after_its_withdrawal_still_dates_what_was_told(mairie: Sending, sink: Sink) -> None:
+    dossier_id = mairie.sent(OTHER, "refused@elus.test")
+    pass_days(mairie, dossier_id, 10)
+    late = mairie.recipients(dossier_id)[1].id
+    acting.mend_address(mairie.platform, PLATFORM, late, MENDED)
+    mairie.post()
+    opening.withdraw(mairie.platform, token(sink, MENDED), DEED)
+    acting.revoke(mairie.platform, PLATFORM, late)
+    with mairie.platform.database.reading(PLATFORM) as session:
+        told = proof.statements(session, dossier_id)[late]["recipient"]["withdraw_until"]
+    assert told == (clock.in_paris(clock.now()).date() + timedelta(days=15)).isoformat()
+
+
+def test_a_send_waits_for_a_message_that_still_has_to_leave(mairie: Sending, sink: Sink) -> None:
+    (sink.folder / "later").write_text("1")
+    dossier_id = mairie.sent("refused@elus.test", answers=False)
+    mairie.days_later(dossier_id, 15)
+    acting.mend_address(mairie.platform, PLATFORM, mairie.recipients(dossier_id)[0].id, "later.corrigee@elus.test")
+    mairie.post()
+    with mairie.platform.database.writing(PLATFORM) as session:
+        dossier = session.get_one(Dossier, dossier_id)
+        dossier.since -= timedelta(days=16)
+        session.add(dossier)
+    following.age(mairie.platform)
+    assert (mairie.states(dossier_id), mairie.dossier(dossier_id).state) == (["waiting"], "sent")
+    mairie.post()
+    assert mairie.states(dossier_id) == ["handed"]
+    assert behind(mairie, token(sink, "later.corrigee@elus.test")).late is False
+
+
 def test_a_message_that_reached_the_address_counts_although_a_later_one_came_back(mairie: Sending) -> None:
     dossier_id = mairie.sent(FIRST)
     pass_days(mairie, dossier_id, 4)
