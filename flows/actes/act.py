@@ -69,7 +69,7 @@ class Act:
 
     @property
     def is_budget(self) -> bool:
-        """A budget as the ministry's own application reads it: XML, of nature 5 and matière 7.1."""
+        """A budget, of nature 5 and matière 7.1: in XML as the ministry's own application reads it, or in PDF."""
         return self.nature == BUDGET_NATURE and self.matieres[:2] == BUDGET_MATIERE
 
     @property

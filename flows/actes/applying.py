@@ -89,7 +89,7 @@ def _letter(hearing: Hearing) -> Dossier:
     kept = hearing.keep(dossier, first, day, facts, letter_date=getattr(message, "letter_date", None))
     automatic = _AUTOMATIC.get(message.code)
     if kept is not None and day is None:  # an answer names its letter by its date: nothing can leave for this one
-        hearing.parcel.notices.append(_messages("letter.undated", act=first.id_acte, code=message.code.value))
+        hearing.notice(_messages("letter.undated", act=first.id_acte, code=message.code.value))
     elif kept is not None and automatic is not None and not kept.facts.get(LATE):  # nothing leaves any more
         _ask(hearing, dossier, first, kept, automatic)
     return dossier

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from core import clock
+from core.errors import Refused
 from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import PLATFORM
@@ -20,6 +21,7 @@ from flows import antivirus
 from flows.actes import composing, knowledge
 from flows.actes.act import Act, JoinedFile
 from flows.engine.work import Work
+from schemas.actes import writer
 from schemas.actes.archive import DEFAULT_LIMITS, megabytes
 from schemas.actes.attachments import signature_problem
 from schemas.actes.classification import Classification
@@ -60,7 +62,18 @@ def problems_of(work: Work, act: Act) -> list[Problem]:
         *_r05_sizes(work, act),
         *_of_files(work, act, composed),
     ]
+    if not any(one.severity is Severity.ERROR for one in found):
+        found += _unwritable(composed)
     return [_as_given(one, given) for one in found]
+
+
+def _unwritable(composed: composing.Composed) -> Sequence[Problem]:
+    """What no rule above has found and would keep the message from being written: an act that is accepted can leave."""
+    try:
+        writer.render(composed.message)
+    except Refused as refused:
+        return refused.problems
+    return ()
 
 
 def problems_of_reply(platform: Platform, organisation_id: str, nature: int, documents: Sequence[JoinedFile]) -> list[Problem]:
@@ -112,7 +125,7 @@ def _of_files(work: Work, act: Act, composed: composing.Composed) -> Iterator[Pr
         yield from piece_problems(
             path,
             name,
-            budget=act.is_budget and rank == 0,
+            budget=rank == 0 and composing.is_budget_in_xml(work, act),
             signature=work.fetch(piece.signature_role) if piece.signature_role else None,
             trust=trust,
             signer_must_be_known=not tendered,

@@ -122,7 +122,7 @@ def request(platform: Platform, organisation_id: str) -> str:
     """
     operator = knowledge.operator_of(platform, organisation_id)
     with platform.database.writing(PLATFORM) as session:  # before a number is spent on what cannot leave
-        _require_open(session, operator, "", 0)
+        _require_open(session, organisation_id, operator, "", 0)
     sender = knowledge.sender_of(platform, organisation_id)
     at_hand = knowledge.classification_of(platform, organisation_id)
     message = DemandeClassification(at_hand.version if at_hand else None)
@@ -139,7 +139,7 @@ def request(platform: Platform, organisation_id: str) -> str:
             sent=clock.now(),
         )
         with platform.database.writing(PLATFORM) as session:
-            _require_open(session, operator, built.envelope, blob.size)
+            _require_open(session, organisation_id, operator, built.envelope, blob.size)
             session.add(envelope)
             session.flush()
             envelope_id = envelope.id
@@ -151,6 +151,6 @@ def request(platform: Platform, organisation_id: str) -> str:
     return built.envelope
 
 
-def _require_open(session: Session, operator: ActesOperator, envelope: str, size: int) -> None:
-    if (later := envelopes.closed(session, operator, envelope, size)) is not None:
+def _require_open(session: Session, organisation_id: str, operator: ActesOperator, envelope: str, size: int) -> None:
+    if (later := envelopes.closed(session, organisation_id, operator, envelope, size)) is not None:
         raise NotNow(later.reason)

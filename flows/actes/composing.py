@@ -30,7 +30,8 @@ from schemas.actes.messages import (
 from schemas.actes.names import AttachmentName, IdActe, MessageBase, MessageName
 
 _messages = Catalogue("flows.actes")
-EXTENSIONS = {"application/pdf": "pdf", "application/xml": "xml", "image/png": "png", "image/jpeg": "jpg"}
+XML = "application/xml"
+EXTENSIONS = {"application/pdf": "pdf", XML: "xml", "image/png": "png", "image/jpeg": "jpg"}
 _WITH_ONE_DOCUMENT = {
     MessageCode.REPONSE_COURRIER_SIMPLE: ReponseCourrierSimple,
     MessageCode.REFUS_PIECE_COMPLEMENTAIRE: RefusPieceComplementaire,
@@ -105,6 +106,11 @@ def _following(row: ActesMessage, code: MessageCode, documents: tuple[SignedFile
     if documents and code in _WITH_ONE_DOCUMENT:
         return _WITH_ONE_DOCUMENT[code](row.id_acte, row.letter_date, documents[0])
     raise NeedsOperator(_messages("message.incomplete", code=code.value))
+
+
+def is_budget_in_xml(work: Work, act: Act) -> bool:
+    """Tell whether an act is a budget as the ministry's own application reads it; one in PDF is a document like any other."""
+    return act.is_budget and work.file("document").media_type == XML
 
 
 def leaving_role(work: Work, role: str) -> str:

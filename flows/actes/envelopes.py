@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from connectors.actes.client import deposit
 from connectors.actes.errors import DeliveryUnknown
@@ -24,6 +25,7 @@ from core import clock
 from core.configuration import Configuration
 from core.errors import TabellionError
 from core.messages import Catalogue
+from core.organisations import Organisation
 from core.platform import Platform
 from core.principal import PLATFORM
 from flows.actes import knowledge
@@ -181,7 +183,7 @@ def closed_until(platform: Platform, organisation_id: str, sending: Mapping[str,
     """
     operator = knowledge.operator_of(platform, organisation_id)
     with platform.database.writing(PLATFORM) as session:
-        if (later := closed(session, operator, sending["envelope"], int(sending["size"]))) is not None:
+        if (later := closed(session, organisation_id, operator, sending["envelope"], int(sending["size"]))) is not None:
             return later
         found = session.exec(select(ActesEnvelope).where(ActesEnvelope.name == sending["envelope"])).one()
         found.state, found.sent = EnvelopeState.LEAVING.value, clock.now()
@@ -189,12 +191,13 @@ def closed_until(platform: Platform, organisation_id: str, sending: Mapping[str,
     return None
 
 
-def closed(session: Session, operator: ActesOperator, envelope: str, size: int) -> Later | None:
+def closed(session: Session, organisation_id: str, operator: ActesOperator, envelope: str, size: int) -> Later | None:
     """Tell when to come back with an archive, where the operator's hours or what is left of the quota keep it from leaving now.
 
     Args:
         session: its transaction is the caller's, and holds the quota until it ends.
-        operator: whose hours they are.
+        organisation_id: who sends.
+        operator: through whom, and whose hours they are.
         envelope: the archive's, which does not count against itself.
         size: its octets.
     """
@@ -204,19 +207,36 @@ def closed(session: Session, operator: ActesOperator, envelope: str, size: int) 
         return None
     if slot.begin > now:
         return Later(slot.begin, _messages("window.closed", opening=_hour(slot.begin)))
-    if not _fits(session, slot, envelope, size):
+    if not _fits(session, organisation_id, slot, envelope, size):
         return Later(_after(operator, slot), _messages("window.full", opening=_hour(_after(operator, slot))))
     return None
 
 
-def _fits(session: Session, slot: Slot, envelope: str, size: int) -> bool:
+def _fits(session: Session, organisation_id: str, slot: Slot, envelope: str, size: int) -> bool:
     """Tell whether an archive fits what is left of the quota; one that is larger than all of it leaves alone."""
-    session.exec(select(Configuration).where(Configuration.name == OPERATOR).with_for_update()).all()
+    sharing = col(ActesEnvelope.organisation_id).in_(_sharing(session, organisation_id))
     others = select(func.coalesce(func.sum(col(ActesEnvelope.size)), 0)).where(
-        col(ActesEnvelope.sent) >= slot.begin, ActesEnvelope.name != envelope
+        sharing, col(ActesEnvelope.sent) >= slot.begin, ActesEnvelope.name != envelope
     )
     left = int(session.exec(others).one())
     return slot.quota is None or left == 0 or left + size <= slot.quota
+
+
+def _sharing(session: Session, organisation_id: str) -> SelectOfScalar[str]:
+    """Return the organisations that send through the operator of one, and share its quota; its row is locked."""
+    configured = select(Organisation.id, Organisation.path).join(
+        Configuration, col(Configuration.organisation_id) == col(Organisation.id)
+    )
+    owners = session.exec(configured.where(Configuration.name == OPERATOR)).all()
+    own = session.get_one(Organisation, organisation_id).path
+    owner_id, root = max((one for one in owners if own.startswith(one[1])), key=lambda one: len(one[1]))
+    row = select(Configuration).where(Configuration.name == OPERATOR, Configuration.organisation_id == owner_id)
+    session.exec(row.with_for_update()).one()
+    sharing = select(Organisation.id).where(col(Organisation.path).startswith(root))
+    for other_id, path in owners:
+        if other_id != owner_id and path.startswith(root):  # an operator of their own below
+            sharing = sharing.where(col(Organisation.path).not_like(f"{path}%"))
+    return sharing
 
 
 def _after(operator: ActesOperator, slot: Slot) -> datetime:

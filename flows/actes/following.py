@@ -100,14 +100,17 @@ def cancellation_of(messages: Sequence[ActesMessage]) -> ActesMessage | None:
 def legality_of(messages: Sequence[ActesMessage], act: Act, today: date, *, settled: date | None = None) -> Clock | None:
     """Return the control of legality of an act as its messages tell it; None before the State has it.
 
+    A letter without a date counts from when it came. What the State acknowledges is an answer, which names its letter.
+
     Args:
         messages: of the act.
         act: it.
         today: the day for which it is told.
         settled: the day on which the litigation was over, once somebody has said so (``settled_on``).
     """
+    answers = {message.id: message.answers_id for message in messages if message.outgoing}
     events = [
-        Event(message.day or came, _HAPPENS[code], came)  # a letter without a date counts from when it came
+        Event(message.day or came, _HAPPENS[code], came, answers.get(message.answers_id or "", message.id))
         for message in messages
         if (code := MessageCode(message.code)) in _HAPPENS and (came := clock.in_paris(message.created).date())
     ]

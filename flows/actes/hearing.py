@@ -143,6 +143,10 @@ class Hearing:
             "infected": [[name, part["infected"]] for name, part in there if part.get("infected")],
         }
 
+    def notice(self, words: str) -> None:
+        """Have a person told of the message, which is applied all the same."""
+        self.parcel.notices[self.part["sha256"]] = words
+
     def file(self, role: str) -> KeptFile:
         """Return the message's own file, in a role of the dossier."""
         part = self.part

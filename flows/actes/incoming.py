@@ -213,15 +213,16 @@ def _settle(session: ScopedSession, platform: Platform, mail: ActesMail, parcel:
                 mail.dossier_id, mail.organisation_id = dossier.id, dossier.organisation_id
     if not parcel.messages and not reasons:
         reasons.append(_messages("mail.nothing"))
-    reasons += parcel.notices
+    reasons += parcel.notices.values()
     mail.reason = " ".join(reasons)[:1000] or None
-    mail.parts = [_with_acts(part, alike.get(part["sha256"])) for part in mail.parts]
+    notices = parcel.notices if later else {}  # at the next turn they are not found again: what they are of is applied
+    mail.parts = [_told(part, acts=alike.get(part["sha256"]), notice=notices.get(part["sha256"])) for part in mail.parts]
     if not later:  # what its act cannot hear yet is said again at the next turn, whatever else is wrong with the mail
         mail.state = (MailState.UNMATCHED if reasons else MailState.APPLIED).value
     session.add(mail)
 
 
-def _with_acts(part: dict[str, Any], acts: list[str] | None) -> dict[str, Any]:
-    """Return an attachment with the acts among which a person must choose; with none where that is settled."""
-    told = {name: value for name, value in part.items() if name != "acts"}
-    return {**told, "acts": acts} if acts else told
+def _told(part: dict[str, Any], **found: list[str] | str | None) -> dict[str, Any]:
+    """Return an attachment with what this turn found of it, instead of what an earlier one did; with nothing that is settled."""
+    kept = {name: value for name, value in part.items() if name not in found}
+    return {**kept, **{name: value for name, value in found.items() if value}}

@@ -29,7 +29,7 @@ from flows.engine.models import Dossier, DossierFile
 from flows.engine.work import KeptFile
 from schemas.actes.classification import DEEPEST
 from schemas.actes.codes import NATURES, MessageCode
-from schemas.actes.names import IdActe, type_holds
+from schemas.actes.names import IdActe, UnreadableName, type_holds
 
 _messages = Catalogue("flows.actes")
 AUTHOR_FIELDS = {"author_first_name": "first_name", "author_last_name": "last_name", "author_capacity": "capacity"}
@@ -73,7 +73,8 @@ def submit(platform: Platform, principal: Principal, submission: Submission) -> 
 
     Raises:
         Forbidden: the principal may not deposit for the organisation.
-        UsageError: the number, the nature or a date cannot be used (rules R30, R31), or what is to be published.
+        UsageError: the number, the nature, a date or the act that it replaces cannot be used (rules R30, R31), or what is to be
+            published.
         Conflict: the number is taken by another act, the key was used for another content, or such an act is not published.
         NeedsOperator: the organisation is not ready to send acts.
     """
@@ -92,7 +93,7 @@ def submit(platform: Platform, principal: Principal, submission: Submission) -> 
         " ".join(submission.subject.split()),
         pieces,
         submission.paper,
-        submission.previous or None,
+        _previous(submission),
     )
     known = collectivite_of(platform, submission.organisation_id)
     identifier = act.identifier(known.department, siren_of(platform, submission.organisation_id))
@@ -112,6 +113,16 @@ def submit(platform: Platform, principal: Principal, submission: Submission) -> 
     if not received.created:
         _refuse_another(platform, received.dossier, act, files)
     return received
+
+
+def _previous(submission: Submission) -> str | None:
+    """Return the identifier of the act that an act replaces, whether it is known here or not: no message names it otherwise."""
+    if not submission.previous:
+        return None
+    try:
+        return str(IdActe.parse(submission.previous))
+    except UnreadableName as error:
+        raise UsageError(_messages("submit.previous", found=submission.previous[:60])) from error
 
 
 def _as_json(asked: PublicationAsked | None) -> dict[str, Any] | None:

@@ -39,7 +39,7 @@ from schemas.actes.reader import read
 
 _messages = Catalogue("flows.actes")
 _Model = TypeVar("_Model", bound=BaseModel)
-DEAD = frozenset({"rejected", "refused", "declined", "given_up", "cancelled"})
+DEAD = frozenset({"rejected", "refused", "declined", "given_up", "withdrawn", "cancelled"})
 """States of an act whose number may serve again."""
 _dossiers, _acts = SQLModel.metadata.tables[str(Dossier.__tablename__)], SQLModel.metadata.tables[str(ActesMessage.__tablename__)]
 

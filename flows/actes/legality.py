@@ -7,8 +7,9 @@ The rules (CGCT L.2131-6, L.3132-1, L.4142-1; CE 13 Jan. 1988; CE 4 Nov. 1996; C
   refusal; silence counts as a refusal;
 - so does a letter of observations (4-1), which counts as a request to withdraw the act;
 - silence runs from the day on which the letter reached us, when that is later than its own;
-- each of the two interrupts once; a plain letter (2-1) interrupts nothing; a referral (5-1) ends the control: the matter is
-  before the tribunal until a person says that it is over, which no message of the State does.
+- each of the two interrupts once, and only what answers the letter that did ends its silence; a plain letter (2-1) interrupts
+  nothing; a referral (5-1) ends the control: the matter is before the tribunal until a person says that it is over, which no
+  message of the State does.
 
 A date is never earlier than the law may have it: what comes late is counted from the day on which it came.
 """
@@ -50,11 +51,13 @@ class Event:
         day: of its legal effect: that of the State's own message, or of a judgment.
         kind: what happened.
         came: the day on which it reached us, where that counts: nobody is silent before a letter has come.
+        letter: the letter that it is, or that it answers.
     """
 
     day: date
     kind: Happening
     came: date | None = None
+    letter: str | None = None
 
 
 class Phase(StrEnum):
@@ -119,7 +122,7 @@ def clock_of(events: Iterable[Event], today: date, *, budget: bool = False) -> C
         budget: the act is a budget, which a second control bears upon.
     """
     rank = list(Happening).index
-    ordered = sorted(events, key=lambda event: (event.day, rank(event.kind)))
+    ordered = sorted(events, key=lambda event: (event.day, rank(event.kind), event.letter or ""))
     received = next((event.day for event in ordered if event.kind is Happening.RECEIVED), None)
     if received is None:
         return None
@@ -142,7 +145,7 @@ class _Counting:
     def __init__(self, received: date) -> None:
         self._ends = months_later(received, CONTROL)
         self._silences: dict[Happening, date] = {}
-        self._asked: set[Happening] = set()
+        self._interrupting: dict[Happening, str | None] = {}
         self._over: Phase | None = None
         self._turns = [Turn(received, Happening.RECEIVED, self._ends)]
 
@@ -163,19 +166,21 @@ class _Counting:
             self._answer(event)
 
     def _interrupt(self, event: Event) -> None:
-        if event.kind in self._asked or event.day > self._ends:
+        answered = _INTERRUPTS[event.kind]
+        if answered in self._interrupting or event.day > self._ends:
             self._turns.append(Turn(event.day, event.kind, self._ends, idle=True))
             return
-        self._asked.add(event.kind)
+        self._interrupting[answered] = event.letter
         silence = months_later(max(event.day, event.came or event.day), SILENCE)
-        self._silences[_INTERRUPTS[event.kind]] = silence
+        self._silences[answered] = silence
         self._ends = max(months_later(one, CONTROL) for one in self._silences.values())
         self._turns.append(Turn(event.day, event.kind, self._ends, silence))
 
     def _answer(self, event: Event) -> None:
-        if self._silences.pop(event.kind, None) is None:
+        if event.kind not in self._silences or event.letter != self._interrupting[event.kind]:
             self._turns.append(Turn(event.day, event.kind, self._ends, idle=True))
             return
+        del self._silences[event.kind]
         self._ends = max(months_later(one, CONTROL) for one in (event.day, *self._silences.values()))
         self._turns.append(Turn(event.day, event.kind, self._ends))
 

@@ -3,7 +3,8 @@
 The State names an act by its identifier, or by a copy of what it received. Its number serves again once the act was refused or
 cancelled, and organisations of one SIREN share their numbers, so several acts may bear one identifier. What was never sent is
 not meant while another was; what was received is held against what was sent; what acknowledges a request is the act's that made
-it. What cannot be told apart goes to a person: an acknowledgement on the wrong act would prove what did not happen.
+it; what an act has heard to the letter is its own, unless another waits for it. What cannot be told apart goes to a person: an
+acknowledgement on the wrong act would prove what did not happen.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from core.messages import Catalogue
 from core.platform import Platform
 from flows.actes.knowledge import DEAD
 from flows.actes.models import ActesEnvelope, ActesMessage, MessageState
-from flows.actes.transmitted import newest_of
+from flows.actes.transmitted import CANCELLED, newest_of
 from flows.engine.models import Dossier
 from schemas.actes.codes import NATURES, MessageCode
 from schemas.actes.messages import Acte
@@ -33,7 +34,7 @@ WAITING = frozenset({"sent", "uncertain"})
 """States of an act of which the State has not said yet whether it takes it."""
 _NOT_SENT_YET = frozenset({"received", "checked", "proceeding", "in_parapheur", "validated", "ready", "packed"})
 _HELD = frozenset({"acknowledged", "answering", "elapsed", "archived"})
-_UNTAKEN = DEAD - {"cancelled"}
+_UNTAKEN = DEAD - CANCELLED
 ANSWERED = {
     MessageCode.AR_PIECE_COMPLEMENTAIRE: (MessageCode.REFUS_PIECE_COMPLEMENTAIRE, MessageCode.PIECE_COMPLEMENTAIRE),
     MessageCode.AR_REPONSE_REJET_LETTRE_OBSERVATIONS: (
@@ -145,11 +146,16 @@ def act_of(session: Session, platform: Platform, organisations: Sequence[str], h
     if not bearing:
         raise Unmatched(_messages("act.unknown", act=named))
     told = _told(session, heard, bearing)
-    if told or len(bearing) == 1:
-        return (told or bearing)[-1]
-    departed = _departed(session, bearing)
-    pairs = [pair for pair in bearing if pair[0].id in departed or pair[1].overtaken] or list(bearing)
-    pairs = _likely(session, platform, heard, _asking(session, heard, pairs))
+    if len(bearing) == 1:
+        return bearing[0]
+    left = _left(session, bearing)
+    if told:
+        again = _hoping(session, platform, heard, told, [pair for pair in left if pair not in told])
+        return _meant([*told, *again], heard, named) if again else told[-1]
+    pairs = left or list(bearing)
+    asking = _asking(session, heard, pairs)
+    asked = [pair for pair in pairs if asking.get(pair[1].id)] or [pair for pair in pairs if pair[1].id in asking]
+    pairs = _likely(session, platform, heard, asked or pairs)
     waiting = [pair for pair in pairs if pair[1].state in WAITING | _NOT_SENT_YET]
     held = [pair for pair in pairs if pair[1].state in _HELD]
     if heard.received is None and waiting and not held and len(pairs) > 1:
@@ -179,30 +185,42 @@ def _told(session: Session, heard: Heard, pairs: Iterable[_Pair]) -> list[_Pair]
     return [pair for pair in pairs if pair[1].id in told]
 
 
-def _asking(session: Session, heard: Heard, pairs: list[_Pair]) -> list[_Pair]:
-    """Return those acts that asked the State for what a message says; where there are any, those that it has not told yet."""
-    codes = ANSWERED.get(heard.code)
-    if codes is None:
-        return pairs
+def _hoping(session: Session, platform: Platform, heard: Heard, told: list[_Pair], others: list[_Pair]) -> list[_Pair]:
+    """Return those acts that wait for what another has heard to the letter: it may be mailed twice, or be their own.
+
+    Of an act that left again under its number on the day on which it was refused or cancelled, the State says the very same.
+    """
+    if heard.code in ANSWERED:
+        asking = _asking(session, heard, others)
+        return [pair for pair in others if asking.get(pair[1].id)]
+    if heard.received is None:
+        return []
+    waiting = [pair for pair in others if pair[1].state in WAITING | _NOT_SENT_YET]
+    return [pair for pair in _likely(session, platform, heard, [*told, *waiting]) if pair in waiting]
+
+
+def _asking(session: Session, heard: Heard, pairs: list[_Pair]) -> dict[str, bool]:
+    """Return the acts that asked the State for what a message says, and whether it has not told them yet."""
     of = col(ActesMessage.dossier_id).in_([dossier.id for _, dossier in pairs])
     asked = select(ActesMessage.id, ActesMessage.dossier_id).where(
         of,
-        col(ActesMessage.code).in_([code.value for code in codes]),
+        col(ActesMessage.code).in_([code.value for code in ANSWERED.get(heard.code, ())]),
         ActesMessage.state != MessageState.REFUSED.value,
         ActesMessage.letter_date == heard.day,
     )
     told = set(session.exec(select(ActesMessage.answers_id).where(of, ActesMessage.code == heard.code.value)))
     asking = session.exec(asked).all()
-    waits = {dossier for message, dossier in asking if message not in told} or {dossier for _, dossier in asking}
-    return [pair for pair in pairs if pair[1].id in waits] or pairs
+    waits = {dossier for message, dossier in asking if message not in told}
+    return {dossier: dossier in waits for _, dossier in asking}
 
 
-def _departed(session: Session, pairs: Iterable[_Pair]) -> set[str | None]:
-    """Return the first messages that left, or began to."""
+def _left(session: Session, pairs: Iterable[_Pair]) -> list[_Pair]:
+    """Return the acts that left, or began to, as far as a restored backup tells."""
     sent = select(ActesEnvelope.message_id).where(
         col(ActesEnvelope.message_id).in_([first.id for first, _ in pairs]), col(ActesEnvelope.sent).is_not(None)
     )
-    return set(session.exec(sent))
+    departed = set(session.exec(sent))
+    return [pair for pair in pairs if pair[0].id in departed or pair[1].overtaken]
 
 
 def _likely(session: Session, platform: Platform, heard: Heard, pairs: list[_Pair]) -> list[_Pair]:

@@ -135,7 +135,7 @@ class ActesMail(Owned, table=True):
         mailbox_id: the organisation whose mailbox it came through.
         sha256: of the mail as it came; with the mailbox, what it is known by.
         parts: name, media type, digest and size of each attachment; ``infected`` where an antivirus found something, ``acts``
-            where several may be meant.
+            where several may be meant, ``notice`` where a person is to be told once the whole mail is applied.
         reason: why it was not applied, for a person.
     """
 

@@ -34,7 +34,8 @@ class Parcel:
         recipient: SIREN of the envelope; None without one.
         messages: in the order of the mail.
         flaws: what could not be read, in words.
-        notices: what a person is to be told of what was applied, in words.
+        notices: what a person is to be told of what was applied, in words, by the digest of the file that says it; of an earlier
+            turn too, while the mail holds what must wait.
         is_noise: no file at all: a plain notice, as those about acts whose paper copy follows.
         meant: the dossier that a person says it is about; None where nobody was asked.
     """
@@ -42,7 +43,7 @@ class Parcel:
     recipient: str | None = None
     messages: list[Found] = field(default_factory=list)
     flaws: list[str] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
+    notices: dict[str, str] = field(default_factory=dict)
     is_noise: bool = False
     meant: str | None = None
 
@@ -51,6 +52,8 @@ def parcel_of(platform: Platform, mail: ActesMail, folder: Path) -> Parcel:
     """Read the attachments of a mail, whatever their names and order."""
     parcel = Parcel(is_noise=not mail.parts)
     for part in mail.parts:
+        if "notice" in part:
+            parcel.notices[part["sha256"]] = part["notice"]
         if not (part["name"].casefold().endswith(_ENDINGS) or part["media_type"].endswith("/xml")):
             continue
         if part.get("infected"):

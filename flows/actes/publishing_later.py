@@ -21,14 +21,12 @@ from flows.actes.knowledge import DEAD
 from flows.actes.models import ActesPublicationAsked
 from flows.actes.publishing import author_of, chosen, publish, refuse_closed, refuse_individual, refuse_unnamed
 from flows.actes.settings import ActesPublishing, Author
-from flows.actes.transmitted import CANCELLED
 from flows.engine.models import Dossier
 
 _log = structlog.get_logger()
 _messages = Catalogue("flows.actes")
 _PAGE = 500
 _LONGEST_TROUBLE = 1000
-_NEVER = DEAD | CANCELLED
 _RECEIVED = frozenset({"acknowledged", "answering", "elapsed", "archived"})
 
 
@@ -100,7 +98,7 @@ def publish_due(platform: Platform) -> None:
 
     One that cannot be published keeps the reason, is tried again at the next turn, and holds back no other.
     """
-    _each(platform, _NEVER, _drop)
+    _each(platform, DEAD, _drop)
     _each(platform, _RECEIVED, _publish)
 
 

@@ -55,7 +55,8 @@ def envelope_refused(hearing: Hearing) -> Dossier | None:
         return _refuse(hearing, dossier, row, message.nature, detail)
     if newest and row.state == MessageState.PACKED.value:
         raise NotYet  # it is leaving
-    if hearing.keep(dossier, row, message.anomaly_date, {"nature": message.nature, "detail": detail}) is not None:
+    hearing.keep(dossier, row, message.anomaly_date, {"nature": message.nature, "detail": detail})
+    if envelope.state != EnvelopeState.REFUSED.value:  # the anomaly of another envelope may be the same to the letter
         envelope.state = EnvelopeState.REFUSED.value
         hearing.session.add(envelope)
         if newest and row.state != MessageState.TO_SEND.value:  # else it leaves again, or has, in another envelope
@@ -64,7 +65,7 @@ def envelope_refused(hearing: Hearing) -> Dossier | None:
             hearing.session.add(row)
             if row.code in _BY_ITSELF:  # nobody asked for it, and nobody waits for it
                 told = {"act": row.id_acte, "label": message_label(row.code), "nature": message.nature, "detail": detail}
-                hearing.parcel.notices.append(_messages("anomaly.automatic", **told))
+                hearing.notice(_messages("anomaly.automatic", **told))
     return dossier
 
 
@@ -88,7 +89,7 @@ def _classification_refused(hearing: Hearing, envelope: ActesEnvelope, nature: s
         actor="platform",
         facts={"envelope": envelope.name, "nature": nature, "mail": hearing.mail.sha256},
     )
-    hearing.parcel.notices.append(_messages("anomaly.classification", envelope=envelope.name, nature=nature, detail=detail))
+    hearing.notice(_messages("anomaly.classification", envelope=envelope.name, nature=nature, detail=detail))
 
 
 def _envelope(hearing: Hearing, message: said.AnomalieEnveloppe) -> ActesEnvelope | None:

@@ -44,7 +44,7 @@ def sign(work: Work) -> Advance:
     """Ask people to sign, where the organisation and the act say so; a budget in XML is signed elsewhere."""
     act = Act.from_facts(work.facts)
     route = knowledge.route_of(work.platform, work.organisation_id) if work.facts["sign"] else None
-    if route is None or act.nature not in route.natures or act.is_budget:
+    if route is None or act.nature not in route.natures or composing.is_budget_in_xml(work, act):
         return Advance("kept")
     return asking.ask(work, act, route)
 

@@ -13,6 +13,7 @@ from datetime import date
 
 from core.problems import Problem
 from schemas.actes.codes import BUDGET_MATIERE, BUDGET_NATURE, Direction
+from schemas.actes.latin import transliterate
 from schemas.actes.messages import Acte, Message
 from schemas.actes.names import EXTENSIONS, number_holds
 from schemas.actes.wording import problem, warning
@@ -109,12 +110,13 @@ def _r32_gap(act: Acte) -> Iterator[Problem]:
 
 
 def _r33_subject(act: Acte) -> Iterator[Problem]:
-    """An object of 1 to 499 characters on one line."""
+    """An object of 1 to 499 characters on one line, as it travels: œ is two, … and € are three."""
     subject = act.subject.strip()
     if not subject:
         yield problem("R33", "empty", path="/Acte/Objet")
-    elif len(subject) > LONGEST_SUBJECT:
-        yield problem("R33", "long", path="/Acte/Objet", found=subject, length=len(subject))
+    elif (length := len(transliterate(subject))) > LONGEST_SUBJECT:
+        variant = "long" if len(subject) > LONGEST_SUBJECT else "lengthened"
+        yield problem("R33", variant, path="/Acte/Objet", found=subject, length=length)
     if character := _CONTROL.search(subject):
         yield problem("R33", "lines", path="/Acte/Objet", found=f"U+{ord(character.group()):04X}")
 

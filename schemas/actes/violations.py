@@ -14,6 +14,7 @@ from schemas.flood import Finding
 
 _MESSAGE = re.compile(r"^Element '(?:\{[^}]*\})?([^']*)'(?:, attribute '(?:\{[^}]*\})?([^']*)')?: (.*)$", re.DOTALL)
 _VALUE = re.compile(r"The value '(.*?)' (?=has |must |is )|: '(.*)' is not a valid value", re.DOTALL)
+_LENGTH = re.compile(r"has a length of '([0-9]+)'")
 _EXPECTED = re.compile(r"Expected is (?:one of )?\( (.*?) \)", re.DOTALL)
 _NAMESPACE = re.compile(r"\{[^}]*\}|##other")
 _REQUIRED = re.compile(r"attribute '(?:\{[^}]*\})?([^']*)' is required")
@@ -67,7 +68,9 @@ def _problem(finding: Finding, rule: str, kind: str, element: str, attribute: st
         value = _VALUE.search(": " + rest)
         found = next(group for group in value.groups() if group is not None) if value else None
         if (better := _BETTER_KNOWN.get((element, attribute))) is not None:
-            return problem(better, _ADDRESS_OR_SUBJECT[better], line=line, path=path, found=found, length=len(found or ""))
+            measured = _LENGTH.search(rest)  # a value that is too long is not quoted
+            length = measured.group(1) if measured else len(found or "")
+            return problem(better, _ADDRESS_OR_SUBJECT[better], line=line, path=path, found=found, length=length)
         return problem(rule, kind, line=line, path=path, found=found, expected=_form(element, attribute, rest), place=place)
     if kind in ("missing", "unexpected"):
         listed = _EXPECTED.search(rest)

@@ -141,10 +141,11 @@ def test_everything_that_does_not_fit_is_told_at_once_as_problems(client: httpx.
         ({"type": "99-DE"}, {"document": ("a.pdf", b"%PDF-", "application/pdf")}, "99-DE"),
         ({"annexes_type": "99_AU"}, {"document": ("a.pdf", b"%PDF-", "application/pdf")}, "annexe"),
         ({"number": "minuscule_a"}, {"document": ("a.pdf", b"%PDF-", "application/pdf")}, "minuscule_a"),
+        ({"previous": "2025_118"}, {"document": ("a.pdf", b"%PDF-", "application/pdf")}, "2025_118"),
         ({"surprise": "1"}, {"document": ("a.pdf", b"%PDF-", "application/pdf")}, "surprise"),
         ({}, {"surprise": ("a.pdf", b"%PDF-", "application/pdf")}, "surprise"),
     ],
-    ids=["no document", "empty file", "no typology", "type of nothing", "number", "unknown field", "unknown file"],
+    ids=["no document", "empty file", "no typology", "type of nothing", "number", "previous", "unknown field", "unknown file"],
 )
 def test_a_form_that_cannot_be_meant_is_refused_in_words(
     client: httpx.Client, changes: dict[str, str], files: dict[str, tuple[str, bytes, str]], words: str

@@ -103,6 +103,21 @@ def test_an_act_with_faults_is_rejected_with_every_problem_and_nothing_leaves(ac
     assert acts.envelopes(dossier) == []
 
 
+@on_one_shape
+def test_an_act_that_could_not_be_written_is_refused_by_the_check(acts: ActsTown) -> None:
+    long = acts.send(subject="œuvre €" + "x" * 490)
+    unwritable = acts.send()
+    with acts.platform.database.writing(PLATFORM) as session:
+        dossier = session.get_one(Dossier, unwritable)
+        dossier.facts = {**dossier.facts, "act": {**dossier.facts["act"], "previous": "2025_118"}}
+        session.add(dossier)
+    with acts.at_work():
+        problems = {one: acts.wait_for(one, "rejected").problems for one in (long, unwritable)}
+    errors = {one: [problem for problem in told if problem["severity"] == "error"] for one, told in problems.items()}
+    assert {one: [problem["rule"] for problem in told] for one, told in errors.items()} == {long: ["R33"], unwritable: ["R12"]}
+    assert "500" in errors[long][0]["message"]
+
+
 def test_a_number_that_is_taken_is_refused_and_free_again_once_its_act_was_refused(acts: ActsTown) -> None:
     with acts.at_work():
         first = acts.send("2026_B")
@@ -225,7 +240,11 @@ def test_what_an_earlier_act_was_told_is_not_said_of_the_one_that_has_its_number
         acts.wait_for(second, "sent")
         acts.platform.objects.fetch(receipt.sha256, tmp_path / "mail.eml")
         acts.office.put(ADDRESS, b"Received: from relais.exemple.test\r\n" + (tmp_path / "mail.eml").read_bytes())
-        wait_until(lambda: len([kept for kept in acts.mails("applied") if kept.dossier_id == first]) == 3)
+        wait_until(lambda: bool(acts.mails("unmatched")))
+        (again,) = acts.mails("unmatched")
+        assert [part["acts"] for part in again.parts if "acts" in part] == [[first, second]]
+        incoming.analyse(acts.platform, again.id, first)
+    assert len([kept for kept in acts.mails("applied") if kept.dossier_id == first]) == 3
     assert acts.dossier(second).state == "sent"
     assert [row.code for row in acts.messages(second)] == ["1-1"]
 

@@ -12,7 +12,9 @@ from sqlmodel import col, delete, select
 
 from archive.models import Record
 from archive.places.places import fetch
+from core.configuration import configure
 from core.errors import Conflict, UsageError
+from core.identifiers import new_id
 from core.journal import JournalEntry
 from core.principal import PLATFORM
 from flows.actes import following, litigation
@@ -20,7 +22,10 @@ from flows.actes.act import Act
 from flows.actes.knowledge import classification_of
 from flows.actes.legality import Phase
 from flows.actes.models import LATE, ActesMessage
+from flows.actes.settings import ROUTE, ActesRoute
+from flows.actes.stages import sign
 from flows.engine.models import DossierFile
+from flows.engine.work import Advance, KeptFile, Work
 from tests.acts import ActsTown, today
 from tests.waiting import wait_until
 
@@ -124,6 +129,31 @@ def test_an_annex_of_a_budget_is_a_deliberation_unless_told_otherwise(acts: Acts
         text = stream.read().decode("iso-8859-1")
     for name in ("99_BU-", "70_DE-"):
         assert name in text
+
+
+def test_a_budget_in_pdf_is_signed_and_leaves_as_a_document_like_any_other(acts: ActsTown, tmp_path: Path) -> None:
+    files = {"pdf": acts.file("budget.pdf"), "xml": acts.file("budget.xml", b"<DocumentBudgetaire/>")}
+    budgets = {
+        kind: acts.send(nature=5, matieres=(7, 1), document=document, annexes=(acts.file("deliberation.pdf"),))
+        for kind, document in files.items()
+    }
+    with acts.at_work():
+        assert acts.wait_for(budgets["pdf"], "acknowledged")
+        assert "R27" in {problem["rule"] for problem in acts.wait_for(budgets["xml"], "rejected").problems}
+    with acts.platform.database.writing(PLATFORM) as session:
+        route = ActesRoute(subtype=new_id(), emitter=new_id())
+        configure(session, acts.platform.secrets, acts.organisation.id, ROUTE, route)
+    outcomes = {kind: _asked_to_sign(acts, budget, tmp_path) for kind, budget in budgets.items()}
+    assert outcomes == {"pdf": "asked", "xml": "kept"}
+
+
+def _asked_to_sign(acts: ActsTown, dossier_id: str, folder: Path) -> str:
+    dossier = acts.dossier(dossier_id)
+    kept = tuple(KeptFile(one.role, one.name, one.media_type, one.sha256, one.size) for one in acts.files(dossier_id).values())
+    facts = (dossier.title, dossier.state, dossier.facts, kept, folder, 1)
+    found = sign.perform(Work(acts.platform, dossier_id, dossier.organisation_id, *facts, lambda *_: None))
+    assert isinstance(found, Advance)
+    return found.outcome
 
 
 def _long_ago(acts: ActsTown, dossier: str) -> None:

@@ -10,17 +10,19 @@ from typing import Any
 import pytest
 from sqlmodel import col, delete, select
 
+from connectors.actes.settings import ActesOperator
 from core import clock
-from core.configuration import configure
+from core.configuration import Configuration, configuration_of, configure
 from core.errors import Conflict, Unavailable
+from core.organisations import Organisation, OrganisationKind, add_organisation
 from core.principal import PLATFORM
-from flows.actes import classifying, following, resending
+from flows.actes import classifying, envelopes, following, resending
 from flows.actes.act import Act
 from flows.actes.envelopes import FOLLOWING, SENDING
 from flows.actes.following import Reply
 from flows.actes.knowledge import classification_of
 from flows.actes.legality import CONTROL, Phase, months_later
-from flows.actes.models import LATE, ActesClassification, ActesEnvelope, ActesMessage, MessageState
+from flows.actes.models import LATE, ActesClassification, ActesEnvelope, ActesMessage, EnvelopeState, MessageState
 from flows.actes.settings import OPERATOR
 from flows.engine.models import Dossier, Step
 from schemas.actes.codes import MessageCode
@@ -159,6 +161,35 @@ def test_a_classification_is_asked_for_within_the_hours_and_the_quota(acts: Acts
     with pytest.raises(classifying.NotNow):
         classifying.request(acts.platform, acts.organisation.id)
     assert (len(acts.state.deliveries()), len(asked(acts))) == (before + 1, 1)
+
+
+def test_the_quota_of_an_operator_is_shared_by_those_alone_who_send_through_it(acts: ActsTown) -> None:
+    forget(acts)
+    windows(acts, {"begin": "00:00", "end": "00:00", "quota": 1000})
+    with acts.platform.database.writing(PLATFORM) as session:
+        town = session.get_one(Organisation, acts.organisation.id)
+        service = add_organisation(session, "Service culture", OrganisationKind.SERVICE, parent=town)
+        operator = configuration_of(session, acts.platform.secrets, town.id, OPERATOR, ActesOperator)
+        configure(session, acts.platform.secrets, service.id, OPERATOR, operator)
+        session.add(
+            ActesEnvelope(
+                organisation_id=service.id,
+                name="EACT--214009995--20260101-1",
+                state=EnvelopeState.SENT.value,
+                sha256="0" * 64,
+                size=5000,
+                sent=clock.now(),
+            )
+        )
+    assert [full(acts, one.id, operator) for one in (town, service)] == [False, True]
+    with acts.platform.database.writing(PLATFORM) as session:
+        session.delete(session.get_one(Configuration, (service.id, OPERATOR)))
+    assert [full(acts, one.id, operator) for one in (town, service)] == [True, True]
+
+
+def full(acts: ActsTown, organisation_id: str, operator: ActesOperator) -> bool:
+    with acts.platform.database.writing(PLATFORM) as session:
+        return envelopes.closed(session, organisation_id, operator, "", 1) is not None
 
 
 def test_what_waited_for_another_day_leaves_in_an_envelope_of_the_day_of_sending(acts: ActsTown) -> None:

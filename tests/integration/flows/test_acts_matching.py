@@ -57,7 +57,7 @@ class Correspondence:
         """Have an act in a state; it counts as refused, cancelled or under way accordingly."""
         with self.acts.platform.database.writing(PLATFORM) as session:
             dossier = session.get_one(Dossier, dossier_id)
-            free = state in {"refused", "cancelled"}
+            free = state in {"refused", "withdrawn", "cancelled"}
             dossier.state, dossier.reference = state, None if free else dossier.reference
             dossier.facts = {**dossier.facts, **facts}
             session.add(dossier)
@@ -110,13 +110,15 @@ class Correspondence:
             session.add(row)
         return row.id
 
-    def hear(self, message: said.Message | bytes, name: str = "message.xml") -> ActesMail:
-        """Have the ministry mail a message; return what became of the mail."""
+    def hear(self, message: said.Message | bytes, name: str = "message.xml", *others: said.Message) -> ActesMail:
+        """Have the ministry mail a message, with others; return what became of the mail."""
         written = EmailMessage()
         written["From"], written["To"], written["Subject"] = "ministere@exemple.test", ADDRESS, "message"
         written.set_content("Bonjour")
         octets = message if isinstance(message, bytes) else render(message)
         written.add_attachment(octets, maintype="application", subtype="xml", filename=name)
+        for n, other in enumerate(others):
+            written.add_attachment(render(other), maintype="application", subtype="xml", filename=f"other{n}.xml")
         written.add_attachment(render(TO_TOWN), maintype="application", subtype="xml", filename="enveloppe.xml")
         self.acts.office.put(ADDRESS, written.as_bytes())
         incoming.collect(self.acts.platform, self.acts.organisation.id)
@@ -150,6 +152,14 @@ def receipt(number: str, subject: str) -> said.ARActe:
 
 def request(number: str, day: date | None) -> said.DemandePieceComplementaire:
     return said.DemandePieceComplementaire(id_acte(number), day, said.SignedFile("demande.pdf"), "Le plan")
+
+
+def undated(number: str) -> bytes:
+    """A request whose letter bears no date."""
+    dated = render(request(number, today()))
+    told = dated.replace(f' actes:DateCourrierPref="{today().isoformat()}"'.encode(), b"")
+    assert told != dated
+    return told
 
 
 @pytest.fixture
@@ -189,7 +199,8 @@ def test_a_number_serves_one_organisation_of_a_siren(post: Correspondence) -> No
     standing = number_standing(acts.platform, known_of(acts.platform, PLATFORM, post.service), number, YESTERDAY, 1)
     assert (standing.wrong, standing.dossier_id) == (True, "")
     assert "cantine" not in standing.words
-    post.stand(own, "refused")
+    post.stand(own, "withdrawn")
+    assert not number_standing(acts.platform, known_of(acts.platform, PLATFORM, post.service), number, YESTERDAY, 1).wrong
     assert post.submit(post.service, number, "Un autre acte", of_service)
 
 
@@ -295,6 +306,19 @@ def test_an_anomaly_refuses_a_message_in_its_newest_envelope_only(post: Correspo
 
 
 @on_one_shape
+def test_a_second_answer_is_refused_by_an_anomaly_that_says_the_same_as_that_of_the_first(post: Correspondence) -> None:
+    town = post.acts.organisation
+    act = post.sent(town, "2026_20", state="acknowledged")
+    notice = said.AnomalieEnveloppe(today(), "100", "illisible", ENVELOPE)
+    for _ in range(2):
+        answer = post.asked(act, "3-4", "sent")
+        name = post.leave(town, act, answer)
+        assert post.hear(notice, f"ANO_{name}.xml").state == "applied"
+        states = {row.id: row.state for row in post.acts.messages(act)}
+        assert (post.envelope(name).state, states[answer]) == ("refused", "refused")
+
+
+@on_one_shape
 def test_a_refused_acknowledgement_that_left_by_itself_is_told(post: Correspondence) -> None:
     town = post.acts.organisation
     act = post.sent(town, "2026_18", state="acknowledged")
@@ -329,14 +353,27 @@ def test_a_refused_request_for_the_classification_is_told_once(post: Corresponde
 @on_one_shape
 def test_an_undated_letter_is_kept_and_told_and_nothing_leaves_for_it(post: Correspondence) -> None:
     act = post.sent(post.acts.organisation, "2026_13", state="acknowledged")
-    dated = render(request("2026_13", today()))
-    undated = dated.replace(f' actes:DateCourrierPref="{today().isoformat()}"'.encode(), b"")
-    assert undated != dated
-    mail = post.hear(undated)
+    mail = post.hear(undated("2026_13"))
     assert (mail.state, mail.dossier_id) == ("unmatched", act)
     assert "3-1" in (mail.reason or "")
     assert post.codes(act) == ["1-1", "3-1"]
     assert post.acts.dossier(act).state == "acknowledged"
+
+
+@on_one_shape
+def test_what_a_person_is_to_be_told_outlasts_what_must_wait_in_the_same_mail(post: Correspondence) -> None:
+    town = post.acts.organisation
+    act, leaving = post.sent(town, "2026_21", state="acknowledged"), post.submit(town, "2026_22")
+    mail = post.hear(undated("2026_21"), "undated.xml", request("2026_22", today()))
+    incoming.apply_pending(post.acts.platform, town.id)
+    assert (mail.state, post.codes(act), post.codes(leaving)) == ("kept", ["1-1", "3-1"], ["1-1"])
+    post.stand(leaving, "acknowledged", reception_date=today().isoformat())
+    incoming.apply_pending(post.acts.platform, town.id)
+    (told,) = [one for one in post.acts.mails("unmatched") if one.id == mail.id]
+    assert id_acte("2026_21") in (told.reason or "")
+    assert "3-1" in post.codes(leaving)
+    incoming.analyse(post.acts.platform, mail.id)
+    assert mail.id in [one.id for one in post.acts.mails("applied")]
 
 
 @on_one_shape
@@ -372,6 +409,42 @@ def test_a_person_says_which_of_two_acts_a_letter_is_about(post: Correspondence)
         (now,) = [one for one in post.acts.mails(state) if one.id == mail.id]
     assert (now.dossier_id, now.reason, [part for part in now.parts if "acts" in part]) == (other, None, [])
     assert [post.codes(one) for one in (own, other, stranger)] == [["1-1"], ["1-1", "3-1", "3-2"], ["1-1"]]
+
+
+@on_one_shape
+@pytest.mark.parametrize("kind", ["receipt", "anomaly", "cancellation"])
+def test_what_one_act_has_heard_to_the_letter_goes_to_a_person_while_another_waits_for_it(
+    post: Correspondence, kind: str
+) -> None:
+    number, town = "2026_19", post.acts.organisation
+    message, standing, heard, after, code = {
+        "receipt": (receipt(number, "Tarifs de la cantine"), "sent", "acknowledged", "cancelled", "1-2"),
+        "anomaly": (
+            said.AnomalieActe(today(), "002", "ODT-VERIF-01", acte(number, "Tarifs de la cantine"), date(2026, 1, 1)),
+            "sent",
+            "refused",
+            "refused",
+            "1-3",
+        ),
+        "cancellation": (said.ARAnnulation(id_acte(number), today()), "acknowledged", "withdrawn", "cancelled", "6-2"),
+    }[kind]
+    first = post.sent(town, number, state=standing)
+    if kind == "cancellation":
+        post.asked(first, "6-1", "sent")
+    assert post.hear(message, "first.xml").dossier_id == first
+    assert post.acts.dossier(first).state == heard
+    post.stand(first, after)
+    assert post.hear(message, "twice.xml").state == "applied"
+    second = post.sent(town, number, state=standing)
+    if kind == "cancellation":
+        post.asked(second, "6-1", "sent")
+    mail = post.hear(message, "second.xml")
+    assert (mail.state, [part["acts"] for part in mail.parts if "acts" in part]) == ("unmatched", [[first, second]])
+    assert code not in post.codes(second)
+    incoming.analyse(post.acts.platform, mail.id, second)
+    assert (post.acts.dossier(second).state, post.codes(second)[-1]) == (heard, code)
+    assert post.hear(message, "again.xml").state == "applied"
+    assert [post.codes(one).count(code) for one in (first, second)] == [1, 1]
 
 
 @on_one_shape

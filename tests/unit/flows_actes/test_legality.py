@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
+from core.identifiers import new_id
+from flows.actes.act import Act
+from flows.actes.following import legality_of
 from flows.actes.legality import Clock, Event, Happening, Phase, clock_of, months_later
+from flows.actes.models import ActesMessage
 
 RECEIVED = Event(date(2026, 1, 10), Happening.RECEIVED)
 
@@ -110,6 +114,42 @@ def test_two_letters_open_at_once_are_both_waited_for() -> None:
     assert (one_left.answer_by, one_left.ends) == (date(2026, 4, 1), date(2026, 6, 1))
     none_left = clock(*both, rejected(date(2026, 3, 10)), answered(date(2026, 3, 12)), today=date(2026, 3, 13))
     assert (none_left.phase, none_left.ends) == (Phase.RUNNING, date(2026, 5, 12))
+
+
+def test_only_what_answers_the_letter_that_interrupted_ends_its_silence() -> None:
+    first, second = (Event(date(2026, 1, day), Happening.DOCUMENTS_ASKED, letter=str(day)) for day in (12, 20))
+    of_second = Event(date(2026, 1, 25), Happening.DOCUMENTS_ANSWERED, letter="20")
+    waiting = clock(first, second, of_second, today=date(2026, 1, 26))
+    assert (waiting.phase, waiting.answer_by, waiting.ends) == (Phase.INTERRUPTED, date(2026, 3, 12), date(2026, 5, 12))
+    of_first = Event(date(2026, 2, 1), Happening.DOCUMENTS_ANSWERED, letter="12")
+    answered = clock(first, second, of_second, of_first, today=date(2026, 2, 2))
+    assert (answered.phase, answered.ends) == (Phase.RUNNING, date(2026, 4, 1))
+
+
+def test_an_acknowledgement_is_of_the_letter_that_its_answer_names() -> None:
+    act = Act("2026_01", date(2026, 1, 2), 1, (7, 10), "Tarifs", ())
+    messages = [
+        message("1-2", day=date(2026, 1, 5)),
+        message("3-1", "first", day=date(2026, 1, 10)),
+        message("3-1", "second", day=date(2026, 1, 20)),
+        message("3-4", "answer", outgoing=True, answers_id="second"),
+        message("3-5", day=date(2026, 1, 25), answers_id="answer"),
+    ]
+    waiting = legality_of(messages, act, date(2026, 1, 26))
+    assert waiting is not None
+    assert (waiting.phase, waiting.ends) == (Phase.INTERRUPTED, date(2026, 5, 10))
+    messages += [
+        message("3-3", "refusal", outgoing=True, answers_id="first"),
+        message("3-5", day=date(2026, 2, 1), answers_id="refusal"),
+    ]
+    answered = legality_of(messages, act, date(2026, 2, 2))
+    assert answered is not None
+    assert (answered.phase, answered.ends) == (Phase.RUNNING, date(2026, 4, 1))
+
+
+def message(code: str, identifier: str | None = None, *, outgoing: bool = False, **told: date | str) -> ActesMessage:
+    created = datetime(2026, 1, 5, tzinfo=UTC)
+    return ActesMessage(id=identifier or new_id(), code=code, outgoing=outgoing, created=created, **told)  # type: ignore[arg-type]
 
 
 def test_a_litigation_ends_when_somebody_says_so_and_another_referral_opens_it_again() -> None:

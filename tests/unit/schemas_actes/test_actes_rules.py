@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.problems import Problem, Report, Severity, Verdict
+from schemas.actes.contents import content_problems
 from schemas.actes.messages import Annulation, SignedFile
 from schemas.actes.names import IdActe, MessageBase, MessageName
 from schemas.actes.rules import Limits, Operator, examine_archive, examine_envelope, examine_message
@@ -284,6 +285,14 @@ def examined_alone(act: object, folder: Path, name: str = "message.xml") -> Repo
     content = etree.tostring(element_of(act), encoding="ISO-8859-1", xml_declaration=True)  # type: ignore[arg-type]
     path.write_bytes(content)
     return examine_message(path)[1]
+
+
+@pytest.mark.parametrize(("subject", "length"), [("x" * 501, 501), ("œ" + "x" * 498, 500), ("x" * 490 + "€…", None)])
+def test_r33_an_object_is_measured_as_it_travels(subject: str, length: int | None, tmp_path: Path) -> None:
+    problems = examined_alone(an_act(subject=subject), tmp_path).problems
+    assert {problem.rule for problem in problems} == ({"R33"} if length else set())
+    assert all(str(length) in problem.message for problem in problems)
+    assert [problem.rule for problem in content_problems(an_act(subject=subject))] == (["R33"] if length else [])
 
 
 def test_r05_acts_and_annexes_within_the_limit_and_one_byte_above(tmp_path: Path) -> None:
