@@ -1,4 +1,4 @@
-"""What was written after each signature of a PDF, and whether it changes what is shown.
+"""What was written after a PDF was signed, or given away, and whether it changes what is shown.
 
 The paths to every object of a document are compared, and a document can be made to have any number of them, or some of any
 length: long bookmarks do. Beyond what an ordinary document takes, the comparison is begun again in a process of its own, bounded
@@ -15,9 +15,10 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from pyhanko.pdf_utils.generic import IndirectObject, PdfObject, Reference
+from pyhanko.pdf_utils.generic import ArrayObject, DictionaryObject, IndirectObject, PdfObject, Reference
 from pyhanko.pdf_utils.reader import HistoricalResolver, PdfFileReader
 from pyhanko.pdf_utils.xref import XRefSectionType
 from pyhanko.sign.diff_analysis import (
@@ -30,19 +31,22 @@ from pyhanko.sign.diff_analysis import (
     SigFieldCreationRule,
     SigFieldModificationRule,
     StandardDiffPolicy,
+    SuspiciousModification,
     XrefStreamRule,
 )
-from pyhanko.sign.diff_analysis.form_rules_api import FormUpdate
+from pyhanko.sign.diff_analysis.commons import safe_whitelist
+from pyhanko.sign.diff_analysis.form_rules_api import FieldComparisonContext, FormUpdate, _list_fields
 from pyhanko.sign.diff_analysis.rules.form_field_rules import is_field_visible
-from pyhanko.sign.fields import enumerate_sig_fields
+from pyhanko.sign.fields import FieldMDPSpec, MDPPerm, enumerate_sig_fields
 
 from signing.pades.document import Document, Embedded
-from signing.pades.pdf import FLAWS, value_of
+from signing.pades.pdf import FLAWS, Filed, value_of
 from signing.pades.security_store import SecurityStoreRule
 
 _LTA = ModificationLevel.LTA_UPDATES
 _HYBRID = (XRefSectionType.HYBRID_MAIN, XRefSectionType.HYBRID_STREAM)
 _OF_FORM = {"/Fields", "/DR", "/DA", "/Q"}  # without NeedAppearances, upon which viewers draw the fields anew
+_OF_FIRST_FORM = {*_OF_FORM, "/SigFlags"}
 
 
 class _FormRule(FormUpdatingRule):
@@ -53,11 +57,32 @@ class _FormRule(FormUpdatingRule):
     """
 
     def apply(self, old: HistoricalResolver, new: HistoricalResolver) -> Iterable[tuple[ModificationLevel, FormUpdate]]:
+        if "/AcroForm" not in old.root and "/AcroForm" in new.root:
+            yield from self._first(old, new)
+            return
         stamps = {name for name, value, field in enumerate_sig_fields(new) if _is_unseen_stamp(value, field.get_object())}
         bare = all(value_of(field.get_object(), "/FT") == "/Sig" for field in _fields(old))
         for level, update in super().apply(old, new):
             unseen = bare if update.field_name is None else update.field_name in stamps
             yield _LTA if unseen and level is ModificationLevel.FORM_FILLING else level, update
+
+    def _first(self, old: HistoricalResolver, new: HistoricalResolver) -> Iterable[tuple[ModificationLevel, FormUpdate]]:
+        """What may come with the first form of a document, of which pyHanko finds nothing to compare: fields of signatures."""
+        form = new.root["/AcroForm"]
+        if not isinstance(form, DictionaryObject) or set(form) - _OF_FIRST_FORM:
+            raise SuspiciousModification("the first form of the document is more than one of signatures")
+        named = [
+            holder.raw_get(key) for holder, key in ((new.root, "/AcroForm"), (form, "/Fields"), (form, "/DR")) if key in holder
+        ]
+        references = {one.reference for one in named if isinstance(one, IndirectObject)}
+        if "/DR" in form:
+            references |= new.collect_dependencies(form["/DR"], since_revision=old.revision + 1)
+        for reference in references:
+            for fresh in safe_whitelist(old, None, reference):
+                yield ModificationLevel.FORM_FILLING, FormUpdate(updated_ref=fresh)
+        fields = dict(_list_fields(ArrayObject(), form.get("/Fields", ArrayObject()), None))
+        for rule in self.field_rules:
+            yield from rule.apply(FieldComparisonContext(field_specs=fields, old=old, new=new))
 
 
 def _is_unseen_stamp(value: Any, field: Any) -> bool:
@@ -131,11 +156,31 @@ def aftermaths(document: Document) -> tuple[Aftermath, ...]:
         return _apart(document)
 
 
-def _apart(document: Document) -> tuple[Aftermath, ...]:
-    """Compare in a process of its own."""
+def came_after(given: Path, returned: Path) -> Aftermath:
+    """Tell what came after a document that another one begins with: as after a signature that forbids nothing by itself.
+
+    Raises:
+        PdfUnreadable: one of them is too large, no PDF, broken, or encrypted.
+    """
+    with Filed(given) as first, Filed(returned) as octets:
+        revision, document = Document.read(first).reader.total_revisions - 1, Document.read(octets)
+        if not document.strict:
+            return Aftermath.UNKNOWN
+        try:
+            return _since(document, revision, partial(_Counted, document.reader, iter(range(_MOST_STEPS))))
+        except (_TooComplex, RecursionError):
+            return _apart(document, revision)[0]
+
+
+def _since(document: Document, revision: int, resolver: Callable[[int], HistoricalResolver]) -> Aftermath:
+    return Aftermath.TAILED if document.has_tail else _changes(document, revision, None, None, resolver)
+
+
+def _apart(document: Document, revision: int | None = None) -> tuple[Aftermath, ...]:
+    """Compare in a process of its own: after each signature, or after a revision."""
     try:
         answer = subprocess.run(  # noqa: S603 - this very module, by this very interpreter
-            [sys.executable, "-m", __name__],
+            [sys.executable, "-m", __name__, *([] if revision is None else [str(revision)])],
             input=document.octets[:],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -144,22 +189,32 @@ def _apart(document: Document) -> tuple[Aftermath, ...]:
             check=True,
         )
     except (subprocess.TimeoutExpired, subprocess.CalledProcessError):
-        return tuple(Aftermath.UNKNOWN for _ in document.embedded)
+        return (Aftermath.UNKNOWN,) * (1 if revision is not None else len(document.embedded))
     return tuple(Aftermath(word) for word in json.loads(answer.stdout))
 
 
 def _aftermath(document: Document, embedded: Embedded, resolver: Callable[[int], HistoricalResolver]) -> Aftermath:
     if document.has_tail and embedded.end != len(document.octets):
         return Aftermath.TAILED
+    return _changes(document, embedded.revision, embedded.locked, embedded.permission, resolver)
+
+
+def _changes(
+    document: Document,
+    since: int,
+    locked: FieldMDPSpec | None,
+    permission: MDPPerm | None,
+    resolver: Callable[[int], HistoricalResolver],
+) -> Aftermath:
     last = max((one.revision for one in document.signatures), default=-1)
-    before = resolver(embedded.revision)
+    before = resolver(since)
     try:
-        for revision in range(embedded.revision + 1, document.reader.total_revisions):
+        for revision in range(since + 1, document.reader.total_revisions):
             if document.reader.xrefs.get_xref_container_info(revision).xref_section_type in _HYBRID:
                 return Aftermath.HARMFUL  # two programs may read two documents in it
-            found = _POLICY.apply(before, resolver(revision), embedded.locked, embedded.permission).modification_level
+            found = _POLICY.apply(before, resolver(revision), locked, permission).modification_level
             allowed = ModificationLevel.FORM_FILLING if revision <= last else _LTA
-            if found > allowed or (embedded.permission is not None and found.value > embedded.permission.value):
+            if found > allowed or (permission is not None and found.value > permission.value):
                 return Aftermath.HARMFUL
     except RecursionError:
         raise
@@ -174,7 +229,10 @@ def _main() -> None:
     sys.setrecursionlimit(_DEPTH)
     document = Document.read(sys.stdin.buffer.read())
     resolver = document.reader.get_historical_resolver
-    json.dump([_aftermath(document, one, resolver) for one in document.embedded], sys.stdout)
+    if len(sys.argv) > 1:
+        json.dump([_since(document, int(sys.argv[1]), resolver)], sys.stdout)
+    else:
+        json.dump([_aftermath(document, one, resolver) for one in document.embedded], sys.stdout)
 
 
 if __name__ == "__main__":

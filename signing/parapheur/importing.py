@@ -1,7 +1,8 @@
 """Signatures made elsewhere: admitted when they are over the very document of the folder, and when they hold.
 
 what comes back                what makes it the same document
-a signed PDF                   it begins with every octet that was given: PAdES only adds a revision (ISO 32000-1, 12.8)
+a signed PDF                   it begins with every octet that was given (ISO 32000-1, 12.8), and what its revisions add is
+                               signatures and what proves them, so that it shows what was given
 a signed PES                   nothing was added to its elements but ds:Signature, and none was taken away
 a detached signature           its digest is that of the document
 """
@@ -16,6 +17,7 @@ from lxml import etree
 from core.errors import UnreadableInput, UsageError
 from core.messages import Catalogue
 from signing.cades.seal import Cades
+from signing.pades.comparison import Aftermath, came_after
 from signing.parapheur.forms import result_name
 from signing.parapheur.models import FolderDocument
 from signing.parapheur.signers import Certificates, certificates_of_new
@@ -76,8 +78,12 @@ def admit(document: FolderDocument, given: Path, returned: Path, rank: int, trus
 def _of_pdf(document: FolderDocument, given: Path, returned: Path, trust: TrustStore | None) -> FileVerdict:
     if not _begins_with(returned, given):
         raise UsageError(_messages("import.other", name=document.name))
-    before = len(verify(given, trust=trust).signatures)
-    new = verify(returned, trust=trust).signatures[before:]
+    if (came := came_after(given, returned)) is not Aftermath.HARMLESS:
+        raise UsageError(_messages("import.uncompared" if came is Aftermath.UNKNOWN else "import.altered", name=document.name))
+    before, after = verify(given, trust=trust).signatures, verify(returned, trust=trust).signatures
+    kept, new = after[: len(before)], after[len(before) :]
+    if any(now.verdict is Belief.INVALID is not was.verdict for was, now in zip(before, kept, strict=False)):
+        raise UsageError(_messages("import.spoiled", name=document.name))
     return FileVerdict(worst(one.verdict for one in new), new)
 
 

@@ -318,15 +318,14 @@ def test_what_an_act_cannot_hear_yet_is_said_again_whatever_else_is_wrong_with_i
 
     def not_yet(session: ScopedSession, platform: Platform, kept: ActesMail, parcel: Parcel, found: Found) -> Dossier | None:
         said.append(kept.id)
-        if len(said) == 1:
+        if said.count(kept.id) == 1:
             raise NotYet
         return apply(session, platform, kept, parcel, found)
 
     acts.office.put(ADDRESS, mail("Mêlé", (good.name, good.read_bytes()), ("mauvaise.xml", b"<pas du xml")))
     monkeypatch.setattr(incoming, "apply", not_yet)
     incoming.collect(acts.platform, acts.organisation.id)
-    (kept,) = [one for one in acts.mails("kept") if one.id in said]
-    assert "mauvaise.xml" in (kept.reason or "")
+    (kept,) = [one for one in acts.mails("kept") if one.id in said and "mauvaise.xml" in (one.reason or "")]
     incoming.apply_pending(acts.platform, acts.organisation.id)
     assert said.count(kept.id) == 2
     assert kept.id in {one.id for one in acts.mails("unmatched")}

@@ -6,17 +6,22 @@ import re
 from pathlib import Path
 
 import pytest
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
 from core.errors import UsageError
 from schemas.pes.sample import Sample, write_sample
 from signing.keys import Pkcs12Signer
 from signing.legs import sign
+from signing.pades.seal import Pades
 from signing.parapheur.importing import admit
 from signing.parapheur.models import DocumentKind, FolderDocument
 from signing.pes.envelope import SealContext
 from signing.pes.format import Pes
+from signing.pki import Credential
 from signing.trust import TrustStore
 from signing.xades.seal import XadesDetached
+from tests.pades_documents import paper, signed_elsewhere, words
 
 
 def document(name: str = "flux.xml") -> FolderDocument:
@@ -137,3 +142,28 @@ def test_what_is_no_signed_document_is_refused_in_words(given: Path, tmp_path: P
     (tmp_path / "returned").write_bytes(octets)
     with pytest.raises(UsageError):
         admit(document(), given, tmp_path / "returned", 1, None)
+
+
+@pytest.mark.parametrize("before", ["unsigned", "signed"])
+def test_a_pdf_that_shows_something_else_is_refused_whoever_signed_it_then(
+    tmp_path: Path, credential: Credential, signer: Pkcs12Signer, trust: TrustStore, before: str
+) -> None:
+    contract, given, altered, returned = (tmp_path / name for name in ("c.pdf", "given.pdf", "altered.pdf", "returned.pdf"))
+    contract.write_bytes(paper(words("Montant : 1 000 EUR")))
+    given.write_bytes(contract.read_bytes())
+    if before == "signed":
+        sign(Pades(), contract, given, signer)
+    returned.write_bytes(signed_elsewhere(given.read_bytes(), credential))
+    admitted = admit(document("c.pdf"), given, returned, 1, trust)
+    assert (admitted.detached, len(admitted.signers)) == (None, 1)
+    with given.open("rb") as stream:
+        writer = IncrementalPdfFileWriter(stream, strict=False)
+        page = writer.root["/Pages"]["/Kids"][0].get_object()
+        shown = generic.StreamObject(stream_data=b"BT /F1 12 Tf 100 700 Td (Montant : 900 000 EUR) Tj ET")
+        page["/Contents"] = writer.add_object(shown)
+        writer.update_container(page)
+        with altered.open("wb") as target:
+            writer.write(target)
+    returned.write_bytes(signed_elsewhere(altered.read_bytes(), credential))
+    with pytest.raises(UsageError, match="ne montre plus ce que montre"):
+        admit(document("c.pdf"), given, returned, 1, trust)
