@@ -1,7 +1,8 @@
 """The referential as a table for spreadsheets: given out whole, taken in line by line as the next versions of rules.
 
-The columns are French, as archivists exchange them; a line that says what is in force already changes nothing, so that a table
-may be taken in twice. All that is wrong in a table is said at once, and nothing of it is kept then.
+The columns are French, as archivists exchange them. A line that says what is in force already, or names a version and says what
+that one says, changes nothing, so that a table may be taken in twice. All that is wrong in a table is said at once, and nothing of
+it is kept then.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ def _word(words: Mapping[str, object], meant: object) -> str:
 
 
 def take_in(platform: Platform, principal: Principal, organisation_id: str, octets: bytes) -> int:
-    """Keep each line of a table as the next version of its rule, unless it says what is in force already.
+    """Keep each line of a table as the next version of its rule, unless it says what is in force already, or a known version.
 
     Returns:
         How many versions were kept.
@@ -111,6 +112,10 @@ def take_in(platform: Platform, principal: Principal, organisation_id: str, octe
 
 
 def _stands(session: Session, organisation_id: str, wanted: Wanted) -> bool:
+    if any((one.category, one.delay) == (wanted.category, wanted.delay) for one in all_versions(session, organisation_id)):
+        return (
+            True  # a version that a table given out names, which another one may have followed since: it is no wish for the next
+        )
     standing = (
         one.delay.model_copy(update={"version": ""})
         for one in in_force(session, organisation_id, wanted.category, max(wanted.since, _today()))
@@ -163,6 +168,7 @@ def _wanted(cells: dict[str, str]) -> Wanted | None:
         delay = kinds.get(category, Delay).model_validate(values)
     except ValidationError as error:
         raise UsageError(wrong_value(error)) from error
+    delay = delay.model_copy(update={"version": cells.get("version", "")})
     return Wanted(category, delay, _day(cells["du"], "du") if cells.get("du") else _today())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -246,6 +247,11 @@ def test_a_table_given_out_is_taken_in_again_without_a_change_and_a_wrong_one_no
     changed = text.replace(";10;anniversaire;detruire;", ";11;fin-annee;detruire;", 1)
     assert exchange.take_in(kept, people.archivist, mairie.id, changed.encode()) == 1
     assert exchange.take_in(kept, people.archivist, mairie.id, changed.encode()) == 0
+    with kept.database.reading(PLATFORM) as session:
+        table = exchange.given_out(session, mairie.id)  # with the version that was followed, which is not to come back
+    assert exchange.take_in(kept, people.archivist, mairie.id, table) == 0
+    back = re.sub(r"^(conservation;[^;]+);1;", r"\1;;", text, flags=re.MULTILINE)
+    assert exchange.take_in(kept, people.archivist, mairie.id, back.encode()) == 1  # unless it is asked for, as the next one
     wrong = "categorie;code;libelle;annees;source\r\nconservation;A B;x;dix;\r\ngel;GEL-9;litige;0;arrêté\r\nautre;C;x;1;y\r\n"
     with pytest.raises(FaultyTable) as refused:
         exchange.take_in(kept, people.archivist, mairie.id, wrong.encode())
