@@ -1,8 +1,8 @@
 """The referential as a table for spreadsheets: given out whole, taken in line by line as the next versions of rules.
 
 The columns are French, as archivists exchange them. A line that says what is in force already, or names a version and says what
-that one says, changes nothing, so that a table may be taken in twice. All that is wrong in a table is said at once, and nothing of
-it is kept then.
+that one says, changes nothing, so that a table may be taken in twice. All that is wrong in a table is said at once, and nothing
+of it is kept then.
 """
 
 from __future__ import annotations
