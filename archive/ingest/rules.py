@@ -107,13 +107,19 @@ def kept_by(session: Session, organisation_id: str, manifest: Manifest) -> Kept:
 def _longest(
     session: Session, organisation_id: str, found: list[NamedRule], category: Category
 ) -> tuple[Delay | None, date | None]:
-    """Return the rule of a category that ends last, and when it starts; one without a start ends after every other."""
+    """Return the rule of a category that ends last, and when it starts; one without a start or an end ends after every other."""
     applied: list[tuple[Delay, date | None]] = [
         (referential.rule_named(session, organisation_id, rule.identifier, category), rule.begins)
         for rule in found
         if _CATEGORIES[rule.category] is category
     ]
-    return max(applied, key=lambda one: one[0].end_from(one[1]) if one[1] else date.max, default=(None, None))
+    return max(applied, key=lambda one: _last_day(*one), default=(None, None))
+
+
+def _last_day(delay: Delay, starts: date | None) -> date:
+    if starts is None or (isinstance(delay, AccessDelay) and delay.opens(starts) is None):
+        return date.max
+    return delay.end_from(starts)
 
 
 def _identifier(rule: NamedRule, known: dict[Category, set[str]]) -> Iterator[Problem]:

@@ -230,6 +230,20 @@ def test_a_package_is_kept_as_long_as_the_part_of_it_that_is_kept_longest(
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_what_is_never_open_keeps_a_package_closed_whatever_long_delay_a_part_of_it_has(
+    database: Database, organisation: str, tmp_path: Path
+) -> None:
+    never = b"<Management><AccessRule><Rule>AR062</Rule><StartDate>1900-01-01</StartDate></AccessRule></Management>"
+    whole = Sip().manifest(tmp_path).replace(b"<Rule>AR048</Rule>", b"<Rule>AR061</Rule>")
+    assert b"AR061" in whole
+    path = tmp_path / "manifest.xml"
+    path.write_bytes(whole.replace(b'<ArchiveUnit id="AU1">', b'<ArchiveUnit id="AU1">' + never))
+    with database.reading(PLATFORM) as session:
+        found = kept_by(session, organisation, read_manifest(path))
+    assert found.access.identifier == "AR062"
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_rules_of_another_category_impossible_days_and_holds_that_end_before_they_start_are_told(
     database: Database, organisation: str, tmp_path: Path
 ) -> None:
