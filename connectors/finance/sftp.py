@@ -31,7 +31,7 @@ from connectors.finance.places import LARGEST_ANSWER, AnswerFile, Presence, sett
 from connectors.finance.settings import Bounds, SftpPlace
 from core import addresses
 from core.messages import Catalogue
-from core.ssh import open_sftp, sign_in
+from core.sftp import open_sftp, sign_in
 
 _messages = Catalogue("connectors.finance")
 _CHUNK = 32 * 1024

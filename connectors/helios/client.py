@@ -28,7 +28,7 @@ from connectors.helios.responses import ResponseFile, is_response, plain, respon
 from connectors.helios.settings import HeliosGateway
 from core.clock import now
 from core.messages import Catalogue
-from core.ssh import TolerantSftp
+from core.sftp import TolerantSftp
 
 RESPONSE_LIMIT = 1 << 30  # a PES Retour of a large authority; it passes in pieces
 _CHUNK = 32 * 1024

@@ -15,7 +15,7 @@ from connectors.helios import errors
 from connectors.helios.client import Session, reason_of
 from connectors.helios.settings import HeliosGateway
 from core.messages import Catalogue
-from core.ssh import TolerantSftp, open_sftp, sign_in
+from core.sftp import TolerantSftp, open_sftp, sign_in
 
 _messages = Catalogue("connectors.helios")
 

@@ -82,7 +82,7 @@ def _of_pdf(document: FolderDocument, given: Path, returned: Path, trust: TrustS
         raise UsageError(_messages("import.uncompared" if came is Aftermath.UNKNOWN else "import.altered", name=document.name))
     before, after = verify(given, trust=trust).signatures, verify(returned, trust=trust).signatures
     kept, new = after[: len(before)], after[len(before) :]
-    if any(now.verdict is Belief.INVALID is not was.verdict for was, now in zip(before, kept, strict=False)):
+    if any(now.verdict is Belief.INVALID and was.verdict is not Belief.INVALID for was, now in zip(before, kept, strict=False)):
         raise UsageError(_messages("import.spoiled", name=document.name))
     return FileVerdict(worst(one.verdict for one in new), new)
 
