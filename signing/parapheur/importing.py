@@ -17,7 +17,6 @@ from lxml import etree
 from core.errors import UnreadableInput, UsageError
 from core.messages import Catalogue
 from signing.cades.seal import Cades
-from signing.pades.comparison import Aftermath, came_after
 from signing.parapheur.forms import result_name
 from signing.parapheur.models import FolderDocument
 from signing.parapheur.signers import Certificates, certificates_of_new
@@ -76,6 +75,8 @@ def admit(document: FolderDocument, given: Path, returned: Path, rank: int, trus
 
 
 def _of_pdf(document: FolderDocument, given: Path, returned: Path, trust: TrustStore | None) -> FileVerdict:
+    from signing.pades.comparison import Aftermath, came_after  # heavy: pyHanko is loaded by who reads a PDF
+
     if not _begins_with(returned, given):
         raise UsageError(_messages("import.other", name=document.name))
     if (came := came_after(given, returned)) is not Aftermath.HARMLESS:

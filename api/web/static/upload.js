@@ -40,19 +40,29 @@ class Field {
       this.add(event.dataTransfer.files);
     });
     addEventListener('online', () => this.wake?.());
-    this.find();
+    this.found = this.find();
   }
 
   // What the server has of this place already: finished, or cut off when the page was left.
   async find() {
     try {
       const found = await this.ask('GET', `?place=${encodeURIComponent(this.root.dataset.place)}`);
-      const cut = found.uploads.filter((standing) => !(this.handsOver && standing.sha256));
+      const known = found.uploads.filter((standing) => !(this.handsOver && standing.sha256));
+      const cut = known.filter((standing) => !this.goesOn(standing));
       for (const standing of cut) this.put({ name: standing.name, size: standing.size, standing, file: null, state: standing.sha256 ? 'done' : 'missing' });
       if (cut.length) this.tell('said_found', { count: cut.length });
     } catch {
       // Nothing is known yet; sending will say what is wrong, if anything still is.
     }
+  }
+
+  // Whether one of the files that were chosen meanwhile is what was cut off.
+  goesOn(standing) {
+    const { name, size } = standing;
+    const same = (item) => item.state === 'waiting' && !item.standing && item.name === name && item.size === size;
+    const chosen = standing.sha256 ? null : this.items.find(same);
+    if (chosen) chosen.standing = standing;
+    return Boolean(chosen);
   }
 
   add(files) {
@@ -90,13 +100,16 @@ class Field {
     for (const item of this.items) this.show(item);
     if (this.running) return;
     this.running = true;
+    await this.found; // or what is sent from here would be found, and held to be cut off
     for (let item; (item = this.items.find((one) => one.state === 'waiting')); ) {
       item.state = 'sending';
       await this.send(item);
       this.show(item);
     }
     this.running = false;
-    if (this.awaited && this.items.every((item) => item.state === 'done')) this.go();
+    if (!this.awaited) return;
+    if (this.items.every((item) => item.state === 'done')) this.go();
+    else if (this.items.some((item) => item.state === 'missing')) this.tell('said_unfinished');
   }
 
   async send(item) {

@@ -245,6 +245,34 @@ def test_an_upload_goes_on_after_a_lost_connection_a_pause_and_a_reload(visit: O
     expect(page.get_by_label("Document 1 : principal")).to_have_value("gros.bin")
 
 
+def test_what_is_sent_before_the_page_knows_what_is_there_is_sent_once(visit: Opening, office: Office, tmp_path: Path) -> None:
+    page = enter(visit(signed_in=False), office)
+    cut, whole = written(tmp_path, "coupe.bin", os.urandom(2 * PIECE)), written(tmp_path, "entier.bin", b"entier")
+    asked: list[Route] = []
+
+    def hold(route: Route) -> None:
+        asked.append(route)
+
+    page.goto("/deposer")
+    page.route("**/v1/uploads/pieces*", lambda route: route.continue_() if "offset=0" in route.request.url else route.abort())
+    choose(page, cut)
+    line = page.locator("[data-files] li")
+    expect(line).to_contain_text("Connexion perdue à 50 %")
+    page.unroute("**/v1/uploads/pieces*")
+    page.route("**/v1/uploads?place=*", hold)
+    page.reload()
+    choose(page, cut, whole)
+    page.get_by_role("button", name="Déposer les documents").click()
+    expect(page.locator("[data-said]")).to_contain_text("la suite se fera dès que tout sera arrivé")
+    page.wait_for_timeout(500)  # long enough for what must not be sent yet to be sent
+    asked[0].continue_()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Documents déposés")
+    page.unroute("**/v1/uploads?place=*")
+    page.goto("/deposer")
+    expect(page.locator("[data-said]")).to_have_text("")
+    assert page.locator("[data-files] li").count() == 0
+
+
 def test_files_are_dropped_on_the_page(visit: Opening, office: Office) -> None:
     page = enter(visit(signed_in=False), office)
     page.goto("/deposer")
