@@ -10,6 +10,7 @@ import pytest
 from sqlmodel import select
 
 from archive.ingest.models import ArchiveAgreement
+from core.identifiers import new_id
 from core.people import Person, grant_role
 from core.principal import PLATFORM, Right
 from core.tokens import issue_token
@@ -40,7 +41,7 @@ def browser(service: Service) -> Iterator[httpx.Client]:
     """The browser of an archivist, who also hands over."""
     with service.platform.database.writing(PLATFORM) as session:
         person = session.exec(select(Person).where(Person.email == service.mairie.email)).one()
-        grant_role(session, person, service.mairie.organisation, "versements", {Right.READ, Right.DEPOSIT, Right.ARCHIVE})
+        grant_role(session, person, service.mairie.organisation, new_id()[-8:], {Right.READ, Right.DEPOSIT, Right.ARCHIVE})
     with service.client() as client:
         entered = client.post(
             "/connexion", data={"csrf": csrf_of(client, "/connexion"), "email": person.email, "password": PASSWORD}
