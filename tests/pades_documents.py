@@ -108,8 +108,21 @@ def signed_elsewhere(
     return bytes(signed.getbuffer())
 
 
-def stamped_elsewhere(octets: bytes, timestamps: TimestampClient, *, box: tuple[int, int, int, int] = (0, 0, 0, 0)) -> bytes:
-    """The document timestamped by another tool, which dresses the field, seen or not, and gives the form resources for it."""
+def stamped_elsewhere(
+    octets: bytes,
+    timestamps: TimestampClient,
+    *,
+    box: tuple[int, int, int, int] = (0, 0, 0, 0),
+    twist: Callable[[IncrementalPdfFileWriter, generic.DictionaryObject], None] | None = None,
+) -> bytes:
+    """The document timestamped by another tool, which dresses the field, seen or not, and gives the form resources for it.
+
+    Args:
+        octets: the document.
+        timestamps: who is asked.
+        box: of the field; none when it is not seen.
+        twist: what a forger does to the field besides, before the timestamp is taken.
+    """
     output = BytesIO(octets)
     writer = IncrementalPdfFileWriter(output, strict=False)
     steps = PdfCMSEmbedder(new_field_spec=SigFieldSpec("Horodatage", box=box if any(box) else None)).write_cms(
@@ -122,6 +135,8 @@ def stamped_elsewhere(octets: bytes, timestamps: TimestampClient, *, box: tuple[
     resources = generic.DictionaryObject({generic.pdf_name("/XObject"): writer.add_object(named)})
     writer.root["/AcroForm"][generic.pdf_name("/DR")] = writer.add_object(resources)
     writer.update_container(writer.root["/AcroForm"])
+    if twist is not None:
+        twist(writer, field)
     placeholder = DocumentTimestamp(bytes_reserved=1 << 15)
     steps.send(SigObjSetup(sig_placeholder=placeholder))
     prepared, _ = steps.send(SigIOSetup(md_algorithm="sha256", in_place=True))

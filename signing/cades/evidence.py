@@ -69,6 +69,18 @@ def values(unsigned: dict[str, list[bytes]]) -> Evidence:
     return Evidence(tuple(_certificates(certificates)), tuple(_lists(lists)), tuple(answers))
 
 
+def carried_values(certificates: Iterable[bytes], lists: Iterable[bytes], answers: Iterable[bytes]) -> dict[str, bytes]:
+    """Return certificates, revocation lists and OCSP responses, DER, as the values of those attributes, by their types."""
+    parts = {
+        "lists": [asn1_crl.CertificateList.load(one) for one in lists],
+        "answers": [ocsp.OCSPResponse.load(one)["response_bytes"]["response"].parsed for one in answers],
+    }
+    return {
+        _CERTIFICATE_VALUES: _Certificates([asn1_x509.Certificate.load(one) for one in certificates]).dump(),
+        _REVOCATION_VALUES: _RevocationValues({name: found for name, found in parts.items() if found}).dump(),
+    }
+
+
 def _present(values: Any) -> Iterator[Any]:
     return iter(()) if isinstance(values, core.Void) else iter(values)
 

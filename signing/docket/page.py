@@ -16,7 +16,7 @@ from signing.docket.content import Asked, Docket, Field, Happened, Listed, Who
 from signing.parapheur import metadata
 from signing.parapheur.metadata import Value
 from signing.parapheur.models import DocumentKind, FolderState, TaskState
-from signing.report.content import Page, Row, Section, Tone, plain, section_of, tone_of
+from signing.report.content import Page, Row, Section, Tone, plain, section_of, tone_of, verdict_in_words
 from signing.verdicts import FileVerdict
 
 _t = Catalogue("signing.docket")
@@ -141,7 +141,13 @@ def _signatures(docket: Docket, listed: Listed) -> Iterator[Section]:
 
 
 def _verdicts(verdict: FileVerdict) -> Iterator[Row]:
-    """Return a row for each signature, its answers apart: whether it is intact, what it covers, whose it is, since when."""
+    """Return a row for each signature, its answers apart: whether it is intact, what it covers, whose it is, since when.
+
+    What concerns the file as a whole comes first: all signatures may hold where a part of the file has none.
+    """
+    if verdict.reasons:
+        lines = [verdict_in_words(verdict.verdict), *map(plain, verdict.reasons)]
+        yield Row(_t("signatures"), tuple(lines), tone_of(verdict.verdict))
     count = len(verdict.signatures)
     for rank, signature in enumerate(verdict.signatures, 1):
         lines = []

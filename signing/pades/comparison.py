@@ -36,12 +36,12 @@ from pyhanko.sign.diff_analysis import (
 )
 from pyhanko.sign.diff_analysis.commons import safe_whitelist
 from pyhanko.sign.diff_analysis.form_rules_api import FieldComparisonContext, FormUpdate, _list_fields
-from pyhanko.sign.diff_analysis.rules.form_field_rules import is_field_visible
 from pyhanko.sign.fields import FieldMDPSpec, MDPPerm, enumerate_sig_fields
 
 from signing.pades.document import Document, Embedded
-from signing.pades.pdf import FLAWS, Filed, value_of
+from signing.pades.pdf import FLAWS, Filed, reads_one_way, value_of
 from signing.pades.security_store import SecurityStoreRule
+from signing.pades.shown import fields_of, is_shown, level_of_looks, numbers_lacking
 
 _LTA = ModificationLevel.LTA_UPDATES
 _HYBRID = (XRefSectionType.HYBRID_MAIN, XRefSectionType.HYBRID_STREAM)
@@ -61,7 +61,7 @@ class _FormRule(FormUpdatingRule):
             yield from self._first(old, new)
             return
         stamps = {name for name, value, field in enumerate_sig_fields(new) if _is_unseen_stamp(value, field.get_object())}
-        bare = all(value_of(field.get_object(), "/FT") == "/Sig" for field in _fields(old))
+        bare = all(spec.field_type == "/Sig" for spec in fields_of(old, new).values())
         for level, update in super().apply(old, new):
             unseen = bare if update.field_name is None else update.field_name in stamps
             yield _LTA if unseen and level is ModificationLevel.FORM_FILLING else level, update
@@ -87,11 +87,7 @@ class _FormRule(FormUpdatingRule):
 
 def _is_unseen_stamp(value: Any, field: Any) -> bool:
     held = value.get_object() if isinstance(value, IndirectObject) else value  # type: ignore[no-untyped-call]
-    return held is not None and value_of(held, "/SubFilter") == "/ETSI.RFC3161" and not is_field_visible(field)  # type: ignore[no-untyped-call]
-
-
-def _fields(revision: HistoricalResolver) -> list[Any]:
-    return list(value_of(value_of(revision.root, "/AcroForm", {}), "/Fields", []))
+    return held is not None and value_of(held, "/SubFilter") == "/ETSI.RFC3161" and not is_shown(field)
 
 
 # pyHanko's default policy without its rule on form fields (a field filled in afterwards shows what nobody signed), and with ours
@@ -207,20 +203,30 @@ def _changes(
     resolver: Callable[[int], HistoricalResolver],
 ) -> Aftermath:
     last = max((one.revision for one in document.signatures), default=-1)
-    before = resolver(since)
+    later = range(since + 1, document.reader.total_revisions)
+    if not later:
+        return Aftermath.HARMLESS
+    before = previous = resolver(since)
+    values = {held.reference for _, held, _ in enumerate_sig_fields(document.reader) if isinstance(held, IndirectObject)}
     try:
-        for revision in range(since + 1, document.reader.total_revisions):
+        lacking = numbers_lacking(before)
+        for revision in later:
             if document.reader.xrefs.get_xref_container_info(revision).xref_section_type in _HYBRID:
                 return Aftermath.HARMFUL  # two programs may read two documents in it
-            found = _POLICY.apply(before, resolver(revision), locked, permission).modification_level
+            after = resolver(revision)
+            if lacking & {one.idnum for one in after.explicit_refs_in_revision()}:  # type: ignore[no-untyped-call]
+                return Aftermath.HARMFUL  # what was signed says something else with it
+            explained = _POLICY.apply(before, after, locked, permission).modification_level
+            found = max(explained, level_of_looks(previous, after, locked, certified=permission is not None))
             allowed = ModificationLevel.FORM_FILLING if revision <= last else _LTA
             if found > allowed or (permission is not None and found.value > permission.value):
                 return Aftermath.HARMFUL
+            previous = after
     except RecursionError:
         raise
     except FLAWS:
         return Aftermath.HARMFUL
-    return Aftermath.HARMLESS
+    return Aftermath.HARMLESS if all(reads_one_way(document.reader, one, values) for one in later) else Aftermath.UNKNOWN
 
 
 def _main() -> None:

@@ -5,10 +5,12 @@ Who signs, in what capacity and on which day, in fonts that travel with the docu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
+from itertools import product
 from typing import Any
 
 from babel.dates import format_date
@@ -16,6 +18,7 @@ from pyhanko.pdf_utils import layout
 from pyhanko.pdf_utils.content import PdfContent
 from pyhanko.pdf_utils.layout import BoxConstraints
 from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.fields import enumerate_sig_fields
 from pyhanko.stamp import StaticStampStyle
 from reportlab.pdfbase.pdfmetrics import registerFont, stringWidth
 from reportlab.pdfbase.ttfonts import TTFont
@@ -25,7 +28,7 @@ from core import clock
 from core.errors import UsageError
 from core.messages import Catalogue
 from signing.pades import tags
-from signing.pades.pdf import value_of
+from signing.pades.pdf import FLAWS, value_of
 from signing.pades.stamp import LEAST_SIDE, Place, Stamp
 
 _messages = Catalogue("signing")
@@ -37,6 +40,10 @@ _MARGIN = 4.0
 _EDGE = 0.5
 _TURNS = (0, 90, 180, 270)
 _QUARTERS = (90, 270)
+_FARTHEST = 100  # stamps
+
+
+Corners = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +57,12 @@ class Box:
     """
 
     page: int
-    corners: tuple[int, int, int, int]
+    corners: Corners
     rotation: int
 
 
-def placed(stamp: Stamp, octets: bytes) -> Box:
-    """Find the place of a stamp in a document.
+def placed(stamp: Stamp, octets: bytes, reader: PdfFileReader | None = None) -> Box:
+    """Find the place of a stamp in a document; where no author has put it, it covers no signature that the reader finds there.
 
     Raises:
         UsageError: no such page, or too small.
@@ -70,7 +77,43 @@ def placed(stamp: Stamp, octets: bytes) -> Box:
     rotation = turns[place.page - 1]
     wide, high = _stored(place.width, place.height, rotation)
     left, bottom = round(place.x), round(place.y)
-    return Box(place.page - 1, (left, bottom, left + round(wide), bottom + round(high)), rotation)
+    box = Box(place.page - 1, (left, bottom, left + round(wide), bottom + round(high)), rotation)
+    there = [] if stamp.place or reader is None else list(_drawn_on(reader, box.page))
+    return _beside(box, there, tags.sheet(octets, place.page)) if _covers(box.corners, there) else box
+
+
+def _covers(corners: Corners, there: Sequence[Corners]) -> bool:
+    left, bottom, right, top = corners
+    return any(left < other[2] and other[0] < right and bottom < other[3] and other[1] < top for other in there)
+
+
+def _beside(box: Box, there: Sequence[Corners], sheet: tuple[float, float, float, float]) -> Box:
+    """Return the free place that is nearest to a box, in its row first; the box itself where the page is full."""
+    left, bottom, right, top = box.corners
+    wide, high = right - left, top - bottom
+    across = range(-_steps(left - sheet[0], wide), _steps(sheet[2] - right, wide) + 1)
+    up = range(-_steps(bottom - sheet[1], high), _steps(sheet[3] - top, high) + 1)
+    for row, column in sorted(product(up, across), key=lambda one: (abs(one[0]), abs(one[1]))):
+        x, y = left + column * wide, bottom + row * high
+        corners = (x, y, x + wide, y + high)
+        if not _covers(corners, there):
+            return Box(box.page, corners, box.rotation)
+    return box
+
+
+def _steps(room: float, side: int) -> int:
+    """Return how many times a side goes into the room, as far as is looked: a page may be made to be endless."""
+    return int(max(-_FARTHEST, min(_FARTHEST, room // side)))
+
+
+def _drawn_on(reader: PdfFileReader, page: int) -> Iterator[Corners]:
+    """Return where signatures are drawn on a page, from 0; what cannot be read of them is left out."""
+    for _, _, reference in enumerate_sig_fields(reader, filled_status=True):
+        with suppress(*FLAWS):
+            field = reference.get_object()
+            box, sheet = of_field(field), reader.find_page_for_modification(page)[0]  # type: ignore[no-untyped-call]
+            if box is not None and field.raw_get("/P").reference == sheet.reference:
+                yield box.corners
 
 
 def of_field(field: Any) -> Box | None:

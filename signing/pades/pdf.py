@@ -9,12 +9,15 @@ from __future__ import annotations
 import os
 import re
 import zlib
+from collections.abc import Collection
+from functools import partial
 from io import BufferedReader, BytesIO, FileIO
 from pathlib import Path
 from typing import Any
 
 from pyhanko.pdf_utils.crypt import AuthStatus
 from pyhanko.pdf_utils.decode_limits import DecodeLimits
+from pyhanko.pdf_utils.generic import Reference
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.diff_analysis import SuspiciousModification
@@ -31,6 +34,7 @@ oids.complete()
 _MOST_REVISIONS = 200
 BLANKS = b"\0\t\n\f\r "
 """White space (ISO 32000-2, 7.2.3)."""
+_DRAWN = {"/Rect", "/Subtype", "/AP"}
 _LAST_OCTETS = 1024  # where the end is looked for
 _ENDS = re.compile(rb"(%%EOF[\0\t\n\f\r ]*)(?:%%EOF[\0\t\n\f\r ]*)+\Z")
 # the ways in which pyHanko says, or shows, that it cannot make sense of a document
@@ -133,6 +137,28 @@ def _ended_once(octets: Octets) -> Filed | BytesIO:
     if found is not None:
         return BytesIO(octets[: start + found.end(1)])
     return octets if isinstance(octets, Filed) else BytesIO(octets)
+
+
+def reads_one_way(reader: PdfFileReader, revision: int, values: Collection[Reference] = ()) -> bool:
+    """Tell whether all programs read the same in the objects of a revision: of a key that stands twice they take either value.
+
+    Args:
+        reader: of the document.
+        revision: of it.
+        values: of signatures, which are left out where they are nothing that could be drawn: tools are met that name their
+            type twice.
+    """
+    read = partial(reader.get_object, revision=revision, transparent_decrypt=False)  # as of the past, so that it is read again
+    doubtful = []
+    for reference in reader.xrefs.explicit_refs_in_revision(revision):
+        lenient, reader.strict = reader.strict, True
+        try:
+            read(reference)
+        except FLAWS:
+            doubtful.append(reference)
+        finally:
+            reader.strict = lenient
+    return all(one in values and not _DRAWN & read(one).keys() for one in doubtful)
 
 
 def value_of(dictionary: Any, key: str, default: Any = None) -> Any:

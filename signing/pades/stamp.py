@@ -32,7 +32,8 @@ class Stamp:
     """What is shown of a signature, and where.
 
     The first that there is counts: the place given, the tag of the signer's rank in the text, the tag without a number, the
-    place to take otherwise, the bottom left corner of the first page. On a tag the stamp is centred.
+    place to take otherwise, the bottom left corner of the first page. On a tag the stamp is centred. Where another signature is
+    drawn already, it goes beside it, unless an author has put it there.
 
     Attributes:
         place: where an author put it; None leaves it to the tags.

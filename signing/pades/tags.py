@@ -61,6 +61,17 @@ def rotations(octets: bytes) -> tuple[int, ...]:
         return tuple(page.get_rotation() for page in document)
 
 
+def sheet(octets: bytes, page: int) -> tuple[float, float, float, float]:
+    """Return the left, bottom, right and top of what is shown of a page, from 1: points from the origin as it is stored.
+
+    Raises:
+        NotSignable: PDFium cannot read the document.
+    """
+    with _pages(octets) as document:
+        left, bottom, right, top = document[page - 1].get_cropbox()
+        return left, bottom, right, top
+
+
 @contextmanager
 def _pages(octets: bytes) -> Iterator[Any]:
     with _ONE_AT_A_TIME:

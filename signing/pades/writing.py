@@ -147,7 +147,7 @@ def _box(how: Pades, document: Document) -> Box | None:
             return of_field(document.empty_fields[how.field])
         except FLAWS as error:
             raise NotSignable(_messages("pades.unsignable")) from error
-    return None if how.stamp is None else placed(how.stamp, document.octets[:])
+    return None if how.stamp is None else placed(how.stamp, document.octets[:], document.reader)
 
 
 def _drafted(

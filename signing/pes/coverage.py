@@ -20,16 +20,26 @@ def twice(root: etree._Element, ids: Counter[str]) -> list[Finding]:
 
 
 def uncovered(root: etree._Element, blocks: tuple[Domain, ...]) -> list[Finding]:
-    """Find what should be signed and is not, and signatures in each other's way: the DGFiP's policy allows one per element."""
+    """Find what should be signed and is not, and signatures in each other's way: the DGFiP's policy allows one per element.
+
+    For the DGFiP a domain on paper may stand beside one that is signed, and no rule is broken. What is sent that way is signed by
+    nobody all the same: the flag that calls it paper stands outside of what is signed, where anybody may set it.
+    """
     bordereaux = [bordereau for block in blocks for bordereau in block.bordereaux]
     several = (holder for holder in (root, *bordereaux) if len(own_signatures(holder)) > 1)
     found = [Finding.at(holder, "S16.several") for holder in islice(several, _MOST_PLACES)]
     signed = {bordereau for bordereau in bordereaux if own_signatures(bordereau)}
     if own_signatures(root):
         return found + ([Finding.at(root, "S16.mixed")] if signed else [])
-    concerned = [block for block in blocks if block.signed or (signed and block.dematerialised)]
-    bare = (bordereau for block in concerned for bordereau in block.bordereaux if bordereau not in signed)
-    return found + [Finding.at(bordereau, "S03.unsigned", found=_name(bordereau)) for bordereau in islice(bare, _MOST_PLACES)]
+    if not signed:
+        return found
+    bare = [(block, bordereau) for block in blocks for bordereau in block.bordereaux if bordereau not in signed]
+    return found + [
+        Finding.at(
+            bordereau, "S03.unsigned" if block.signed or block.dematerialised else "paper.unsigned", found=_name(bordereau)
+        )
+        for block, bordereau in islice(bare, _MOST_PLACES)
+    ]
 
 
 def _name(bordereau: etree._Element) -> str:

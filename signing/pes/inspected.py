@@ -16,7 +16,7 @@ from signing.standing import Standing
 from signing.trust import TrustState
 from signing.verdicts import Belief, FileVerdict, SignatureVerdict, TimestampVerdict, alterations, worst
 
-_SAID_BY_STANDING = ("S07.weak", "S13", "S14.usage", "S14.reserved", "S15")
+_SAID_OTHERWISE = ("S04.timestamp", "S07.weak", "S13", "S14.usage", "S14.reserved", "S15")  # by the timestamps and the standing
 
 
 @dataclass(slots=True)
@@ -93,7 +93,7 @@ def _verdict(inspected: Inspected, level: str | None, shown: Callable[[str], str
     broken = not inspected.intact and inspected.certificate is not None  # without one, nothing tells
     if broken or not inspected.covers or altered:
         beliefs.append(Belief.INVALID)
-    told = [finding.message for finding in inspected.findings if not finding.key.startswith(_SAID_BY_STANDING)]
+    told = [finding.message for finding in inspected.findings if not finding.key.startswith(_SAID_OTHERWISE)]
     return SignatureVerdict(
         format="XMLDSig" if inspected.plain else "XAdES",
         level=level,

@@ -35,7 +35,7 @@ from signing.pes.signature import Reference, Signature, Unreadable, read_signatu
 from signing.pes.signed_data import SignedData
 from signing.standing import standing
 from signing.trust import Evidence, TrustState, TrustStore
-from signing.verdicts import Belief, proved_time
+from signing.verdicts import Belief, alterations, proved_time
 from signing.xades.strangers import harbours_strangers
 from signing.xades.unsigned import timestamps
 
@@ -103,6 +103,8 @@ class _Examiner:
         except Unreadable as error:
             self.add("S04.unreadable", found=str(error))
             return self.result
+        for reason in alterations(self.result.timestamps):
+            self.add("S04.timestamp", found=reason)
         own = signature.signed_properties
         if signature.stowaways or harbours_strangers(element, set() if own is None else {own}):
             self.add("S05.object")

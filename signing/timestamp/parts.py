@@ -38,6 +38,10 @@ class TokenUnreadable(UnreadableInput):
     """What was handed over is no timestamp token."""
 
 
+class CertificateAbsent(TokenUnreadable):
+    """The token does not bring the certificate of its authority, and it is not at hand either: nothing is shown, either way."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """The parts of a token that verification needs."""
@@ -54,7 +58,8 @@ class Parts:
         """Take a token apart; the certificate of its authority is looked for among the known ones when it brings none.
 
         Raises:
-            TokenUnreadable: it is not one, or there is no such certificate.
+            CertificateAbsent: there is no such certificate.
+            TokenUnreadable: it is not one.
         """
         # Heavy: pyHanko is loaded by who reads a token, not by who may.
         from pyhanko.sign.general import CMSExtractionError, CMSStructuralError, extract_signer_info
@@ -65,7 +70,9 @@ class Parts:
         try:
             signed = _signed_data(token)
             info, der = _info(signed)
-            _complete(signed, known)
+            brought = _brings_certificates(signed)
+            if not brought:
+                _complete(signed, known)
             found = extract_certs_for_validation(signed)
             signer = x509.load_der_x509_certificate(found.signer_cert.dump())
             signer_info = extract_signer_info(signed)
@@ -80,6 +87,8 @@ class Parts:
                 others=tuple(x509.load_der_x509_certificate(other.dump()) for other in found.other_certs),
             )
         except SignatureValidationError as error:
+            if not brought:
+                raise CertificateAbsent(_messages("timestamp.no_certificate")) from error
             raise TokenUnreadable(_messages("timestamp.certificate")) from error
         except (*UNPARSED, CMSExtractionError, CMSStructuralError) as error:
             raise TokenUnreadable(_messages("timestamp.unreadable")) from error
@@ -112,13 +121,15 @@ def _info(signed: cms.SignedData) -> tuple[tsp.TSTInfo, bytes]:
     return tsp.TSTInfo.load(der, strict=True), der
 
 
+def _brings_certificates(signed: cms.SignedData) -> bool:
+    return not isinstance(signed["certificates"], core.Void) and len(signed["certificates"]) > 0
+
+
 def _complete(signed: cms.SignedData, known: Iterable[x509.Certificate]) -> None:
     """Lay certificates of authorities that are known beside a token that brings none; which one signed it says itself."""
-    if not isinstance(signed["certificates"], core.Void) and len(signed["certificates"]):
-        return
     found = [asn1_x509.Certificate.load(one.public_bytes(Encoding.DER)) for one in known if stamps_only(one)]
     if not found:
-        raise TokenUnreadable(_messages("timestamp.no_certificate"))
+        raise CertificateAbsent(_messages("timestamp.no_certificate"))
     signed["certificates"] = [cms.CertificateChoices("certificate", one) for one in found]
 
 

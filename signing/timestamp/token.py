@@ -19,7 +19,7 @@ from core import clock
 from core.messages import Catalogue
 from signing.algorithms import SHA1_REFUSED_FROM, weakness
 from signing.keys import name_of
-from signing.timestamp.parts import UNPARSED, Parts, TokenUnreadable, stamps_only
+from signing.timestamp.parts import UNPARSED, CertificateAbsent, Parts, TokenUnreadable, stamps_only
 from signing.trust import Evidence, TrustState, TrustStore
 from signing.verdicts import TimestampVerdict
 
@@ -55,13 +55,13 @@ class Timestamp:
     digest: bytes
 
     @classmethod
-    def read(cls, token: bytes) -> Self:
-        """Read a token.
+    def read(cls, token: bytes, trust: TrustStore | None = None) -> Self:
+        """Read a token; the trust store only lends the certificate of its authority, when it brings none.
 
         Raises:
             TokenUnreadable: not a CMS with a TSTInfo and its authority's certificate, or larger than 256 KiB.
         """
-        return cls._of(token, Parts.read(token))
+        return cls._of(token, Parts.read(token, _lent(trust)))
 
     @classmethod
     def _of(cls, token: bytes, parts: Parts) -> Self:
@@ -90,6 +90,7 @@ class TimestampStatus:
         fit: nothing that it rests on is too weak, and its certificate is for timestamps.
         checked: its imprint and its signature could be checked; what could not is not known to be altered.
         aged: it is not fit for SHA-1 alone, which was admitted at the time that it tells.
+        revocation_known: the authority's certificates are spoken of by lists or answers of the time (``TrustStatus``).
     """
 
     timestamp: Timestamp | None
@@ -100,6 +101,7 @@ class TimestampStatus:
     fit: bool = True
     checked: bool = True
     aged: bool = False
+    revocation_known: bool = False
 
     @property
     def holds(self) -> bool:
@@ -150,10 +152,11 @@ def verify_stamp(
     """
     store = trust or TrustStore(())
     try:
-        parts = Parts.read(token, (*store.material, *store.anchors))
+        parts = Parts.read(token, _lent(store))
         timestamp = Timestamp._of(token, parts)  # noqa: SLF001 - the class is this module's
     except TokenUnreadable as error:
-        return TimestampStatus(None, False, TrustState.UNKNOWN, str(error))
+        absent = isinstance(error, CertificateAbsent)
+        return TimestampStatus(None, False, TrustState.UNKNOWN, str(error), checked=not absent)
     if timestamp.hash_name not in _READ:
         words = _messages("timestamp.hash", found=timestamp.hash_name)
         return TimestampStatus(timestamp, False, TrustState.UNKNOWN, words, checked=False)
@@ -165,7 +168,11 @@ def verify_stamp(
         words = _messages("timestamp.weak", found=", ".join(weak)) if weak else _messages("timestamp.usage")
         aged = weak == ["sha1"] and reserved and timestamp.gen_time.year < SHA1_REFUSED_FROM and status.state in _DOUBTED
         return TimestampStatus(timestamp, True, TrustState.UNTRUSTED, words, fit=False, aged=aged)
-    return TimestampStatus(timestamp, True, status.state, status.reason, status.chain)
+    return TimestampStatus(timestamp, True, status.state, status.reason, status.chain, revocation_known=status.revocation_known)
+
+
+def _lent(trust: TrustStore | None) -> tuple[x509.Certificate, ...]:
+    return (*trust.material, *trust.anchors) if trust else ()
 
 
 def _broken(parts: Parts, timestamp: Timestamp, digest: bytes) -> str | None:

@@ -89,7 +89,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Hall]:
             ("adjoint", "Adjointe aux finances", "Andrée Specimen"),
         ):
             person = add_person(session, f"{short}@valmorin.test", name, "encre et papier")
-            people[short] = Principal(f"person:{person.id}", {town.id: frozenset({Right.ACT})}, name=name)
+            people[short] = Principal(f"person:{person.id}", {town.id: frozenset({Right.ACT, Right.DEPOSIT})}, name=name)
             places[short] = desks.add_desk(session, town.id, desk, short)
             desks.seat(session, places[short], person.id)
         metadata.declare(session, town.id, "montant", "Montant", MetadataKind.DECIMAL)
@@ -267,6 +267,17 @@ def test_the_answers_about_a_signature_are_told_apart(docket: Docket) -> None:
         "PAdES B-B",
     ):
         assert words in said
+
+
+def test_what_no_signature_covers_is_told_before_the_signatures_that_hold(docket: Docket) -> None:
+    held = signature(verdict=Belief.VALID, covers="bordereau BRD101")
+    verdict = FileVerdict(Belief.INVALID, (held,), ("Le bordereau 102 n’est pas signé alors que d’autres le sont.",))
+    told = replace(docket.documents[0], checked=Checked(verdict))
+    (section,) = (one for one in page_of(replace(docket, documents=(told,))).sections if one.title.startswith("Signatures de"))
+    whole, one = section.rows
+    assert (whole.tone, whole.lines[0]) == (Tone.BAD, "Invalide")
+    assert "102" in whole.lines[1]
+    assert one.tone is Tone.GOOD
 
 
 def test_a_document_without_signature_says_so(docket: Docket) -> None:

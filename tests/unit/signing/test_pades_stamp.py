@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 
 import pypdfium2
 import pytest
+from pyhanko.pdf_utils.generic import ArrayObject, NumberObject, pdf_name
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import SigFieldSpec, append_signature_field
 
 from core.errors import UsageError
@@ -127,3 +131,67 @@ def shown(path: Path) -> tuple[bool, str]:
     boxes = [words_of.get_charbox(found[0] + rank) for rank in range(2)]
     along_x, along_y = abs(boxes[0][0] - boxes[1][0]), abs(boxes[0][1] - boxes[1][1])
     return (along_y > along_x) if turned else (along_x > along_y), words_of.get_text_bounded()
+
+
+def drawn(document: Path) -> list[tuple[int, ...]]:
+    """Where the signatures of a document are drawn, in the order in which they were made."""
+    fields = (one.sig_field for one in PdfFileReader(BytesIO(document.read_bytes())).embedded_signatures)
+    return [tuple(int(one) for one in field["/Rect"]) for field in fields]
+
+
+@pytest.mark.parametrize(
+    ("stamp", "corners"),
+    [
+        (Stamp(), [(0, 0), (200, 0), (0, 70), (200, 70)]),
+        (Stamp(otherwise=Place(1, 380, 20)), [(380, 20), (180, 20), (380, 90), (180, 90)]),
+        (Stamp(place=Place(1, 30, 40)), [(30, 40)] * 4),
+    ],
+    ids=["in the corner", "where its kind says", "where its author says"],
+)
+def test_a_stamp_that_no_author_has_put_somewhere_covers_none_that_is_there(
+    signer: Pkcs12Signer, tmp_path: Path, stamp: Stamp, corners: list[tuple[int, int]]
+) -> None:
+    path = tmp_path / "0.pdf"
+    path.write_bytes(paper(words("Rien ici"), words("Ni là")))
+    for rank in range(1, 5):
+        signed = tmp_path / f"{rank}.pdf"
+        sign(Pades(stamp=stamp), path, signed, signer)
+        path = signed
+    assert drawn(path) == [(left, bottom, left + 200, bottom + 70) for left, bottom in corners]
+
+
+def test_a_stamp_stays_where_it_goes_on_a_page_that_has_no_other_place(signer: Pkcs12Signer, tmp_path: Path) -> None:
+    path, stamp = tmp_path / "0.pdf", Stamp(size=(500, 600))
+    path.write_bytes(paper(words("Rien ici")))
+    for rank in (1, 2):
+        signed = tmp_path / f"{rank}.pdf"
+        sign(Pades(stamp=stamp), path, signed, signer)
+        path = signed
+    assert drawn(path) == [(0, 0, 500, 600)] * 2
+
+
+def test_two_who_share_a_tag_stand_side_by_side_and_on_another_page_nothing_is_moved(
+    signer: Pkcs12Signer, tmp_path: Path
+) -> None:
+    first, second, third = (tmp_path / f"{rank}.pdf" for rank in range(3))
+    tmp_path.joinpath("source.pdf").write_bytes(paper(words("Rien ici"), words("#signature#", 150, 400)))
+    sign(Pades(stamp=Stamp(rank=1)), tmp_path / "source.pdf", first, signer)
+    sign(Pades(stamp=Stamp(rank=2)), first, second, signer)
+    sign(Pades(stamp=Stamp(tag="#cachet#")), second, third, signer)
+    (left, bottom, right, _), beside, corner = drawn(third)
+    assert (beside[1], min(abs(beside[0] - right), abs(beside[2] - left))) == (bottom, 0)
+    assert corner == (0, 0, 200, 70)
+
+
+@pytest.mark.parametrize("side", [99_999_999, 10**9, 10**60])
+def test_a_page_without_end_is_not_searched_to_its_end(signer: Pkcs12Signer, tmp_path: Path, side: int) -> None:
+    def grows(writer: IncrementalPdfFileWriter) -> None:
+        page = writer.root["/Pages"]["/Kids"][0]
+        page[pdf_name("/MediaBox")] = ArrayObject(map(NumberObject, (0, 0, side, side)))
+        writer.update_container(page)
+
+    source, target = tmp_path / "source.pdf", tmp_path / "target.pdf"
+    source.write_bytes(revised(paper(), grows))
+    sign(Pades(stamp=Stamp()), source, target, signer)
+    octets = target.read_bytes()
+    assert placed(Stamp(), octets, PdfFileReader(BytesIO(octets))).page == 0

@@ -139,6 +139,31 @@ def test_a_second_bordereau_that_nobody_signed(tree: Tree, trust: TrustStore) ->
     refused(tree, trust, "S03")
 
 
+@pytest.mark.parametrize("domain", ["PES_RecetteAller", "PES_DepenseAller"])
+@pytest.mark.parametrize("flag", ["0", "false", "", "1"])
+def test_a_domain_that_nobody_signed_beside_one_that_is(tree: Tree, trust: TrustStore, domain: str, flag: str) -> None:
+    """Whoever adds it writes its flag himself: the DGFiP may take it for paper (no rule S), ``verify`` takes it for unsigned."""
+    signed = first(tree, "PES_DepenseAller")
+    header = {"PES_RecetteAller": "EnTeteRecette", "PES_DepenseAller": "EnTeteDepense"}[domain]
+    flagged = f'<InfoDematerialisee V="{flag}"/>' if flag else ""
+    added = etree.fromstring(
+        f"<{domain}><{header}>{flagged}</{header}>"
+        f'<Bordereau><BlocBordereau><IdBord V="666"/></BlocBordereau></Bordereau></{domain}>'
+    )
+    signed.addnext(added)
+    verdict = verify_tree(tree, trust=trust)
+    assert [signature.verdict for signature in verdict.signatures] == [Belief.VALID, Belief.VALID]
+    assert verdict.verdict is Belief.INVALID
+    (reason,) = verdict.reasons
+    assert "666" in reason
+    assert rules_broken(tree, trust) == ({"S03"} if flag == "1" else set())
+
+
+def test_a_domain_beside_those_that_a_global_signature_covers_is_seen_as_an_alteration(whole: Tree, trust: TrustStore) -> None:
+    first(whole, "PES_DepenseAller").addnext(copy.deepcopy(first(whole, "PES_DepenseAller")))
+    refused(whole, trust, "S04")
+
+
 def test_transforms_that_narrow_what_is_signed(tree: Tree, trust: TrustStore, signer: Pkcs12Signer) -> None:
     signature = first(tree, "ds:Signature")
     transforms = signature.find("ds:SignedInfo/ds:Reference/ds:Transforms", NS)

@@ -15,6 +15,8 @@ from cryptography import x509
 from lxml import etree
 
 from core import clock
+from core.problems import Severity
+from schemas import xml
 from signing.algorithms import EXCLUSIVE_C14N
 from signing.keys import Pkcs12Signer
 from signing.pades.verifier import verify as verify_pades
@@ -22,6 +24,7 @@ from signing.pades.writing import _add_stamp
 from signing.pes import canonical
 from signing.pes.envelope import SealContext
 from signing.pes.layout import DS
+from signing.pes.rules import check_signatures
 from signing.pes.seal import seal
 from signing.pes.verifier import verify as verify_pes
 from signing.pki import Credential, TestAuthority
@@ -69,7 +72,12 @@ def test_a_bordereau_with_the_timestamp_of_another_is_invalid(
     tree.write(path, encoding="ISO-8859-1", xml_declaration=True)
     first, second = verify_pes(path, trust=trust).signatures
     assert (first.verdict, first.intact, second.verdict) == (Belief.INVALID, True, Belief.VALID)
-    assert any("autres données" in reason for reason in first.reasons)
+    assert [reason for reason in first.reasons if "autres données" in reason] == [
+        "Le jeton d’horodatage porte sur d’autres données."
+    ]
+    problems = check_signatures(xml.parse(path), trust=trust)
+    assert [(problem.rule, problem.severity) for problem in problems] == [("S04", Severity.ERROR)]
+    assert "autres données" in problems[0].message
 
 
 @pytest.mark.parametrize(("form", "level"), [(EXCLUSIVE_C14N, "T"), ("urn:unknown", "EPES")])
