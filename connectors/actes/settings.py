@@ -16,7 +16,7 @@ from typing import Annotated, NamedTuple, Self
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
@@ -32,6 +32,9 @@ _messages = Catalogue("connectors.actes")
 _CONFIG = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 _Seconds = Annotated[float, Field(gt=0, le=3600)]
 _Line = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
+_DOMAIN = r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+"
+_Sender = Annotated[str, StringConstraints(to_lower=True, max_length=254, pattern=rf"^([^\s@<>,;\"]+@)?{_DOMAIN}$")]
+_Server = Annotated[str, StringConstraints(to_lower=True, max_length=253, pattern=r"^[A-Za-z0-9._-]+$")]
 _PEM = "-----BEGIN "
 
 
@@ -138,6 +141,22 @@ class Mailbox(mailbox.Mailbox):
 
     done: _Line = Field("ACTES-traites", description="Folder of the mails that were dealt with; made when absent.")
     troubled: _Line = Field("ACTES-en-anomalie", description="Folder of the mails that need a person; made when absent.")
+    senders: tuple[_Sender, ...] = Field(
+        (),
+        max_length=20,
+        description="Addresses, or domains with all below them, whose mails are believed; anybody's when none is given.",
+    )
+    authenticated_by: _Server | None = Field(
+        None,
+        description="Name under which the receiving server writes Authentication-Results, which must attest the sender's domain.",
+    )
+
+    @model_validator(mode="after")
+    def _believable(self) -> Self:
+        """Refuse to have nobody in particular attested."""
+        if self.authenticated_by and not self.senders:
+            raise ValueError(_messages("settings.senders"))
+        return self
 
 
 class Slot(NamedTuple):

@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
+from connectors.actes.senders import judge
 from connectors.actes.settings import ActesOperator
 from connectors.mailbox.client import OpenMailbox, mailbox
 from connectors.mailbox.errors import MailMissing, MailTooLarge, MailUnreadable
@@ -22,7 +23,7 @@ from connectors.mailbox.mail import Attachment, MailUid
 from core import journal
 from core.configuration import Configuration, configuration_of
 from core.database import ScopedSession
-from core.errors import TabellionError
+from core.errors import NotFound, TabellionError
 from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import PLATFORM
@@ -167,6 +168,9 @@ def analyse(platform: Platform, mail_id: str, meant: str | None = None) -> None:
     with platform.database.reading(PLATFORM) as session:
         mail = session.get_one(ActesMail, mail_id)
     with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
+        if distrust := _distrust(platform, mail, Path(folder)):
+            _set_aside(platform, mail_id, distrust)
+            return
         mail.parts = _scanned(platform, mail.parts, Path(folder))
         parcel = parcel_of(platform, mail, Path(folder))
         parcel.meant = meant
@@ -176,6 +180,31 @@ def analyse(platform: Platform, mail_id: str, meant: str | None = None) -> None:
                 return
             current.parts = mail.parts
             _settle(session, platform, current, parcel)
+
+
+def _distrust(platform: Platform, mail: ActesMail, folder: Path) -> str | None:
+    """Return why a mail is not believed to be of the ministry; None when it is, says nothing, or no sender is looked at."""
+    if not mail.parts:
+        return None
+    with platform.database.reading(PLATFORM) as session:
+        try:
+            box = configuration_of(session, platform.secrets, mail.mailbox_id, OPERATOR, ActesOperator).mailbox
+        except NotFound:
+            return None
+    if not box.senders:
+        return None
+    raw = folder / "mail.eml"
+    platform.objects.fetch(mail.sha256, raw)
+    sender, doubt = judge(raw, box)
+    return _messages(f"mail.{doubt.value}", sender=sender, server=box.authenticated_by or "") if doubt else None
+
+
+def _set_aside(platform: Platform, mail_id: str, reason: str) -> None:
+    with platform.database.writing(PLATFORM) as session:
+        current = session.get_one(ActesMail, mail_id, with_for_update=True)
+        if current.state not in {MailState.APPLIED.value, MailState.NOISE.value}:
+            current.state, current.reason = MailState.UNMATCHED.value, reason[:1000]
+            session.add(current)
 
 
 def _scanned(platform: Platform, parts: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ from flows.antivirus import infection_of
 from flows.engine import transitions
 from flows.engine.models import DossierFile
 from flows.engine.work import KeptFile
-from flows.mail import door, events, following, settling
+from flows.mail import door, events, following, repeating, settling
 from flows.mail.events import EventKind
 from flows.mail.keeping import ANSWER
 from flows.mail.models import MailAnswer, MailEvent, MailRecipient, Place, RecipientState
@@ -103,19 +103,13 @@ def document(platform: Platform, opened: Opened, file_id: str) -> DossierFile:
 
 
 def downloaded(platform: Platform, visited: Visited, file: DossierFile, circumstances: Circumstances) -> None:
-    """Write down that a document is given out: once a visit, however often it is asked for."""
+    """Write down that a document is given out: once a visit, however often it is asked for (``repeating``)."""
     opened = visited.opened
-    which = {"visit": visited.id, "file": file.id}
+    about, which = {"file": file.id}, {"visit": visited.id, "file": file.id}
     facts = {**asdict(circumstances), "notice": opened.notice.id, **which, **listed([file])[0]}
     with platform.database.writing(PLATFORM) as session:
         recipient = session.exec(select(MailRecipient).where(MailRecipient.id == opened.recipient.id).with_for_update()).one()
-        known = select(MailEvent).where(
-            MailEvent.recipient_id == recipient.id,
-            MailEvent.kind == EventKind.DOWNLOADED.value,
-            col(MailEvent.id) > visited.id,  # identifiers come in the order of time
-        )
-        if not any(which.items() <= event.facts.items() for event in session.exec(known)):
-            events.record(session, recipient, EventKind.DOWNLOADED, facts, actor=door.actor(recipient))
+        repeating.record(session, recipient, EventKind.DOWNLOADED, facts, about=about, like=which)
 
 
 def require_awaited(opened: Opened) -> None:

@@ -233,6 +233,7 @@ class MailEvent(Owned, table=True):
         kind: one of ``events.EventKind``.
         facts: what proves it: may hold personal data (network address, browser), hence stays out of the journal.
         sha256: digest of its canonical form.
+        again: how often the like of it came after it without being written down; ``again_at`` when it did last.
     """
 
     __tablename__ = "mail_event"
@@ -246,6 +247,8 @@ class MailEvent(Owned, table=True):
     at: datetime = Field(default_factory=clock.now, sa_column=Column(UtcDateTime, nullable=False))
     facts: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JsonValue, nullable=False))
     sha256: str = Field(max_length=64)
+    again: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
+    again_at: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
 
 
 class MailAnswer(Owned, table=True):

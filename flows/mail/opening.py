@@ -23,7 +23,7 @@ from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import PLATFORM
 from flows.engine.models import Dossier, DossierFile
-from flows.mail import door, events, following, links, reached, settling
+from flows.mail import door, events, following, links, reached, repeating, settling
 from flows.mail.door import Given
 from flows.mail.events import EventKind
 from flows.mail.keeping import ADDITION, DOCUMENT, TAKEN, files_of, terms_of
@@ -159,7 +159,7 @@ def withdraw(platform: Platform, token: str, deed: Deed) -> str:
         opened = held(session, found)
         _refuse_the_end(opened)
         if opened.taken:
-            _record(session, opened, EventKind.CONSULTED, deed, level=level)
+            _consult(session, opened, deed, level)
         else:
             _take(session, opened, deed, level)
         return _visit(session, opened)
@@ -283,12 +283,23 @@ def _take(session: ScopedSession, opened: Opened, deed: Deed, level: int) -> Non
     following.settle(session, opened.dossier.id)
 
 
+def _consult(session: ScopedSession, opened: Opened, deed: Deed, level: int) -> None:
+    shown = [] if opened.mail.purged is not None else listed(documents(session, opened.dossier.id))
+    about = {"notice": opened.notice.id, "documents": shown}
+    told = _told(opened, deed, level=level, documents=shown)
+    like = {**about, **asdict(deed.circumstances)}
+    repeating.record(session, opened.recipient, EventKind.CONSULTED, told, about=about, like=like)
+
+
 def _record(
     session: ScopedSession, opened: Opened, kind: EventKind, deed: Deed, *, at: datetime | None = None, **facts: Any
 ) -> None:
+    events.record(session, opened.recipient, kind, _told(opened, deed, **facts), actor=door.actor(opened.recipient), at=at)
+
+
+def _told(opened: Opened, deed: Deed, **facts: Any) -> dict[str, Any]:
     said = {"statement": deed.statement, "statement_sha256": hashlib.sha256(deed.statement.encode()).hexdigest()}
-    told = {"notice": opened.notice.id, **asdict(deed.circumstances), **said, **facts}
-    events.record(session, opened.recipient, kind, told, actor=door.actor(opened.recipient), at=at)
+    return {"notice": opened.notice.id, **asdict(deed.circumstances), **said, **facts}
 
 
 def _visit(session: ScopedSession, opened: Opened) -> str:

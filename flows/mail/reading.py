@@ -23,10 +23,24 @@ from flows.mail.models import Mail, MailAnswer, MailEvent, MailNotice, MailRecip
 from flows.mail.standing import Standing, counted, standing_of, stands
 from flows.mail.validating import Round, round_of
 
-__all__ = ["Line", "Page", "Place", "SeenMail", "Standing", "Wanted", "events", "how_many", "list_mails", "seen", "unsettled"]
+__all__ = [
+    "Line",
+    "Page",
+    "Past",
+    "Place",
+    "SeenMail",
+    "Standing",
+    "Wanted",
+    "events",
+    "how_many",
+    "list_mails",
+    "past",
+    "seen",
+    "unsettled",
+]
 
 DEFAULT, MOST = 50, 200
-_EVENTS = 5000
+_OF_A_SEND, _OF_A_PAGE = 5000, 100
 _OF_DOSSIER = col(Mail.dossier_id) == col(Dossier.id)
 
 
@@ -89,9 +103,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class SeenMail:
-    """A send with all that belongs to it; each list oldest first, recipients as they were named.
+    """A send with all that belongs to it but what happened; each list oldest first, recipients as they were named.
 
     Attributes:
+        latest: identifier of the last event; None when nothing has happened yet.
         visa: how it stands in the parapheur, or stood; None when nobody was asked to approve it.
     """
 
@@ -103,9 +118,21 @@ class SeenMail:
     files: tuple[DossierFile, ...]
     notices: tuple[MailNotice, ...]
     returns: tuple[MailReturn, ...]
-    events: tuple[MailEvent, ...]
+    latest: str | None
     answers: tuple[MailAnswer, ...]
     visa: Round | None
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A page of what happened, oldest first.
+
+    Attributes:
+        earlier: the event before which the page before it ends; None on the first one.
+    """
+
+    events: tuple[MailEvent, ...]
+    earlier: str | None
 
 
 def list_mails(database: Database, principal: Principal, wanted: Wanted) -> Page:
@@ -143,7 +170,7 @@ def how_many(database: Database, principal: Principal, wanted: Wanted) -> tuple[
 
 
 def seen(database: Database, principal: Principal, dossier_id: str) -> SeenMail:
-    """Return a send with all that happened to it.
+    """Return a send with all that belongs to it; what happened is read by the page (``past``, ``events``).
 
     Raises:
         NotFound: there is none of that identifier, or the principal may not read it.
@@ -160,7 +187,7 @@ def seen(database: Database, principal: Principal, dossier_id: str) -> SeenMail:
             known.files,
             tuple(_of(session, MailNotice, dossier_id)),
             tuple(_of(session, MailReturn, dossier_id)),
-            tuple(_of(session, MailEvent, dossier_id)),
+            session.exec(select(func.max(MailEvent.id)).where(MailEvent.dossier_id == dossier_id)).one(),
             tuple(_of(session, MailAnswer, dossier_id)),
             round_of(session, dossier_id),
         )
@@ -197,9 +224,25 @@ def events(
         return list(found), reading.counted(session, select(MailEvent.id).where(MailEvent.dossier_id == dossier_id))
 
 
+def past(database: Database, principal: Principal, dossier_id: str, recipient_id: str | None, before: str = "") -> Past:
+    """Return the last that happened to one recipient, or to a send as a whole; with ``before``, the last before an event.
+
+    Raises:
+        NotFound: there is no such send, or the principal may not read it.
+    """
+    wanted = select(MailEvent).where(MailEvent.dossier_id == dossier_id, col(MailEvent.recipient_id) == recipient_id)
+    if before:
+        wanted = wanted.where(col(MailEvent.id) < before)
+    with reading.opened(database, principal) as session:
+        reading.seen(session, dossier_id)
+        found = session.exec(wanted.order_by(col(MailEvent.id).desc()).limit(_OF_A_PAGE + 1)).all()
+    shown = tuple(reversed(found[:_OF_A_PAGE]))
+    return Past(shown, shown[0].id if len(found) > _OF_A_PAGE else None)
+
+
 def _of(session: Session, table: Any, dossier_id: str) -> list[Any]:
     wanted = select(table).where(table.dossier_id == dossier_id).order_by(col(table.id))
-    return list(session.exec(wanted.limit(_EVENTS)))
+    return list(session.exec(wanted.limit(_OF_A_SEND)))
 
 
 def _counts(session: Session, dossier_ids: Sequence[str]) -> dict[str, dict[str, int]]:

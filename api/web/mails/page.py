@@ -12,7 +12,7 @@ from api import downloads
 from api.web.acts.page import Identifier
 from api.web.mails.sheet import KINDS
 from api.web.mails.standing import LEAVING, MOVING, OF_RECIPIENT, OF_SEND, colour
-from api.web.mails.telling import Telling, row_of, steps_of, tell
+from api.web.mails.telling import Telling, history, row_of, tell
 from api.web.pages import render
 from api.web.visitor import Parts, SignedIn, Visitor
 from core import clock
@@ -28,21 +28,31 @@ from flows.mail.standing import Standing
 router = APIRouter()
 _t = Catalogue("api.web.mails")
 _DONE = frozenset({"envoi", "parti", *(one.value for one in (*OF_RECIPIENT, *OF_SEND))})
+Before = Annotated[str, Query(pattern="^[0-9A-Z]{26}$|^$")]
 _NO_MORE, _UNCHANGED = 286, 204  # htmx: take this answer and stop asking; nothing has changed
 
 
 @router.get("/courriers/{send_id}")
 def shown(
-    request: Request, platform: Parts, visitor: SignedIn, send_id: Identifier, fait: Annotated[str, Query(max_length=20)] = ""
+    request: Request,
+    platform: Parts,
+    visitor: SignedIn,
+    send_id: Identifier,
+    fait: Annotated[str, Query(max_length=20)] = "",
+    avant: Before = "",
 ) -> Response:
-    """Show a send; ``fait`` says what the visitor has just done. A draft is shown in its form to whoever may send it."""
+    """Show a send; ``fait`` says what the visitor has just done, ``avant`` before which event the history that is shown ends.
+
+    A draft is shown in its form to whoever may send it.
+    """
     telling = tell(platform, visitor, send_id)
     mail = telling.seen.mail
     sends = visitor.principal.may(Right.DEPOSIT, mail.organisation_id)
     if telling.seen.standing is Standing.DRAFT and sends and mail.kind in KINDS:
         return RedirectResponse(f"/courriers/{send_id}/brouillon", status_code=303)
     done = fait if fait in _DONE else ""
-    return render(request, "web/mails/mail.html", visitor=visitor, done=done, **context(visitor, telling))
+    told = {**_context(visitor, telling), "history": history(platform, visitor, telling.seen, None, avant)}
+    return render(request, "web/mails/mail.html", visitor=visitor, done=done, **told)
 
 
 @router.get("/courriers/{send_id}/suivi")
@@ -52,7 +62,7 @@ def followed(request: Request, platform: Parts, visitor: SignedIn, send_id: Iden
     moves = telling.seen.standing in MOVING
     if version == telling.version and moves:
         return Response(status_code=_UNCHANGED)
-    told = {**context(visitor, telling), "swapped": True}
+    told = {**_context(visitor, telling), "history": history(platform, visitor, telling.seen, None), "swapped": True}
     return render(request, "web/mails/following.html", visitor=visitor, status=200 if moves else _NO_MORE, **told)
 
 
@@ -64,13 +74,14 @@ def recipient(
     send_id: Identifier,
     recipient_id: Identifier,
     fait: Annotated[str, Query(max_length=20)] = "",
+    avant: Before = "",
 ) -> HTMLResponse:
     """Show what happened to one recipient, and what may be done for them."""
     telling = tell(platform, visitor, send_id)
     values: dict[str, Any] = {
-        **context(visitor, telling),
+        **_context(visitor, telling),
         "row": row_of(telling, recipient_id),
-        "steps": steps_of(telling, recipient_id),
+        "history": history(platform, visitor, telling.seen, recipient_id, avant),
         "done": fait if fait in _DONE else "",
     }
     return render(request, "web/mails/recipient.html", visitor=visitor, **values)
@@ -86,7 +97,7 @@ def file(platform: Parts, visitor: SignedIn, send_id: Identifier, mail_file_id: 
     return downloads.document(platform, kept)
 
 
-def context(visitor: Visitor, telling: Telling) -> dict[str, Any]:
+def _context(visitor: Visitor, telling: Telling) -> dict[str, Any]:
     """Return what the templates of a send are given."""
     seen = telling.seen
     failed = bool(telling.counts.get("failed"))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from api import words
 from api.web.mails.standing import Deed, deeds_of_recipient, deeds_of_send, state_colour
 from api.web.visitor import Visitor
 from core.errors import NotFound
@@ -43,6 +44,20 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class History:
+    """A page of what happened, oldest first.
+
+    Attributes:
+        earlier: where the page before it ends; None on the first one.
+        later: something came after.
+    """
+
+    steps: tuple[Step, ...]
+    earlier: str | None
+    later: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """A recipient as the page shows them.
 
@@ -67,7 +82,6 @@ class Telling:
     Attributes:
         version: changes with everything that the page shows.
         deeds: what the visitor may do to the whole.
-        steps: what happened to the whole.
         documents: the sender's, then those added since; ``answered`` the recipients', by digest; ``dockets`` those of the visa.
     """
 
@@ -76,7 +90,6 @@ class Telling:
     counts: Mapping[str, int]
     taken: int
     deeds: tuple[Deed, ...]
-    steps: tuple[Step, ...]
     documents: tuple[DossierFile, ...]
     answered: Mapping[str, DossierFile]
     dockets: tuple[DossierFile, ...]
@@ -93,7 +106,7 @@ def tell(platform: Platform, visitor: Visitor, send_id: str) -> Telling:
     acts = visitor.principal.may(Right.DEPOSIT, seen.dossier.organisation_id)
     answers = {one.recipient_id: one for one in seen.answers}
     rows = tuple(_row(seen, one, answers.get(one.id), acts=acts) for one in seen.recipients)
-    told: list[Any] = [seen.dossier.state, seen.dossier.parked, len(seen.events), len(seen.files), len(seen.returns), seen.visa]
+    told: list[Any] = [seen.dossier.state, seen.dossier.parked, seen.latest, len(seen.files), len(seen.returns), seen.visa]
     told += [(one.id, one.state, one.since, one.trouble, one.blocked) for one in seen.recipients]
     return Telling(
         seen,
@@ -101,7 +114,6 @@ def tell(platform: Platform, visitor: Visitor, send_id: str) -> Telling:
         Counter(one.state for one in seen.recipients),
         sum(one.state in TAKEN for one in seen.recipients),
         deeds_of_send(seen) if acts else (),
-        tuple(step_of(one, seen) for one in seen.events if one.recipient_id is None),
         tuple(sorted((one for one in seen.files if one.role in {DOCUMENT, ADDITION}), key=lambda one: one.role == ADDITION)),
         {one.sha256: one for one in seen.files if one.role == ANSWER},
         tuple(one for one in seen.files if one.role == DOCKET),
@@ -141,7 +153,10 @@ def step_of(event: MailEvent, seen: SeenMail) -> Step:
     variant = (
         f"event.{kind.value}.automatic" if kind is EventKind.OPENED and event.facts.get("automatic") else f"event.{kind.value}"
     )
-    return Step(event.at, _t(variant), tuple(_details(kind, event.facts, seen)), kind in _INDICATIONS)
+    details = _details(kind, event.facts, seen)
+    if event.again and event.again_at:
+        details.append(_t.counted("detail.again", event.again, count=event.again, moment=words.moment(event.again_at)))
+    return Step(event.at, _t(variant), tuple(details), kind in _INDICATIONS)
 
 
 def _details(kind: EventKind, facts: Mapping[str, Any], seen: SeenMail) -> list[str]:
@@ -166,6 +181,7 @@ def _occasion(seen: SeenMail, facts: Mapping[str, Any]) -> str:
     return _t(key) if stem != "notice" and key in _t else ""
 
 
-def steps_of(telling: Telling, recipient_id: str) -> list[Step]:
-    """Return what happened to a recipient, oldest first."""
-    return [step_of(one, telling.seen) for one in telling.seen.events if one.recipient_id == recipient_id]
+def history(platform: Platform, visitor: Visitor, seen: SeenMail, recipient_id: str | None, before: str = "") -> History:
+    """Return what happened to a recipient, or to the whole: the last of it, or the last before an event."""
+    past = reading.past(platform.database, visitor.principal, seen.dossier.id, recipient_id, before)
+    return History(tuple(step_of(one, seen) for one in past.events), past.earlier, bool(before))

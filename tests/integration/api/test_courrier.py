@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from core import clock
 from core.canonical import canonical_bytes
@@ -22,9 +22,9 @@ from core.journal import JournalEntry
 from core.organisations import OrganisationKind, add_organisation
 from core.principal import PLATFORM
 from flows.engine.models import Dossier
-from flows.mail import opening
+from flows.mail import answering, opening
 from flows.mail.door import Given
-from flows.mail.models import Mail, MailNotice, MailVisit, RecipientState
+from flows.mail.models import Mail, MailEvent, MailNotice, MailVisit, RecipientState
 from flows.mail.opening import Deed
 from flows.mail.sightings import Circumstances
 from tests.integration.api.courrier_mairie import (
@@ -155,6 +155,62 @@ def test_going_back_and_pressing_again_is_a_consultation(sender: MailsMairie, pe
     assert person.get("/courrier/lecture").status_code == 200
     assert sender.recipient(mail).withdrawn == first
     assert sender.events(mail)[-3:] == ["content_handover", "content_consulted", "content_consulted"]
+
+
+def counts(sender: MailsMairie, mail: str, kind: str) -> list[int]:
+    """Return how often the like of each event came again."""
+    with sender.platform.database.reading(PLATFORM) as session:
+        wanted = select(MailEvent.again).where(MailEvent.dossier_id == mail, MailEvent.kind == kind)
+        return list(session.exec(wanted.order_by(col(MailEvent.id))))
+
+
+def leaves(sender: MailsMairie, mail: str) -> int:
+    with sender.platform.database.reading(PLATFORM) as session:
+        return len(session.exec(select(JournalEntry.id).where(JournalEntry.dossier_id == mail)).all())
+
+
+def test_opening_again_and_again_is_written_once_a_day_and_counted(sender: MailsMairie, monkeypatch: pytest.MonkeyPatch) -> None:
+    mail = sender.mail(files=[(FILE, PDF)])
+    platform, token = sender.platform, sender.token(mail)
+
+    def reopen(agent: str = PERSON, times: int = 1) -> str:
+        deed = Deed(Given(), Circumstances("192.0.2.7", agent), "Lire")
+        return [opening.withdraw(platform, token, deed) for _ in range(times)][-1]
+
+    reopen()
+    before = leaves(sender, mail)
+    reopen(times=4)
+    assert (counts(sender, mail, "content_consulted"), leaves(sender, mail)) == ([3], before + 1)
+    (told,) = rows(sender, mail, "content_consulted")
+    assert [(one["name"], one["sha256"]) for one in told["documents"]] == [(FILE, hashlib.sha256(PDF).hexdigest())]
+    reopen("Un autre appareil", 2)
+    assert counts(sender, mail, "content_consulted") == [3, 1]
+    monkeypatch.setattr("flows.mail.repeating.MOST", 3)
+    for rank in range(4):
+        reopen(f"Appareil {rank}")
+    assert counts(sender, mail, "content_consulted") == [3, 1, 3]
+    with platform.database.writing(PLATFORM) as session:
+        sender._keep(session, mail, "addition", "annexe.pdf", PDF)
+    reopen(times=2)
+    assert counts(sender, mail, "content_consulted") == [3, 1, 3, 1], "what is shown is no longer the same"
+    change(sender, MailEvent, MailEvent.dossier_id == mail, at=clock.now() - timedelta(hours=25))
+    reopen(times=2)
+    assert counts(sender, mail, "content_consulted") == [3, 1, 3, 1, 1]
+
+
+def test_a_document_that_is_taken_in_visit_after_visit_fills_no_journal(
+    sender: MailsMairie, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.mail.repeating.MOST", 3)
+    mail = sender.mail(files=[(FILE, PDF)])
+    where = Circumstances("192.0.2.7", PERSON)
+    for _ in range(6):
+        cookie = opening.withdraw(sender.platform, sender.token(mail), Deed(Given(), where, "Lire"))
+        visited = opening.behind_visit(sender.platform, cookie)
+        assert visited is not None
+        (file,) = answering.read(sender.platform, visited.opened).files
+        answering.downloaded(sender.platform, visited, file, where)
+    assert counts(sender, mail, "document_downloaded") == [0, 0, 3]
 
 
 def at_once(act: Callable[[], object], times: int = 2) -> None:

@@ -7,7 +7,7 @@ import re
 import tracemalloc
 import zipfile
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -21,6 +21,7 @@ from core import clock
 from core.principal import PLATFORM
 from core.s3_server import S3Server
 from flows.engine.models import Dossier
+from flows.mail import events
 from flows.mail.book import contacts, templates
 from flows.mail.book.models import Contact, ContactGroup, MailTemplate
 from flows.mail.events import EventKind
@@ -67,6 +68,31 @@ def test_everything_that_a_page_may_say_has_words() -> None:
     wanted += [f"means.{deed}.{rank}" for deed in (*OF_RECIPIENT, *OF_SEND) for rank in (1, 2)]
     wanted += [f"deed.do.{deed}" for deed in (*OF_RECIPIENT, *OF_SEND)] + [f"place.{one}" for one in Place]
     assert [key for key in wanted if key not in words] == []
+
+
+def test_what_happened_is_shown_page_by_page_from_the_latest(office: MailsOffice, clerk: httpx.Client) -> None:
+    mairie = office.mairie
+    mail = mairie.mail(subject="Historique long")
+    one = mairie.recipient(mail)
+    with mairie.platform.database.writing(PLATFORM) as session:
+        of_all = session.get_one(Mail, mail)
+        written = [events.record(session, one, EventKind.PRESENCE, {"reason": f"Fois {rank:03d}"}) for rank in range(130)]
+        for rank in range(101):
+            events.record(session, of_all, EventKind.ADDITION, {"name": f"Pièce {rank:03d}"})
+        written[-1].again, written[-1].again_at = 12, datetime(2026, 3, 4, 9, 5, tzinfo=UTC)
+    for address, name, last in ((f"/courriers/{mail}/destinataires/{one.id}", "Fois", 129), (f"/courriers/{mail}", "Pièce", 100)):
+
+        def shown(page: httpx.Response, name: str = name) -> list[int]:
+            return [int(found) for found in re.findall(rf"{name} (\d{{3}})<", page.text)]
+
+        latest = clerk.get(address)
+        assert shown(latest) == list(range(last - 99, last + 1))
+        earlier = re.search(r'href="(\?avant=[0-9A-Z]{26})#', latest.text)
+        assert earlier is not None
+        first = clerk.get(address + earlier[1])
+        assert shown(first) == list(range(last - 99))
+        assert ("avant=" in first.text, "Revenir au plus récent" in first.text) == (False, True)
+        assert ("Encore 12 fois, la dernière le 4 mars 2026" in latest.text) == (name == "Fois")
 
 
 def test_the_list_says_who_took_what_and_goes_on_from_a_send(office: MailsOffice) -> None:

@@ -14,8 +14,9 @@ from sqlmodel import select
 
 from api.web.acts.known import known_of
 from api.web.acts.number import number_standing
+from connectors.actes.settings import ActesOperator
 from core import clock
-from core.configuration import configure
+from core.configuration import configuration_of, configure
 from core.errors import Conflict
 from core.identifiers import Siren
 from core.organisations import Organisation, OrganisationKind, add_organisation
@@ -26,7 +27,7 @@ from flows.actes.act import Act
 from flows.actes.checking import problems_of
 from flows.actes.intake import Submission, submit
 from flows.actes.models import ActesEnvelope, ActesMail, ActesMessage
-from flows.actes.settings import COLLECTIVITE, ActesCollectivite
+from flows.actes.settings import COLLECTIVITE, OPERATOR, ActesCollectivite
 from flows.engine import transitions
 from flows.engine.models import Dossier
 from flows.engine.work import KeptFile, Work
@@ -456,3 +457,28 @@ def test_an_anomaly_is_about_no_envelope_of_those_whom_its_mailbox_does_not_serv
     notice = said.AnomalieEnveloppe(today(), "100", "illisible", ENVELOPE)
     assert post.hear(notice, f"ANO_{name}.xml").state == "unmatched"
     assert post.acts.dossier(act).state == "sent"
+
+
+@on_one_shape
+def test_what_somebody_else_mails_changes_no_act_until_they_are_permitted(post: Correspondence) -> None:
+    town, secrets = post.acts.organisation, post.acts.platform.secrets
+    with post.acts.platform.database.reading(PLATFORM) as session:
+        operator = configuration_of(session, secrets, town.id, OPERATOR, ActesOperator)
+
+    def permit(*senders: str) -> None:
+        box = operator.mailbox.model_copy(update={"senders": senders})
+        with post.acts.platform.database.writing(PLATFORM) as session:
+            configure(session, secrets, town.id, OPERATOR, operator.model_copy(update={"mailbox": box}))
+
+    permit("interieur.test")
+    act = post.sent(town, "2026_31")
+    mail = post.hear(receipt("2026_31", "Tarifs de la cantine"))
+    assert (mail.state, mail.dossier_id, post.codes(act), post.acts.dossier(act).state) == ("unmatched", None, ["1-1"], "sent")
+    assert "ministere@exemple.test" in (mail.reason or "")
+    assert "senders" in (mail.reason or "")
+    incoming.analyse(post.acts.platform, mail.id)
+    assert post.codes(act) == ["1-1"]
+    permit("interieur.test", "exemple.test")
+    incoming.analyse(post.acts.platform, mail.id)
+    assert post.codes(act) == ["1-1", "1-2"]
+    assert mail.id in [one.id for one in post.acts.mails("applied")]

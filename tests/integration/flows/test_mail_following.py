@@ -20,7 +20,7 @@ from flows.mail import acting, following, links, rules
 from flows.mail.book.models import Contact
 from flows.mail.convening.models import Assembly, Meeting
 from flows.mail.models import RecipientState
-from flows.mail.reading import seen
+from flows.mail.reading import past, seen
 from tests.mail_sink import Sink
 from tests.sending import Sending, links_in, mairie, sending, sink
 
@@ -256,7 +256,8 @@ def test_only_a_sealed_send_is_emptied_of_its_documents(mairie: Sending) -> None
     acting.purge(mairie.platform, PLATFORM, dossier_id)
     emptied = seen(mairie.platform.database, PLATFORM, dossier_id)
     assert emptied.files == () and emptied.mail.body == "" and emptied.mail.purged is not None
-    assert emptied.events[-1].facts["files"][0]["sha256"] == digest
+    told = past(mairie.platform.database, PLATFORM, dossier_id, None).events
+    assert told[-1].facts["files"][0]["sha256"] == digest
     with pytest.raises(Conflict):
         acting.purge(mairie.platform, PLATFORM, dossier_id)
 

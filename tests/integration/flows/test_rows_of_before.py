@@ -23,7 +23,7 @@ from core.principal import PLATFORM, Principal, Right
 from flows.engine.keys import Keyed
 from flows.mail.convening import sheet
 from flows.mail.convening.models import Meeting, Presence
-from signing.parapheur.models import Folder
+from signing.parapheur.models import Folder, Task
 
 OLD = {"a": {"presence": "present"}, "b": {"presence": "proxy", "proxy_to": "a"}}
 DOSSIER = (
@@ -46,6 +46,15 @@ FOLDER = (
     "INSERT INTO folder (id, organisation_id, dossier_id, title, summary, state, visibility, emitter_id, author, fields,"
     " variables, rank, since, created) VALUES (:dossier, :town, :dossier, 'Dossier', '{}', 'draft', 'public', 'D', 'platform',"
     " '{}', '[]', 0, :starts, :starts)"
+)
+PERSON = "INSERT INTO person (id, email, name, password_hash, created) VALUES ('P', 'p@valmorin.test', 'P', '', :starts)"
+TASK = (
+    "INSERT INTO folder_task (id, organisation_id, folder_id, rank, kind, desk_id, state, together, step, opened)"
+    " VALUES (:dossier, :town, :dossier, :rank, 'visa', 'D', 'open', 'any', '{}', :opened)"
+)
+NOTICE = (
+    "INSERT INTO folder_notice (id, organisation_id, person_id, folder_id, desk_id, category, due, created)"
+    " VALUES (:dossier, :town, 'P', :dossier, 'D', 'late', :at, :at)"
 )
 RECORD = (
     "INSERT INTO record (id, organisation_id, dossier_id, kind, title, producer, dated, key, sha256, size, entry_id, rule,"
@@ -156,3 +165,27 @@ def test_of_what_was_sealed_software_is_still_not_shown_what_people_kept_to_them
     page = find(cast("Platform", SimpleNamespace(database=database)), software, Wanted(text="sanction"))
     database.close()
     assert [line.record.id for line in page.lines] == ["alone", "sent"]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_desk_that_was_told_of_a_late_task_is_not_told_again(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    database = opened(kind, tmp_path, request)
+    upgrade(database, "0038")
+    before, now = clock.now() - timedelta(days=9), clock.now()
+    with database.writing(PLATFORM) as session:
+        town = add_organisation(session, "Commune", OrganisationKind.PLATFORM).id
+        connection, told = session.connection(), {"town": town, "starts": before, "may": True}
+        connection.execute(text(PERSON), told)
+        connection.execute(text(DESK), told)
+        for rank, dossier in enumerate(("told", "told-before", "untold")):
+            connection.execute(text(DOSSIER), told | {"dossier": dossier})
+            connection.execute(text(FOLDER), told | {"dossier": dossier})
+            opened_at = now if dossier == "told-before" else before
+            connection.execute(text(TASK), told | {"dossier": dossier, "rank": rank, "opened": opened_at})
+            if dossier != "untold":
+                connection.execute(text(NOTICE), told | {"dossier": dossier, "at": before + timedelta(days=1)})
+    upgrade(database)
+    with database.reading(PLATFORM) as session:
+        alerted = {task.folder_id: task.alerted for task in session.exec(select(Task))}
+    database.close()
+    assert alerted == {"told": before + timedelta(days=1), "told-before": None, "untold": None}
