@@ -88,17 +88,17 @@ def collect(platform: Platform, organisation_id: str) -> None:
 
 
 def _known(platform: Platform, organisation_id: str, listed: list[ResponseFile]) -> set[ResponseFile]:
-    """Return the responses that were kept; one of another size than then has been written further, or again."""
+    """Return the responses that were kept; one of another size, or of another time, has been written further, or again."""
     names = [response.name for response in listed]
     with platform.database.reading(PLATFORM) as session:
         kept = set(
             session.exec(
-                select(HeliosResponse.name, HeliosResponse.size).where(
+                select(HeliosResponse.name, HeliosResponse.size, HeliosResponse.modified).where(
                     HeliosResponse.gateway_id == organisation_id, col(HeliosResponse.name).in_(names)
                 )
             )
         )
-    return {response for response in listed if (response.name, response.size) in kept}
+    return {response for response in listed if (response.name, response.size, response.modified) in kept}
 
 
 def _keep(platform: Platform, organisation_id: str, session: Session, response: ResponseFile) -> None:
@@ -107,7 +107,7 @@ def _keep(platform: Platform, organisation_id: str, session: Session, response: 
         session.fetch(response.name, path)
         blob = platform.objects.put_file(path)
         kind, reference, flaw = _read(path)
-    _insert(platform, organisation_id, response.name, blob, kind, reference, flaw)
+    _insert(platform, organisation_id, response, blob, kind, reference, flaw)
 
 
 def _read(path: Path) -> tuple[str, str | None, str | None]:
@@ -132,16 +132,19 @@ def _read(path: Path) -> tuple[str, str | None, str | None]:
     return kind, f"{acquit.header.nom_fic}|{acquit.header.cod_col or ''}"[:_LONGEST_REFERENCE], None
 
 
-def _insert(platform: Platform, owner: str, name: str, blob: Blob, kind: str, reference: str | None, flaw: str | None) -> None:
+def _insert(
+    platform: Platform, owner: str, response: ResponseFile, blob: Blob, kind: str, reference: str | None, flaw: str | None
+) -> None:
     try:
         with platform.database.writing(PLATFORM) as session:
             session.add(
                 HeliosResponse(
                     organisation_id=owner,
                     gateway_id=owner,
-                    name=name,
+                    name=response.name,
                     sha256=blob.sha256,
                     size=blob.size,
+                    modified=response.modified,
                     kind=kind,
                     reference=reference,
                     flaw=flaw and flaw[:_LONGEST_FLAW],
@@ -152,7 +155,16 @@ def _insert(platform: Platform, owner: str, name: str, blob: Blob, kind: str, re
                 session, organisation_id=owner, kind="helios.response_received", actor="platform", facts={"sha256": blob.sha256}
             )
     except IntegrityError:
-        _log.info("helios.response_known", name=name)  # kept by a run that died before it could say so
+        _know(platform, owner, response, blob)
+
+
+def _know(platform: Platform, owner: str, response: ResponseFile, blob: Blob) -> None:
+    """Note the time of a file that was kept already: by a run that died before it could say so, or before it was written anew."""
+    own = (HeliosResponse.gateway_id == owner, HeliosResponse.name == response.name, HeliosResponse.sha256 == blob.sha256)
+    with platform.database.writing(PLATFORM) as session:
+        for kept in session.exec(select(HeliosResponse).where(*own)):
+            kept.modified = response.modified
+    _log.info("helios.response_known", name=response.name)
 
 
 def apply_pending(platform: Platform, organisation_id: str) -> None:
@@ -234,5 +246,4 @@ def _match(session: ScopedSession, gateway_id: str, acquit: Acquit) -> Dossier |
 
 def _is_of_the_office(dossier: Dossier, acquit: Acquit) -> bool:
     """Tell whether an acquit that names another budget, or none, may be meant for a dossier: by its accounting office."""
-    header = acquit.header
-    return header.id_coll is None or header.id_post in (None, dossier.facts.get("id_post"))
+    return acquit.header.id_post in (None, dossier.facts.get("id_post"))

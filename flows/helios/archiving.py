@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any
 
 from archive.kinds.pes import PesRecord, PesRole, pes_package
+from archive.numbers import Run, bounded, runs_of
 from archive.package import PackageFile
 from archive.retention.referential import rules_for
 from archive.sealing import Sealing
@@ -14,7 +16,8 @@ from core.journal import JournalEntry
 from core.principal import PLATFORM
 from flows.engine.work import Advance, Work
 from flows.sealing import entries_up_to, events_of, journal_extract, producer_of, under_lock
-from schemas.pes.pieces import year_of
+from schemas.pes.pieces import DEPENSE, RECETTE, year_of
+from schemas.pes.reader import PesDocument
 
 _ROLES = {"signed": PesRole.PES, "acquit": PesRole.ACQUIT, "report": PesRole.SIGNATURE_REPORT}
 _ANSWERED = frozenset({"helios.accepted", "helios.partial"})
@@ -62,10 +65,25 @@ def _record(work: Work, entries: list[JournalEntry]) -> PesRecord:
         domains=tuple(domains) + (("PES_PJ",) if facts["attachments"] else ()),
         exercises=tuple(sorted({year for one in facts["bordereaux"] if (year := year_of(one["exer"])) is not None})),
         bordereaux=tuple(bordereau["id_bord"] for bordereau in facts["bordereaux"]),
+        mandats=_runs(facts, DEPENSE),
+        titres=_runs(facts, RECETTE),
         events=events_of(entries),
         retention=rules.appraisal,
         access=rules.access,
     )
+
+
+def numbers_of(document: PesDocument) -> dict[str, list[tuple[int, int]]]:
+    """Return the numbers of the pièces of a flow by domain, as runs: what its record is found by, read while it is at hand."""
+    found: dict[str, list[int]] = {DEPENSE: [], RECETTE: []}
+    for bordereau in document.bordereaux:
+        found[bordereau.domain] += bordereau.numbers
+    return {domain: [(run.first, run.last) for run in bounded(runs_of(numbers))] for domain, numbers in found.items()}
+
+
+def _runs(facts: Mapping[str, Any], domain: str) -> tuple[Run, ...]:
+    """Return the runs of a domain; a flow that was checked by an earlier version of this software tells none."""
+    return tuple(Run(first, last) for first, last in facts.get("piece_numbers", {}).get(domain, ()))
 
 
 def _day(text: str | None) -> date | None:

@@ -18,6 +18,7 @@ class HeliosResponse(Owned, table=True):
     Attributes:
         organisation_id: the organisation it was matched to; until then, the one whose gateway it came through.
         gateway_id: the organisation whose gateway it came through.
+        modified: when it was last written, by the gateway's clock: a name and a size may serve again. None where nobody noted it.
         reference: of an acquit, NomFic and CodCol; of a return, the SIRET of the budget, empty where it names none.
         dossier_id: the dossier that it answers, that of a return its own; None while none is known, which an operator is shown.
         flaw: why it cannot be applied; None when it was, or can be later.
@@ -33,6 +34,7 @@ class HeliosResponse(Owned, table=True):
     name: str = Field(max_length=255)
     sha256: str = Field(max_length=64)
     size: int = Field(sa_column=Column(BigInteger, nullable=False))
+    modified: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     kind: str = Field(max_length=30)
     reference: str | None = Field(default=None, max_length=200)
     dossier_id: str | None = Field(default=None, max_length=26, index=True)

@@ -22,16 +22,17 @@ from flows.engine.work import Advance, KeptFile, Work
 from flows.helios import archiving, asking, rules, scanning
 from flows.helios.delivery import deliver
 from flows.helios.knowledge import gateway_of, route_of, schema_sets, seal_of, signs_in_house
+from flows.helios.settings import HeliosSeal
+from flows.helios.soundness import Signed, judge
 from flows.parapheur.external import account_of
 from schemas.pes.encoding import read_bytes
 from schemas.pes.rules import DEFAULT_LIMIT as LARGEST_PES
+from signing.keys import KeyRefused, Pkcs12Signer
 from signing.pes.comparison import compare
 from signing.pes.examination import examine
 from signing.pes.rules import SignatureRules
 from signing.pes.seal import seal
-from signing.pes.verifier import verify
 from signing.trust import trust_store
-from signing.verdicts import Belief
 
 _messages = Catalogue("flows.helios")
 REPORT = "signatures.json"
@@ -70,7 +71,7 @@ def check(work: Work) -> Advance:
             limit=min(settings.upload_limit, LARGEST_PES),
             rules=SignatureRules(unsigned_is_error=not signs_here),
         )
-        facts = document.facts() if document else {}
+        facts = document.facts() | {"piece_numbers": archiving.numbers_of(document)} if document else {}
         del document
     # S01 asks for a signature before sending: where we sign, that is the next stage's work and no remark to the depositor.
     problems = [problem for problem in report.problems if not (signs_here and problem.rule == "S01")]
@@ -111,6 +112,7 @@ def _essential(facts: dict[str, Any]) -> dict[str, Any]:
     return {
         **{name: header[name] for name in names},
         "bordereaux": bordereaux,
+        "piece_numbers": facts["piece_numbers"],
         "attachments": len(facts["attachments"]),
         "arrived_signed": signed,
     }
@@ -122,7 +124,8 @@ def sign(work: Work) -> Advance:
 
     A parapheur outside counts before the one here.
 
-    A flow of supporting documents alone has nothing to sign. In every case the verdict on the bytes that will leave is kept.
+    A flow of supporting documents alone has nothing to sign. In every case the verdict on the bytes that will leave is kept, and
+    what must not leave stays (``soundness``).
     """
     kept = work.file("pes")
     to_sign = bool(work.facts["bordereaux"]) and not work.facts["arrived_signed"]
@@ -134,13 +137,20 @@ def sign(work: Work) -> Advance:
     source = work.fetch("pes")
     with _room_for(source):
         if not to_sign or ours is None:
-            verdict = verify(source, trust=trust_store(work.platform.settings.trust_dir))
+            verdict = judge(source, work.platform.settings.trust_dir, Signed.BEFORE)
             return Advance("kept", files=(_renamed(kept), _report(work, verdict.as_json())))
         target = work.folder / "sealed.xml"
-        seal(source, target, ours.signer(), ours.context())
-        verdict = verify(target, trust=trust_store(work.platform.settings.trust_dir))
+        seal(source, target, _key_of(ours), ours.context())
+        verdict = judge(target, work.platform.settings.trust_dir, Signed.BY_THE_SEAL)
     sealed = work.keep("signed", target, kept.name, kept.media_type)
     return Advance("sealed", files=(sealed, _report(work, verdict.as_json())))
+
+
+def _key_of(ours: HeliosSeal) -> Pkcs12Signer:
+    try:
+        return ours.signer()
+    except KeyRefused as error:
+        raise NeedsOperator(_messages("sealed.unsound", reasons=str(error).removesuffix("."))) from error
 
 
 @stage("cpu", "sound")
@@ -149,10 +159,7 @@ def confirm(work: Work) -> Advance:
     signed = work.fetch("signed")
     with _room_for(signed):
         _refuse_another(work)
-        verdict = verify(signed, trust=trust_store(work.platform.settings.trust_dir))
-    if verdict.verdict in {Belief.INVALID, Belief.UNSIGNED}:
-        reasons = "; ".join((*verdict.reasons, *(reason for one in verdict.signatures for reason in one.reasons)))
-        raise NeedsOperator(_messages("confirm.unsound", reasons=reasons or _messages(f"confirm.{verdict.verdict.value}")))
+        verdict = judge(signed, work.platform.settings.trust_dir, Signed.IN_A_PARAPHEUR)
     return Advance("sound", files=(_report(work, verdict.as_json()),))
 
 

@@ -6,6 +6,7 @@ acquits are read further in ``acquit.py``; nothing is judged here.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
@@ -59,6 +60,14 @@ class Bordereau:
     mt_cumul_annuel: Decimal | None
     signed: bool
     element: etree._Element = field(repr=False, compare=False)
+
+    @property
+    def numbers(self) -> Iterator[int]:
+        """``IdPce`` of its pièces, as far as they are numbers."""
+        for piece in self.element.iterchildren("Piece"):
+            number = whole(value(piece, "BlocPiece/InfoPce/IdPce") or value(piece, "BlocPiece/IdPce"))
+            if number is not None:
+                yield number
 
     def as_json(self) -> dict[str, Any]:
         """Return the facts, amounts as strings."""

@@ -124,7 +124,8 @@ def test_a_flow_that_was_not_ready_is_prepared_again_passes_over_its_sending_and
     assert (waiting.state, waiting.parked, waiting.facts[departed.FACT]["due"]) == ("received", None, True)
     assert not decide(town.platform, gone)
 
-    monkeypatch.setattr(stages, "seal_of", lambda *_: None)  # what is made again is not what left
+    another = town.played.seal()
+    monkeypatch.setattr(stages, "seal_of", lambda *_: another)  # what is made again is not what left
     assert hand.run(gone).state == "sent"
     assert kinds(town.platform, gone).count("helios.transmit.sent") == 1  # as it was: nothing is told of a second one
     assert kinds(town.platform, gone)[-1] == departed.PASSED

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 from sqlmodel import select
 
+from archive.finding import search
 from archive.models import Record
 from archive.proof.proving import write_evidence
 from archive.proof.verification import EvidenceVerdict, verify_evidence
 from core.errors import Conflict, Unavailable
 from core.journal import JournalEntry
-from core.principal import PLATFORM
+from core.principal import PLATFORM, Principal, Right
 from flows.engine.models import DossierFile
 from flows.helios.models import HeliosResponse
 from schemas.pes.sample import Authority
@@ -165,6 +167,20 @@ def test_a_pes_whose_year_and_days_name_their_time_zone_is_archived_as_any_other
     path.write_text(text, "iso-8859-1")
     with town.at_work():
         town.wait_for(town.deposit(path), "archived")
+
+
+@on_one_shape
+def test_a_mandat_is_found_in_the_archive_by_its_number(town: Town) -> None:
+    path = town.pes("PES_MANDATS", pieces=3)
+    path.write_text(re.sub(r'<IdPce V="(\d)"', r'<IdPce V="0123\1"', path.read_text("iso-8859-1")), "iso-8859-1")
+    with town.at_work():
+        dossier = town.deposit(path)
+        town.wait_for(dossier, "archived")
+    record = record_of(town, dossier)
+    clerk = Principal("person:a", {town.organisation.id: frozenset({Right.READ})})
+    for asked, found in (("mandat 1232", [record.id]), ("1233", [record.id]), ("1234", []), ("titre 1232", [])):
+        lines = search.find(town.platform, clerk, search.Wanted(text=asked)).lines
+        assert [line.record.id for line in lines] == found, asked
 
 
 CONTRACT = "<PES_Marche><EnTeteMarche><IdVer V='2'/></EnTeteMarche><Marches><Marche/></Marches></PES_Marche>"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from sqlmodel import select
 
 from core.errors import Conflict, NotFound
 from core.organisations import Organisation, OrganisationKind, add_organisation
@@ -70,6 +73,7 @@ def other_town(office: Office) -> Organisation:
         ({"id_coll": None}, True),
         ({"id_coll": "99900000000002"}, True),
         ({"id_coll": "99900000000002", "id_post": "099999"}, False),
+        ({"id_coll": None, "id_post": "099999"}, False),
         ({"cod_col": "999"}, False),
         ({"cod_col": None}, True),
     ],
@@ -149,6 +153,49 @@ def test_an_empty_response_that_is_written_later_is_read_then(office: Office, re
     assert len(left) == (0 if removes else 1)
     office.collect()
     assert [response.size > 0 for response in office.responses()] == [False, True]
+
+
+def written(office: Office, at: int, name: str = "099012-ACK.xml") -> datetime:
+    """Say when a response was last written, by the gateway's clock."""
+    os.utime(office.folder / "gateway" / "accounts" / "ville" / "sortie" / name, (at, at))
+    return datetime.fromtimestamp(at, UTC)
+
+
+@on_one_shape
+def test_a_name_that_serves_again_for_as_many_bytes_is_another_response(office: Office) -> None:
+    office.configure(removes_responses=False)
+    dossier = office.signed()
+    office.attempt(dossier)
+    office.answer(cod_col="999")
+    written(office, 1_790_000_000)
+    office.collect()
+    office.answer(cod_col="123")
+    written(office, 1_790_000_060)
+    office.collect()
+    assert office.dossier(dossier).state == "acquitted"
+    first, second = office.responses()
+    assert (first.size, first.applied, second.applied) == (second.size, False, True)
+
+
+@pytest.mark.parametrize("shape", ["embedded", "postgresql"], indirect=True)
+def test_the_same_response_written_again_is_fetched_once_more_and_changes_nothing(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.configure(removes_responses=False)
+    dossier = office.signed()
+    office.attempt(dossier)
+    office.answer()
+    written(office, 1_790_000_000)
+    office.collect()
+    with office.platform.database.writing(PLATFORM) as session:  # as it was kept before its time was
+        session.exec(select(HeliosResponse)).one().modified = None
+    for at in (1_790_000_000, 1_790_000_060):
+        told = written(office, at)
+        office.collect()
+        with monkeypatch.context() as known:
+            known.setattr("connectors.helios.client.Session.fetch", lambda *_: 1 / 0)
+            office.collect()
+        assert [(one.modified, one.applied) for one in office.responses()] == [(told, True)]
 
 
 @on_one_shape
