@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api.courrier.faults import recipients_fault
 from api.courrier.visitor import is_recipients
+from api.iparapheur.faults import is_iparapheur, soap_fault
 from api.pastell.faults import is_pastell, pastell_fault
 from api.problems import fault_of, problem_response
 from api.publications.faults import is_public, public_fault
@@ -36,6 +37,8 @@ def answer(request: Request, error: Exception) -> Response:
         return s2low_fault(request, fault)
     if is_pastell(request.url.path):
         return pastell_fault(request, fault)
+    if is_iparapheur(request.url.path):
+        return soap_fault(request, fault)
     if isinstance(error, RequestValidationError) and any(part["loc"][0] == "path" for part in error.errors()):
         fault = fault_of(HTTPException(HTTPStatus.NOT_FOUND))  # nothing has such an identifier; patterns are for software
     if is_public(request.url.path):

@@ -6,8 +6,10 @@ from functools import partial
 
 from sqlmodel import Session, select
 
+from api.iparapheur.chronicle import Refusal
 from api.iparapheur.door import Account
 from api.iparapheur.finding import find, known_as
+from api.iparapheur.refusals import refusals
 from core.errors import Conflict, Forbidden
 from core.messages import Catalogue
 from core.platform import Platform
@@ -15,7 +17,7 @@ from flows.engine.models import Dossier
 from flows.engine.table import End
 from flows.parapheur.conclusion import Act, perform
 from flows.registry import flow_named
-from signing.parapheur import actions, emitting, folders, recall, software
+from signing.parapheur import actions, emitting, folders, recall, renewal, software
 from signing.parapheur.desks import person_of
 from signing.parapheur.history import Said
 from signing.parapheur.models import Folder, FolderState, StepKind, Task, TaskState
@@ -106,7 +108,7 @@ def _refuse_unsealed(platform: Platform, account: Account, folder: Folder) -> No
 
 
 def erase_rejected(platform: Platform, account: Account, identifier: str) -> None:
-    """Erase a rejected folder; its identifier can be used again.
+    """Erase a folder that was rejected, or whose documents the check has refused; its identifier can be used again.
 
     Raises:
         NotFound: the account sees no such folder.
@@ -114,9 +116,22 @@ def erase_rejected(platform: Platform, account: Account, identifier: str) -> Non
         Forbidden: the desk that sent it is not theirs.
     """
     folder = _sent(platform, account, identifier)
+    with platform.database.reading(account.principal) as session:
+        refusal = refusals(session, [folder]).get(folder.id)
+    if refusal is not None:
+        _do(platform, account, lambda session: _cleared(session, account, folder.id, refusal))
+        return
     if folder.state != FolderState.REJECTED.value:
         raise Conflict(_messages("erase.other", id=identifier))
     _do(platform, account, lambda session: _erased(session, account, folder.id))
+
+
+def _cleared(session: Session, account: Account, folder_id: str, refusal: Refusal) -> Standing:
+    """Erase a folder of which nothing comes any more; the desks that have it are told why it is gone."""
+    renewal.take_away(session, folder_id, Said(refusal.reason))
+    if folders.folder_of(session, folder_id).state == FolderState.FINISHED.value:
+        return _put_away(session, account, folder_id, erases=True)
+    return _erased(session, account, folder_id)
 
 
 def _erased(session: Session, account: Account, folder_id: str) -> Standing:

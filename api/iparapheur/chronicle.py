@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from core.principal import PLATFORM
 from signing.parapheur.circuits import Together
 from signing.parapheur.models import Folder, FolderEvent, FolderState, StepKind, Task, TaskState
 
@@ -28,6 +29,14 @@ class Line:
     actor: str
     status: str
     annotation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What the check has said of the documents of a folder that was sent before: nothing comes of it any more."""
+
+    moment: datetime
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +159,7 @@ def chronicle(
     readings: Sequence[tuple[datetime, str]] = (),
     *,
     signer_rejects: bool = False,
+    refusal: Refusal | None = None,
 ) -> list[Line]:
     """Return the history of a folder, oldest first.
 
@@ -160,6 +170,7 @@ def chronicle(
         desks: names of desks, by identifier.
         readings: when somebody at a desk of the circuit opened the folder first, and who, as the journal names actors.
         signer_rejects: every rejection is told as that of a signature.
+        refusal: of its documents, which is told as a rejection: the last word on it, whatever desks have decided.
     """
     given = {
         (task.rank, str(event.facts["to"]))
@@ -171,7 +182,9 @@ def chronicle(
     story = _Story({task.id: task for task in tasks}, desks, given, signer_rejects)
     lines = [line for event in events for line in story.lines(event)]
     lines = _with_readings(lines, readings, last=folder.state != FolderState.PENDING.value)
-    if ended(folder) and lines:
+    if refusal is not None:
+        lines.append(Line(refusal.moment, PLATFORM.actor, _refused(signer_rejects=signer_rejects), refusal.reason))
+    elif ended(folder) and lines:
         lines.append(Line(lines[-1].moment, lines[-1].actor, ARCHIVABLE, _ENDED))
     return lines
 
@@ -181,7 +194,13 @@ def ended(folder: Folder) -> bool:
     return folder.state == FolderState.FINISHED.value and folder.last_desk_id is None
 
 
-def present(folder: Folder, tasks: Sequence[Task], *, was_read: bool, signer_rejects: bool = False) -> str:
+def _refused(*, signer_rejects: bool) -> str:
+    return SIGNER_REJECTS if signer_rejects else WORDS[StepKind.VISA].rejected
+
+
+def present(
+    folder: Folder, tasks: Sequence[Task], *, was_read: bool, signer_rejects: bool = False, is_refused: bool = False
+) -> str:
     """Return the status of a folder as a search tells it: of what it waits for, or of its end.
 
     Args:
@@ -189,7 +208,10 @@ def present(folder: Folder, tasks: Sequence[Task], *, was_read: bool, signer_rej
         tasks: of the folder.
         was_read: somebody at a desk where it lies has opened it.
         signer_rejects: see ``chronicle``.
+        is_refused: its documents were, see ``chronicle``.
     """
+    if is_refused:
+        return _refused(signer_rejects=signer_rejects)
     if ended(folder):
         return ARCHIVABLE
     if folder.state == FolderState.REJECTED.value:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePath
 
@@ -18,18 +19,20 @@ from core.database import ScopedSession
 from core.errors import Conflict, Forbidden, NotFound, UsageError
 from core.messages import Catalogue
 from core.platform import Platform
+from core.problems import Problem, Severity
 from flows.document.flow import DOCUMENT
 from flows.document.intake import media_type_of
 from flows.engine.intake import Deposit, receive
 from flows.engine.models import Dossier
 from flows.engine.work import KeptFile
-from schemas.pdf import preview
+from signing.examination import pdf_problems
 from signing.parapheur import folders, foresight, metadata, starting, typology
 from signing.parapheur.desks import Hand
 from signing.parapheur.folders import Joined, NewFolder
 from signing.parapheur.history import Said
 from signing.parapheur.models import Desk, DocumentKind, Folder, Visibility
 from signing.parapheur.typology import Kind, SignatureFormat
+from signing.trust import trust_store
 
 _messages = Catalogue("api.iparapheur")
 FACTS = "soap"
@@ -53,7 +56,8 @@ def create(platform: Platform, account: Account, asked: wire.CreerDossierRequest
         UsageError: something that is missing, malformed or not done here; the message says which.
         Forbidden: the account may not send it.
         Conflict: the identifier is taken.
-        TooLarge, Unavailable: see ``core.blobs``.
+        TooLarge: see ``core.blobs``.
+        Unavailable: see ``core.blobs``; or too many documents are being looked at.
     """
     _refuse_not_done(asked)
     fields = {one.name: one.value for one in asked.metadata}
@@ -68,8 +72,7 @@ def create(platform: Platform, account: Account, asked: wire.CreerDossierRequest
     with platform.database.reading(account.principal) as session:
         _refuse_taken(session, desk, identifier)
         _refuse_incomplete(session, desk, kind, fields)
-    for document in (asked.document, *(one.file for one in (*asked.more, *asked.annexes))):
-        _refuse_unreadable(document)
+    _refuse_unsound(platform, asked, title)
     new = NewFolder(
         dossier_id="",
         organisation_id=desk.organisation_id,
@@ -154,21 +157,21 @@ def _taken(identifier: str) -> Conflict:
     return Conflict(f"Le nom de dossier est déjà présent dans le Parapheur: dossierID = {identifier}")
 
 
-def _refuse_unreadable(document: Document) -> None:
-    """Open a PDF as a viewer would: what nobody can read is refused before anybody is asked to sign it."""
-    if document.media != PDF:
-        return
-    with document.path.open("rb") as stream:
-        if not stream.read(1):
-            raise UsageError(_messages("create.empty"))
-    alone = document.path.parent / f"{document.path.name}.d"
-    alone.mkdir()
-    try:
-        found = preview.inspect(document.path.rename(alone / "document"), 1, 1, text=False)
-    finally:
-        (alone / "document").rename(document.path)
-    if found.kind != "pdf" or found.problem:
-        raise UsageError(_messages("create.unreadable", reason=found.reason or _messages("create.no_pdf")))
+def _refuse_unsound(platform: Platform, asked: wire.CreerDossierRequest, title: str) -> None:
+    """Look at every PDF as the check will: by then desks have the folder, and the software an answer that tells of no refusal."""
+    trust = trust_store(platform.settings.trust_dir)
+    named = ((asked.document_name or title, asked.document), *((one.name, _typed(one)) for one in (*asked.more, *asked.annexes)))
+    for name, document in named:
+        shown = file_name(name)
+        if _size_of(document) and media_of(document.media, shown) == PDF:
+            _refuse_broken(shown, pdf_problems(document.path, shown, trust=trust))
+
+
+def _refuse_broken(name: str, problems: Sequence[Problem]) -> None:
+    errors = [problem for problem in problems if problem.severity is Severity.ERROR]
+    if errors:
+        said = " ".join(f"{problem.message} {problem.mend or ''}".strip() for problem in errors)
+        raise UsageError(_messages("create.unsound", name=name, reason=said))
 
 
 def _documents(platform: Platform, asked: wire.CreerDossierRequest, title: str) -> list[Joined]:
@@ -200,13 +203,17 @@ def _kept(platform: Platform, name: str, document: Document, signature: Document
 
 def _put(platform: Platform, document: Document, kind: DocumentKind, name: str, media: str, of: str | None = None) -> Joined:
     limit = platform.settings.upload_limit
-    size = document.path.stat().st_size
-    if not size:
-        raise UsageError(_messages("create.empty"))
-    if size > limit:
+    if _size_of(document) > limit:
         raise TooLarge(limit)
     blob = platform.objects.put_file(document.path)
     return Joined(kind, name, media, blob.sha256, blob.size, of)
+
+
+def _size_of(document: Document) -> int:
+    size = document.path.stat().st_size
+    if not size:
+        raise UsageError(_messages("create.empty"))
+    return size
 
 
 def file_name(name: str) -> str:

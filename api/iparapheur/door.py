@@ -1,7 +1,8 @@
 """Who is behind HTTP Basic (RFC 7617): a person with their address and password, or software with its API token as the password.
 
 The user name of software is the short name of the desk in whose name it sends; ``desk@SIRET`` where its token is good for several
-organisations. A person who has, or must have, a second factor cannot come in here: this service has no place for a code.
+organisations: it is good for that one only then, and sees nothing of the others. A person who has, or must have, a second factor
+cannot come in here: this service has no place for a code.
 
 Software asks again and again. A password that was right is remembered for a minute, in this process, by a keyed digest: it costs
 neither the time of Argon2 nor a count of tries each time, and tries that come at once do not lock each other out.
@@ -14,7 +15,7 @@ import hmac
 import secrets
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlmodel import Session, col, select
 
@@ -42,6 +43,7 @@ class Account:
     """Who asks.
 
     Attributes:
+        principal: software holds its rights in the organisation of its desk only; another may have a folder of the same name.
         senders: the desks in whose name they send, by name.
         desks: those of a person; None for software.
     """
@@ -127,7 +129,7 @@ def _software(platform: Platform, login: str, token: str) -> Account:
         desk = session.exec(wanted).first()
     if desk is None or not desk.may_create:
         raise Unauthenticated(_messages("door.desk", found=short[:60]))
-    return Account(principal, (desk,), None)
+    return Account(replace(principal, grants={organisation_id: principal.grants[organisation_id]}), (desk,), None)
 
 
 def _person(platform: Platform, login: str, password: str, host: str) -> Person:

@@ -11,9 +11,10 @@ from sqlmodel import Session, col, select
 
 from api.iparapheur.chronicle import Line, chronicle, present
 from api.iparapheur.door import Account
+from api.iparapheur.refusals import refusals, refused
 from api.iparapheur.settings import settings_of
 from connectors.iparapheur import messages as wire
-from core.errors import NotFound
+from core.errors import Conflict, NotFound
 from core.messages import Catalogue
 from core.people import Person
 from core.platform import Platform
@@ -38,7 +39,6 @@ _messages = Catalogue("api.iparapheur")
 _GONE = (FolderState.TRASHED.value, FolderState.ERASED.value)
 _MOST = 5_000
 _AT_ONCE = 500
-_STATES = {"Archive": (FolderState.FINISHED,), "Rejet": (FolderState.REJECTED,)}
 
 
 def known_as(folder: Folder) -> str:
@@ -49,18 +49,33 @@ def known_as(folder: Folder) -> str:
 def find(session: Session, account: Account, identifier: str) -> Folder:
     """Return a folder that an account sees, by its own identifier or by that of whoever created it.
 
+    Two organisations may call a folder alike: to a person of both, it is the one that a desk of theirs has sent.
+
     Raises:
         NotFound: there is none, or no longer; the message names it.
+        Conflict: it may be several.
     """
     named = select(Folder).where(or_(col(Folder.external_id) == identifier, col(Folder.id) == identifier))
-    for folder in session.exec(named.where(col(Folder.state).not_in(_GONE)).order_by(col(Folder.id))):
-        try:
-            if account.desks is None:
-                return software.seen(session, account.principal, folder.id)
-            return access.seen(session, account.principal, folder.id).folder
-        except NotFound:
-            continue
-    raise NotFound(_messages("folder.unknown", id=identifier[:200]))
+    named = named.where(col(Folder.state).not_in(_GONE)).order_by(col(Folder.id))
+    found = [folder for folder in session.exec(named) if _sees(session, account, folder.id)]
+    sent = [folder for folder in found if folder.emitter_id in {desk.id for desk in account.senders}]
+    meant = sent or found
+    if not meant:
+        raise NotFound(_messages("folder.unknown", id=identifier[:200]))
+    if len(meant) > 1:
+        raise Conflict(_messages("folder.several", id=identifier[:200]))
+    return meant[0]
+
+
+def _sees(session: Session, account: Account, folder_id: str) -> bool:
+    try:
+        if account.desks is None:
+            software.seen(session, account.principal, folder_id)
+        else:
+            access.seen(session, account.principal, folder_id)
+    except NotFound:
+        return False
+    return True
 
 
 def history(session: Session, platform: Platform, folder: Folder) -> list[Line]:
@@ -76,7 +91,8 @@ def history(session: Session, platform: Platform, folder: Folder) -> list[Line]:
         tasks,
         trays.names(session, list(ids)),
         readings,
-        signer_rejects=settings_of(session, platform, folder.organisation_id).signer_rejects,
+        signer_rejects=settings_of(platform, folder.organisation_id).signer_rejects,
+        refusal=refusals(session, [folder]).get(folder.id),
     )
 
 
@@ -121,9 +137,10 @@ def _criteria(account: Account, asked: wire.RechercherDossiersRequest) -> list[C
         kinds = kinds.where(FolderType.name == asked.type) if asked.type else kinds
         kinds = kinds.where(Subtype.name == asked.subtype) if asked.subtype else kinds
         conditions.append(col(Folder.subtype_id).in_(kinds))
-    for beginning, states in _STATES.items():
-        if (asked.status or "").startswith(beginning):
-            conditions.append(col(Folder.state).in_([state.value for state in states]))
+    if (asked.status or "").startswith("Archive"):
+        conditions.append(col(Folder.state) == FolderState.FINISHED.value)
+    if (asked.status or "").startswith("Rejet"):
+        conditions.append(or_(col(Folder.state) == FolderState.REJECTED.value, refused()))
     return conditions
 
 
@@ -148,16 +165,22 @@ class _Found:
 
 def _entries(session: Session, platform: Platform, account: Account, ids: Sequence[str]) -> list[wire.LogDossier]:
     found = _found(session, ids)
+    folders = session.exec(select(Folder).where(col(Folder.id).in_(ids)).order_by(col(Folder.id))).all()
+    rejects = {owner: settings_of(platform, owner).signer_rejects for owner in {one.organisation_id for one in folders}}
+    refusal_of = refusals(session, folders)
     entries = []
-    for folder in session.exec(select(Folder).where(col(Folder.id).in_(ids)).order_by(col(Folder.id))):
-        tasks, last = found.tasks[folder.id], found.last[folder.id]
+    for folder in folders:
+        tasks, last, refusal = found.tasks[folder.id], found.last[folder.id], refusal_of.get(folder.id)
         opened = [task.desk_id for task in tasks if task.state == TaskState.OPEN.value]
-        was_read = any(found.readers[folder.id] & found.sitting[desk] for desk in opened)
-        rejects = settings_of(session, platform, folder.organisation_id).signer_rejects
-        status = present(folder, tasks, was_read=was_read, signer_rejects=rejects)
-        entries.append(
-            wire.LogDossier(last.at, known_as(folder), status, last.note, _accessible(session, account, folder, opened))
+        status = present(
+            folder,
+            tasks,
+            was_read=any(found.readers[folder.id] & found.sitting[desk] for desk in opened),
+            signer_rejects=rejects[folder.organisation_id],
+            is_refused=refusal is not None,
         )
+        moment, note = (refusal.moment, refusal.reason) if refusal else (last.at, last.note)
+        entries.append(wire.LogDossier(moment, known_as(folder), status, note, _accessible(session, account, folder, opened)))
     return entries
 
 

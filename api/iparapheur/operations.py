@@ -15,6 +15,7 @@ from api.iparapheur.finding import find, history, names_of, search
 from api.iparapheur.giving import give
 from connectors.iparapheur import messages as wire
 from connectors.iparapheur.messages import ERROR, Code, MessageRetour
+from connectors.iparapheur.writing import spoken
 from core.blobs import TooLarge
 from core.errors import Conflict, Forbidden, NeedsOperator, NotFound, UsageError
 from core.messages import Catalogue
@@ -66,7 +67,7 @@ def answer(platform: Platform, account: Account, request: wire.Request, room: Pa
         kind: Any = wire.OPERATIONS[type(request)]
         if kind in _WITHOUT_NOTICE:
             raise
-        told: wire.Answer = kind(notice=MessageRetour(Code.KO, str(refusal), ERROR))
+        told: wire.Answer = kind(notice=MessageRetour(Code.KO, spoken(str(refusal)), ERROR))
         return told
 
 

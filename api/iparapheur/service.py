@@ -19,7 +19,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, Response
 from starlette.background import BackgroundTask
 
-from api.iparapheur import wsdl
+from api.iparapheur import faults, wsdl
 from api.iparapheur.door import Account, account_behind
 from api.iparapheur.operations import answer
 from api.uploads import Uploads, known
@@ -35,7 +35,7 @@ from core.messages import Catalogue
 from core.platform import Platform
 
 router = APIRouter(include_in_schema=False)
-PATHS = (wire.PATH, "/ws-iparapheur")
+PATHS = faults.PATHS
 _log = structlog.get_logger()
 _messages = Catalogue("api.iparapheur")
 _SMALL = 256 * 1024
@@ -112,15 +112,14 @@ def _admitted(platform: Platform, call: _Call) -> Account | _Reply:
 
 
 def _replied(platform: Platform, call: _Call, account: Account, body: Any) -> _Reply:
-    """Return the answer: whatever fails becomes one."""
+    """Return the answer: whatever fails becomes one, also while it is written."""
     with ExitStack() as stack:
-        room, status = _room(stack), 200
-        told: wire.Answer
+        room = _room(stack)
         try:
             told = answer(platform, account, _request(platform, call, cast("IO[bytes]", body), room), room)
+            return _written(room, 200, told, stack)
         except Exception as error:  # noqa: BLE001 - see ``_fault``
-            status, told = _fault(call, error)
-        return _written(room, status, told, stack)
+            return _written(room, *_fault(call, error), stack)
 
 
 def _room(stack: ExitStack) -> Path:
@@ -136,15 +135,15 @@ def _written(room: Path, status: int, told: wire.Answer, stack: ExitStack) -> _R
 def _fault(call: _Call, error: Exception) -> tuple[int, wire.Fault]:
     """Return the status and the fault; a caller is told nothing of our own, of which the log has the reference."""
     if isinstance(error, Unauthenticated):
-        return _UNKNOWN, wire.Fault("Client", str(error))
+        return _UNKNOWN, faults.client(str(error))
     if isinstance(error, TooLarge):
-        return _TOO_LARGE, wire.Fault("Client", str(error))
+        return _TOO_LARGE, faults.client(str(error))
     if isinstance(error, UsageError):
-        return _FAULT, wire.Fault("Client", str(error))
+        return _FAULT, faults.client(str(error))
     if isinstance(error, Unavailable):
-        return _FAULT, wire.Fault("Server", _messages("fault.unavailable"))
+        return _FAULT, faults.server(_messages("fault.unavailable"))
     _log.error("soap.fault", request=call.reference, error=type(error).__name__, exc_info=error)
-    return _FAULT, wire.Fault("Server", _messages("fault.ours", reference=call.reference))
+    return _FAULT, faults.ours(call.reference)
 
 
 def _request(platform: Platform, call: _Call, body: IO[bytes], room: Path) -> wire.Request:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pydantic import BaseModel, Field
-from sqlmodel import Session
 
 from core.configuration import configuration_of
 from core.errors import NotFound
 from core.platform import Platform
+from core.principal import PLATFORM
 
 FACADE = "parapheur.soap"
 
@@ -21,9 +21,11 @@ class FacadeSettings(BaseModel):
     )
 
 
-def settings_of(session: Session, platform: Platform, organisation_id: str) -> FacadeSettings:
+def settings_of(platform: Platform, organisation_id: str) -> FacadeSettings:
     """Return what is configured for an organisation, there or above; what holds by default when nothing is."""
     try:
-        return configuration_of(session, platform.secrets, organisation_id, FACADE, FacadeSettings)
+        # Whoever asks may know nothing of the organisations above.
+        with platform.database.reading(PLATFORM) as session:
+            return configuration_of(session, platform.secrets, organisation_id, FACADE, FacadeSettings)
     except NotFound:
         return FacadeSettings()

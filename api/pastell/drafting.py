@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import mimetypes
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from api.pastell import words
 from api.pastell.calls import CONTENT, Call, Refusal
@@ -29,8 +30,19 @@ from schemas.mail import addresses
 _TRIES = 5
 _ONE = re.compile(r'(?:[^,;\r\n"<]|"[^"]*"|<[^>]*>)+')
 _MOST_FILES = 500
+_SECRETS = frozenset({"password", "password2"})
 _STILL_EDITED = words.NOT_NOW.format(action="modification", rule=words.LAST_STATE)
-Edit = Callable[[Document], Draft]
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """What a document becomes, and the number of each of its files."""
+
+    draft: Draft
+    numbers: tuple[int, ...]
+
+
+Edit = Callable[[Document], Edited]
 
 
 class _Overtaken(Exception):
@@ -77,14 +89,15 @@ def modify(call: Call, entity: Organisation, id_d: str) -> Document:
     require_editable(document)
     secret = _secret(told, document)
 
-    def edit(known: Document) -> Draft:
-        return _draft(known, told, (*_files(known), *files) if files else None)
+    def edit(known: Document) -> Edited:
+        there = _files(known)
+        return _edited(known, told, there | dict(enumerate(files, max(there, default=-1) + 1)))
 
     return revise(call, document, edit, secret)
 
 
-def attach(call: Call, entity: Organisation, id_d: str, rank: int, name: str) -> Document:
-    """Put the file of a call at a place among those of a document, in the place of what stands there, or after the last.
+def attach(call: Call, entity: Organisation, id_d: str, number: int, name: str) -> Document:
+    """Give a document the file of a call under a number, in the place of what has it; those before it may come later.
 
     Raises:
         NotFound, Refusal: see ``modify``; Refusal also without a file.
@@ -98,27 +111,25 @@ def attach(call: Call, entity: Organisation, id_d: str, rank: int, name: str) ->
     media_type = (shown and mimetypes.guess_type(shown)[0]) or kept.media_type
     named = KeptFile(DOCUMENT, shown or kept.name, media_type, kept.sha256, kept.size)
 
-    def edit(known: Document) -> Draft:
-        files = _files(known)
-        return _draft(known, {}, (*files[:rank], named, *files[rank + 1 :])[:_MOST_FILES])
+    def edit(known: Document) -> Edited:
+        return _edited(known, {}, _files(known) | {number: named})
 
     return revise(call, document, edit)
 
 
-def detach(call: Call, entity: Organisation, id_d: str, rank: int) -> Document:
-    """Take a file away; those after it move up.
+def detach(call: Call, entity: Organisation, id_d: str, number: int) -> Document:
+    """Take a file away; the numbers after it are one less.
 
     Raises:
         NotFound, Refusal: see ``modify``.
     """
     document = document_of(call, entity, id_d)
     require_editable(document)
-    if rank >= len(document.files):
+    if number not in document.numbered:
         raise Refusal(words.NO_FILE, 404)
 
-    def edit(known: Document) -> Draft:
-        files = _files(known)
-        return _draft(known, {}, (*files[:rank], *files[rank + 1 :]))
+    def edit(known: Document) -> Edited:
+        return _edited(known, {}, {one - (one > number): kept for one, kept in _files(known).items() if one != number})
 
     return revise(call, document, edit)
 
@@ -140,15 +151,10 @@ def revise(call: Call, document: Document, edit: Edit, secret: Secret | None = N
         Refusal: others change it again and again.
     """
     for _ in range(_TRIES):
-        seen = document
+        seen, edited = document, edit(document)
+        note = partial(_note, seen=seen, numbers=edited.numbers, secret=secret or Secret())
         try:
-            intake.change(
-                call.platform,
-                call.principal,
-                seen.dossier.id,
-                edit(seen),
-                also=lambda session, mail, found, seen=seen: _note(session, mail, found, seen, secret or Secret()),  # type: ignore[misc]
-            )
+            intake.change(call.platform, call.principal, seen.dossier.id, edited.draft, also=note)
         except _Overtaken:
             document = document_of(call, seen.entity, seen.dossier.id)
             require_editable(document)
@@ -157,13 +163,21 @@ def revise(call: Call, document: Document, edit: Edit, secret: Secret | None = N
     raise Refusal(words.BUSY)
 
 
-def _note(session: ScopedSession, mail: Mail, recipients: list[MailRecipient], seen: Document, secret: Secret) -> None:
-    """Note that a document was modified, and ask its one password of every recipient."""
+def _note(
+    session: ScopedSession,
+    mail: Mail,
+    recipients: list[MailRecipient],
+    *,
+    seen: Document,
+    numbers: Sequence[int],
+    secret: Secret,
+) -> None:
+    """Note that a document was modified, under which numbers its files are known, and ask its one password of every recipient."""
     row = session.get(PastellDocument, mail.dossier_id, with_for_update=True, populate_existing=True)
     if (row.modified if row else None) != (seen.row.modified if seen.row else None):
         raise _Overtaken
     row = row or PastellDocument(dossier_id=mail.dossier_id, organisation_id=mail.organisation_id)
-    row.modified = clock.now()
+    row.modified, row.numbers = clock.now(), list(numbers)
     if secret.given:
         row.password_hash = secret.hash
     if secret.confirmed is not None:
@@ -176,11 +190,12 @@ def _note(session: ScopedSession, mail: Mail, recipients: list[MailRecipient], s
 
 
 def _secret(told: dict[str, str], document: Document) -> Secret:
-    """Return what a call says of the password.
+    """Return what a call says of the password; the words that stand for one when it is read say nothing.
 
     Raises:
         Unsendable: it is too weak.
     """
+    told = {name: value for name, value in told.items() if name not in _SECRETS or value != words.MASKED}
     row = document.row
     known = row.password_hash if row else ""
     if "password" not in told:
@@ -194,9 +209,16 @@ def _secret(told: dict[str, str], document: Document) -> Secret:
     return Secret(True, passwords.hashed(password), told.get("password2") == password)
 
 
-def _draft(document: Document, told: dict[str, str], files: Sequence[KeptFile] | None) -> Draft:
-    mail = document.mail
-    return Draft(
+def _edited(document: Document, told: dict[str, str], files: Mapping[int, KeptFile]) -> Edited:
+    """Return a document with other fields and files, these in the order of their numbers.
+
+    Raises:
+        Refusal: it has too many files.
+    """
+    if len(files) > _MOST_FILES:
+        raise Refusal(words.TOO_MANY.format(most=_MOST_FILES))
+    mail, numbers = document.mail, sorted(files)
+    draft = Draft(
         mail.organisation_id,
         mail.kind,
         told.get("objet", mail.subject),
@@ -205,8 +227,9 @@ def _draft(document: Document, told: dict[str, str], files: Sequence[KeptFile] |
         mail.reply_to,
         mail.answers,
         _recipients(document, told),
-        _files(document) if files is None else tuple(files),
+        tuple(files[number] for number in numbers),
     )
+    return Edited(draft, tuple(numbers))
 
 
 def _recipients(document: Document, told: dict[str, str]) -> list[Addressed]:
@@ -237,8 +260,8 @@ def _compared(address: str) -> str:
         return address
 
 
-def _files(document: Document) -> tuple[KeptFile, ...]:
-    return tuple(map(_kept, document.files))
+def _files(document: Document) -> dict[int, KeptFile]:
+    return {number: _kept(file) for number, file in document.numbered.items()}
 
 
 def _kept(file: DossierFile) -> KeptFile:

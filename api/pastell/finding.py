@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -60,6 +61,16 @@ class Document:
     def taken(self) -> int:
         """How many recipients have withdrawn it."""
         return sum(one.state in TAKEN for one in self.recipients)
+
+    @property
+    def numbered(self) -> dict[int, DossierFile]:
+        """Its files, in their order, by the number under which software knows them.
+
+        Files that were changed elsewhere since, or were never numbered, follow each other, as do those added after it was sent.
+        """
+        count = sum(one.role != ADDITION for one in self.files)
+        numbers = self.row.numbers if self.row is not None and len(self.row.numbers) == count else list(range(count))
+        return dict(zip(itertools.chain(numbers, itertools.count(max(numbers, default=-1) + 1)), self.files, strict=False))
 
 
 def document_of(call: Call, entity: Organisation, id_d: str) -> Document:

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Boolean, Column, Index, Integer
 from sqlmodel import Field
 
-from core.database import Owned, UtcDateTime
+from core.database import JsonValue, Owned, UtcDateTime
 
 
 class PastellNumber(Owned, table=True):
@@ -32,6 +32,7 @@ class PastellDocument(Owned, table=True):
         modified: when it last was; None since it was created.
         password_hash: Argon2id of the one password that the type has, for whoever is addressed later; empty without one.
         confirmed: it was given twice, alike.
+        numbers: under which software has sent each file, in their order.
     """
 
     __tablename__ = "pastell_document"
@@ -40,3 +41,4 @@ class PastellDocument(Owned, table=True):
     modified: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     password_hash: str = Field(default="", max_length=255)
     confirmed: bool = Field(default=True, sa_column=Column(Boolean, nullable=False))
+    numbers: list[int] = Field(default_factory=list, sa_column=Column(JsonValue, nullable=False, server_default="[]"))

@@ -158,9 +158,10 @@ def _file(call: Call, id_e: str, id_d: str, field: str, num: str) -> DossierFile
     document = document_of(call, call.entity(id_e, Right.READ), id_d)
     plain = num.strip() or "0"
     known = field.casefold() == words.FILES and plain.isascii() and plain.isdigit() and len(plain) <= _DIGITS
-    if not known or int(plain) >= len(document.files):
+    found = document.numbered.get(int(plain)) if known else None
+    if found is None:
         raise Refusal(words.NO_FILE, 404)
-    return document.files[int(plain)]
+    return found
 
 
 def acted(call: Call, id_e: str, id_d: str, action: str) -> dict[str, Any]:

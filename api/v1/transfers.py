@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api import cursors, downloads, records
+from api.acts import finding
 from api.deposits import Destination, deposit, refuse_key, said_once
 from api.multipart import Form
 from api.tenants import below, organisation_named
@@ -35,6 +36,7 @@ from core import uploads
 from core.blobs import Blob
 from core.platform import Platform
 from core.principal import PLATFORM, Principal, Right
+from core.uploads import Upload
 from flows.engine.intake import Received
 from flows.transfers import deciding, intake, reading
 from flows.transfers.flow import TRANSFER
@@ -140,11 +142,19 @@ def _from_upload(
     owner = organisation_named(platform, caller, named) if named else own_organisation(platform, caller)
     caller.require(Right.DEPOSIT, owner.id)
     standing = uploads.standing(platform, caller, asked.upload)
-    if standing.used and (same := intake.earlier(platform.database, PLATFORM, owner.id, standing.sha256 or "")):
-        return Received(same, False)  # a repeat: the first one has used the upload
     said = {DRY_RUN: "true"} if asked.dry_run or given[DRY_RUN] else {}
+    if finding.with_key(platform, owner.id, key):  # a repeat, whatever has become of the first
+        return _taken(platform, caller, owner.id, standing, key, said)
+    if standing.used and (same := intake.earlier(platform.database, owner.id, standing.sha256 or "")):
+        return Received(same, False)  # a repeat: the first one has used the upload
     with uploads.using(platform, caller, owner.id, [asked.upload], uploads.TRANSFERS) as (one,):
-        return intake.taken(platform, caller, owner.id, Blob(one.sha256 or "", one.size), one.name, key, said)
+        return _taken(platform, caller, owner.id, one, key, said)
+
+
+def _taken(
+    platform: Platform, caller: Principal, owner: str, upload: Upload, key: str | None, said: Mapping[str, str]
+) -> Received:
+    return intake.taken(platform, caller, owner, Blob(upload.sha256 or "", upload.size), upload.name, key, said)
 
 
 def _destination(platform: Platform, caller: Principal, given: Mapping[str, str | None]) -> Destination:

@@ -52,6 +52,11 @@ def write(message: Message, path: Path) -> int:
         return file.tell()
 
 
+def spoken(text: str) -> str:
+    """Return a text with what XML cannot carry replaced, for what is said to whoever has sent anything."""
+    return _UNSPEAKABLE.sub("\ufffd", text)
+
+
 def _content(value: Any) -> Iterator[bytes]:
     for field in fields_of(type(value)):
         yield from _field(field, getattr(value, field.attribute))

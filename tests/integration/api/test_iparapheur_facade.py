@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 import httpx
 import pyotp
@@ -17,25 +14,22 @@ import pytest
 import xmlschema
 from lxml import etree
 
-from api.iparapheur import wsdl
+from api.iparapheur import creation, wsdl
 from api.iparapheur.settings import FACADE, FacadeSettings
+from api.uploads import Uploads
 from connectors.iparapheur import messages as wire
-from connectors.iparapheur.messages import ActesMetaData, ArchiveAction, Code, Document, EtapeCircuit, Visibility
-from connectors.iparapheur.reading import decode
+from connectors.iparapheur.messages import ActesMetaData, ArchiveAction, Code, Document, EtapeCircuit
 from connectors.iparapheur.simulated_typology import ACCOUNTS, EMITTER, MANAGER
 from connectors.iparapheur.writing import MEDIA, encode
 from core import second_factor
 from core.configuration import configure
+from core.errors import Conflict, Unavailable
 from core.people import Person
 from core.principal import PLATFORM
 from core.s3_server import S3Server
-from tests.iparapheur_platform import PASSWORD, UPLOAD_LIMIT, AtWork, Town, at_work
-from tests.pades_documents import paper
+from tests.integration.api.iparapheur_software import PATH, PDF, Caller, act, caller, create
+from tests.iparapheur_platform import UPLOAD_LIMIT, AtWork, Town, at_work
 from tests.turns import turns_taken
-
-A = TypeVar("A", bound=wire.Answer)
-PDF = "application/pdf"
-PATH = "/ws-iparapheur-no-mtom"
 
 
 @pytest.fixture(scope="module")
@@ -47,44 +41,6 @@ def running(s3: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture
 def town(running: AtWork) -> Town:
     return running.town()
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Software that speaks to the service."""
-
-    address: str
-    login: str
-    password: str
-    folder: Path
-
-    def post(self, content: bytes, path: str = PATH, **headers: str) -> httpx.Response:
-        basic = base64.b64encode(f"{self.login}:{self.password}".encode()).decode()
-        sent = {"Authorization": f"Basic {basic}", "Content-Type": MEDIA, **headers}
-        return httpx.post(self.address + path, content=content, headers=sent, timeout=60)
-
-    def send(self, request: wire.Request) -> httpx.Response:
-        return self.post(b"".join(encode(request)))
-
-    def read(self, reply: httpx.Response) -> wire.Message:
-        return decode(io.BytesIO(reply.content), reply.headers["content-type"], self.folder)
-
-    def ask(self, request: wire.Request, kind: type[A]) -> A:
-        answer = self.read(self.send(request))
-        assert isinstance(answer, kind), answer
-        return answer
-
-    def fault(self, reply: httpx.Response) -> wire.Fault:
-        answer = self.read(reply)
-        assert isinstance(answer, wire.Fault), answer
-        return answer
-
-    def history(self, dossier: str) -> list[wire.LogDossier]:
-        return list(self.ask(wire.GetHistoDossierRequest(dossier), wire.GetHistoDossierResponse).entries)
-
-
-def caller(town: Town, folder: Path, desk: str = EMITTER) -> Caller:
-    return Caller(town.address, town.people[desk].email, PASSWORD, folder)
 
 
 @pytest.fixture
@@ -99,23 +55,7 @@ def software(town: Town, tmp_path: Path) -> Caller:
 
 @pytest.fixture
 def asked(tmp_path: Path) -> wire.CreerDossierRequest:
-    path = tmp_path / "acte.pdf"
-    path.write_bytes(paper())
-    return wire.CreerDossierRequest(
-        type="Actes",
-        subtype="visa sans meta",
-        title="Délibération",
-        document=Document(path, PDF),
-        document_name="acte.pdf",
-        public_note="À viser",
-        visibility=Visibility.SERVICE,
-    )
-
-
-def create(who: Caller, asked: wire.CreerDossierRequest) -> str:
-    answer = who.ask(asked, wire.CreerDossierResponse)
-    assert answer.notice.code is Code.OK, answer.notice.message
-    return answer.dossier_id or ""
+    return act(tmp_path)
 
 
 def refusal(who: Caller, asked: wire.CreerDossierRequest) -> str:
@@ -265,7 +205,45 @@ def test_what_is_no_message_is_a_fault_of_the_client(emitter: Caller) -> None:
     ):
         reply = emitter.post(content, **headers)
         assert (reply.status_code, emitter.fault(reply).code) == (500, "Client")
-    assert emitter.post(b" " * (UPLOAD_LIMIT * 2)).status_code == 413
+
+
+def test_what_the_gate_refuses_is_a_fault_that_soap_clients_read(town: Town, emitter: Caller) -> None:
+    large = emitter.post(b" " * (UPLOAD_LIMIT * 2))
+    other = httpx.put(town.address + PATH, content=b"x")
+    steering = httpx.get(f"{town.address}{PATH}?wsdl=%00")
+    for reply, status in ((large, 413), (other, 405), (steering, 500)):
+        assert (reply.status_code, emitter.fault(reply).code) == (status, "Client")
+    assert "Mio" in emitter.fault(large).text
+    assert other.headers["allow"]
+
+
+def test_a_turn_that_does_not_come_is_a_fault_of_ours_that_is_worth_a_retry(
+    emitter: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def busy(*_: object) -> None:
+        raise Unavailable("Trop de dépôts sont en cours.")
+
+    monkeypatch.setattr(Uploads, "run", busy)
+    reply = emitter.post(b"<" + b"x" * (1 << 19))
+    assert (reply.status_code, emitter.fault(reply)) == (500, wire.Fault("Server", "Trop de dépôts sont en cours."))
+    assert reply.headers["retry-after"]
+
+
+def test_a_fault_is_read_whatever_it_quotes(town: Town, tmp_path: Path) -> None:
+    steering = Caller(town.address, "Gui\0chet", town.token, tmp_path)
+    reply = steering.send(wire.EchoRequest("?"))
+    assert (reply.status_code, "Gui\ufffdchet" in steering.fault(reply).text) == (401, True)
+    assert reply.headers["www-authenticate"].startswith("Basic realm=")
+
+
+def test_a_refusal_is_read_whatever_it_quotes(
+    emitter: Caller, asked: wire.CreerDossierRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refusing(*_: object) -> None:
+        raise Conflict("Le bureau « A\x01 » a déjà traité ce dossier.")
+
+    monkeypatch.setattr(creation, "receive", refusing)
+    assert "A\ufffd" in refusal(emitter, asked)
 
 
 def test_turns_are_shared_between_callers_and_nothing_is_read_of_a_stranger(

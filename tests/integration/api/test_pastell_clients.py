@@ -12,13 +12,13 @@ import httpx
 import pytest
 from sqlmodel import col, select
 
-from api.pastell import words
+from api.pastell import drafting, words
 from api.pastell.calls import moment
 from api.pastell.finding import Document
 from api.pastell.models import PastellDocument
 from api.pastell.standing import in_sql
 from api.pastell.telling import since
-from core import clock
+from core import clock, passwords
 from core.principal import PLATFORM
 from flows.engine.models import Dossier
 from flows.mail.models import Mail, MailRecipient
@@ -224,6 +224,57 @@ def test_a_number_of_thousands_of_figures_is_none(client: httpx.Client, here: st
     for figures in ("9" * 5000, "12345", "1", "x"):
         answer = client.get(f"{here}/file/document_attache/{figures}")
         assert (answer.status_code, answer.json()["error-message"]) == (404, words.NO_FILE)
+
+
+def sent(client: httpx.Client, here: str, number: int) -> list[str]:
+    """Send a file named after its number; return the names that the document has then."""
+    part = {"file_content": ("x.pdf", io.BytesIO(pdf(f"{number}")), "application/pdf")}
+    answer = client.post(f"{here}/file/document_attache/{number}", data={"file_name": f"{number}.pdf"}, files=part)
+    assert answer.status_code == 201, answer.text
+    return list(answer.json()["content"]["data"]["document_attache"])
+
+
+@pytest.mark.parametrize("numbers", [(1, 0), (2, 0, 1), (1, 1, 0), (3, 7, 0)], ids=str)
+def test_a_file_keeps_the_number_under_which_it_was_sent_whichever_comes_first(
+    client: httpx.Client, home: str, numbers: tuple[int, ...]
+) -> None:
+    here = f"{home}/{client.post(home, data={'type': 'mailsec'}).json()['id_d']}"
+    for number in numbers:
+        names = sent(client, here, number)
+    assert names == [f"{number}.pdf" for number in sorted(set(numbers))]
+    for number in range(8):
+        answer = client.get(f"{here}/file/document_attache/{number}")
+        assert answer.status_code == 404 if number not in numbers else answer.content == pdf(f"{number}")
+    last = max(numbers)
+    assert client.delete(f"{here}/file/document_attache/0").status_code == 200
+    assert client.get(f"{here}/file/document_attache/{last - 1}").content == pdf(f"{last}")
+    gone = client.get(f"{here}/file/document_attache/{last}")
+    assert (gone.status_code, gone.json()["error-message"]) == (404, words.NO_FILE)
+
+
+def test_a_file_too_many_is_refused_and_none_is_lost(client: httpx.Client, here: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sent(client, here, 4) == ["avis.pdf", "4.pdf"]
+    monkeypatch.setattr(drafting, "_MOST_FILES", 2)
+    part = {"file_content": ("x.pdf", io.BytesIO(pdf("x")))}
+    answer = client.post(f"{here}/file/document_attache/1", files=part)
+    assert (answer.status_code, answer.json()["error-message"]) == (400, words.TOO_MANY.format(most=2))
+    assert client.get(here).json()["data"]["document_attache"] == ["avis.pdf", "4.pdf"]
+
+
+def test_a_document_that_is_read_and_sent_back_keeps_its_password(
+    software_office: MailsOffice, client: httpx.Client, here: str
+) -> None:
+    secret, recipient = "quarante-deux clochers", here.rpartition("/")[2]
+    client.patch(here, data={"password": secret, "password2": secret})
+    read = client.get(here).json()["data"]
+    assert read["password"] == read["password2"] == words.MASKED
+    back = client.patch(
+        here, data={**{name: read[name] for name in ("to", "password", "password2", "message")}, "objet": "Autre"}
+    )
+    assert (back.json()["formulaire_ok"], back.json()["content"]["data"]["objet"]) == (1, "Autre")
+    assert passwords.matches(software_office.mairie.recipient(recipient).password_hash, secret)
+    other = client.patch(here, data={"password": "trente-trois moulins", "password2": words.MASKED}).json()
+    assert (other["formulaire_ok"], other["message"]) == (0, words.PASSWORDS_DIFFER)
 
 
 def test_turns_are_shared_between_callers_and_nothing_is_read_of_a_stranger(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from api.iparapheur.chronicle import chronicle, present
+from api.iparapheur.chronicle import Refusal, chronicle, present
 from signing.parapheur.models import Folder, FolderEvent, FolderState, StepKind, Task, TaskState
 
 START = datetime(2026, 11, 28, 9, tzinfo=UTC)
@@ -161,3 +161,16 @@ def test_a_reading_stands_where_it_happened_and_never_after_the_end() -> None:
     waiting = [task("A", 0, "D", state=TaskState.OPEN)]
     assert told(folder(FolderState.PENDING), happened[:2], waiting, readings=[late])[-1] == ("Lu", "Dossier lu")
     assert present(folder(FolderState.PENDING), waiting, was_read=True) == "Lu"
+
+
+def test_what_the_check_has_refused_ends_on_a_rejection_whatever_desks_have_decided() -> None:
+    refusal = Refusal(START + timedelta(days=1), "Signature rompue")
+    happened = events(*SENT, ("approved", "A", "Vu"))
+    for state, task_state in ((FolderState.PENDING, TaskState.OPEN), (FolderState.FINISHED, TaskState.DONE)):
+        tasks = [task("A", 0, "D", state=task_state)]
+        for signer_rejects, status in ((False, "RejetVisa"), (True, "RejetSignataire")):
+            lines = told(folder(state), happened, tasks, refusal=refusal, signer_rejects=signer_rejects)
+            assert lines[-1] == (status, "Signature rompue")
+            assert "Archive" not in {word for word, _ in lines}
+            found = present(folder(state), tasks, was_read=True, signer_rejects=signer_rejects, is_refused=True)
+            assert found == status
