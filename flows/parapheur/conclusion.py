@@ -18,7 +18,7 @@ from sqlmodel import Session, select
 from core.errors import Conflict
 from core.messages import Catalogue
 from core.platform import Platform
-from core.principal import Principal
+from core.principal import PLATFORM, Principal
 from flows.document.flow import DOCUMENT
 from flows.engine import transitions
 from flows.engine.models import Dossier
@@ -34,6 +34,7 @@ from signing.parapheur.progress import Standing
 _messages = Catalogue("flows.parapheur")
 Act = Callable[[Session], Standing]
 _NOT_MEANWHILE = {FolderState.PENDING, FolderState.ERASED}
+_DECIDED = {FolderState.PENDING, FolderState.FINISHED}
 _EVENTS = {FolderState.REJECTED: "declined", FolderState.ERASED: "given_up"}
 
 
@@ -53,9 +54,9 @@ def conclude(session: Session, standing: Standing, actor: str) -> None:
     """Tell the dossier of a folder where the folder stands, in the session's transaction.
 
     Raises:
-        Conflict: a worker has the dossier in hand, to check, start or archive it: what was done would pass it by; the folder is
-            not any more what its flow asked about; or a restored backup has the dossier as it was, and an operator has not
-            resumed it yet.
+        Conflict: a worker has the dossier in hand, to check, start or archive it: what was done would pass it by; the dossier has
+            ended, so that nothing would come of what was done; the folder is not any more what its flow asked about; or a
+            restored backup has the dossier as it was, and an operator has not resumed it yet.
     """
     event = "going_on" if standing.automatic else "completed" if standing.leaves else _EVENTS.get(standing.state)
     dossier = session.exec(select(Dossier).where(Dossier.id == standing.dossier_id)).first()
@@ -64,6 +65,8 @@ def conclude(session: Session, standing: Standing, actor: str) -> None:
     flow = flow_named(dossier.flow)
     if isinstance(flow.rows[dossier.state], On) and standing.state in _NOT_MEANWHILE:
         raise Conflict(_messages("conclude.busy"))
+    if actor != PLATFORM.actor:
+        _refuse_void(flow, dossier, standing)
     folder = folders.folder_of(session, standing.folder_id)
     if standing.state is FolderState.FINISHED and is_remade(session, folder):
         raise Conflict(_messages("folder.remade"))
@@ -85,9 +88,16 @@ def conclude(session: Session, standing: Standing, actor: str) -> None:
         actor,
         frees_reference=event in {"declined", "given_up"} and _ends(flow, dossier.state, event),
     )
-    if heard and completed:
+    if completed and (heard or isinstance(flow.rows[dossier.state], End)):
         folder.leaves_at, folder.last_desk_id = None, None
         session.add(folder)
+
+
+def _refuse_void(flow: Flow, dossier: Dossier, standing: Standing) -> None:
+    """Let nobody decide of a folder whose dossier has ended without it: nothing would come of what they decide."""
+    if isinstance(flow.rows[dossier.state], End) and standing.state in _DECIDED:
+        reason = " ".join(str(problem["message"]) for problem in dossier.problems)
+        raise Conflict(_messages("conclude.refused", reason=reason) if reason else _messages("conclude.ended"))
 
 
 def _ends(flow: Flow, state: str, event: str) -> bool:

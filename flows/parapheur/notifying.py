@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import Table, exists, update
+from sqlalchemy import Table, exists, or_, update
 from sqlmodel import Session, col, select
 
 from connectors.mail.client import Mailer, mailer
-from connectors.mail.errors import AddressRefused
+from connectors.mail.errors import AddressRefused, MailUnavailable, MessageRefused
 from connectors.mail.settings import MailServer
 from core import clock
 from core.errors import Misconfigured
@@ -31,8 +31,8 @@ _log = structlog.get_logger()
 _messages = Catalogue("flows.parapheur")
 _notice: Table = Notice.__table__  # type: ignore[attr-defined]
 _MOST_PEOPLE, _MOST_NOTICES, _AT_ONCE = 500, 1000, 200
-# An address that is refused may be mended: its notices are not lost, and are not tried at every turn.
-_REFUSED_FOR = timedelta(days=1)
+# An address that is refused may be mended, a full mailbox emptied: notices are not lost, and are not tried at every turn.
+_REFUSED_FOR, _PUT_OFF_FOR = timedelta(days=1), timedelta(minutes=10)
 _ASKING = {Category.TO_DO, Category.DELEGATED, Category.LATE}
 
 
@@ -40,7 +40,8 @@ def send_due(platform: Platform) -> int:
     """Send the notices that are due; return how many letters left. Without a mail server, notices stay for the pages.
 
     Raises:
-        MailUnavailable, CertificateRefused, LoginRefused, MessageRefused: what has not left yet stays due.
+        MailUnavailable, CertificateRefused, LoginRefused, MessageRefused: what has not left yet stays due. Where the server only
+            refused the letters of some, all others have theirs, and these wait a little.
         Misconfigured: the server's address does not read, or there is no address to send from.
     """
     settings = platform.settings
@@ -52,8 +53,21 @@ def send_due(platform: Platform) -> int:
     people = _people(platform)
     if not people:
         return 0
+    left, refused, trouble = 0, list[str](), None
     with mailer(server) as post:
-        return sum(_tell(platform, post, person) for person in people)
+        for person in people:
+            try:
+                left += _tell(platform, post, person)
+            except (MessageRefused, MailUnavailable) as error:
+                if not error.code:  # the server hung up
+                    raise
+                refused.append(person.id)
+                trouble = error
+    if trouble is None:
+        return left
+    if left:  # a server that takes letters took none for these; one that takes none is the operator's matter
+        _put_off(platform, refused)
+    raise trouble
 
 
 def _people(platform: Platform) -> list[Person]:
@@ -115,29 +129,38 @@ def _mark(platform: Platform, notice_ids: Sequence[str], **values: datetime) -> 
         session.connection().execute(marked)
 
 
+def _put_off(platform: Platform, people: Sequence[str]) -> None:
+    now = clock.now()
+    waiting = _notice.c.person_id.in_(people) & _notice.c.sent.is_(None) & (_notice.c.due <= now)
+    with platform.database.writing(PLATFORM) as session:
+        session.connection().execute(update(_notice).where(waiting).values(due=now + _PUT_OFF_FOR))
+
+
 def late(platform: Platform) -> int:
-    """Write a notice for each open task whose day has passed, once for a desk; return how many tasks there were."""
+    """Write a notice for each open task whose day has passed, once since it opened; return how many tasks there were."""
     count, last = 0, ""
     while found := _late_after(platform, last):
         for task_id in found:
             with platform.database.writing(PLATFORM) as session:
                 task = session.exec(select(Task).where(Task.id == task_id).with_for_update()).first()
                 if task is not None and task.state == TaskState.OPEN.value:
-                    notify(session, session.get_one(Folder, task.folder_id), task.desk_id, Category.LATE)
+                    # A desk without anybody is told once somebody sits there.
+                    if notify(session, session.get_one(Folder, task.folder_id), task.desk_id, Category.LATE):
+                        task.alerted = clock.now()
+                        session.add(task)
                     count += 1
         last = found[-1]
     return count
 
 
 def _late_after(platform: Platform, last: str) -> Sequence[str]:
-    told = select(Notice.id).where(
-        Notice.folder_id == Task.folder_id, Notice.desk_id == Task.desk_id, Notice.category == Category.LATE.value
-    )
+    # A task that was taken back opens again: what was said of it before is of another time.
+    untold = or_(col(Task.alerted).is_(None), col(Task.alerted) < col(Task.opened))
     wanted = select(Task.id).where(
         Task.id > last,
         Task.state == TaskState.OPEN.value,
         col(Task.due) < clock.in_paris(clock.now()).date(),
-        ~exists(told),
+        untold,
     )
     with platform.database.reading(PLATFORM) as session:
         return session.exec(wanted.order_by(col(Task.id)).limit(_AT_ONCE)).all()

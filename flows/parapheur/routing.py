@@ -8,11 +8,15 @@ from sqlmodel import Session
 
 from core import journal
 from core.configuration import Configuration, configure
+from core.errors import UsageError
+from core.messages import Catalogue
 from core.principal import Principal, Right
 from core.secrets import SecretBox
 from flows.parapheur.settings import HELIOS_ROUTE, ParapheurRoute
-from signing.parapheur import desks, typology
+from signing.parapheur import desks, foresight, typology
 from signing.parapheur.typology import Protocol
+
+_messages = Catalogue("flows.parapheur")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +42,16 @@ def send_through(
 
     Raises:
         Forbidden: the principal does not administer the organisation.
-        UsageError: the subtype is not one of the protocol in force there, or the desk may send nothing.
+        UsageError: the subtype is not one of the protocol in force there, or the desk may send nothing; or a PES could take a
+            circuit in which nobody signs: it would not leave at its end.
+        NotFound: a circuit of the subtype is not there any more.
     """
     principal.require(Right.ADMINISTER, organisation_id)
     kept = session.get(Configuration, (organisation_id, way.name))
     if route is not None:
-        typology.require_protocol(session, organisation_id, route.subtype, way.protocol)
+        through = typology.require_protocol(session, organisation_id, route.subtype, way.protocol)
+        if way.protocol is Protocol.HELIOS and (unsigned := foresight.unsigned(session, organisation_id, through)):
+            raise UsageError(_messages("route.pes", kind=through.full_name, circuits=", ".join(unsigned)))
         desks.require_sender(session, organisation_id, route.emitter)
         configure(session, box, organisation_id, way.name, route)
     elif kept is not None:

@@ -49,7 +49,7 @@ def admit(platform: Platform, sitting_id: str, certificate: bytes, chain: Sequen
 def settle(platform: Platform, sitting_id: str) -> list[Failure]:
     """Close the tasks of a sitting whose documents are all signed; return those that could not be, with the reason.
 
-    A sitting that is none of the parapheur's gives nothing.
+    Those that somebody has dealt with meanwhile are among these. A sitting that is none of the parapheur's gives nothing.
     """
     failures = []
     for task_id in signatures.ready(platform, sitting_id):
@@ -62,7 +62,8 @@ def settle(platform: Platform, sitting_id: str) -> list[Failure]:
             failures.append(Failure(task_id, str(error)))
     with platform.database.writing(PLATFORM) as session:
         signatures.settled(session, sitting_id)
-    return failures
+        told = {one.task_id for one in failures}
+        return failures + [one for one in signatures.missed(session, sitting_id) if one.task_id not in told]
 
 
 def settle_all(platform: Platform) -> None:

@@ -20,6 +20,7 @@ from signing.parapheur import desks, typology
 from signing.parapheur.models import Capacity, Delegation, Desk, FolderType, Seat, Subtype
 
 _messages = Catalogue("signing.parapheur")
+_YEARS_AHEAD = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def announce(session: Session, principal: Principal, wanted: Absence) -> Delegat
 
     Raises:
         Forbidden: the person neither holds the absent desk nor looks after its absences.
-        UsageError: days in the past or in the wrong order, a type of elsewhere; see ``desks.delegate``.
+        UsageError: days in the past, years ahead or in the wrong order, a type of elsewhere; see ``desks.delegate``.
         Conflict: see ``desks.delegate``.
     """
     desk = _looked_after(session, principal, wanted.desk_id)
@@ -119,10 +120,10 @@ def _planned(session: Session, which: object) -> list[Planned]:
     now = clock.now()
     wanted = (
         select(Delegation)
-        .where(which, or_(col(Delegation.ends).is_(None), col(Delegation.ends) > now))  # type: ignore[arg-type]
+        .where(which, or_(col(Delegation.ends).is_(None), col(Delegation.ends) > now), desks.happens())  # type: ignore[arg-type]
         .order_by(col(Delegation.starts), col(Delegation.id))
     )
-    found = [one for one in session.exec(wanted) if one.ends is None or one.ends > one.starts]
+    found = session.exec(wanted).all()
     names = _names(session, (desk_id for one in found for desk_id in (one.desk_id, one.substitute_id)))
     return [
         Planned(
@@ -161,6 +162,8 @@ def _span(first: date, last: date | None, now: datetime) -> tuple[datetime, date
         raise UsageError(_messages("absence.past"))
     if last is not None and last < first:
         raise UsageError(_messages("delegation.dates"))
+    if (last or first) > today + timedelta(days=366 * _YEARS_AHEAD):
+        raise UsageError(_messages("absence.far", years=_YEARS_AHEAD))
     starts = now if first == today else _midnight(first)
     return starts, _midnight(last + timedelta(days=1)) if last is not None else None
 

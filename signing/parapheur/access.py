@@ -26,7 +26,7 @@ class Seen:
         desks: those that the person has to do with.
         at: the desks of the folder at which the person sits, holding them or standing in for them.
         hands: by task that is open and theirs to do, by which right.
-        emits: they hold the desk that sent it, and that desk may send.
+        emits: they hold the desk that sent it, that desk may send, and their roles let them deposit.
         administers: they administer its organisation, and read its dossiers.
     """
 
@@ -70,7 +70,8 @@ def seen(session: Session, principal: Principal, folder_id: str) -> Seen:
     if not (at or concerned & set(desks.supervised) or administers or reads):
         raise NotFound(_messages("folder.unknown"))
     emitter = session.get(Desk, folder.emitter_id)
-    emits = emitter is not None and emitter.may_create and emitter.id in desks.held
+    sends = emitter is not None and emitter.may_create and emitter.id in desks.held
+    emits = sends and principal.may(Right.DEPOSIT, folder.organisation_id)
     acts = principal.may(Right.ACT, folder.organisation_id)
     hands = _hands(session, desks, tasks, type_id, folder.subtype_id) if acts else {}
     return Seen(folder, tasks, desks, frozenset(at), hands, emits, administers)

@@ -17,7 +17,7 @@ from core.errors import Conflict, Forbidden, NotFound, UsageError
 from core.messages import Catalogue
 from core.people import Person
 from core.principal import Principal, Right
-from signing.parapheur import answers, binding, typology
+from signing.parapheur import answers, binding, stamps, typology
 from signing.parapheur.desks import Hand, hand_for
 from signing.parapheur.folders import documents_of, locked, main_documents
 from signing.parapheur.history import SILENT, Said, tell
@@ -116,9 +116,11 @@ def refuse_past(session: Session, task: Task) -> None:
     if task.state == TaskState.UPCOMING.value:
         raise Conflict(_messages("task.early"))
     when = clock.in_paris(task.closed or clock.now())
+    moment = {"day": f"{when:%d/%m/%Y}", "hour": f"{when.hour}", "minute": f"{when:%M}"}
+    if task.state == TaskState.WITHDRAWN.value:
+        raise Conflict(_messages("task.withdrawn", **moment))
     person = session.get(Person, (task.actor or "").removeprefix("person:"))
-    who = person.name if person else _messages("task.somebody")
-    raise Conflict(_messages("task.past", who=who, day=f"{when:%d/%m/%Y}", hour=f"{when.hour}", minute=f"{when:%M}"))
+    raise Conflict(_messages("task.past", who=person.name if person else _messages("task.somebody"), **moment))
 
 
 def approve(session: Session, principal: Principal, task_id: str, said: Said = SILENT) -> Standing:
@@ -215,10 +217,16 @@ def _detached(session: Session, folder: Folder, document: FolderDocument, result
 
 def _done(session: Session, held: Held, kind: str, said: Said, facts: Mapping[str, Any] | None = None) -> Standing:
     given = answers.keep(session, held.folder, step_of(held.task).approval_fields, said)
+    told = {**(facts or {}), **given, **_spent(session, held.folder, held.task)}
     close_task(session, held.task, held.hand, TaskState.DONE)
-    tell(session, held.folder, kind, held.hand, task_id=held.task.id, said=said, facts={**(facts or {}), **given})
+    tell(session, held.folder, kind, held.hand, task_id=held.task.id, said=said, facts=told)
     step_done(session, held.folder, held.task)
     return standing_of(session, held.folder)
+
+
+def _spent(session: Session, folder: Folder, *tasks: Task) -> dict[str, Any]:
+    """Take the places of visible signatures away once a task that signs is over, however it ends: they were its signer's."""
+    return stamps.spend(session, folder) if any(task.kind in binding.SIGNS for task in tasks) else {}
 
 
 def complete_automatically(session: Session, task_id: str, results: Sequence[Result]) -> Standing:
@@ -235,7 +243,7 @@ def complete_automatically(session: Session, task_id: str, results: Sequence[Res
     refuse_past(session, task)
     before = _apply(session, folder, results)
     close_task(session, task, "platform", TaskState.DONE)
-    tell(session, folder, "sealed", "platform", task_id=task.id, facts={"documents": before})
+    tell(session, folder, "sealed", "platform", task_id=task.id, facts={"documents": before, **_spent(session, folder, task)})
     step_done(session, folder, task)
     return standing_of(session, folder)
 
@@ -258,7 +266,8 @@ def reject(session: Session, principal: Principal, task_id: str, said: Said) -> 
     folder = held.folder
     folder.state, folder.since, folder.last_desk_id = FolderState.REJECTED.value, clock.now(), None
     session.add(folder)
-    tell(session, folder, "rejected", held.hand, task_id=held.task.id, said=said, facts=given)
+    told = {**given, **_spent(session, folder, held.task)}
+    tell(session, folder, "rejected", held.hand, task_id=held.task.id, said=said, facts=told)
     notify(session, folder, folder.emitter_id, Category.REJECTED)
     return standing_of(session, folder)
 
@@ -277,12 +286,13 @@ def bypass(session: Session, principal: Principal, folder_id: str, said: Said) -
         raise UsageError(_messages("reject.reason"))
     if folder.state != FolderState.PENDING.value:
         raise Conflict(_messages("folder.over"))
-    binding.refuse_unsigned(session, folder, [task for task in tasks_of(session, folder.id) if task.rank == folder.rank])
-    for task in tasks_of(session, folder.id):
-        if task.rank == folder.rank and (task.state == TaskState.OPEN.value or awaits_opinion(task)):
+    here = [task for task in tasks_of(session, folder.id) if task.rank == folder.rank]
+    binding.refuse_unsigned(session, folder, here)
+    for task in here:
+        if task.state == TaskState.OPEN.value or awaits_opinion(task):
             close_task(session, task, principal.actor, TaskState.BYPASSED)
     folder.last_desk_id = None
-    tell(session, folder, "bypassed", principal.actor, said=said)
+    tell(session, folder, "bypassed", principal.actor, said=said, facts=_spent(session, folder, *here))
     open_step(session, folder, folder.rank + 1)
     return standing_of(session, folder)
 

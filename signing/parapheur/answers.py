@@ -6,7 +6,8 @@ for it when it is still empty.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlmodel import Session
@@ -18,12 +19,18 @@ from signing.parapheur.history import Said
 from signing.parapheur.models import Folder
 
 _messages = Catalogue("signing.parapheur")
+_CHANGED = "fields"
 
 
 def fixed(session: Session, folder: Folder) -> set[str]:
     """Return the keys of the metadata of a folder that nobody may change in its circuit any more."""
     uses = typology.kind_of(session, folder.subtype_id).options.fields if folder.subtype_id else ()
     return {use.key for use in uses if not use.editable and use.key in folder.fields}
+
+
+def of_several(folder: Folder, said: Said) -> Said:
+    """Return what is said to several folders at once as one of them takes it: what it bears already is not written over."""
+    return replace(said, fields={key: value for key, value in said.fields.items() if key not in folder.fields})
 
 
 def check(session: Session, folder: Folder, asked: Sequence[str], said: Said) -> dict[str, str]:
@@ -59,4 +66,15 @@ def keep(session: Session, folder: Folder, asked: Sequence[str], said: Said) -> 
     folder.fields = after
     session.add(folder)
     changed = [key for key in sorted({*before, *after}) if before.get(key) != after.get(key)]
-    return {"fields": {key: {"before": before.get(key), "after": after.get(key)} for key in changed}} if changed else {}
+    return {_CHANGED: {key: {"before": before.get(key), "after": after.get(key)} for key in changed}} if changed else {}
+
+
+def put_back(session: Session, folder: Folder, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Put the metadata back that an act has changed, as its event tells, and return what the event of its undoing tells."""
+    changed = facts.get(_CHANGED, {})
+    if not changed:
+        return {}
+    before = {key: values["before"] for key, values in changed.items() if values["before"] is not None}
+    folder.fields = {key: value for key, value in folder.fields.items() if key not in changed} | before
+    session.add(folder)
+    return {_CHANGED: {key: {"before": values["after"], "after": values["before"]} for key, values in changed.items()}}

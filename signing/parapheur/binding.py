@@ -7,20 +7,22 @@ or by whom. What a folder was made with stands in its history, so that a flow ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlmodel import Session, col, select
 
-from core.errors import Conflict, Forbidden
+from core.errors import Conflict, Forbidden, UsageError
 from core.messages import Catalogue
 from signing.parapheur import typology
-from signing.parapheur.models import Folder, FolderDocument, FolderEvent, StepKind, Task
+from signing.parapheur.circuits import Step
+from signing.parapheur.models import Circuit, Folder, FolderDocument, FolderEvent, StepKind, Task
 
 _messages = Catalogue("signing.parapheur")
 _MADE = ("created", "renewed")
 _GIVEN, _DEPOSITED = "given", "deposited"
-_SIGNS = frozenset({StepKind.SIGNATURE.value, StepKind.SEAL.value, StepKind.EXTERNAL.value})
+SIGNS = frozenset({StepKind.SIGNATURE.value, StepKind.SEAL.value, StepKind.EXTERNAL.value})
+"""Kinds of step that leave the documents signed."""
 
 
 def made_with(folder: Folder, documents: Sequence[FolderDocument]) -> dict[str, Any]:
@@ -64,8 +66,26 @@ def refuse_unsigned(session: Session, folder: Folder, passed: Sequence[Task]) ->
     """
     kind = typology.kind_of(session, folder.subtype_id) if folder.subtype_id else None
     is_pes = kind is not None and kind.signing.protocol is typology.Protocol.HELIOS
-    if is_pes and any(task.kind in _SIGNS for task in passed):
+    if is_pes and any(task.kind in SIGNS for task in passed):
         raise Conflict(_messages("bypass.pes"))
+
+
+def refuse_no_signature(folder: Folder, kind: typology.Kind, circuit: Circuit, steps: Iterable[Step]) -> None:
+    """Start only in a circuit at whose end the folder can leave: what a flow asks to be signed is asked of somebody in it.
+
+    A PES that its software has signed is not asked about, and goes its way.
+
+    Raises:
+        UsageError: it is a PES, and no step of the circuit signs.
+    """
+    is_pes = folder.bound and kind.signing.protocol is typology.Protocol.HELIOS
+    if is_pes and not signs(steps):
+        raise UsageError(_messages("circuit.pes", circuit=circuit.name, kind=kind.full_name))
+
+
+def signs(steps: Iterable[Step]) -> bool:
+    """Tell whether a step among these leaves the documents signed."""
+    return any(step.kind.value in SIGNS for step in steps)
 
 
 def as_made(session: Session, folder: Folder, documents: Sequence[FolderDocument]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_
+from sqlalchemy import ColumnElement, or_
 from sqlmodel import Session, col, select
 
 from core import clock
@@ -330,6 +330,7 @@ def delegate(
         Delegation.desk_id == substitute.id,
         Delegation.substitute_id == desk.id,
         or_(col(Delegation.ends).is_(None), col(Delegation.ends) > starts),
+        happens(),
     )
     if ends is not None:
         mutual = mutual.where(Delegation.starts < ends)
@@ -364,6 +365,11 @@ def end_delegation(session: Session, delegation_id: str) -> Delegation:
         found.ends = max(now, found.starts)
         session.add(found)
     return found
+
+
+def happens() -> ColumnElement[bool]:
+    """Return the condition that a delegation was not ended before it began."""
+    return or_(col(Delegation.ends).is_(None), col(Delegation.ends) > col(Delegation.starts))
 
 
 def close_desk(session: Session, desk: Desk) -> None:
@@ -405,6 +411,7 @@ def users_of(session: Session, desk: Desk, most: int = 10) -> list[str]:
             Delegation.substitute_id == desk.id,
             col(Desk.closed).is_(None),
             or_(col(Delegation.ends).is_(None), col(Delegation.ends) > clock.now()),
+            happens(),
         )
     )
     users += [_messages("desk.used.absence", name=name) for name in dict.fromkeys(session.exec(replaced.limit(most)))]

@@ -7,7 +7,7 @@ from sqlmodel import Session
 from core import clock
 from core.errors import Conflict, Forbidden
 from core.messages import Catalogue
-from core.principal import Principal
+from core.principal import Principal, Right
 from signing.parapheur.desks import Hand, around, person_of
 from signing.parapheur.folders import documents_of, locked
 from signing.parapheur.history import tell
@@ -97,10 +97,11 @@ def emitter_hand(session: Session, principal: Principal, desk_id: str) -> Hand:
     """Return by which right a person acts as the desk that sends folders.
 
     Raises:
-        Forbidden: they do not hold it, or it may send nothing.
+        Forbidden: they do not hold it, it may send nothing, or their roles do not let them deposit.
     """
     person_id = person_of(principal)
     desk = session.get(Desk, desk_id)
     if desk is None or not desk.may_create or desk_id not in around(session, person_id).held:
         raise Forbidden(_messages("folder.not_yours"))
+    principal.require(Right.DEPOSIT, desk.organisation_id)
     return Hand(principal.actor, person_id, desk_id, None)

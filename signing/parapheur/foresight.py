@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from signing.parapheur import choice, circuits, metadata
+from signing.parapheur import binding, choice, circuits, metadata
 from signing.parapheur.models import Circuit, Desk
 from signing.parapheur.typology import Kind
 
@@ -74,7 +74,22 @@ def way(session: Session, kind: Kind, emitter: Desk, fields: Mapping[str, str]) 
     declared = metadata.declared(session, emitter.organisation_id)
     row = choice.choose(kind.rows, declared, values, emitter.short_name)
     circuit = circuits.current(session, emitter.organisation_id, row.circuit)
-    before: tuple[circuits.Step, ...] = ()
-    if kind.options.creation_circuit:
-        before = circuits.steps_of(circuits.current(session, emitter.organisation_id, kind.options.creation_circuit))
+    before = _before(session, emitter.organisation_id, kind)
     return Way(kind.rows.index(row), circuit, (*before, *circuits.steps_of(circuit)), row.variables)
+
+
+def _before(session: Session, organisation_id: str, kind: Kind) -> tuple[circuits.Step, ...]:
+    key = kind.options.creation_circuit
+    return circuits.steps_of(circuits.current(session, organisation_id, key)) if key else ()
+
+
+def unsigned(session: Session, organisation_id: str, kind: Kind) -> list[str]:
+    """Return the names of the circuits that a kind of folder may take, and at whose end nothing would be signed.
+
+    Raises:
+        NotFound: a circuit that is not there any more.
+    """
+    if binding.signs(_before(session, organisation_id, kind)):
+        return []
+    found = [circuits.current(session, organisation_id, key) for key in dict.fromkeys(row.circuit for row in kind.rows)]
+    return [one.name for one in found if not binding.signs(circuits.steps_of(one))]

@@ -324,6 +324,7 @@ class Task(Owned, table=True):
         opened: since when the desk can act; None before.
         closed: when it was done with, by ``actor``, of the desk ``behalf_id`` when that one stood in.
         due: that of the folder, for lists.
+        alerted: when its desk was told that this day had passed.
     """
 
     __tablename__ = "folder_task"
@@ -347,6 +348,7 @@ class Task(Owned, table=True):
     actor: str | None = Field(default=None, max_length=40)
     behalf_id: str | None = Field(default=None, max_length=26)
     due: date | None = Field(default=None, sa_column=Column(Date))
+    alerted: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
 
 
 class FolderEvent(Owned, table=True):
@@ -386,6 +388,8 @@ class FolderReading(Owned, table=True):
 
     Attributes:
         pages: pages seen by document; a document read whole bears its digest under ``whole``.
+        first: when they opened it first.
+        last: when they opened it first in the step of their last opening.
     """
 
     __tablename__ = "folder_reading"
@@ -394,6 +398,7 @@ class FolderReading(Owned, table=True):
     person_id: str = Field(foreign_key="person.id", primary_key=True, max_length=26, index=True)
     pages: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
     first: datetime = Field(default_factory=clock.now, sa_column=_moment())
+    last: datetime = Field(default_factory=clock.now, sa_column=_moment())
 
 
 class FolderSigning(Owned, table=True):

@@ -35,8 +35,12 @@ class Frequency(StrEnum):
     NEVER = "never"
 
 
-def notify(session: Session, folder: Folder, desk_id: str, category: Category) -> None:
-    """Tell the holders of a desk; those who stand in for it as well, when it has something to do."""
+def notify(session: Session, folder: Folder, desk_id: str, category: Category) -> bool:
+    """Tell the holders of a desk; those who stand in for it as well, when it has something to do.
+
+    Returns:
+        Whether there is anybody to tell, be it that they want to hear nothing.
+    """
     now = clock.now()
     told = {person.id: (desk_id, category) for person in holders(session, [desk_id])[desk_id]}
     if category in {Category.TO_DO, Category.LATE}:
@@ -56,6 +60,7 @@ def notify(session: Session, folder: Folder, desk_id: str, category: Category) -
                     due=due,
                 )
             )
+    return bool(told)
 
 
 def _told_already(session: Session, person_id: str, folder_id: str, category: Category) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 
 from sqlmodel import Session
 
+from core import clock
 from signing.parapheur.folders import main_documents
 from signing.parapheur.models import Folder, FolderReading
 
@@ -14,13 +14,15 @@ WHOLE = "whole"
 _MOST_PAGES = 20_000
 
 
-def opened(session: Session, folder: Folder, person_id: str) -> bool:
-    """Keep that a person has opened a folder; True the first time."""
-    if session.get(FolderReading, (folder.id, person_id)) is not None:
-        return False
-    session.add(FolderReading(organisation_id=folder.organisation_id, folder_id=folder.id, person_id=person_id))
+def opened(session: Session, folder: Folder, person_id: str) -> None:
+    """Keep that a person has opened a folder where it stands."""
+    reading = session.get(FolderReading, (folder.id, person_id))
+    if reading is None:
+        reading = FolderReading(organisation_id=folder.organisation_id, folder_id=folder.id, person_id=person_id)
+    elif reading.last < folder.since:
+        reading.last = clock.now()
+    session.add(reading)
     session.flush()
-    return True
 
 
 def saw(session: Session, folder: Folder, person_id: str, document_id: str, pages: Iterable[int], total: int) -> None:
@@ -48,10 +50,10 @@ def saw(session: Session, folder: Folder, person_id: str, document_id: str, page
     session.flush()
 
 
-def seen_first(session: Session, folder_id: str, person_id: str) -> datetime | None:
-    """Return when a person opened a folder first; None when they have not."""
-    reading = session.get(FolderReading, (folder_id, person_id))
-    return reading.first if reading else None
+def has_opened(session: Session, folder: Folder, person_id: str) -> bool:
+    """Tell whether a person has opened a folder since it came where it stands."""
+    reading = session.get(FolderReading, (folder.id, person_id))
+    return reading is not None and reading.last >= folder.since
 
 
 def seen_pages(session: Session, folder: Folder, person_id: str) -> dict[str, set[int]]:

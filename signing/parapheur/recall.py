@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from sqlmodel import Session, select
+from collections.abc import Mapping
+from typing import Any
+
+from sqlmodel import Session, col, select
 
 from core import clock
 from core.errors import Conflict, Forbidden
 from core.messages import Catalogue
 from core.principal import Principal
-from signing.parapheur import typology
+from signing.parapheur import answers, stamps, typology
 from signing.parapheur.desks import Hand, hand_for, holders
 from signing.parapheur.emitting import emitter_hand
 from signing.parapheur.folders import locked
@@ -17,10 +20,11 @@ from signing.parapheur.models import Folder, FolderDocument, FolderReading, Fold
 from signing.parapheur.progress import Standing, left, standing_of, tasks_of, withdraw
 
 _messages = Catalogue("signing.parapheur")
+_CLOSES = frozenset({"approved", "signed", "signed_on_paper", "sealed", "imported"})
 
 
 def undo(session: Session, principal: Principal, folder_id: str) -> Standing:
-    """Take back what a desk has just done (*droit de remords*): the folder stands again where it did.
+    """Take back what a desk has just done (*droit de remords*): the folder stands again where it did, as it was.
 
     The emitting desk may take back a folder that nobody has dealt with: it is a draft again.
 
@@ -40,14 +44,15 @@ def undo(session: Session, principal: Principal, folder_id: str) -> Standing:
             one.state, one.opened = TaskState.UPCOMING.value, None
             session.add(one)
     folder.last_desk_id, folder.leaves_at = None, None
+    given: dict[str, Any] = {}
     if done is None:
         folder.state, folder.since, folder.rank = FolderState.DRAFT.value, clock.now(), 0
         withdraw(session, left(session, folder))
     else:
-        _reopen(session, folder, done, tasks)
+        given = _reopen(session, folder, done, tasks)
     session.add(folder)
     session.flush()
-    tell(session, folder, "taken_back", hand, task_id=done.id if done else None)
+    tell(session, folder, "taken_back", hand, task_id=done.id if done else None, facts=given)
     return standing_of(session, folder)
 
 
@@ -82,9 +87,10 @@ def _untouched(session: Session, folder: Folder) -> bool:
     if options.recall_after_reading:
         return True
     desks = {task.desk_id for task in here}
-    readers = select(FolderReading.person_id, FolderReading.first).where(FolderReading.folder_id == folder.id)
+    readers = select(FolderReading.person_id).where(FolderReading.folder_id == folder.id, col(FolderReading.last) >= folder.since)
     people = {person.id for found in holders(session, desks).values() for person in found}
-    return not any(person in people and first >= folder.since for person, first in session.exec(readers))
+    opened = session.exec(readers).all()
+    return people.isdisjoint(opened)
 
 
 def _last_done(session: Session, folder: Folder) -> Task | None:
@@ -96,7 +102,8 @@ def _last_done(session: Session, folder: Folder) -> Task | None:
     return max(done, key=lambda task: task.closed or task.opened or clock.now()) if done else None
 
 
-def _reopen(session: Session, folder: Folder, done: Task, tasks: list[Task]) -> None:
+def _reopen(session: Session, folder: Folder, done: Task, tasks: list[Task]) -> dict[str, Any]:
+    """Ask a task again, and return what is told of the metadata that change with it."""
     folder.state, folder.rank, folder.since = FolderState.PENDING.value, done.rank, clock.now()
     again = [one for one in tasks if one.id == done.id or (one.rank == done.rank and one.state == TaskState.WITHDRAWN.value)]
     asking = {one.asked_by for one in again if one.asked_by}
@@ -104,18 +111,18 @@ def _reopen(session: Session, folder: Folder, done: Task, tasks: list[Task]) -> 
         state = TaskState.UPCOMING if one.id in asking else TaskState.OPEN
         one.state, one.closed, one.actor, one.behalf_id = state.value, None, None, None
         session.add(one)
-    _put_back(session, folder, done.id)
+    closing = (event for event in reversed(events_of(session, folder.id)) if event.task_id == done.id and event.kind in _CLOSES)
+    return _put_back(session, folder, next((event.facts for event in closing), {}))
 
 
-def _put_back(session: Session, folder: Folder, task_id: str) -> None:
-    """Put documents back as they were before a task signed them."""
-    for event in reversed(events_of(session, folder.id)):
-        if event.task_id == task_id and event.kind in {"signed", "sealed", "imported"}:
-            for change in event.facts.get("documents", ()):
-                document = session.get(FolderDocument, change["id"])
-                if document is not None and change["before"] is None:
-                    session.delete(document)
-                elif document is not None:
-                    document.sha256, document.size = change["before"], change["size"]
-                    session.add(document)
-            return
+def _put_back(session: Session, folder: Folder, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Put documents, places of visible signatures and metadata back as they were before an act."""
+    for change in facts.get("documents", ()):
+        document = session.get(FolderDocument, change["id"])
+        if document is not None and change["before"] is None:
+            session.delete(document)
+        elif document is not None:
+            document.sha256, document.size = change["before"], change["size"]
+            session.add(document)
+    stamps.put_back(session, facts)
+    return answers.put_back(session, folder, facts)

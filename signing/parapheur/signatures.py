@@ -22,12 +22,21 @@ from core.platform import Platform
 from core.principal import PLATFORM, Principal
 from signing import formats
 from signing.keys import name_of
-from signing.parapheur import typology
+from signing.parapheur import answers, typology
 from signing.parapheur.actions import Held, Result, check_ready, complete, hold, refuse_past
 from signing.parapheur.folders import locked, main_documents
 from signing.parapheur.forms import form_of, rank_of, result_name, speaker
 from signing.parapheur.history import SILENT, Said
-from signing.parapheur.models import Desk, FolderDocument, FolderSigning, StepKind, Task
+from signing.parapheur.models import (
+    Desk,
+    Folder,
+    FolderDocument,
+    FolderEvent,
+    FolderSigning,
+    StepKind,
+    Task,
+    TaskState,
+)
 from signing.parapheur.progress import Standing
 from signing.sittings import sittings
 from signing.sittings.models import ItemState, Sitting, SittingItem, SittingState
@@ -48,25 +57,30 @@ class Failure:
 def open_signing(platform: Platform, principal: Principal, task_ids: Sequence[str], said: Said = SILENT) -> Pass:
     """Open a sitting over the documents of several tasks, and return the only readable copy of its ticket.
 
+    Of several tasks, those that somebody has dealt with meanwhile stay out, and ``missed`` tells why; nothing that one folder
+    bears is written over by what is said to all.
+
     Args:
         platform: its parts.
         principal: the person who will sign.
-        task_ids: open signature tasks of one organisation, in the order in which they are shown.
+        task_ids: signature tasks of one organisation, in the order in which they are shown.
         said: what goes with each signature.
 
     Raises:
         UsageError: no task, tasks of several organisations, documents that must be read first, metadata that are missing.
-        NotFound, Conflict, Forbidden: see ``actions.hold``.
+        Conflict: none of them can be done any more, or yet; see ``actions.hold``.
+        NotFound, Forbidden: see ``actions.hold``.
     """
     if not task_ids:
         raise UsageError(_messages("sign.none"))
+    chosen = list(dict.fromkeys(task_ids))
     documents: list[Document] = []
     with platform.database.writing(principal) as session:
-        held = [hold(session, principal, task_id, StepKind.SIGNATURE) for task_id in dict.fromkeys(task_ids)]
+        held = _held(session, principal, chosen)
         if len({one.folder.organisation_id for one in held}) != 1:
             raise UsageError(_messages("sign.organisations"))
         for one in held:
-            check_ready(session, one, said)
+            check_ready(session, one, _as_said(one.folder, said, chosen))
             documents += _documents(session, one)
         first = held[0]
         person = session.get_one(Person, first.hand.person_id)
@@ -78,7 +92,7 @@ def open_signing(platform: Platform, principal: Principal, task_ids: Sequence[st
                 organisation_id=first.folder.organisation_id,
                 person_id=person.id,
                 desk_id=first.hand.desk_id,
-                task_ids=[one.task.id for one in held],
+                task_ids=chosen,
                 note=said.note,
                 private_note=said.private_note,
                 fields=dict(said.fields),
@@ -86,6 +100,22 @@ def open_signing(platform: Platform, principal: Principal, task_ids: Sequence[st
             )
         )
     return passed
+
+
+def _held(session: Session, principal: Principal, task_ids: Sequence[str]) -> list[Held]:
+    held, past = list[Held](), None
+    for task_id in task_ids:
+        try:
+            held.append(hold(session, principal, task_id, StepKind.SIGNATURE))
+        except Conflict as error:
+            past = error
+    if past is not None and not held:
+        raise past
+    return held
+
+
+def _as_said(folder: Folder, said: Said, task_ids: Sequence[str]) -> Said:
+    return answers.of_several(folder, said) if len(task_ids) > 1 else said
 
 
 def _documents(session: Session, held: Held) -> list[Document]:
@@ -165,15 +195,62 @@ def settled(session: Session, sitting_id: str) -> bool:
 
 
 def ready(platform: Platform, sitting_id: str) -> list[str]:
-    """Return the tasks of a sitting of which every document is signed and that still wait for it, in their order."""
+    """Return the tasks of a sitting of which every document is signed and that still wait for it, in their order.
+
+    One that was taken back since waits for another signature.
+    """
     with platform.database.reading(PLATFORM) as session:
         found = session.get(FolderSigning, sitting_id)
         if found is None:
             return []
         by_task = _by_task(session, sitting_id)
+        taken_back = _taken_back(session, found)
         open_tasks = set(session.exec(select(Task.id).where(col(Task.id).in_(found.task_ids), Task.state == "open")).all())
     signed = {task_id for task_id, items in by_task.items() if all(item.state == ItemState.SIGNED.value for item in items)}
-    return [task_id for task_id in found.task_ids if task_id in signed & open_tasks]
+    return [task_id for task_id in found.task_ids if task_id in (signed & open_tasks) - taken_back]
+
+
+def missed(session: Session, sitting_id: str) -> list[Failure]:
+    """Return the tasks of a sitting whose folders went on without its signatures, with the reason."""
+    found = session.get(FolderSigning, sitting_id)
+    if found is None:
+        return []
+    by_task, taken_back = _by_task(session, sitting_id), _taken_back(session, found)
+    tasks = {task.id: task for task in session.exec(select(Task).where(col(Task.id).in_(found.task_ids)))}
+    failures = []
+    for task_id in found.task_ids:
+        task, items = tasks.get(task_id), by_task.get(task_id, [])
+        if task is None:
+            failures.append(Failure(task_id, _messages("sign.sent_again")))
+        elif task_id in taken_back:
+            failures.append(Failure(task_id, _messages("sign.taken_back")))
+        elif not _is_theirs(found, task, items):
+            failures += _past(session, task)
+    return failures
+
+
+def _is_theirs(found: FolderSigning, task: Task, items: Sequence[SittingItem]) -> bool:
+    signed = bool(items) and all(item.state == ItemState.SIGNED.value for item in items)
+    return signed and task.state == TaskState.DONE.value and task.actor == f"person:{found.person_id}"
+
+
+def _past(session: Session, task: Task) -> list[Failure]:
+    try:
+        refuse_past(session, task)
+    except Conflict as error:
+        return [Failure(task.id, str(error))]
+    return []
+
+
+def _taken_back(session: Session, found: FolderSigning) -> set[str]:
+    """Return the tasks of a sitting that were taken back since it was opened."""
+    wanted = select(FolderEvent.task_id).where(
+        col(FolderEvent.folder_id).in_(select(Task.folder_id).where(col(Task.id).in_(found.task_ids))),
+        FolderEvent.kind == "taken_back",
+        col(FolderEvent.task_id).in_(found.task_ids),
+        FolderEvent.at >= found.created,
+    )
+    return {task_id for task_id in session.exec(wanted) if task_id}
 
 
 def _by_task(session: Session, sitting_id: str) -> dict[str, list[SittingItem]]:
@@ -213,7 +290,8 @@ def close(session: Session, sitting_id: str, task_id: str) -> Standing:
         how = formats.from_json(item.format, item.context)
         detached = result_name(document, how, signer, rank_of(session, folder, document))
         results.append(Result(document.id, item.sha256, item.result_sha256, item.result_size or 0, detached))
-    return complete(session, held, results, Said(found.note, found.private_note, found.fields))
+    said = Said(found.note, found.private_note, found.fields)
+    return complete(session, held, results, _as_said(folder, said, found.task_ids))
 
 
 def _signatory(session: Session, person_id: str) -> Principal:

@@ -106,7 +106,7 @@ def may_recall(session: Session, folder: Folder) -> bool:
         return False
     if typology.kind_of(session, folder.subtype_id or "").options.recall_after_reading:
         return True
-    opened = select(FolderReading.person_id).where(FolderReading.folder_id == folder.id, col(FolderReading.first) >= folder.since)
+    opened = select(FolderReading.person_id).where(FolderReading.folder_id == folder.id, col(FolderReading.last) >= folder.since)
     return session.exec(opened).first() is None
 
 

@@ -6,7 +6,7 @@ from sqlmodel import Session, select
 
 from core.errors import Conflict, Forbidden, UsageError
 from core.messages import Catalogue
-from signing.parapheur import circuits, foresight, metadata, typology
+from signing.parapheur import binding, circuits, foresight, metadata, typology
 from signing.parapheur.desks import Hand
 from signing.parapheur.folders import MOST_ANNEXES, documents_of, locked, own_draft, with_fields
 from signing.parapheur.history import SILENT, Said, tell
@@ -21,7 +21,7 @@ def planned(session: Session, folder: Folder) -> tuple[Kind, list[circuits.Asked
     """Return what a draft would go through if it started now: its kind, its steps with their desks, its circuit.
 
     Raises:
-        UsageError: no subtype, a table that gives nothing, a desk to choose, closed or missing.
+        UsageError: no subtype, a table that gives nothing, a desk to choose, closed or missing, a PES that nobody would sign.
         NotFound: a circuit that is not there any more.
     """
     emitter = session.get(Desk, folder.emitter_id)
@@ -29,6 +29,7 @@ def planned(session: Session, folder: Folder) -> tuple[Kind, list[circuits.Asked
         raise UsageError(_messages("folder.subtype"))
     kind = typology.kind_of(session, folder.subtype_id)
     found = foresight.foresee(session, kind, emitter, folder.fields, folder.variables)
+    binding.refuse_no_signature(folder, kind, found.circuit, [one.step for one in found.asked])
     return kind, list(found.asked), found.circuit
 
 

@@ -40,9 +40,9 @@ def sent_by(session: Session, principal: Principal, folder_id: str) -> Folder:
         Forbidden: they may not deposit in its organisation.
     """
     seen = access.seen(session, principal, folder_id)
+    principal.require(Right.DEPOSIT, seen.folder.organisation_id)
     if not seen.emits:
         raise NotFound(_t("draft.unknown"))
-    principal.require(Right.DEPOSIT, seen.folder.organisation_id)
     return seen.folder
 
 

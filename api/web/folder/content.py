@@ -46,7 +46,7 @@ class Content:
         removable: identifiers of annexes that the visitor may take out.
         fields: metadata by name, as people read them.
         changes: metadata that were changed in the circuit, by identifier of the event: name, value before, value after.
-        first_time: the visitor has not opened it before.
+        first_time: the visitor has not opened it before where it stands.
     """
 
     seen: Seen
@@ -129,7 +129,7 @@ def content_of(
         notes=tuple(_notes(found, events, names)),
         events=tuple(events),
         changes=_changes(session, folder, events),
-        first_time=reading.seen_first(session, folder.id, found.desks.person_id) is None,
+        first_time=not reading.has_opened(session, folder, found.desks.person_id),
     )
 
 

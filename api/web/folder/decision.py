@@ -9,7 +9,7 @@ from sqlmodel import Session
 from api.web.draft.acts import is_document
 from api.web.folder.asking import Asked, asked_of
 from api.web.trays.listing import Listing, folder_address
-from core.principal import Principal, Right
+from core.principal import Principal
 from signing.parapheur import reading
 from signing.parapheur.access import Seen
 from signing.parapheur.mailing import Dispatch, dispatch_of
@@ -139,15 +139,14 @@ def powers_over(session: Session, principal: Principal, found: Seen) -> Powers:
     pending = folder.state == FolderState.PENDING.value
     waiting = pending and any(task.state == TaskState.OPEN.value for task in found.tasks)
     stuck = pending and any(awaits_opinion(task) for task in found.tasks)
-    sends = found.emits and principal.may(Right.DEPOSIT, folder.organisation_id)
-    made_here = sends and is_document(session, folder)
+    made_here = found.emits and is_document(session, folder)
     return Powers(
         undo=may_undo(session, principal, folder),
         trash=found.emits and folder.state == FolderState.FINISHED.value and folder.leaves_at is None,
         erase=found.emits and folder.state in erasable,
         mend=made_here and folder.state == FolderState.REJECTED.value,
         copy=made_here and folder.state != FolderState.ERASED.value,
-        remind=sends and waiting,
+        remind=found.emits and waiting,
         bypass=found.administers and (waiting or stuck),
     )
 

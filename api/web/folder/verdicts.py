@@ -20,6 +20,7 @@ from core.errors import UnreadableInput, UsageError
 from core.platform import Platform
 from signing.parapheur.models import DocumentKind, FolderDocument
 from signing.trust import trust_store
+from signing.verdicts import Belief
 from signing.verification import verify
 
 _EDITION = 1
@@ -36,20 +37,36 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class SignatureShown:
-    """A signature: who, and the four answers, apart."""
+    """A signature: who, and the four answers, apart.
+
+    Attributes:
+        signer: who.
+        facts: the answers; that it is invalid comes before them, for each of them may be good.
+        reasons: in words.
+        invalid: whoever reads should not have to ask why.
+    """
 
     signer: str
     facts: tuple[Fact, ...]
     reasons: tuple[str, ...]
+    invalid: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The signatures of a document; None while they are not known."""
+    """The signatures of a document; None while they are not known.
+
+    Attributes:
+        name: of the document.
+        signatures: of it.
+        more: how many are not shown.
+        whole: what concerns the document as a whole: a part that nobody signed …
+    """
 
     name: str
     signatures: tuple[SignatureShown, ...] | None
     more: int = 0
+    whole: tuple[Fact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +123,24 @@ def _judged(platform: Platform, subject: _Subject) -> bytes:
 def _verified(subject: _Subject, kept: bytes | None) -> Verified:
     if kept is None:
         return Verified(subject.document.name, None)
-    found = json.loads(kept)["signatures"]
-    return Verified(subject.document.name, tuple(map(_shown, found[:_MOST_SHOWN])), max(0, len(found) - _MOST_SHOWN))
+    told = json.loads(kept)
+    found = told["signatures"]
+    tone = "red" if told.get("verdict") == Belief.INVALID else "amber"
+    whole = tuple(Fact(tone, reason) for reason in told.get("reasons", [])[:_MOST_SHOWN])
+    return Verified(subject.document.name, tuple(map(_shown, found[:_MOST_SHOWN])), max(0, len(found) - _MOST_SHOWN), whole)
 
 
 def _shown(found: dict[str, Any]) -> SignatureShown:
     intact = Fact("green", messages("verdict.intact")) if found["intact"] else Fact("red", messages("verdict.altered"))
+    invalid = found["verdict"] == Belief.INVALID
     return SignatureShown(
         found["signer"] or messages("verdict.nobody"),
-        (intact, _certificate(found["trust"]), _trust(found), _time(found)),
+        (
+            *((Fact("red", messages("verdict.invalid")),) if invalid else ()),
+            *(intact, _certificate(found["trust"]), _trust(found), _time(found)),
+        ),
         tuple(found["reasons"]),
+        invalid,
     )
 
 

@@ -6,8 +6,9 @@ Everything the person says goes in when it opens. The page may be left and come 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -22,18 +23,18 @@ from api.runtime import timestamps
 from api.web.pages import render
 from api.web.visitor import Parts, SignedIn, Visitor
 from core.addresses import AddressRefused
-from core.errors import Conflict, Forbidden, Misconfigured, NeedsOperator, Unavailable, UsageError
+from core.errors import Conflict, Forbidden, Misconfigured, NeedsOperator, NotFound, Unavailable, UsageError
 from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import PLATFORM
 from flows.parapheur.remote import service_of, sign_remotely
 from flows.parapheur.signing import settle
-from signing.parapheur import signatures
+from signing.parapheur import access, signatures
 from signing.parapheur.history import Said
 from signing.parapheur.models import Folder, FolderSigning, SignatoryProfile, Task, TaskState
 from signing.sittings import sittings
 from signing.sittings.models import ItemState, SittingState
-from signing.sittings.sittings import Outcome
+from signing.sittings.sittings import ItemOutcome, Outcome
 from signing.timestamp.client import TimestampClient
 
 router = APIRouter()
@@ -49,35 +50,45 @@ class Item:
     """A folder of the session.
 
     Attributes:
-        state: ``waiting``, ``signed``, ``done`` once its task is closed, ``refused``.
-        detail: why it was refused.
+        folder_id: empty when it is not known any more: the folder was sent again.
+        signed: how many of its documents are signed; none of a folder that went on without them.
+        state: ``waiting``, ``signed``, ``done`` once its task is closed, ``refused``, ``missed`` when it went on without.
+        detail: why it was refused or missed.
+        left: the session is over, and the folder still waits for the visitor's signature.
     """
 
     task_id: str
     folder_id: str
     title: str
     documents: int
+    signed: int
     state: str
     detail: str | None
+    left: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a session is: its folders, and what is left to sign."""
+    """How far a session is: its folders, and what is left to sign.
+
+    Attributes:
+        fields: the metadata that were given and go with what is left.
+    """
 
     signing: FolderSigning
     outcome: Outcome
     items: tuple[Item, ...]
+    fields: Mapping[str, str]
 
     @property
     def over(self) -> bool:
         """Whether nothing more comes."""
-        return self.outcome.state in _OVER
+        return _is_over(self.outcome)
 
     @property
     def signed(self) -> int:
         """How many documents are signed."""
-        return sum(item.state is ItemState.SIGNED for item in self.outcome.items)
+        return sum(item.signed for item in self.items)
 
     @property
     def step(self) -> str:
@@ -88,8 +99,8 @@ class Progress:
 
     @property
     def left(self) -> tuple[Item, ...]:
-        """The folders that still wait for their signature."""
-        return tuple(item for item in self.items if item.state != "done")
+        """The folders that still wait for their signature, once the session is over."""
+        return tuple(item for item in self.items if item.left)
 
 
 @router.post("/parapheur/seances")
@@ -168,27 +179,72 @@ def _page(
 
 
 def _progress(platform: Platform, visitor: Visitor, sitting_id: str) -> Progress:
-    settle(platform, sitting_id)
+    missed = {one.task_id: one.reason for one in settle(platform, sitting_id)}
     with platform.database.reading(visitor.principal) as session:
         signing = signatures.own_signing(session, visitor.principal, sitting_id)
         outcome = sittings.outcome(session, sitting_id)
-        return Progress(signing, outcome, _items(session, signing, outcome))
+        rows = session.exec(select(Task, Folder).join(Folder).where(col(Task.id).in_(signing.task_ids))).all()
+        found = {task.id: (task, folder) for task, folder in rows}
+        items = _items(session, visitor, found, signing, outcome, missed)
+        folders = [found[item.task_id][1] for item in items if item.left]
+        return Progress(signing, outcome, items, _fields(signing, folders))
 
 
-def _items(session: Session, signing: FolderSigning, outcome: Outcome) -> tuple[Item, ...]:
+def _is_over(outcome: Outcome) -> bool:
+    return outcome.state in _OVER
+
+
+def _fields(signing: FolderSigning, folders: Sequence[Folder]) -> Mapping[str, str]:
+    """Return what was given, for the folders that are left; what was said to several is not written over what one bears."""
+    if len(signing.task_ids) == 1:
+        return signing.fields
+    return {key: value for key, value in signing.fields.items() if any(key not in folder.fields for folder in folders)}
+
+
+def _items(
+    session: Session,
+    visitor: Visitor,
+    found: Mapping[str, tuple[Task, Folder]],
+    signing: FolderSigning,
+    outcome: Outcome,
+    missed: Mapping[str, str],
+) -> tuple[Item, ...]:
     by_task = defaultdict(list)
     for one in outcome.items:
         by_task[(one.reference or "").partition("/")[0]].append(one)
-    rows = session.exec(select(Task, Folder).join(Folder).where(col(Task.id).in_(signing.task_ids))).all()
-    found = {}
-    for task, folder in rows:
-        documents = by_task[task.id]
-        refused = next((one.detail for one in documents if one.state is ItemState.REFUSED), None)
-        signed = bool(documents) and all(one.state is ItemState.SIGNED for one in documents)
-        done = task.state == TaskState.DONE.value and signed
-        state = "done" if done else "refused" if refused else "signed" if signed else "waiting"
-        found[task.id] = Item(task.id, folder.id, folder.title, len(documents), state, refused)
-    return tuple(found[task_id] for task_id in signing.task_ids if task_id in found)
+    items = []
+    for task_id in signing.task_ids:
+        there, documents = found.get(task_id), by_task[task_id]
+        if there is None and not documents:
+            continue
+        item = _item(task_id, there, documents)
+        if task_id in missed:
+            item = replace(item, state="missed", detail=missed[task_id], signed=0)
+        left = _is_over(outcome) and item.state != "done" and _may_sign(session, visitor, task_id)
+        items.append(replace(item, left=left))
+    return tuple(items)
+
+
+def _item(task_id: str, there: tuple[Task, Folder] | None, documents: Sequence[ItemOutcome]) -> Item:
+    """Return a folder as its documents tell of it; one that was sent again has other tasks."""
+    if there is None:
+        return Item(task_id, "", documents[0].title, len(documents), 0, "missed", None)
+    task, folder = there
+    signed = sum(one.state is ItemState.SIGNED for one in documents)
+    whole = bool(documents) and signed == len(documents)
+    refused = next((one.detail for one in documents if one.state is ItemState.REFUSED), None)
+    done = whole and task.state == TaskState.DONE.value
+    state = "done" if done else "refused" if refused else "signed" if whole else "waiting"
+    return Item(task_id, folder.id, folder.title, len(documents), signed, state, refused)
+
+
+def _may_sign(session: Session, visitor: Visitor, task_id: str) -> bool:
+    """Tell whether a task is open, and the visitor's to do."""
+    try:
+        seen, _ = access.seen_task(session, visitor.principal, task_id)
+    except NotFound:
+        return False
+    return task_id in seen.hands
 
 
 def _context(request: Request, platform: Platform, found: Progress) -> dict[str, Any]:

@@ -24,9 +24,12 @@ from core.messages import Catalogue
 from core.platform import Platform
 from core.principal import Principal
 from flows.parapheur.conclusion import perform
-from signing.parapheur import access, actions, emitting, folders, recall, sending, starting, typology
+from signing.docket.content import Field
+from signing.docket.page import in_words
+from signing.parapheur import access, actions, answers, emitting, folders, recall, sending, starting, typology
 from signing.parapheur.access import Seen
 from signing.parapheur.history import Said
+from signing.parapheur.metadata import MetadataKind
 from signing.parapheur.models import Folder, FolderState, StepKind, Task, TaskState
 from signing.parapheur.progress import Standing, step_of
 from signing.parapheur.reading import is_read
@@ -54,12 +57,14 @@ class Choice:
         left: what it does not apply to: title, reason.
         otherwise: identifiers by the gesture that they ask instead.
         fields: metadata to be given, each once for all that ask for it.
+        kept: those that folders bear already, by key: title, value in words; what is given is not written over them.
     """
 
     taken: list[tuple[str, str]] = field(default_factory=list)
     left: list[tuple[str, str]] = field(default_factory=list)
     otherwise: dict[str, list[str]] = field(default_factory=dict)
     fields: dict[str, Asked] = field(default_factory=dict)
+    kept: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
 
 
 async def _posted(request: Request) -> FormData:
@@ -151,7 +156,12 @@ def _weigh(session: Session, principal: Principal, gesture: str, identifier: str
     if task is not None:
         step = step_of(task)
         keys = step.rejection_fields if gesture == "rejeter" else step.approval_fields
-        choice.fields |= {one.key: one for one in asked_of(session, found.folder, keys) if not one.value}
+        for one in asked_of(session, found.folder, keys):
+            if one.value:
+                words = in_words(Field(one.name, MetadataKind(one.kind), one.value))
+                choice.kept.setdefault(one.key, []).append((found.folder.title, words))
+            else:
+                choice.fields[one.key] = one
 
 
 def _refusal(session: Session, gesture: str, found: Seen, task: Task, choice: Choice) -> str | None:
@@ -197,8 +207,14 @@ def _one(platform: Platform, principal: Principal, gesture: str, identifier: str
             else:
                 found, keys = access.seen(session, principal, identifier), ()
             title = found.folder.title
-        own = Said(said.note, said.private_note, {key: value for key, value in said.fields.items() if key in keys})
-        perform(platform, principal, lambda session: _done(session, principal, gesture, identifier, own))
+        asked = Said(said.note, said.private_note, {key: value for key, value in said.fields.items() if key in keys})
+        folder_id = found.folder.id
+
+        def act(session: Session) -> Standing:
+            own = answers.of_several(folders.locked(session, folder_id), asked)
+            return _done(session, principal, gesture, identifier, own)
+
+        perform(platform, principal, act)
     except (Conflict, Forbidden, NotFound, UsageError) as error:
         return Result(title, str(error))
     return Result(title, "")

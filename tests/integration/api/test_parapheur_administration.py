@@ -404,3 +404,15 @@ def test_the_pes_are_sent_through_the_parapheur_and_no_longer(served: Service, a
     assert route_of(served.platform, town.id) is None
     admin.posted(f"/administration/types/sous-types/{helios}/fermeture")
     assert kinds_told(served, town)[-3:] == ["configuration.changed", "configuration.withdrawn", "subtype.closed"]
+
+
+def test_the_pes_are_not_sent_into_a_circuit_in_which_nobody_signs_them(
+    served: Service, admin: Browser, town: Organisation
+) -> None:
+    maire = add_desk(admin, town, "Maire")
+    add_circuit(admin, town, "regard", {"kind": "visa", "place": maire})
+    helios = add_kind(admin, town, "regard", "PES", format="pes", protocol="helios")
+    refused = admin.post(at("/administration/helios", town), {"subtype": helios, "emitter": maire, "visibility": "public"})
+    told = said_in(refused.text).replace("\u00a0", " ")
+    assert (refused.status_code, "n’en demandent aucune : Circuit regard" in told) == (400, True)
+    assert route_of(served.platform, town.id) is None

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from lxml import etree
 from pydantic import SecretStr
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.sign.fields import SigFieldSpec, append_signature_field
 from sqlalchemy import event, text
 from sqlmodel import Session, select
 
@@ -23,6 +26,7 @@ from core.s3_server import S3Server
 from core.secrets import SecretBox
 from core.settings import Settings
 from flows.parapheur.signing import settle
+from schemas.pes.sample import Sample, write_sample
 from signing.cades.seal import Cades
 from signing.legs import sign
 from signing.parapheur import desks, signatures, trays
@@ -32,6 +36,8 @@ from signing.parapheur.models import Capacity, FolderDocument, Subtype, Task
 from signing.parapheur.sealing import SEAL, ServerSeal
 from signing.parapheur.signatories import declare, known_to
 from signing.parapheur.trays import Place, Tray, Wanted
+from signing.pes.envelope import SealContext
+from signing.pes.seal import seal as seal_pes
 from signing.pki import TestAuthority
 from signing.sittings.models import ItemState, SittingItem
 from signing.xades.seal import XadesDetached
@@ -48,7 +54,7 @@ from tests.integration.api.test_parapheur_pages import (
     text_of,
     token_of,
 )
-from tests.pades_documents import paper, signed_elsewhere, signer_of, words
+from tests.pades_documents import paper, revised, signed_elsewhere, signer_of, words
 from tests.parapheur_office import Office, multiply, open_office
 
 __all__ = ["enter", "office", "served"]
@@ -127,6 +133,32 @@ def test_several_are_rejected_taken_back_started_erased_and_put_away(office: Off
     post(mayor, f"/parapheur/taches/{task_of(office, ended)}/viser")
     post(secretary, "/parapheur/selection/corbeille", choix=[ended])
     assert folder_of(office, ended).state == "trashed"
+
+
+def test_whoever_may_not_deposit_sends_and_gives_up_nothing_from_a_desk_that_they_hold(office: Office, enter: Enter) -> None:
+    desk, signer = office.desks["secretary"], office.people["director"].id
+    draft, refused = office.folder("Sans dépôt", "visa", starts=False), office.folder("Refusé", "visa")
+    post(enter("mayor"), f"/parapheur/taches/{task_of(office, refused)}/rejeter", note="Non.")
+    sent, ended = office.folder("Parti", "visa"), office.folder("Terminé", "asking", fields={"montant": "1"})
+    post(enter("mayor"), f"/parapheur/taches/{task_of(office, ended)}/viser")
+    with office.platform.database.writing(PLATFORM) as session:
+        desks.seat(session, desk, signer)
+    director, before = enter("director"), ["draft", "rejected", "pending", "finished"]
+    try:
+        assert "1 dossier laissé de côté" in text_of(choose(director, "demarrer", draft))
+        for gesture in ("demarrer", "effacer", "corbeille", "recuperer"):
+            done = post(director, f"/parapheur/selection/{gesture}", choix=[draft, refused, sent, ended])
+            assert "4 en échec" in text_of(director.get(done.headers["location"]))
+        for folder in (draft, refused, ended):
+            shown = director.get(f"/parapheur/dossiers/{folder}")
+            assert (shown.status_code, "/effacer" in shown.text, "/corbeille" in shown.text) == (200, False, False)
+            assert post(director, f"/parapheur/dossiers/{folder}/effacer").status_code == 403
+        assert post(director, f"/parapheur/dossiers/{ended}/corbeille").status_code == 403
+        assert director.get(f"/parapheur/brouillons/{draft}").status_code == 403
+    finally:
+        with office.platform.database.writing(PLATFORM) as session:
+            desks.unseat(session, desk, signer, Capacity.HOLDER)
+    assert [folder_of(office, folder).state for folder in (draft, refused, sent, ended)] == before
 
 
 def test_an_opinion_is_asked_given_and_comes_back_and_a_transfer_moves_the_task(office: Office, enter: Enter) -> None:
@@ -294,6 +326,33 @@ def test_the_four_answers_about_a_signature_stand_apart(office: Office, enter: E
     partial = mayor.get(f"/parapheur/dossiers/{folder}/signatures", headers={"HX-Request": "true"})
     assert "Signature intacte" in partial.text
     assert "<html" not in partial.text
+
+
+def test_what_spoils_a_signature_or_stands_beside_it_is_told_before_what_holds(
+    office: Office, enter: Enter, authority: TestAuthority, tmp_path: Path
+) -> None:
+    def covers(writer: IncrementalPdfFileWriter) -> None:
+        append_signature_field(writer, SigFieldSpec("Plus tard", box=(0, 0, 500, 800)))
+
+    key = authority.seal("Camille Exemple", bits=2048)
+    changed = office.folder("Recouvert", document=revised(signed_elsewhere(paper(words("Signé")), key), covers))
+    source, sealed = tmp_path / "source.xml", tmp_path / "sealed.xml"
+    write_sample(Sample("FLUX", bordereaux=2), source)
+    seal_pes(source, sealed, signer_of(authority), SealContext(role="Maire", city="X", postal_code="1"))
+    tree = etree.parse(sealed)
+    bordereau = tree.getroot().findall(".//Bordereau")[1]
+    bordereau.remove(bordereau.find("{*}Signature"))
+    partly = office.folder("Flux", document=etree.tostring(tree), name="flux.xml", media_type="application/xml")
+    mayor = enter("mayor")
+    for folder, first, why in (
+        (changed, "Signature invalide", "modifié après signature"),
+        (partly, "Le bordereau 102 n’est pas signé", "Signature intacte"),
+    ):
+        told = text_of(mayor.get(f"/parapheur/dossiers/{folder}/signatures", headers={"HX-Request": "true"}))
+        assert first in told
+        assert why in told
+        assert told.index(first) < told.index("Signature intacte")
+        assert ("Signature invalide" in told) is (folder == changed)
 
 
 def test_the_seal_is_set_once_configured_and_says_so_before(office: Office, enter: Enter, authority: TestAuthority) -> None:

@@ -17,7 +17,7 @@ from aiosmtpd.smtp import Envelope
 from pydantic import SecretStr
 from sqlmodel import col, select
 
-from connectors.mail.errors import MailUnavailable
+from connectors.mail.errors import MailUnavailable, MessageRefused
 from core import clock
 from core.blobs import ObjectStore
 from core.database import Database
@@ -31,9 +31,9 @@ from core.s3_server import S3Server
 from core.secrets import SecretBox
 from core.settings import Settings
 from flows.parapheur.notifying import late, send_due
-from signing.parapheur import actions, desks, starting
+from signing.parapheur import actions, desks, emitting, recall, starting
 from signing.parapheur.history import Said
-from signing.parapheur.models import Folder, Notice, SignatoryProfile, Task, TaskState, Visibility
+from signing.parapheur.models import Capacity, Folder, Notice, SignatoryProfile, Task, TaskState, Visibility
 from tests.conftest import free_port
 from tests.office import Office
 
@@ -50,6 +50,8 @@ class Box:
         self.letters: list[EmailMessage] = []
         self.refused: set[str] = set()
         self.answer = "250 OK"
+        self.answers: dict[str, str] = {}
+        """What a letter to an address is answered, when it is something else."""
 
     async def handle_RCPT(  # noqa: N802
         self, _server: object, _session: object, envelope: Envelope, address: str, _options: list[str]
@@ -60,10 +62,11 @@ class Box:
         return "250 OK"
 
     async def handle_DATA(self, _server: object, _session: object, envelope: Envelope) -> str:  # noqa: N802
-        if self.answer.startswith("250"):
+        answer = self.answers.get(envelope.rcpt_tos[0], self.answer)
+        if answer.startswith("250"):
             assert isinstance(envelope.content, bytes)
             self.letters.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
-        return self.answer
+        return answer
 
     def to(self, address: str) -> list[EmailMessage]:
         return [letter for letter in self.letters if address in letter["To"]]
@@ -293,6 +296,30 @@ def test_an_address_that_is_refused_keeps_nobody_else_waiting_and_is_tried_again
     assert notice.due > clock.now() + timedelta(hours=23)
 
 
+@pytest.mark.parametrize("answer", ["452 4.2.2 mailbox full", "552 5.2.2 too much"])
+def test_a_mailbox_that_takes_nothing_for_now_keeps_nobody_else_waiting(office: Office, box: Box, answer: str) -> None:
+    first = min((office.people["dgs"], office.people["adjoint"]), key=lambda person: person.id)
+    box.answers[first.email] = answer
+    sent(office, "premier")
+    with pytest.raises((MailUnavailable, MessageRefused), match=answer[:3]):
+        send_due(office.platform)
+    assert len(box.letters) == 1 and first.email not in box.letters[0]["To"]
+    with office.platform.database.reading(PLATFORM) as session:
+        (notice,) = session.exec(select(Notice).where(col(Notice.sent).is_(None))).all()
+    assert (notice.person_id, notice.due > clock.now()) == (first.id, True)
+    assert send_due(office.platform) == 0
+
+
+def test_while_the_server_takes_no_letter_at_all_every_notice_stays_due(office: Office, box: Box) -> None:
+    box.answer = "554 5.7.1 not from you"
+    sent(office, "premier")
+    for _ in range(2):
+        with pytest.raises(MessageRefused, match="554"):
+            send_due(office.platform)
+    box.answer = "250 OK"
+    assert send_due(office.platform) == 2
+
+
 def test_a_suspended_person_receives_nothing(office: Office, box: Box) -> None:
     with office.platform.database.writing(PLATFORM) as session:
         person = session.get_one(Person, office.people["dgs"].id)
@@ -357,4 +384,47 @@ def test_many_late_tasks_are_all_told(office: Office, monkeypatch: pytest.Monkey
     for rank in range(3):
         overdue(office, sent(office, "premier", title=f"Dossier {rank}"))
     assert late(office.platform) == 6
-    assert late(office.platform) == 3
+    assert late(office.platform) == 0
+
+
+@on_both
+def test_a_folder_that_is_late_in_a_second_round_is_told_again_and_once(office: Office, box: Box) -> None:
+    dossier = sent(office, "visa")
+    folder = office.folder(dossier).id
+    send_due(office.platform)
+    overdue(office, dossier)
+    assert (late(office.platform), send_due(office.platform)) == (1, 1)
+    (task,) = office.tasks(dossier, "dgs")
+    with office.platform.database.writing(PLATFORM) as session:
+        actions.reject(session, office.principal("dgs"), task.id, Said("À revoir"))
+        emitting.recycle(session, office.principal("secretariat"), folder)
+        starting.start(session, folder, "platform")
+    send_due(office.platform)
+    assert (late(office.platform), late(office.platform)) == (1, 0)
+    send_due(office.platform)
+    assert [letter["Subject"].partition("\u00a0")[0] for letter in box.to("dgs@valmorin.test")].count("En retard") == 2
+
+
+def test_a_step_that_was_taken_back_is_late_anew_when_it_comes_again(office: Office) -> None:
+    dossier = sent(office)
+    approve(office, "dgs", dossier)
+    overdue(office, dossier)
+    assert late(office.platform) == 1
+    with office.platform.database.writing(PLATFORM) as session:
+        recall.undo(session, office.principal("dgs"), office.folder(dossier).id)
+    assert late(office.platform) == 1, "the first desk, which was not late before"
+    approve(office, "dgs", dossier)
+    assert (late(office.platform), late(office.platform)) == (1, 0)
+
+
+def test_a_desk_without_anybody_is_told_once_somebody_sits_there(office: Office) -> None:
+    dossier = sent(office)
+    overdue(office, dossier)
+    desk, person = office.desks["dgs"], office.people["dgs"].id
+    with office.platform.database.writing(PLATFORM) as session:
+        desks.unseat(session, desk, person, Capacity.HOLDER)
+    before = waiting(office)
+    assert (late(office.platform), waiting(office)) == (1, before)
+    with office.platform.database.writing(PLATFORM) as session:
+        desks.seat(session, desk, person)
+    assert (late(office.platform), waiting(office), late(office.platform)) == (1, before + 1, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from datetime import timedelta
 
@@ -18,6 +19,7 @@ from flows.engine.models import DossierFile
 from flows.parapheur.conclusion import perform
 from flows.parapheur.leaving import leave
 from signing.parapheur import actions, consultation, desks, emitting, folders, recall, starting
+from signing.parapheur.desks import Hand
 from signing.parapheur.history import Said, broken_at, events_of
 from signing.parapheur.models import Folder, FolderDocument, FolderEvent, FolderState, StepKind, Subtype, TaskState, Visibility
 from signing.parapheur.sealing import SEAL, ServerSeal
@@ -73,6 +75,19 @@ def test_a_pes_is_approved_then_signed_by_the_mayor_then_sent_and_archived(offic
     assert (verdict.verdict, {one.signer for one in verdict.signatures}) == (Belief.VALID, {"Claude Modèle"})
 
 
+@on_one_shape
+def test_a_pes_that_signing_has_to_prepare_leaves_once_it_is_signed(office: Office, town: Town) -> None:
+    office.routes_helios()
+    path = town.pes("PES_A_PREPARER", dematerialised=False)
+    path.write_bytes(re.sub(rb'<Bordereau Id="[^"]*"', b"<Bordereau", path.read_bytes()))
+    with town.at_work():
+        dossier = town.deposit(path)
+        town.wait_for(dossier, "in_parapheur")
+        office.approves("dgs", dossier)
+        office.signs("maire", dossier)
+        town.wait_for(dossier, "archived")
+
+
 def test_a_pes_rejected_in_the_signing_book_never_leaves_and_may_be_sent_again(office: Office, town: Town) -> None:
     office.routes_helios()
     path = town.pes("PES_REJECTED")
@@ -90,6 +105,39 @@ def test_a_pes_rejected_in_the_signing_book_never_leaves_and_may_be_sent_again(o
     assert again != dossier
     assert office.folder(dossier).state == FolderState.REJECTED.value
     assert town.played.gateway.received() == []
+
+
+@on_one_shape
+def test_a_pes_whose_circuit_asks_nobody_to_sign_is_held_back_at_once_and_goes_once_it_does(office: Office, town: Town) -> None:
+    office.routes_helios()
+    takes(office, "visa")
+    with town.at_work():
+        dossier = town.push("PES_UNSIGNED")
+        town.wait_for(dossier, "in_parapheur")
+        held = office.folder(dossier)
+        assert held.state == FolderState.DRAFT.value
+        assert "ne part pas sans signature" in (held.trouble or "")
+        assert office.tasks(dossier, "dgs") == []
+        takes(office, "complet")
+        who = office.principal("secretariat")
+        hand = emitting_hand(office, held)
+        perform(office.platform, who, lambda session: starting.start(session, held.id, hand))
+        office.approves("dgs", dossier)
+        office.signs("maire", dossier)
+        town.wait_for(dossier, "archived")
+
+
+def takes(office: Office, circuit: str) -> None:
+    """Let the PES take another circuit."""
+    with office.platform.database.writing(PLATFORM) as session:
+        subtype = session.get_one(Subtype, office.kinds["pes"])
+        subtype.choice = [{"circuit": circuit}]
+        session.add(subtype)
+
+
+def emitting_hand(office: Office, folder: Folder) -> Hand:
+    with office.platform.database.reading(PLATFORM) as session:
+        return emitting.emitter_hand(session, office.principal("secretariat"), folder.emitter_id)
 
 
 def test_a_letter_goes_through_its_circuit_and_its_signature_holds(office: Office, town: Town) -> None:

@@ -45,8 +45,11 @@ from flows.engine.models import Step as Due
 from flows.helios.flow import HELIOS
 from flows.parapheur import external, returning
 from flows.parapheur.external import EXTERNAL, account_of
+from signing.keys import Pkcs12Signer
 from signing.parapheur.models import Folder
+from signing.pes.envelope import SealContext
 from signing.pes.seal import seal
+from signing.pki import TestAuthority
 from signing.trust import TrustStore
 from signing.verdicts import Belief
 from signing.verification import verify
@@ -361,6 +364,23 @@ def test_a_circuit_that_signs_nothing_sends_nothing(town: Town, parapheur: Parap
         wait_until(lambda: town.dossier(dossier).parked is not None)
     words = (town.dossier(dossier).parked or "").replace("\u00a0", " ")
     assert "n’est pas signé comme il faut : il ne porte aucune signature." in words
+    assert town.played.gateway.received() == []
+
+
+@HERE
+def test_what_somebody_signed_whose_authority_is_unknown_waits_for_an_operator(town: Town, parapheur: ParapheurSimulator) -> None:
+    dossier = signed_outside(town, parapheur)
+    stranger = Pkcs12Signer.load(TestAuthority.create(name="Inconnue").seal(bits=2048).as_pkcs12("x"), "x")
+    given, signed = town.folder / "PES_SIGNED.xml", town.folder / "strange.xml"
+    town.platform.objects.fetch(files(town, dossier)["pes"].sha256, given)
+    seal(given, signed, stranger, SealContext("Maire", "Valmorin", "99012"))
+    with parapheur._store.changing(told(town, dossier)["id"]) as found:
+        assert found is not None
+        found.documents[0].sha256 = parapheur._store.keep(signed)
+    with at_work(town):
+        wait_until(lambda: town.dossier(dossier).parked is not None)
+    stopped = town.dossier(dossier)
+    assert (stopped.state, "L’autorité du certificat n’est pas" in (stopped.parked or "")) == ("validated", True)
     assert town.played.gateway.received() == []
 
 

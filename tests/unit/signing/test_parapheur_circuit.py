@@ -265,3 +265,15 @@ def test_a_folder_that_is_not_any_more_what_its_flow_made_is_told_apart(mairie: 
     mairie.session.delete(folders.main_documents(mairie.session, other.id)[0])
     mairie.session.flush()
     assert (as_made(one), as_made(other)) == (False, False)
+
+
+@pytest.mark.parametrize("kind", [StepKind.SIGNATURE, StepKind.SEAL, StepKind.EXTERNAL])
+def test_a_pes_starts_only_in_a_circuit_that_signs_it(mairie: Mairie, kind: StepKind) -> None:
+    visa = at(mairie, StepKind.VISA, "Maire")
+    folder = made(mairie, visa, signing=_PES, bound=True, starts=False)
+    with pytest.raises(UsageError, match="ne part pas sans signature, et le circuit «\u00a0circuit-"):
+        starting.start(mairie.session, folder.id, "platform")
+    assert (folder.state, tasks_of(mairie.session, folder.id)) == ("draft", [])
+    assert made(mairie, visa, at(mairie, kind, "DGS"), signing=_PES, bound=True).state == "pending"
+    assert made(mairie, visa, bound=True).state == "pending", "what leaves unsigned"
+    assert made(mairie, visa, signing=_PES).state == "pending", "what no flow sends: it may have come signed"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
@@ -30,7 +30,7 @@ def holder(mairie: Mairie, *short_names: str, capacity: Capacity = Capacity.HOLD
     mairie.session.flush()
     for short in short_names:
         desks.seat(mairie.session, mairie[short], person.id, capacity)
-    return Principal(f"person:{person.id}", {mairie.id: frozenset({Right.ACT})})
+    return Principal(f"person:{person.id}", {mairie.id: frozenset({Right.ACT, Right.DEPOSIT})})
 
 
 def kind(mairie: Mairie, name: str) -> Subtype:
@@ -171,6 +171,29 @@ def test_an_absence_that_is_ended_is_over_and_one_to_come_never_was(mairie: Mair
     assert absences.given(mairie.session, [mairie["Maire"].id]) == []
     with pytest.raises(NotFound):
         absences.end(mairie.session, own, new_id())
+
+
+def test_an_absence_that_was_cancelled_before_it_began_forbids_nothing(mairie: Mairie) -> None:
+    own, today = holder(mairie, "Maire"), clock.in_paris(clock.now()).date()
+    first = today + timedelta(days=8)
+    wanted = absences.Absence(mairie["Maire"].id, mairie["Adjoint"].id, first, first + timedelta(days=2))
+    absences.end(mairie.session, own, absences.announce(mairie.session, own, wanted).id)
+    mairie.session.flush()
+    delegated(mairie, "Adjoint", "Maire", 1, 30)
+    delegated(mairie, "Adjoint", "Maire", 1, None)
+    assert not [user for user in desks.users_of(mairie.session, mairie["Adjoint"]) if "suppléance" in user]
+    desks.close_desk(mairie.session, mairie["Adjoint"])
+
+
+@pytest.mark.parametrize(
+    ("first", "last"), [(None, date.max), (date.max, None), (date.max, date.max), (None, date.max - timedelta(days=1))]
+)
+def test_an_absence_is_of_the_years_to_come(mairie: Mairie, first: date | None, last: date | None) -> None:
+    own, today = holder(mairie, "Maire"), clock.in_paris(clock.now()).date()
+    with pytest.raises(UsageError, match="10 ans qui viennent"):
+        absences.announce(mairie.session, own, absences.Absence(mairie["Maire"].id, mairie["Adjoint"].id, first or today, last))
+    far = absences.Absence(mairie["Maire"].id, mairie["Adjoint"].id, today, today.replace(year=today.year + 10, day=1))
+    assert absences.announce(mairie.session, own, far).ends is not None
 
 
 def test_the_last_day_of_an_absence_is_included_in_french_days(mairie: Mairie) -> None:
