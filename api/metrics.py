@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter as Counted
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -15,6 +16,7 @@ from archive.watch import incidents, state
 from core import clock
 from core.database import Database, ScopedSession
 from core.principal import PLATFORM
+from flows.engine import relay, schedule
 from flows.engine.models import Dossier, Step
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.3, 1.0, 3.0, 10.0, 60.0)
@@ -66,8 +68,20 @@ class WorkCollector(Collector):
             ):
                 due.add_metric((queue,), count)
                 age.add_metric((queue,), max(0.0, (now - oldest).total_seconds()))
+            yield from _in_trouble(session)
             yield from _of_the_archive(session)
         yield from (dossiers, parked, due, age)
+
+
+def _in_trouble(session: ScopedSession) -> Iterator[GaugeMetricFamily]:
+    """Ask what fails and will be tried again: a neighbour that is down makes nothing late, for its steps are put off."""
+    steps = GaugeMetricFamily("tabellion_steps_failing", "Steps to be tried again after a failure.", labels=("queue",))
+    schedules = GaugeMetricFamily("tabellion_schedules_troubled", "Schedules whose last run failed.", labels=("actor",))
+    for queue, count in relay.failing(session).items():
+        steps.add_metric((queue,), count)
+    for actor, count in Counted(name.partition(":")[0] for name, _ in schedule.troubled(session)).items():
+        schedules.add_metric((actor,), count)
+    yield from (steps, schedules)
 
 
 def _of_the_archive(session: ScopedSession) -> Iterator[GaugeMetricFamily]:

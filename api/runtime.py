@@ -13,7 +13,7 @@ import api.s2low.models  # noqa: F401 - rows of these go with the dossiers that 
 from archive.elimination import executing as eliminations
 from archive.finding import restitutions
 from archive.places import extending
-from archive.proof import heads, locks, outside, resealing, segments
+from archive.proof import authorities, heads, locks, outside, resealing, segments
 from archive.proof.ers import stamping
 from archive.replication import rounds
 from archive.retention import holds
@@ -27,6 +27,7 @@ from flows import incidents
 from flows.actes import classifying, drafts, following, incoming, publishing_later
 from flows.emptying import running as emptying
 from flows.engine import schedule
+from flows.engine.brokers import worker_of
 from flows.engine.execution import Engine
 from flows.engine.relay import Relay
 from flows.helios import acquits
@@ -52,6 +53,7 @@ _messages = Catalogue("api.cli")
 HEAD_ACTOR, HEAD_QUEUE = "archive.proof.head", "archive"
 COPY_ACTOR, COPY_QUEUE = "archive.proof.copy", "archive"
 RENEW_ACTOR, RENEW_QUEUE, RENEW_EVERY = "archive.proof.renew", "archive", timedelta(hours=6)
+AUTHORITIES_ACTOR, AUTHORITIES_QUEUE = "archive.proof.authorities", "archive"
 HEAD_MAIL_ACTOR, HEAD_MAIL_QUEUE, HEAD_MAIL_EVERY = "archive.proof.mail", "remote.mail", timedelta(days=1)
 EXPIRY_ACTOR, EXPIRY_QUEUE, EXPIRY_EVERY = "sittings.expire", "signing", timedelta(minutes=1)
 PARAPHEUR_ACTOR, PARAPHEUR_QUEUE, PARAPHEUR_EVERY = "parapheur.go_on", "signing", timedelta(seconds=20)
@@ -85,6 +87,7 @@ def build_engine(platform: Platform, broker: dramatiq.Broker) -> Engine:
     schedule.declare(engine, COPY_ACTOR, COPY_QUEUE, _copy_journal)
     schedule.declare(engine, locks.ACTOR, locks.QUEUE, _extend_proofs)
     schedule.declare(engine, RENEW_ACTOR, RENEW_QUEUE, _renew_proofs)
+    schedule.declare(engine, AUTHORITIES_ACTOR, AUTHORITIES_QUEUE, _gather_of_authorities)
     schedule.declare(engine, HEAD_MAIL_ACTOR, HEAD_MAIL_QUEUE, _mail_head)
     schedule.declare(engine, audits.ACTOR, audits.QUEUE, _audit)
     schedule.declare(engine, incidents.ACTOR, incidents.QUEUE, incidents.tell)
@@ -116,6 +119,7 @@ def plan_schedules(platform: Platform) -> None:
     schedule.plan(platform.database, COPY_ACTOR, COPY_QUEUE, timedelta(seconds=settings.tree_head_seconds))
     schedule.plan(platform.database, locks.ACTOR, locks.QUEUE, locks.EVERY)
     schedule.plan(platform.database, RENEW_ACTOR, RENEW_QUEUE, RENEW_EVERY)
+    schedule.plan(platform.database, AUTHORITIES_ACTOR, AUTHORITIES_QUEUE, authorities.EVERY)
     schedule.plan(platform.database, HEAD_MAIL_ACTOR, HEAD_MAIL_QUEUE, HEAD_MAIL_EVERY)
     schedule.plan(platform.database, audits.ACTOR, audits.QUEUE, audits.EVERY)
     schedule.plan(platform.database, incidents.ACTOR, incidents.QUEUE, incidents.EVERY)
@@ -167,6 +171,10 @@ def _extend_proofs(platform: Platform, _key: str) -> None:
 
 def _renew_proofs(platform: Platform, _key: str) -> None:
     renew_proofs(platform)
+
+
+def _gather_of_authorities(platform: Platform, _key: str) -> None:
+    authorities.gather_due(platform)
 
 
 def _mail_head(platform: Platform, _key: str) -> None:
@@ -256,7 +264,7 @@ def working(
     if unknown := sorted((queues or set()) - known):
         raise UsageError(_messages("worker.unknown", queue=unknown[0][:60], known=", ".join(sorted(known))))
     plan_schedules(platform)
-    worker = dramatiq.Worker(broker, queues=queues, worker_timeout=100, worker_threads=platform.settings.worker_threads)
+    worker = worker_of(broker, queues=queues, threads=platform.settings.worker_threads)
     relay = Relay(platform, broker)
     worker.start()
     thread = relay.start() if relays else None

@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 import time
 
-import dramatiq
 from sqlalchemy import func
 from sqlmodel import col, select
 
@@ -17,7 +16,7 @@ from bench.places import Place, place, process, until
 from core.platform import open_platform
 from core.principal import PLATFORM
 from core.settings import load_settings
-from flows.engine.brokers import open_broker
+from flows.engine.brokers import open_broker, worker_of
 from flows.engine.execution import Engine
 from flows.engine.intake import Deposit, receive
 from flows.engine.models import Dossier
@@ -81,7 +80,7 @@ def main() -> None:
     settings = load_settings()
     platform, broker = open_platform(settings), open_broker(settings.broker_url.get_secret_value())
     Engine(platform, broker, [IDLE])
-    worker = dramatiq.Worker(broker, worker_timeout=100, worker_threads=settings.worker_threads)
+    worker = worker_of(broker, threads=settings.worker_threads)
     worker.start()
     Relay(platform, broker).start()
     wait_for_the_end()

@@ -77,7 +77,12 @@ class Database:
         if self.is_sqlite:
             if self.url.database:
                 Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-            self.engine = create_engine(self.url, pool_size=pool_size, connect_args={"timeout": 30, "check_same_thread": False})
+            self.engine = create_engine(
+                self.url,
+                pool_size=pool_size,
+                hide_parameters=True,  # what a statement was about stays out of its error, hence of the log
+                connect_args={"timeout": 30, "check_same_thread": False},
+            )
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
         else:
@@ -85,6 +90,7 @@ class Database:
                 self.url,
                 pool_size=pool_size,
                 max_overflow=10,
+                hide_parameters=True,
                 pool_pre_ping=True,
                 connect_args={"options": self._OPTIONS, **self._KEPT_ALIVE},
             )

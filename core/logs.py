@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import faulthandler
 import logging
+import re
 import sys
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 _STANDARD_ERROR = 2
+# PostgreSQL says in them which values met a constraint; they end where SQLAlchemy or the next exception goes on.
+_VALUES = re.compile(r"\n(?:DETAIL|CONTEXT):.*?(?=\n(?:HINT:|\[SQL|\(Background|\n)|\Z)", re.DOTALL)
 
 
 def configure(level: int = logging.INFO) -> None:
@@ -25,6 +28,7 @@ def configure(level: int = logging.INFO) -> None:
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
+            _without_values,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
     )
@@ -39,3 +43,10 @@ def configure(level: int = logging.INFO) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def _without_values(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    """Leave out of a trace what the database quotes from its rows."""
+    if isinstance(event.get("exception"), str):
+        event["exception"] = _VALUES.sub("", event["exception"])
+    return event

@@ -7,6 +7,8 @@ the database (core/configuration.py), not here.
 from __future__ import annotations
 
 import os
+import re
+from difflib import get_close_matches
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,10 @@ from core.errors import Misconfigured
 from core.messages import Catalogue
 
 PREFIX = "TABELLION_"
+_NOT_SETTINGS = ("TABELLION_LANG", "TABELLION_URL", "TABELLION_TEST_")
+"""Variables, or what they begin with, that are for others: the language of the commands, the examples, the tests."""
+_OF_A_NEIGHBOUR = re.compile(r"_SERVICE_(HOST|PORT(_\w+)?)$|_PORT_\d+_(TCP|UDP)(_\w+)?$")
+"""Those that an orchestrator of containers sets beside a service called tabellion, whose address stands in another."""
 _messages = Catalogue("core")
 
 
@@ -112,8 +118,9 @@ def load_settings(**overrides: Any) -> Settings:
     """Read the settings from the environment, secrets from files where ``…_FILE`` says so.
 
     Raises:
-        Misconfigured: a value does not fit, or a file that is named cannot be read.
+        Misconfigured: a value does not fit, a file that is named cannot be read, or there is no such setting.
     """
+    _refuse_unknown()
     try:
         return Settings(**(_from_files() | overrides))
     except ValidationError as error:
@@ -133,6 +140,22 @@ def variable(name: str) -> str:
 def meaning(name: str) -> str:
     """Return what a setting is for, with its unit and its bounds, in the locale in force."""
     return _messages(f"settings.{name}")
+
+
+def _refuse_unknown() -> None:
+    """Refuse a variable that nothing reads: a slip in its name would leave a default in force, without a word."""
+    known = [variable(name) for name in Settings.model_fields]
+    known += [f"{variable(name)}_FILE" for name, field in Settings.model_fields.items() if field.annotation is SecretStr]
+    for name in sorted(os.environ):
+        if name.startswith(PREFIX) and name not in known and not _is_of_others(name):
+            near = get_close_matches(name, known, n=1)
+            told = "setting.unknown_near" if near else "setting.unknown"
+            raise Misconfigured(_messages(told, variable=name, near="".join(near)))
+
+
+def _is_of_others(name: str) -> bool:
+    address = os.environ[name].startswith(("tcp://", "udp://"))
+    return name.startswith(_NOT_SETTINGS) or address or _OF_A_NEIGHBOUR.search(name) is not None
 
 
 def _from_files() -> dict[str, str]:

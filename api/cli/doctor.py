@@ -14,34 +14,39 @@ from pydantic import SecretStr
 from rich.markup import escape
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import select
 
 from api.cli import rotation
 from api.cli.doctor_archive import archive
+from api.cli.doctor_keys import SOON, keys
 from api.cli.finding import Finding, tried
 from api.cli.output import FAULT, console, json_line
 from api.cli.platform import operators_platform
 from archive.ingest import pdfa
 from archive.places.places import Place, places_of
+from connectors.actes.settings import ActesOperator, Mailbox
 from connectors.antivirus.client import prove, version
 from connectors.antivirus.settings import Scanner
 from core import clock, sandbox
 from core.clock import in_paris
+from core.configuration import Configuration, configuration_of
 from core.errors import Misconfigured, TabellionError, Unavailable
 from core.messages import Catalogue
 from core.migrations import is_current
 from core.platform import Platform
 from core.principal import PLATFORM
 from core.settings import Settings, meaning, variable
-from flows.engine import brokers, relay
+from flows.actes.settings import OPERATOR as ACTES_OPERATOR
+from flows.engine import brokers, relay, schedule
 from flows.notices import root_of
 from signing.trust.folder import Contents
 from signing.trusted_lists.folder import alerts
 
 _t = Catalogue("api.cli")
-_SOON = timedelta(days=60)
 _ROOM = 5 * 1024**3
 _MOST_SKEW = 5.0
 _PATIENCE = timedelta(minutes=15)
+_TOLD = 5
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -91,11 +96,15 @@ def _findings() -> Iterator[Finding]:
     yield from archive(platform)
     yield tried(_t("doctor.broker"), lambda: _broker(platform), _t("doctor.broker.mend"))
     yield tried(_t("doctor.queues"), lambda: _queues(platform), _t("doctor.queues.mend"))
+    yield tried(_t("doctor.schedules"), lambda: _schedules(platform), _t("doctor.schedules.mend"))
+    yield tried(_t("doctor.steps"), lambda: _steps(platform), _t("doctor.steps.mend"))
     for url in platform.settings.tsa_urls:
         yield tried(_t("doctor.tsa"), partial(_clock_of, url), _t("doctor.tsa.mend"))
     yield _antivirus(platform)
+    yield from _ministry(platform)
     yield _checker(platform.settings.pdfa_checker)
     yield from _certificates(platform.settings.trust_dir)
+    yield from keys(platform)
     yield tried(_t("doctor.sandbox"), _sandbox, _t("doctor.sandbox.mend"))
     yield _disk(platform.settings.state_dir)
 
@@ -160,6 +169,25 @@ def _queues(platform: Platform) -> str:
     return _t("doctor.queues.served")
 
 
+def _schedules(platform: Platform) -> str:
+    """Look at what runs again and again: the gateway or the authority that does not answer is seen there first."""
+    with platform.database.reading(PLATFORM) as session:
+        troubled = schedule.troubled(session)
+    if troubled:
+        told = "; ".join(f"{name}: {trouble}" for name, trouble in troubled[:_TOLD])
+        raise Unavailable(_t.counted("doctor.schedules.troubled", len(troubled), count=len(troubled), told=told))
+    return _t("doctor.schedules.well")
+
+
+def _steps(platform: Platform) -> str:
+    with platform.database.reading(PLATFORM) as session:
+        failing = relay.failing(session)
+    if failing:
+        told = ", ".join(f"{queue} ({count})" for queue, count in failing.items())
+        raise Unavailable(_t("doctor.steps.failing", told=told))
+    return _t("doctor.steps.well")
+
+
 def _clock_of(url: str) -> str:
     answer = urllib3.request("GET", url, timeout=5, retries=False)
     return _t("doctor.tsa.answers", url=url, status=answer.status)
@@ -176,6 +204,30 @@ def _antivirus(platform: Platform) -> Finding:
         return _t("doctor.antivirus.finds", version=said, megabytes=platform.settings.upload_limit >> 20)
 
     return tried(_t("doctor.antivirus"), look, _t("doctor.antivirus.mend"))
+
+
+def _ministry(platform: Platform) -> Iterator[Finding]:
+    """Whose mails are believed, in each mailbox of the ministry's answers."""
+    part = _t("doctor.ministry")
+    try:
+        boxes = _mailboxes_of_acts(platform)
+    except (TabellionError, SQLAlchemyError) as error:
+        yield Finding(part, False, str(error).splitlines()[0][:200], _t("doctor.database.mend"))
+        return
+    for box in boxes:
+        if not box.senders:
+            yield Finding(part, True, _t("doctor.ministry.anybody", user=box.user), _t("doctor.ministry.set"))
+            continue
+        seen = _t("doctor.ministry.believed", user=box.user, senders=", ".join(box.senders))
+        yield Finding(part, True, seen, "" if box.authenticated_by else _t("doctor.ministry.attest"))
+
+
+def _mailboxes_of_acts(platform: Platform) -> list[Mailbox]:
+    with platform.database.reading(PLATFORM) as session:
+        owners = session.exec(select(Configuration.organisation_id).where(Configuration.name == ACTES_OPERATOR)).all()
+        return [
+            configuration_of(session, platform.secrets, owner, ACTES_OPERATOR, ActesOperator).mailbox for owner in sorted(owners)
+        ]
 
 
 def _checker(program: Path | None) -> Finding:
@@ -195,9 +247,12 @@ def _certificates(folder: Path | None) -> Iterator[Finding]:
         yield Finding(_t("doctor.trust"), False, str(error), _t("doctor.trust.unreadable"))
         return
     for certificate in certificates:
-        well = certificate.not_valid_after_utc - clock.now() > _SOON
+        left = certificate.not_valid_after_utc - clock.now()
         name, end = certificate.subject.rfc4514_string(), in_paris(certificate.not_valid_after_utc)
-        seen = _t("doctor.certificate", name=name, date=f"{end:%d/%m/%Y}")
+        # One that has ended cannot be renewed, and is kept: what was signed and timestamped under it is verified with it.
+        ended = left < timedelta()
+        well = ended or left > SOON
+        seen = _t("doctor.certificate.ended" if ended else "doctor.certificate", name=name, date=f"{end:%d/%m/%Y}")
         yield Finding(_t("doctor.trust"), well, seen, "" if well else _t("doctor.certificate.mend"))
     for alert in outdated:
         yield Finding(_t("doctor.trust"), False, alert, _t("doctor.trust.list"))

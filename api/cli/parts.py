@@ -54,8 +54,12 @@ def relay() -> None:
 
 
 def upgrade_database() -> None:
-    """Apply the migrations that are missing."""
-    upgrade(Database(load_settings().database))
+    """Apply the migrations that are missing; nothing else may be at work on the database meanwhile."""
+    settings = load_settings()
+    _require_database(settings)
+    database = Database(settings.database)
+    with answering(database), presence.alone(database):
+        upgrade(database)
     console.print(_t("db.upgraded"))
 
 
@@ -66,11 +70,18 @@ def _distributed(settings: Settings) -> str:
     return url
 
 
+def _require_database(settings: Settings) -> None:
+    """Refuse a deployment that would keep its dossiers in a file of this machine because nobody said where."""
+    if settings.s3_endpoint and not settings.database_url.get_secret_value():
+        raise Misconfigured(_t("parts.database_url"))
+
+
 def _opened() -> Platform:
     logs.configure()
     settings = load_settings()
     if not settings.s3_endpoint:
         raise Misconfigured(_t("parts.s3"))
+    _require_database(settings)
     if settings.secret_key_file is None:
         raise Misconfigured(_t("parts.secret"))
     platform = open_platform(settings)

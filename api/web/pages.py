@@ -20,7 +20,12 @@ from core.principal import Right
 _API = Path(__file__).parents[1]
 _STATIC = Path(__file__).parent / "static"
 _templates = Environment(
-    loader=FileSystemLoader(_API), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    loader=FileSystemLoader(_API),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    auto_reload=False,  # a process goes on with the pages of its own version while another is installed
 )
 _templates.globals |= {"label": words.label, "told": words.told, "archive_tabs": row_of}
 _templates.filters |= {

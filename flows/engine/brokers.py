@@ -7,7 +7,6 @@ worker is announced again by the relay.
 from __future__ import annotations
 
 import logging
-import os
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +21,8 @@ _TIME_LIMIT_MS = 15 * 60 * 1000  # below RabbitMQ's consumer timeout of 30 minut
 _REDIS, _AMQP = frozenset({"redis", "rediss"}), frozenset({"amqp", "amqps"})
 _PATIENCE = 5.0
 """Seconds that ``prove`` waits."""
+_IDLE_MS = 100
+_REDIS_PREFETCH = 100
 
 
 def open_broker(url: str) -> dramatiq.Broker:
@@ -42,9 +43,7 @@ def open_broker(url: str) -> dramatiq.Broker:
     elif scheme in _REDIS:
         from dramatiq.brokers.redis import RedisBroker
 
-        # Without these a killed worker's messages come back late or never, and an idle worker starts late.
-        os.environ.setdefault("dramatiq_queue_prefetch", "100")
-        os.environ.setdefault("dramatiq_worker_timeout", "100")
+        # Without these a killed worker's messages come back late or never.
         broker = RedisBroker(  # type: ignore[no-untyped-call]
             url=url, middleware=middleware, heartbeat_timeout=10_000, maintenance_chance=100_000
         )
@@ -57,10 +56,26 @@ def open_broker(url: str) -> dramatiq.Broker:
     return broker
 
 
+def worker_of(broker: dramatiq.Broker, *, queues: set[str] | None = None, threads: int) -> dramatiq.Worker:
+    """Return a worker on some of a broker's queues, or on all; it is not started.
+
+    An idle worker looks again after a tenth of a second. From Redis messages are taken a hundred at once: after each handful it
+    would sleep, whatever waits there.
+    """
+    worker = dramatiq.Worker(broker, queues=queues, worker_timeout=_IDLE_MS, worker_threads=threads)
+    if _kind_of(broker) == "RedisBroker":
+        worker.queue_prefetch = _REDIS_PREFETCH
+    return worker
+
+
+def _kind_of(broker: dramatiq.Broker) -> str:
+    return type(broker).__name__  # by name, for only one of their modules has been imported
+
+
 def waiting(broker: Any, queue: str) -> int:
     """Return how many messages of a queue wait in a broker; Redis counts those that a worker has taken too."""
     broker.declare_queue(queue)
-    match type(broker).__name__:  # by name, for only one of them has been imported
+    match _kind_of(broker):
         case "StubBroker":
             return int(broker.queues[queue].qsize())
         case "RedisBroker":

@@ -48,6 +48,12 @@ def left_alone(session: Session, since: datetime) -> tuple[str, ...]:
     return tuple(sorted(late - busy))
 
 
+def failing(session: Session) -> dict[str, int]:
+    """Return how many steps wait to be tried again because their last try failed, by queue."""
+    failed = select(_step.c.queue, func.count()).where(_step.c.failures > 0).group_by(_step.c.queue).order_by(_step.c.queue)
+    return dict(session.connection().execute(failed).all())
+
+
 class Relay:
     """Announces due work until it is stopped; several may run at once."""
 

@@ -66,6 +66,12 @@ def hasten(session: Session, actor: str, key: str) -> None:
     session.connection().execute(update(_schedule).where(waiting).values(due=clock.now(), announced=None))
 
 
+def troubled(session: Session) -> list[tuple[str, str]]:
+    """Return the schedules whose last run did not succeed, by name, each with what stood in its way."""
+    failed = select(_schedule.c.name, _schedule.c.trouble).where(_schedule.c.trouble.is_not(None)).order_by(_schedule.c.name)
+    return [(name, trouble) for name, trouble in session.connection().execute(failed)]
+
+
 def _perform(engine: Engine, name: str, run: Run) -> None:
     database = engine.platform.database
     lease = _claim(database, name, timedelta(seconds=engine.platform.settings.lease_seconds))

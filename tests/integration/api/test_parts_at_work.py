@@ -14,7 +14,7 @@ from api.cli import parts
 from api.cli.output import FAULT, MISUSE, status_of
 from core import allocator, logs, presence
 from core.database import Database
-from core.errors import Conflict, Unavailable, UsageError
+from core.errors import Conflict, Misconfigured, Unavailable, UsageError
 from core.platform import Platform
 from core.secrets import SecretBox
 from tests.conftest import on_one_shape
@@ -54,6 +54,28 @@ def test_a_queue_on_which_nothing_is_done_is_refused_with_those_there_are(
         parts.worker({"cpu", "nosuchqueue"})
     assert status_of(refused.value) == MISUSE
     parts.worker({"cpu", "remote.sae"})
+
+
+@on_one_shape
+def test_a_database_on_which_somebody_is_at_work_is_not_migrated(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TABELLION_DATABASE_URL", platform.database.url.render_as_string(hide_password=False))
+    other = Database(platform.database.url.render_as_string(hide_password=False))
+    with closing(other), presence.at_work(other), pytest.raises(Conflict, match="un ouvrier"):
+        parts.upgrade_database()
+    parts.upgrade_database()
+
+
+@pytest.mark.parametrize("part", [parts.web, parts.upgrade_database], ids=["web", "db upgrade"])
+def test_a_deployment_without_a_database_is_refused_before_a_file_is_made(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, part: Callable[[], None]
+) -> None:
+    monkeypatch.setenv("TABELLION_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("TABELLION_S3_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setattr(logs, "configure", lambda: None)
+    monkeypatch.setattr(allocator, "give_back", lambda: None)
+    with pytest.raises(Misconfigured, match="TABELLION_DATABASE_URL"):
+        part()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("part", [parts.web, lambda: parts.worker(None), parts.relay], ids=["web", "worker", "relay"])

@@ -7,7 +7,7 @@ import traceback
 import pytest
 
 from core.errors import Misconfigured, Unavailable
-from flows.engine.brokers import open_broker, prove
+from flows.engine.brokers import open_broker, prove, worker_of
 
 
 @pytest.mark.parametrize("act", [open_broker, prove])
@@ -61,3 +61,8 @@ def test_an_account_or_a_host_that_the_broker_does_not_know_is_told(rabbitmq_url
         with pytest.raises(Misconfigured, match="refuse ce compte") as told:
             prove(url)
         assert "SECRET" not in str(told.value)
+
+
+def test_a_worker_takes_many_messages_at_once_from_redis_alone(redis_url: str) -> None:
+    taken = {url.partition(":")[0]: worker_of(open_broker(url), threads=2).queue_prefetch for url in (redis_url, "memory://")}
+    assert taken == {"redis": 100, "memory": 4}

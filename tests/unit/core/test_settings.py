@@ -130,6 +130,30 @@ def test_a_file_of_a_secret_that_is_no_text_is_named_without_what_is_in_it(
     assert refused.value.__cause__ is None and "mot-de-pass" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("TABELLION_DATABASE_URL_FIEL", "TABELLION_DATABASE_URL_FILE"),
+        ("TABELLION_S3_ACCESS_KEY_FILE", "TABELLION_S3_"),  # it is no secret: a file of it is read by nobody
+        ("TABELLION_TSAURL", "TABELLION_TSA_URL"),
+        ("TABELLION_ZZZZ", ""),
+    ],
+)
+def test_a_variable_that_is_no_setting_is_refused_with_the_nearest(name: str, near: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "x")
+    with pytest.raises(Misconfigured, match=rf"{name} n’est pas un réglage.*{near}"):
+        load_settings()
+
+
+def test_variables_for_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TABELLION_LANG", "TABELLION_URL", "TABELLION_TEST_POSTGRES"):
+        monkeypatch.setenv(name, "x")
+    beside = {"SERVICE_HOST": "10.0.0.3", "SERVICE_PORT": "80", "SERVICE_PORT_HTTP": "80", "PORT": "tcp://10.0.0.3:80"}
+    for name, value in {**beside, "PORT_80_TCP": "tcp://10.0.0.3:80", "PORT_80_TCP_ADDR": "10.0.0.3"}.items():
+        monkeypatch.setenv(f"TABELLION_{name}", value)
+    load_settings()
+
+
 def test_networks_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TABELLION_PRIVATE_NETWORKS", "10.1.0.0/16, fd00::/8,")
     settings = load_settings()
