@@ -15,6 +15,7 @@ from urllib.parse import quote
 from fastapi.responses import FileResponse, Response, StreamingResponse
 from starlette.background import BackgroundTask
 
+from archive.finding.proofs import write_evidence_record
 from archive.proof.proving import write_evidence
 from core.blobs import ObjectAltered
 from core.platform import Platform
@@ -92,6 +93,15 @@ def evidence(platform: Platform, principal: Principal, record_id: str) -> FileRe
         Unavailable: its proof is not complete yet.
     """
     return proof(record_id, partial(write_evidence, platform, principal, record_id))
+
+
+def evidence_record(platform: Platform, record_id: str) -> FileResponse:
+    """Return the evidence record (RFC 4998) of a record that was found to be for whoever asks.
+
+    Raises:
+        Unavailable: there is none yet.
+    """
+    return whole(f"preuve-{record_id}.ers", "application/octet-stream", partial(write_evidence_record, platform, record_id))
 
 
 def proof(identifier: str, write: Callable[[Path], None]) -> FileResponse:

@@ -10,11 +10,13 @@ import re
 import tempfile
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from pathlib import Path
 
 from lxml import etree
 
 from archive.ingest.inspection import open_package
+from archive.numbers import numbers_in
 from core.errors import UnreadableInput
 from schemas.seda.model import FinalAction
 from schemas.seda.reader import Manifest, read_manifest
@@ -32,7 +34,7 @@ _WORDS = frozenset(
         "Filename",
     }
 )
-_LONGEST = 255
+_LONGEST, _MOST_NUMBERS = 255, 10_000
 _LONGEST_TYPE, _LONGEST_PUID = 100, 20
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*")
 
@@ -69,7 +71,8 @@ class Description:
 
     Attributes:
         title: of its first unit.
-        words: all that it may be found by: titles, keywords, identifiers, names of files; each once.
+        words: all that it may be found by: titles, keywords, identifiers, names of files; each once; then, up to a bound, each
+            number of the runs that its keywords name.
         appraisal: the rule that says how long it is kept; of several the one that starts last.
         final_action: what happens then; to keep, when the manifest does not say.
     """
@@ -104,6 +107,7 @@ def described(manifest: Manifest, sizes: dict[str, int]) -> Description:
         for element in root.iter("{*}*")
         if etree.QName(element).localname in _WORDS and (text := (element.text or "").strip())
     )
+    runs = numbers_in((element.text or "").strip() for element in root.iter("{*}KeywordReference"))
     title = next((unit.title for unit in manifest.units if unit.title), None)
     if title is None:
         raise UnreadableInput("no unit of the manifest has a title")
@@ -111,7 +115,7 @@ def described(manifest: Manifest, sizes: dict[str, int]) -> Description:
     return Description(
         title=title,
         producer=manifest.originating_agency,
-        words=tuple(words),
+        words=(*words, *islice(runs, _MOST_NUMBERS)),
         files=tuple(
             DescribedFile(
                 name=(item.filename or item.uri.rpartition("/")[2])[:_LONGEST],

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, LargeBinary, String, false
+from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, LargeBinary, String, false, text
 from sqlmodel import Field, SQLModel
 
 from archive.proof.hashes import SHA256
 from core import clock
 from core.database import JsonValue, Owned, UtcDateTime
 from core.identifiers import new_id
+
+UNLOOKED = text("kind = 'transfer' AND NOT looked_inside AND eliminated IS NULL")
+"""Which records were handed over and not looked into yet, in the very words of their index."""
 
 
 class Record(Owned, table=True):
@@ -34,6 +37,10 @@ class Record(Owned, table=True):
         eliminated: when it was destroyed; its row, its leaf and its digests stay.
         confidential: people see it only where they operate its organisation, as the dossier that it came from.
         withheld: people kept its folder to themselves: software is not shown it.
+        looked_inside: its package, handed over from outside, was looked into for the holds that it names
+            (`archive.elimination.package_holds`); always False of the platform's own, which name none.
+        look_again: when it is to be looked into again, once that came to nothing; None when nobody has tried.
+        unreadable: that came to nothing because no place gives the package whole, or what it gives cannot be read.
     """
 
     __table_args__ = (
@@ -41,6 +48,7 @@ class Record(Owned, table=True):
         Index("record_newest_of_all", "sealed", "id"),
         Index("record_due", "organisation_id", "final_action", "keep_until"),
         Index("record_ruled", "rule"),
+        Index("record_unlooked", "id", sqlite_where=UNLOOKED, postgresql_where=UNLOOKED),
     )
 
     id: str = Field(default_factory=new_id, primary_key=True, max_length=26)
@@ -63,6 +71,9 @@ class Record(Owned, table=True):
     eliminated: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     confidential: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
     withheld: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
+    looked_inside: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
+    look_again: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    unreadable: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
 
 
 class RecordCopy(Owned, table=True):

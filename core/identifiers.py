@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from datetime import datetime
 from typing import Any, Self
 
 from pydantic import GetCoreSchemaHandler
@@ -19,6 +21,11 @@ _LA_POSTE = "356000000"
 def new_id() -> str:
     """Return a new identifier of 26 characters; later ones sort after earlier ones."""
     return str(ULID())
+
+
+def id_of(at: datetime, content: bytes) -> str:
+    """Return the identifier of a content, the same at every try; it sorts among those of a moment."""
+    return str(ULID(ULID.from_datetime(at).bytes[:6] + hashlib.sha256(content).digest()[:10]))
 
 
 def luhn_holds(digits: str) -> bool:

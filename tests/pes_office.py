@@ -84,11 +84,11 @@ class Office:
             moves.enter(session.connection(), HELIOS, dossier.id, owner.id, "signed")
             return dossier.id
 
-    def attempt(self, dossier_id: str) -> Dossier:
-        """Let the transmission be tried once, at once."""
+    def attempt(self, dossier_id: str, stage: str = "transmit") -> Dossier:
+        """Let a stage, the transmission by default, be tried once, at once."""
         with self.platform.database.writing(PLATFORM) as session:
-            transitions.hasten(session, HELIOS, "transmit", self.organisation.id)
-        self.broker.get_actor("helios.transmit").fn(dossier_id)
+            transitions.hasten(session, HELIOS, stage, self.organisation.id)
+        self.broker.get_actor(f"helios.{stage}").fn(dossier_id)
         return self.dossier(dossier_id)
 
     def dossier(self, dossier_id: str) -> Dossier:

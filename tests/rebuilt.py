@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
+from archive.correction.models import RecordCorrection
 from archive.models import (
     EvidenceRenewal,
     EvidenceStamp,
@@ -53,6 +54,7 @@ TABLES = (
     RecordEvidence,
     RuleVersion,
     RuleChoice,
+    RecordCorrection,
 )
 # Moments that the journal tells a few milliseconds later, and what is found out anew.
 TOLD_OTHERWISE = {"checked", "told", "taken", "lifted", "chosen"}

@@ -10,6 +10,7 @@ from api.runtime import renew_proofs, timestamps
 from archive.models import Record
 from archive.proof.consistency import consistency_of, write_consistency
 from archive.proof.ers import stamping
+from archive.proof.ers.infos import with_told
 from archive.proof.ers.records import evidence_record
 from archive.proof.resealing import reseal as reseal_all
 from core.errors import NotFound
@@ -87,5 +88,5 @@ def write_evidence_record(record: str, output: Path) -> None:
             der = evidence_record(session, record)
     if der is None:
         raise NotFound(_t("evidence_record.none"))
-    output.write_bytes(der)
+    output.write_bytes(with_told(platform, der))
     console.print(_t("archive.written", file=output))

@@ -66,6 +66,8 @@ class HoldShape(BaseModel):
     lifted_by: str | None
     lift_reason: str | None = Field(description="Why it was lifted; null while it stands.")
     records: list[str] = Field(description="Identifiers of the records.")
+    package_of: str | None = Field(description="The record whose own package names this hold; null for a decision made here.")
+    ends: date | None = Field(description="The last day on which it stands; null when it stands until it is lifted.")
     told: bool = Field(description="Every place of the archive knows it: it stands from `placed` on, whether they do or not.")
 
 
@@ -164,5 +166,7 @@ def _shape(session: Session, hold: RecordHold) -> HoldShape:
         lifted_by=hold.lifted_by,
         lift_reason=hold.lift_reason,
         records=[row.record_id for row in rows],
+        package_of=hold.package_of,
+        ends=hold.ends,
         told=all(row.told for row in rows),
     )

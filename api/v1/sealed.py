@@ -33,6 +33,7 @@ from flows.engine import reading
 router = APIRouter(prefix="/v1", tags=["Archives"])
 ZIP = {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}, "description": "The evidence file."}
 FILE = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}, "description": "The file."}
+DER = FILE | {"description": "The evidence record, DER."}
 _NUMBER = "n"  # a place in what a search found: its number, after this letter
 
 
@@ -174,3 +175,16 @@ def evidence(platform: Parts, caller: Caller, record_id: Identifier) -> FileResp
     with reading.opened(platform.database, caller) as session:
         record_of(session, record_id)
     return downloads.evidence(platform, caller, record_id)
+
+
+@router.get(
+    "/records/{record_id}/evidence-record",
+    summary="Download the evidence record (RFC 4998)",
+    response_class=FileResponse,
+    responses={200: DER},
+)
+def evidence_record(platform: Parts, caller: Caller, record_id: Identifier) -> FileResponse:
+    """Return the proof that goes on being renewed, DER, to be verified with the package; 503 while no timestamp is over it."""
+    with reading.opened(platform.database, caller) as session:
+        record = record_of(session, record_id)
+    return downloads.evidence_record(platform, record.id)

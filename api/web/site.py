@@ -28,6 +28,7 @@ from api.web.acts import batch as acts_batch
 from api.web.acts import page as act
 from api.web.archive.agreements import page as archive_agreements
 from api.web.archive.check import page as archive_check
+from api.web.archive.corrections import page as corrections
 from api.web.archive.eliminations import acting as eliminating
 from api.web.archive.eliminations import page as eliminations
 from api.web.archive.eliminations import visas as elimination_visas
@@ -95,7 +96,7 @@ _PARTS: tuple[tuple[tuple[ModuleType, ...], tuple[Right, ...]], ...] = (
     ((dossiers, dossier), (Right.READ, Right.SURVEY)),
     ((incidents, archive_places), (Right.ARCHIVE, Right.OPERATE)),  # before the records: /archives/lieux is no record
     ((holds, archive_rules, archive_rule), (Right.ARCHIVE,)),
-    ((register,), (Right.ARCHIVE, Right.CONTROL)),
+    ((register, corrections), (Right.ARCHIVE, Right.CONTROL)),
     ((eliminations, eliminating, elimination_visas), ELIMINATING),
     ((archive_agreements,), (Right.ARCHIVE,)),
     ((archive_handing,), (Right.DEPOSIT,)),  # before what is named by an identifier: /archives/versements/nouveau

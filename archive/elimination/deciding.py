@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from sqlmodel import Session, col, select
 
-from archive.elimination import bordereau
+from archive.elimination import bordereau, inside
 from archive.elimination.analysis import MOST_DESTROYED, Verdict, verdicts
 from archive.elimination.lists import counts, locked, visible, write
 from archive.elimination.models import Elimination, EliminationLine
@@ -54,7 +54,7 @@ def propose(platform: Platform, principal: Principal, elimination_id: str) -> in
     Raises:
         NotFound, Forbidden, Conflict: as ``lists.locked``.
         UsageError: nothing is on the list, or more than an action may destroy.
-        SandboxError, Unavailable: the bordereau could not be printed.
+        SandboxError, Unavailable: the bordereau could not be printed, or a package could not be looked into.
     """
     principal.require(Right.ARCHIVE, _organisation(platform, principal, elimination_id))
     off = _looked_again(platform, principal, elimination_id)
@@ -88,7 +88,7 @@ def _looked_again(platform: Platform, principal: Principal, elimination_id: str)
         found: list[Verdict] = []
         for lines in _chosen(session, elimination_id):
             records = session.exec(select(Record).where(col(Record.id).in_([line.record_id for line in lines]))).all()
-            found += verdicts(session, records, elimination.as_of)
+            found += inside.only_examined(session, verdicts(session, records, elimination.as_of))
     changed = [one for one in found if one.status is not Status.DESTROY]
     with platform.database.writing(PLATFORM) as session:
         locked(session, principal, elimination_id, Right.ARCHIVE, State.DRAFT)

@@ -9,7 +9,9 @@ goes on at the next turn. Each line takes these steps, each in a transaction of 
 4. it is ``destroyed``: the words of the record are blanked, its digests and its leaf stay, the journal tells it.
 
 What does not live here: the working copies of dossiers, which the floor above destroys in its turn (``flows.emptying``) of every
-line that is destroyed. The certificate waits for that.
+line that is destroyed. The certificate waits for that. What another process wrote meanwhile is found some days later
+(`archive.elimination.remnants`), which the certificate does not wait for. The same run looks into packages that nobody looked
+into yet (`archive.elimination.inside`), before anybody lists them.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from sqlalchemy import delete
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from archive.elimination import concluding, inside
+from archive.elimination import concluding, inside, remnants
 from archive.elimination.analysis import Reason, Verdict, verdicts
 from archive.elimination.models import Elimination, EliminationLine
 from archive.elimination.states import ELIMINATED, Outcome, State, Status
@@ -54,6 +56,8 @@ def run(platform: Platform, _key: str = "") -> None:
             _go_on(platform, elimination_id)
         except TabellionError as error:  # one list that stands still holds up no other
             _log.warning("elimination.troubled", elimination=elimination_id, reason=type(error).__name__)
+    remnants.look(platform)
+    inside.look(platform)
 
 
 def _go_on(platform: Platform, elimination_id: str) -> None:
@@ -123,7 +127,7 @@ def _begun(platform: Platform, elimination_id: str, record_id: str) -> bool:
         if line.outcome == Outcome.DESTROYING:
             return True
         verdict = _verdict(session, record_id)
-    (verdict,) = inside.examined(platform, [verdict], _today())
+    verdict = inside.examined(platform, verdict, _today())
     with platform.database.writing(PLATFORM) as session:
         # Under the record's lock no hold is put meanwhile: whoever puts one takes the same.
         session.exec(select(Record).where(Record.id == record_id).with_for_update()).one()

@@ -16,6 +16,7 @@ from sqlalchemy import select as _select
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from archive.elimination import inside
 from archive.elimination.analysis import Analysis, Criteria, Verdict, analyse
 from archive.elimination.models import Elimination, EliminationLine
 from archive.elimination.states import Outcome, State, Status
@@ -50,6 +51,7 @@ def make(platform: Platform, principal: Principal, organisation_id: str, as_of: 
         if session.get_one(Organisation, organisation_id).kind == OrganisationKind.PLATFORM:
             raise UsageError(_messages("list.platform"))
         analysis = analyse(session, organisation_id, as_of, criteria, _listed())
+        analysis.found = inside.only_examined(session, analysis.found)
     if not analysis.found:
         raise UsageError(_messages("list.empty", day=f"{as_of:%d/%m/%Y}", kept=analysis.kept))
     elimination = Elimination(

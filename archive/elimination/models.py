@@ -13,6 +13,7 @@ from core.database import JsonValue, Owned, UtcDateTime
 from core.identifiers import new_id
 
 _FULL = text("outcome = 'destroyed' AND emptied IS NULL")
+_UNVERIFIED = text("outcome = 'destroyed' AND verified IS NULL")
 
 
 class Elimination(Owned, table=True):
@@ -73,11 +74,12 @@ class EliminationLine(Owned, table=True):
         chosen: it is proposed; the archivist may take a line off the list.
         accepted: by the visa; None before it.
         outcome: what became of it: one of ``archive.elimination.states.Outcome``; empty before the execution.
-        waits_until: the end of the lock that is waited for.
+        waits_until: the end of the lock that is waited for; of what is destroyed, when it is looked for again.
         result: what each place answered, by its name.
         settled: when the outcome was known.
         contents: SHA-256 of what the store of documents may hold of a destroyed record, until none of it is left there.
         emptied: when the working copies of a destroyed record were destroyed as well, by the floor above (``flows.emptying``).
+        verified: when no place was found to hold any of a destroyed record, some days later (`archive.elimination.remnants`).
     """
 
     __tablename__ = "elimination_line"
@@ -85,6 +87,7 @@ class EliminationLine(Owned, table=True):
         Index("elimination_line_record", "record_id"),
         Index("elimination_line_outcome", "elimination_id", "outcome"),
         Index("elimination_line_full", "record_id", sqlite_where=_FULL, postgresql_where=_FULL),
+        Index("elimination_line_unverified", "settled", sqlite_where=_UNVERIFIED, postgresql_where=_UNVERIFIED),
     )
 
     elimination_id: str = Field(foreign_key="elimination.id", primary_key=True, max_length=26)
@@ -100,3 +103,4 @@ class EliminationLine(Owned, table=True):
     settled: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
     contents: list[str] = Field(default_factory=list, sa_column=Column(JsonValue, nullable=False, server_default="[]"))
     emptied: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))
+    verified: datetime | None = Field(default=None, sa_column=Column(UtcDateTime))

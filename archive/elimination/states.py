@@ -25,6 +25,8 @@ class State(StrEnum):
 
 ELIMINATED = "record.eliminated"
 """The journal entry of a record that was destroyed; its facts name the elimination."""
+FOLLOWED = "dossier.eliminated"
+"""The journal entry of a transfer that came to no record, and held what a record that was destroyed held; its facts name both."""
 EMPTIED = "dossier.emptied"
 """The journal entry of a dossier whose documents were destroyed after its record."""
 

@@ -4,16 +4,17 @@ A reader needs nothing but what is in it: a text in French says what each member
 same files give the same bytes as long as its proof stays the same, but for the moment of the delivery in ``manifest.xml``.
 
 Members: ``LISEZ-MOI.txt``, ``documents/…``, ``index.csv``, ``manifest.xml`` (the ``ArchiveDeliveryRequestReply`` of SEDA, which
-names the documents that are here), ``bordereau.xml`` (the manifest of the record as it was sealed), ``preuve.zip`` (only with all
-files: it holds the whole package; only once a head covers the record, and where it has room), ``SHA256SUMS``.
+names the documents that are here), ``bordereau.xml`` (the manifest of the record as it was sealed; not for a reader who was
+agreed a part of it), ``preuve.zip`` (only with all files: it holds the whole package; only once a head covers the record, and
+where it has room), ``preuve.ers`` (the evidence record, beside ``preuve.zip``, once there is one), ``SHA256SUMS``.
 """
 
 from __future__ import annotations
 
-import shutil
+import hashlib
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Sequence
-from functools import partial
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from importlib.resources import files as resources
 from pathlib import Path
 
@@ -21,13 +22,13 @@ from sqlmodel import select
 
 from archive import spreadsheet
 from archive.finding.files import TakenPackage, files_of, taken
+from archive.finding.proofs import evidence_record_of, write_evidence_from
 from archive.models import Record, RecordFile
 from archive.package import MANIFEST, plain_name
 from archive.proof.evidence import sums
-from archive.proof.proving import write_evidence_of_entry
 from archive.stored_zip import LARGEST_FILE, Stored, stored_zip
 from core import clock
-from core.errors import NotFound, Unavailable
+from core.errors import NotFound
 from core.identifiers import new_id
 from core.messages import Catalogue, speaking
 from core.organisations import Organisation
@@ -36,11 +37,35 @@ from core.principal import PLATFORM
 from schemas.seda.delivery import DeliveryReply, write_delivery
 from schemas.seda.model import Agency, ArchiveUnit, DataObject, DataObjectGroup, Level, Version
 
-README, INDEX, SEALED, EVIDENCE, SUMS = "LISEZ-MOI.txt", "index.csv", "bordereau.xml", "preuve.zip", "SHA256SUMS"
+README, INDEX, SEALED, SUMS = "LISEZ-MOI.txt", "index.csv", "bordereau.xml", "SHA256SUMS"
+EVIDENCE, RENEWED = "preuve.zip", "preuve.ers"
 LARGEST = LARGEST_FILE - (64 << 20)
 """Bytes of files and evidence that one ZIP holds, with room for what explains them."""
+_VERIFY = f"tabellion archive verify {RENEWED} --package package.zip --trust DOSSIER"
 _messages = Catalogue("archive.finding")
 _COLUMNS = ("fichier", "nom d’origine", "rang", "octets", "sha256", "type", "format (PRONOM)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """What is handed out of a record, and to whom.
+
+    Attributes:
+        files: those wanted.
+        whole: they are all that the record has.
+        request: of a reader, which this answers; None for who takes the files from the platform.
+    """
+
+    record: Record
+    archives: Organisation
+    files: Sequence[RecordFile]
+    whole: bool
+    request: str | None
+
+    @property
+    def shows_manifest(self) -> bool:
+        """The sealed manifest names every file, and whom they are about: a reader of a part is not given the rest by it."""
+        return self.whole or self.request is None
 
 
 def write_dip(
@@ -69,23 +94,53 @@ def write_dip(
     wanted = [file for file in files if ranks is None or file.rank in ranks]
     if ranks is not None and len(wanted) != len(set(ranks)):
         raise NotFound(_messages("file.unknown"))
+    delivery = _Delivery(record, archives, wanted, len(wanted) == len(files), request)
     with tempfile.TemporaryDirectory(prefix="tabellion-") as folder, taken(platform, record) as package:
-        evidence = Path(folder) / EVIDENCE
-        whole = ranks is None or len(wanted) == len(files)
         fits = record.size + sum(file.size for file in wanted) <= LARGEST
-        proved = whole and fits and _prove(platform, record, package.path, evidence)
-        told = partial(_announcement, record, _agency(archives), request)
-        _write(record, wanted, package, told, evidence if proved else None, Path(folder), target)
+        proofs = _proofs(platform, record, package.path, Path(folder)) if delivery.whole and fits else ()
+        _write(delivery, package, proofs, Path(folder), target)
 
 
-def _announcement(
-    record: Record, archives: Agency, request: str | None, handed: Sequence[tuple[RecordFile, Stored]]
-) -> DeliveryReply:
+def _proofs(platform: Platform, record: Record, package: Path, folder: Path) -> tuple[Path, ...]:
+    """Write what proves the whole record into a folder: nothing while it waits for a timestamp."""
+    evidence, renewed = folder / EVIDENCE, folder / RENEWED
+    if not write_evidence_from(platform, record, package, evidence):
+        return ()
+    der = evidence_record_of(platform, record.id)
+    if der is None:
+        return (evidence,)
+    renewed.write_bytes(der)
+    return evidence, renewed
+
+
+def _write(delivery: _Delivery, package: TakenPackage, proofs: Sequence[Path], folder: Path, target: Path) -> None:
+    manifest, sealed = folder / MANIFEST, folder / SEALED
+    package.opened.extract(package.opened.manifest_name(), sealed)
+    names = _names_of(delivery.files)
+    with stored_zip(target, delivery.record.sealed) as zipped:
+        stored = [zipped.add(README, _readme(delivery, proofs, sealed).encode())]
+        handed = []
+        for file, name in zip(delivery.files, names, strict=True):
+            piece = folder / "piece"
+            package.take(file, piece)
+            handed.append((file, zipped.add(name, piece)))
+        stored += [one for _, one in handed]
+        stored.append(zipped.add(INDEX, _index_of(zip(delivery.files, names, strict=True))))
+        write_delivery(manifest, _announcement(delivery, handed), Version.V2_2)
+        stored.append(zipped.add(MANIFEST, manifest))
+        beside = (*((sealed,) if delivery.shows_manifest else ()), *proofs)
+        stored += [zipped.add(path.name, path) for path in beside]
+        zipped.add(SUMS, sums(stored))
+
+
+def _announcement(delivery: _Delivery, handed: Sequence[tuple[RecordFile, Stored]]) -> DeliveryReply:
     """Return what announces files of a record; the ranks of the files in the record are those of their identifiers."""
+    record, request, archives = delivery.record, delivery.request, _agency(delivery.archives)
     title = " ".join(record.title.split()) or record.id
     items = [ArchiveUnit(f"AU{file.rank}", Level.ITEM, file.name, groups=(f"GO{file.rank}",)) for file, _ in handed]
     with speaking("fr"):
-        comments = (_messages("dip.sealed", name=SEALED), *(() if request else (_messages("dip.no_request"),)))
+        manifest = (_messages("dip.sealed", name=SEALED),) if delivery.shows_manifest else ()
+        comments = (*manifest, *(() if request else (_messages("dip.no_request"),)))
     return DeliveryReply(
         identifier=f"tabellion-{new_id()}-communication",
         at=clock.now(),
@@ -111,34 +166,6 @@ def _agency(organisation: Organisation) -> Agency:
     return Agency(organisation.siren, "SIREN") if organisation.siren else Agency(organisation.id)
 
 
-def _write(
-    record: Record,
-    files: Sequence[RecordFile],
-    package: TakenPackage,
-    told: Callable[[Sequence[tuple[RecordFile, Stored]]], DeliveryReply],
-    evidence: Path | None,
-    folder: Path,
-    target: Path,
-) -> None:
-    manifest, sealed = folder / MANIFEST, folder / SEALED
-    package.opened.extract(package.opened.manifest_name(), sealed)
-    names = _names_of(files)
-    with stored_zip(target, record.sealed) as zipped:
-        stored = [zipped.add(README, _readme(record, len(files), proved=evidence is not None).encode())]
-        handed = []
-        for file, name in zip(files, names, strict=True):
-            piece = folder / "piece"
-            package.take(file, piece)
-            handed.append((file, zipped.add(name, piece)))
-        stored += [one for _, one in handed]
-        stored.append(zipped.add(INDEX, _index_of(zip(files, names, strict=True))))
-        write_delivery(manifest, told(handed), Version.V2_2)
-        stored += [zipped.add(MANIFEST, manifest), zipped.add(SEALED, sealed)]
-        if evidence is not None:
-            stored.append(zipped.add(EVIDENCE, evidence))
-        zipped.add(SUMS, sums(stored))
-
-
 def _names_of(files: Sequence[RecordFile]) -> list[str]:
     """Return the names of files in the ZIP: plain, each once; what they are called stands in the index."""
     taken_names: set[str] = set()
@@ -153,19 +180,11 @@ def _index_of(files: Iterable[tuple[RecordFile, str]]) -> bytes:
     return spreadsheet.written([_COLUMNS, *rows])
 
 
-def _prove(platform: Platform, record: Record, package: Path, target: Path) -> bool:
-    def copy(path: Path) -> None:
-        shutil.copyfile(package, path)
-
-    try:
-        write_evidence_of_entry(platform, record.entry_id, copy, target)
-    except Unavailable:
-        return False
-    return True
-
-
-def _readme(record: Record, count: int, *, proved: bool) -> str:
-    with speaking("fr"):
+def _readme(delivery: _Delivery, proofs: Sequence[Path], sealed: Path) -> str:
+    record, count, part = delivery.record, len(delivery.files), not delivery.shows_manifest
+    unproved = "dip.part" if part else "dip.unproved"
+    with speaking("fr"), sealed.open("rb") as stream:
+        proved = [_messages(f"dip.proof.{path.name}", command=_VERIFY) for path in proofs] or [_messages(unproved)]
         return (
             resources("archive.finding")
             .joinpath("locale/dip.fr.txt")
@@ -176,7 +195,10 @@ def _readme(record: Record, count: int, *, proved: bool) -> str:
                 producer=record.producer or "–",
                 sealed=f"{clock.in_paris(record.sealed):%d/%m/%Y %H:%M:%S}",
                 sha256=record.sha256,
+                manifest_sha256=hashlib.file_digest(stream, "sha256").hexdigest(),
                 count=_messages.counted("dip.count", count, count=count),
-                evidence=_messages("dip.proved" if proved else "dip.unproved"),
+                manifest="" if part else _messages("dip.manifest"),
+                evidence="".join(proved),
+                compared=_messages("dip.compared.part" if part else "dip.compared"),
             )
         )

@@ -7,7 +7,7 @@ database keeps tokens (`archive.finding.matching`). The index holds nothing that
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import date
 from pathlib import Path
 
@@ -64,8 +64,22 @@ def mark(session: Session, record_id: str, state: RecordState) -> None:
         .first()
     )
     if found is not None and found.state != state:
-        matching.swap(session.connection(), found.number, facet("state", found.state), facet("state", state))
+        matching.swap(session.connection(), found.number, [facet("state", found.state)], [facet("state", state)])
         _write(session, record_id, state)
+
+
+def follow_rules(session: Session, record: Record, before: Collection[str]) -> None:
+    """Say by what rules a record is kept and hidden now; one that is not indexed yet will be with what its row says then.
+
+    Args:
+        session: a writing one, in which the record was flushed.
+        record: it, as it was changed.
+        before: what ``ruled`` said of it before.
+    """
+    wanted = select(IndexedRecord.number).where(IndexedRecord.record_id == record.id)
+    number = session.connection().execute(wanted).scalar()
+    if number is not None:
+        matching.swap(session.connection(), number, before, ruled(record))
 
 
 def remove(session: Session, record_id: str) -> None:
@@ -179,13 +193,20 @@ def facets_of(record: Record, path: str, state: RecordState) -> list[str]:
         facet("kind", record.kind),
         facet("producer", record.producer),
         facet("year", str(record.dated.year)),
-        facet("rule", record.rule),
-        facet("final", record.final_action),
+        *ruled(record),
         facet("state", state),
-        *_day("due", record.keep_until),
-        *_day("open", record.open_from),
         *((CONFIDENTIAL,) if record.confidential else ()),
         *((WITHHELD,) if record.withheld else ()),
+    ]
+
+
+def ruled(record: Record) -> list[str]:
+    """Return the tokens of what its rules say of a record, which a correction may change (`archive.correction`)."""
+    return [
+        facet("rule", record.rule),
+        facet("final", record.final_action),
+        *_day("due", record.keep_until),
+        *_day("open", record.open_from),
     ]
 
 

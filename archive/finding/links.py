@@ -12,7 +12,7 @@ from sqlmodel import select
 
 from archive.finding.dip import write_dip
 from archive.finding.models import ReadingRequest, RequestState
-from archive.finding.requests import GIVEN, LINKED, Seen, changed, records_of, seen, tell
+from archive.finding.requests import GIVEN, LINKED, Seen, changed, closed_since, records_of, seen, tell
 from archive.stored_zip import stored_zip
 from core import clock
 from core.errors import Conflict, NotFound
@@ -32,11 +32,14 @@ def new_link(platform: Platform, principal: Principal, request_id: str) -> str:
     Raises:
         NotFound: no such request for this principal.
         Forbidden: the principal manages no archives there.
-        Conflict: it is not agreed.
+        Conflict: it is not agreed, or a record was closed since.
     """
     with platform.database.reading(principal) as session:
-        request = seen(session, request_id).request
+        asked = seen(session, request_id)
+    request = asked.request
     principal.require(Right.ARCHIVE, request.organisation_id)
+    if closed_since(asked):
+        raise Conflict(_messages("request.closed"))
     secret = secrets.token_urlsafe(32)
     values = {"link": digest_of(secret), "link_ends": clock.now() + _LINK_LASTS, "state": RequestState.AGREED.value}
     with platform.database.writing(PLATFORM) as session:
@@ -57,13 +60,16 @@ def behind(platform: Platform, secret: str) -> Seen:
     """Return what a link opens.
 
     Raises:
-        NotFound: it never opened anything, was used, or has ended: the three are not told apart.
+        NotFound: it never opened anything, was used, has ended, or a record was closed since: they are not told apart.
     """
     with platform.database.reading(PLATFORM) as session:
         request = session.exec(select(ReadingRequest).where(ReadingRequest.link == digest_of(secret))).first()
         if request is None or request.state != RequestState.AGREED or _has_ended(request.link_ends):
             raise NotFound(_messages("request.link"))
-        return seen(session, request.id)
+        opened = seen(session, request.id)
+    if closed_since(opened):
+        raise NotFound(_messages("request.link"))
+    return opened
 
 
 def take(platform: Platform, secret: str, target: Path) -> None:
@@ -82,7 +88,7 @@ def take(platform: Platform, secret: str, target: Path) -> None:
         copies = []
         for record in opened.kept:
             copy = Path(folder) / f"archive-{record.id}.zip"
-            write_dip(platform, record.id, copy, request=opened.request.id)
+            write_dip(platform, record.id, copy, opened.ranks(record), request=opened.request.id)
             copies.append(copy)
         if len(copies) == 1:
             copies[0].replace(target)

@@ -21,9 +21,10 @@ _PUT_POSTGRESQL = text(
 )
 _TAKE_SQLITE = text("DELETE FROM record_words WHERE rowid = :number")
 _TAKE_POSTGRESQL = text("DELETE FROM record_words WHERE number = :number")
-_SWAP_SQLITE = text("UPDATE record_words SET words = replace(words, :old, :new) WHERE rowid = :number")
+_WORDS_SQLITE = text("SELECT words FROM record_words WHERE rowid = :number")
+_SWAP_SQLITE = text("UPDATE record_words SET words = :words WHERE rowid = :number")
 _SWAP_POSTGRESQL = text(
-    "UPDATE record_words SET words = ts_delete(words, :old) || array_to_tsvector(ARRAY[CAST(:new AS text)])"
+    "UPDATE record_words SET words = ts_delete(words, CAST(:old AS text[])) || array_to_tsvector(CAST(:new AS text[]))"
     " WHERE number = :number"
 )
 # Ten thousand numbers come and go as one text: as rows they would cost more than the search.
@@ -85,12 +86,15 @@ def take_all(connection: Connection) -> None:
     connection.execute(text("DELETE FROM record_words"))
 
 
-def swap(connection: Connection, number: int, old: str, new: str) -> None:
-    """Put a token in the place of another."""
-    if _is_sqlite(connection):
-        connection.execute(_SWAP_SQLITE, {"number": number, "old": f" {old} ", "new": f" {new} "})
-    else:
-        connection.execute(_SWAP_POSTGRESQL, {"number": number, "old": old, "new": new})
+def swap(connection: Connection, number: int, old: Collection[str], new: Collection[str]) -> None:
+    """Put tokens in the place of others; a record that has no words gets none."""
+    if not _is_sqlite(connection):
+        connection.execute(_SWAP_POSTGRESQL, {"number": number, "old": list(old), "new": list(new)})
+        return
+    words = connection.execute(_WORDS_SQLITE, {"number": number}).scalar()
+    if words is not None:
+        kept = [word for word in words.split() if word not in old]
+        connection.execute(_SWAP_SQLITE, {"number": number, "words": f" {' '.join([*kept, *new])} "})
 
 
 def newest(

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Column, Integer
 from sqlmodel import Field
 
 from core import clock
-from core.database import Owned, UtcDateTime
+from core.database import JsonValue, Owned, UtcDateTime
 from core.identifiers import new_id
 
 
@@ -159,10 +159,15 @@ class ReadingRequest(Owned, table=True):
 
 
 class RequestedRecord(Owned, table=True):
-    """A record that a request asks for."""
+    """A record that a request asks for.
+
+    Attributes:
+        ranks: of the files that are asked for; None for all of it, with what proves it.
+    """
 
     __tablename__ = "requested_record"
 
     request_id: str = Field(foreign_key="reading_request.id", primary_key=True, max_length=26)
     record_id: str = Field(foreign_key="record.id", primary_key=True, max_length=26)
     organisation_id: str = Field(foreign_key="organisation.id", max_length=26)
+    ranks: list[int] | None = Field(default=None, sa_column=Column(JsonValue))

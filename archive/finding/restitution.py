@@ -14,12 +14,15 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
+from archive.finding.decisions import holds_over
 from archive.finding.fonds import (
     INDEX,
     PACKAGES,
     SUMS,
+    Beside,
     Progress,
     around,
+    beside,
     counted,
     found_package,
     index_in,
@@ -29,7 +32,6 @@ from archive.finding.fonds import (
     row_of,
     sums_of,
     write_down,
-    write_proof,
 )
 from archive.models import Record
 from archive.places.places import fetch
@@ -69,32 +71,31 @@ def restitute(
     with platform.database.reading(PLATFORM) as session:
         organisations = subtree(session, organisation.path)
         progress = counted(session, organisations)
+        holds = holds_over(session, organisations)
     sealed, others = dict[str, str](), [INDEX]
     draft = _draft(folder / INDEX)
     with index_in(draft) as indexed:
         for record in records(platform, organisations):
             if record.eliminated is not None:
-                indexed(row_of(record, "", ""))
+                indexed(row_of(record, holds))
                 continue
             try:
                 package, fetched = _package(platform, record, folder)
             except (ObjectMissing, ObjectAltered):
                 progress.lost += 1
-                indexed(row_of(record, "", ""))
+                indexed(row_of(record, holds))
                 continue
-            proof = name_of_proof(record)
-            if _proof(platform, record, folder / proof):
-                others.append(proof)
-            else:
-                progress.waiting, proof = progress.waiting + 1, ""
+            written = [one.name for one in beside(platform, record) if _beside(folder / one.name, one)]
+            others += written
+            progress.waiting += name_of_proof(record) not in written
             sealed[package] = record.sha256
-            indexed(row_of(record, package, proof))
+            indexed(row_of(record, holds, package, written))
             progress.done += 1
             progress.size += record.size
             if fetched and told is not None and not told(progress):
                 return progress
     _appear(draft, folder / INDEX)
-    for name, octets in around(platform, organisation, progress, volumes=False).items():
+    for name, octets in around(platform, organisation, holds, progress, volumes=False):
         _write(folder / name, octets)
         others.append(name)
     sums = _sums(folder, sealed, others)
@@ -120,13 +121,13 @@ def _package(platform: Platform, record: Record, folder: Path) -> tuple[str, boo
     return name, True
 
 
-def _proof(platform: Platform, record: Record, target: Path) -> bool:
-    """Write the evidence of a record; False while it waits for a timestamp."""
-    if target.exists():
+def _beside(target: Path, one: Beside) -> bool:
+    """Write what stands beside a package, unless it is there as it stands today; False when there is nothing to write."""
+    if target.exists() and not (one.newer and one.newer(target)):
         return True
     draft = _draft(target)
-    if not write_proof(platform, record, draft):
-        return False
+    if not one.write(draft):
+        return target.exists()
     _appear(draft, target)
     return True
 

@@ -10,18 +10,20 @@ from __future__ import annotations
 import hashlib
 import hmac
 import tempfile
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Sequence
 from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 
 from sqlmodel import Session, col, select
 
+from archive.finding.decisions import Holds, holds_over
 from archive.finding.fonds import (
     INDEX,
     SUMS,
     Progress,
     around,
+    beside,
     counted,
     found_package,
     index_in,
@@ -31,7 +33,6 @@ from archive.finding.fonds import (
     row_of,
     sums_of,
     write_down,
-    write_proof,
 )
 from archive.finding.models import Restitution, RestitutionVolume
 from archive.models import Record
@@ -97,6 +98,7 @@ def write_on(
         progress = counted(session, organisations)
         last = session.get(Record, restitution.last_id) if restitution.last_id else None
         kept = volumes_of(session, restitution.id)
+        holds = holds_over(session, organisations)
     progress.done, progress.size = restitution.done, restitution.size
     with (
         tempfile.TemporaryDirectory(prefix="tabellion-") as folder,
@@ -114,18 +116,31 @@ def write_on(
                 volumes.keep()
                 return progress
         index = Path(folder) / INDEX
-        found = _completed(platform, organisations, volumes, index, enough)
+        found = _completed(platform, organisations, holds, volumes, index, enough)
         if found is None:
             volumes.keep()
             return progress
         found.total, found.eliminated, found.finished = progress.total, progress.eliminated, True
         progress = found
-        volumes.finish({INDEX: index, **around(platform, organisation, progress, volumes=True)}, progress, ending)
+        try:
+            rest: list[tuple[str, bytes | Path]] = [
+                (INDEX, index),
+                *around(platform, organisation, holds, progress, volumes=True),
+            ]
+        except TabellionError:
+            volumes.keep()  # what came before is not to be fetched again
+            raise
+        volumes.finish(rest, progress, ending)
     return progress
 
 
 def _completed(
-    platform: Platform, organisations: list[str], volumes: _Volumes, index: Path, enough: Callable[[], bool]
+    platform: Platform,
+    organisations: list[str],
+    holds: Holds,
+    volumes: _Volumes,
+    index: Path,
+    enough: Callable[[], bool],
 ) -> Progress | None:
     """Add what the first passage could not have, such as proofs that waited, and write the index; None when it is not all."""
     found = Progress()
@@ -133,21 +148,21 @@ def _completed(
     with index_in(index) as indexed:
         for record in records(platform, organisations):
             if record.eliminated is not None:
-                indexed(row_of(record, "", ""))
+                indexed(row_of(record, holds))
                 continue
             given = volumes.give(record, there)
             there.update(given)
             if given and enough():
                 return None
-            package, proof = found_package(record, there.__contains__), name_of_proof(record)
+            package = found_package(record, there.__contains__)
             if package is None:
                 found.lost += 1
-                indexed(row_of(record, "", ""))
+                indexed(row_of(record, holds))
                 continue
-            found.waiting += proof not in there
+            found.waiting += name_of_proof(record) not in there
             found.done += 1
             found.size += record.size
-            indexed(row_of(record, package, proof if proof in there else ""))
+            indexed(row_of(record, holds, package, there))
     return found
 
 
@@ -179,14 +194,15 @@ class _Volumes:
 
         A package that no place holds whole is passed over: one that is lost does not keep the others from their owner.
         """
-        package, proof = self._folder / "package", self._folder / "proof"
-        pieces: dict[str, Path] = {}
+        package, pieces = self._folder / "package", dict[str, Path]()
         try:
             if not found_package(record, there.__contains__):
                 fetch(self._platform, record, package)
                 pieces[name_of_package(record, package)] = package
-            if name_of_proof(record) not in there and write_proof(self._platform, record, proof):
-                pieces[name_of_proof(record)] = proof
+            for rank, one in enumerate(beside(self._platform, record)):
+                piece = self._folder / f"beside-{rank}"
+                if one.name not in there and one.write(piece):
+                    pieces[one.name] = piece
         except (ObjectMissing, ObjectAltered):
             pass
         except TabellionError:
@@ -220,9 +236,9 @@ class _Volumes:
             found |= {name: digest for digest, name in (line.split("  ") for line in sums.decode().splitlines())}
         return found | self._made
 
-    def finish(self, beside: Mapping[str, bytes | Path], progress: Progress, ending: Callable[[Restitution], None]) -> None:
+    def finish(self, rest: Sequence[tuple[str, bytes | Path]], progress: Progress, ending: Callable[[Restitution], None]) -> None:
         """Add what stands around the fonds, and the digests of everything; the volume and the end are one transaction."""
-        for name, content in beside.items():
+        for name, content in rest:
             self._made[name] = self._zip.add(name, content).sha256
         sums = sums_of(self.digests(self.kept))
         self._zip.add(SUMS, sums)

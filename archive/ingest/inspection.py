@@ -36,6 +36,7 @@ __all__ = [
     "OpenPackage",
     "UnsafePackage",
     "check_package",
+    "compare_package",
     "examine_package",
     "manifest_of",
     "open_package",
@@ -164,6 +165,28 @@ def examine_package(path: Path, *, schemas: Path | None = None, limits: Limits =
 
 
 @ours()
+def compare_package(path: Path, limits: Limits = LIMITS) -> list[Problem]:
+    """Return where the files of a package are not those of its manifest, whatever else is asked of a manifest today.
+
+    What was sealed years ago is held against itself: neither against a schema nor against the digests that are strong enough now.
+
+    Raises:
+        UnreadableInput: what stands for a manifest is none.
+        Unavailable: our disk fails.
+    """
+    with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
+        target = Path(folder) / "manifest.xml"
+        try:
+            with open_package(path, limits) as package:
+                name = package.manifest_name()
+                package.extract(name, target)
+                manifest = read_manifest(target)
+                return [*_without_digest(manifest), *_compare(package, manifest, name, set())]
+        except UnsafePackage as error:
+            return [_problem(_MALFORMED, error.key, found=error.found)]
+
+
+@ours()
 def manifest_of(path: Path, target: Path, limits: Limits = LIMITS) -> Manifest | None:
     """Write the manifest of a package to a file and read it, whatever else is wrong; None when it cannot be.
 
@@ -222,6 +245,12 @@ def _compare(package: OpenPackage, manifest: Manifest, manifest_name: str, refus
             yield _problem(_ABSENT, key, line=item.line, path=uri, found=close.get(folded(uri)))
     for name in sorted(package.sizes.keys() - declared.keys() - {manifest_name}):
         yield _problem(_MALFORMED, "undeclared", path=name)
+
+
+def _without_digest(manifest: Manifest) -> Iterator[Problem]:
+    for item in manifest.objects:
+        if item.uri is not None and (item.digest is None or item.algorithm not in DIGEST_HEX_LENGTHS):
+            yield _problem(_DIGEST, "no_digest", line=item.line, path=item.uri, found=item.algorithm)
 
 
 def _compare_file(package: OpenPackage, name: str, item: ManifestObject) -> Iterator[Problem]:

@@ -13,13 +13,13 @@ from datetime import date
 from sqlmodel import Session
 
 from archive.describing import DescribedRule, Description
-from archive.ingest.sense import OTHERS, RULES, NamedRule, check_sense, lacks_an_appraisal, rules_of
+from archive.ingest.sense import OTHERS, RULES, NamedRule, check_sense, lacks_an_appraisal, rules_of, without_rule
 from archive.ingest.wording import problem
 from archive.retention import referential
 from archive.retention.defaults import PRIVATE_LIFE
 from archive.retention.rules import AccessDelay, Category, Delay, RetentionRule
 from core.problems import Problem, Severity
-from schemas.seda.elements import value_of
+from schemas.seda.elements import text_of, value_of
 from schemas.seda.model import FinalAction
 from schemas.seda.reader import Manifest
 
@@ -74,11 +74,13 @@ def check_rules(session: Session, organisation_id: str, manifest: Manifest, toda
     problems = [flaw for rule in found for flaw in _identifier(rule, known)] + check_sense(manifest, today)
     if not any(rule.category == "AppraisalRule" for rule in found):
         problems.append(problem("203", "rule.none", Severity.WARNING))
-    return problems + list(_not_applied(manifest))
+    return [*problems, *_uncovered(manifest), *_held(found), *_not_applied(manifest)]
 
 
 def kept_by(session: Session, organisation_id: str, manifest: Manifest) -> Kept:
     """Return by which rules a package is kept as a whole: what ends last counts, and to keep wins over to destroy.
+
+    A unit that no rule covers, its own or inherited, has one that never ends: the package is kept, or closed, for ever.
 
     Args:
         session: the platform's own.
@@ -96,12 +98,10 @@ def kept_by(session: Session, organisation_id: str, manifest: Manifest) -> Kept:
     destroyed = actions == {FinalAction.DESTROY.value} and not uncovered
     action = FinalAction.DESTROY if destroyed else FinalAction.KEEP
     rule = appraisal if isinstance(appraisal, RetentionRule) else NO_RULE
-    return Kept(
-        rule.model_copy(update={"final_action": action}),
-        None if uncovered else starts,
-        access if isinstance(access, AccessDelay) else PRIVATE_LIFE,
-        hidden,
-    )
+    delay = access if isinstance(access, AccessDelay) else PRIVATE_LIFE
+    if without_rule(manifest.tree.getroot(), "AccessRule") is not None:  # whoever reads a package reads all of it
+        delay, hidden = max(delay, PRIVATE_LIFE, key=lambda one: one.years), None
+    return Kept(rule.model_copy(update={"final_action": action}), None if uncovered else starts, delay, hidden)
 
 
 def _longest(
@@ -131,8 +131,21 @@ def _identifier(rule: NamedRule, known: dict[Category, set[str]]) -> Iterator[Pr
     yield problem("203", key, line=rule.line, path=rule.category, found=rule.identifier)
 
 
+def _uncovered(manifest: Manifest) -> Iterator[Problem]:
+    unit = without_rule(manifest.tree.getroot(), "AccessRule")
+    if unit is not None:
+        place = {"line": unit.sourceline, "path": unit.get("id")}
+        yield problem("203", "rule.no_access", Severity.WARNING, **place, found=text_of(unit, "Content", "Title"))
+
+
+def _held(found: list[NamedRule]) -> Iterator[Problem]:
+    first = next((rule for rule in found if rule.category == "HoldRule"), None)
+    if first is not None:
+        yield problem("203", "rule.hold", Severity.WARNING, line=first.line, path=first.category, found=first.identifier)
+
+
 def _not_applied(manifest: Manifest) -> Iterator[Problem]:
-    for name in OTHERS:
+    for name in ("StorageRule", *OTHERS):
         first = next((element for element in manifest.tree.getroot().iter(f"{{*}}{name}")), None)
         if first is not None:
             yield problem("203", "rule.not_applied", Severity.WARNING, line=first.sourceline, path=name)

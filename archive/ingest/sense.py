@@ -19,9 +19,9 @@ from schemas.seda.legacy import LEGACY
 from schemas.seda.reader import Manifest
 
 RULES = ("AppraisalRule", "AccessRule", "StorageRule", "HoldRule")
-"""The categories whose rules an archive service applies."""
+"""The categories whose rules an archive service knows."""
 OTHERS = ("DisseminationRule", "ReuseRule", "ClassificationRule")
-"""Those that it keeps only."""
+"""Those that it does not even know."""
 _LEGACY_RULES = ("AppraisalRule", "AccessRestrictionRule", "Appraisal", "AccessRestriction")
 _ACTING = ("AppraisalRule", "StorageRule")
 _FIRST, _LAST = date(1000, 1, 1), date(2200, 12, 31)
@@ -46,32 +46,37 @@ class NamedRule:
     @property
     def begins(self) -> date | None:
         """The day from which it counts; None when there is none, or it is no date."""
-        return _day(self.start)
+        return day_of(self.start)
 
 
 def rules_of(manifest: Manifest, categories: tuple[str, ...] = RULES) -> Iterator[NamedRule]:
     """Yield the rules of some categories, in the order of the document."""
     for category in manifest.tree.getroot().iter(*(f"{{*}}{name}" for name in categories)):
         for rule in category.iterfind("{*}Rule"):
-            beside = _beside(rule)
-            told = beside.get("StartDate"), beside.get("HoldEndDate")
+            said = beside(rule)
+            told = said.get("StartDate"), said.get("HoldEndDate")
             yield NamedRule(name_of(category), value_of(rule), rule.sourceline, *told)
 
 
 def lacks_an_appraisal(root: etree._Element) -> bool:
     """Tell whether a unit of a package of SEDA 2 has no appraisal rule, its own or inherited: nothing says when it may go."""
-    common = root.find(".//{*}ManagementMetadata/{*}AppraisalRule/{*}Rule") is not None
-    waiting = [(unit, common) for unit in root.iterfind(".//{*}DescriptiveMetadata/{*}ArchiveUnit")]
+    return without_rule(root, "AppraisalRule") is not None
+
+
+def without_rule(root: etree._Element, name: str) -> etree._Element | None:
+    """Return the first unit of a package of SEDA 2 without a rule of a category, its own or inherited; None when each has one."""
+    common = root.find(f".//{{*}}ManagementMetadata/{{*}}{name}/{{*}}Rule") is not None
+    waiting = [(unit, common) for unit in reversed(root.findall(".//{*}DescriptiveMetadata/{*}ArchiveUnit"))]
     while waiting:
         unit, inherited = waiting.pop()
         if unit.find("{*}ArchiveUnitRefId") is not None:
             continue  # another place of a unit that stands elsewhere
-        own = unit.find("{*}Management/{*}AppraisalRule")
+        own = unit.find(f"{{*}}Management/{{*}}{name}")
         covered = inherited if own is None else own.find("{*}Rule") is not None or (inherited and _inherits(own))
         if not covered:
-            return True
-        waiting += [(below, covered) for below in unit.iterfind("{*}ArchiveUnit")]
-    return False
+            return unit
+        waiting += [(below, covered) for below in reversed(unit.findall("{*}ArchiveUnit"))]
+    return None
 
 
 def _inherits(category: etree._Element) -> bool:
@@ -97,7 +102,7 @@ def _legacy_rules(manifest: Manifest) -> Iterator[NamedRule]:
         yield NamedRule(name_of(rule), text_of(rule, "Code") or "", rule.sourceline, text_of(rule, "StartDate"), None)
 
 
-def _beside(rule: etree._Element) -> dict[str, str]:
+def beside(rule: etree._Element) -> dict[str, str]:
     """Return what is said of a rule in the elements that follow it, up to the next one."""
     found: dict[str, str] = {}
     for element in rule.itersiblings():
@@ -109,7 +114,7 @@ def _beside(rule: etree._Element) -> dict[str, str]:
 
 
 def _dates(rule: NamedRule, today: date) -> Iterator[Problem]:
-    start, end = rule.begins, _day(rule.hold_end)
+    start, end = rule.begins, day_of(rule.hold_end)
     place = {"line": rule.line, "path": rule.category}
     latest = min(_LAST, today + _AHEAD)
     if rule.start and (start is None or not _FIRST <= start <= latest):
@@ -127,7 +132,8 @@ def _actions(manifest: Manifest) -> Iterator[Problem]:
                 yield problem("203", "rule.no_action", line=category.sourceline, path=name)
 
 
-def _day(text: str | None) -> date | None:
+def day_of(text: str | None) -> date | None:
+    """Return a day as a manifest writes it; None when there is none, or it is no date."""
     try:
         return date.fromisoformat((text or "").strip()[:10])
     except ValueError:

@@ -176,6 +176,7 @@ def _keywords(record: InvoiceRecord) -> Iterator[Keyword]:
     references = {
         "chorus": str(record.chorus_id),
         "number": record.number,
+        "recipient": record.recipient,
         "service": record.service,
         "engagement": record.engagement,
         "contract": record.contract,

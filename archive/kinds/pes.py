@@ -9,13 +9,14 @@ signatures, journal (levels as in the profiles of archive services for PES: Reco
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
+from archive.numbers import MOST, Run
 from archive.package import Described, Package, PackageFile, build_package, group_of
 from archive.retention.defaults import ACCOUNTING
 from archive.retention.rules import RetentionRule
@@ -62,6 +63,7 @@ class PesRecord(RecordFacts):
         domains: ``PES_DepenseAller``… as found in the flow.
         exercises: years of the accounts.
         bordereaux: ``IdBord`` of each bordereau.
+        mandats: ``IdPce`` of each pièce of dépense, as runs, bounded (`archive.numbers`); ``titres`` those of recette.
         issued: ``DteStr`` of the PES.
         acknowledged: ``DteStr`` of the PES_ACQUIT: the clock of every rule starts there.
     """
@@ -75,6 +77,8 @@ class PesRecord(RecordFacts):
     domains: tuple[str, ...] = ()
     exercises: tuple[int, ...] = ()
     bordereaux: tuple[str, ...] = ()
+    mandats: tuple[Run, ...] = ()
+    titres: tuple[Run, ...] = ()
     retention: RetentionRule = ACCOUNTING
 
     @property
@@ -145,7 +149,19 @@ def _keywords(record: PesRecord) -> tuple[Keyword, ...]:
         Keyword(_messages("pes.keyword.account", account=account), KeywordType.NAME, account),
         *(Keyword(_messages("pes.keyword.exercise", year=year), KeywordType.NAME, str(year)) for year in record.exercises),
         *(Keyword(_messages("pes.keyword.bordereau", number=number), KeywordType.NAME, number) for number in record.bordereaux),
+        *_pieces("mandat", record.mandats),
+        *_pieces("titre", record.titres),
     )
+
+
+def _pieces(kind: str, runs: Sequence[Run]) -> Iterator[Keyword]:
+    """Yield the keywords of numbers of pièces: a bounded number, the last of which says what is left."""
+    for run in runs[:MOST]:
+        several = "s" if run.last > run.first else ""
+        words = _messages(f"pes.keyword.{kind}{several}", first=run.first, last=run.last)
+        yield Keyword(words, KeywordType.NAME, run.reference)
+    if rest := runs[MOST:]:
+        yield Keyword(_messages(f"pes.keyword.{kind}s.some", first=rest[0].first, last=rest[-1].last), KeywordType.NAME)
 
 
 def _pes(record: PesRecord, files: Sequence[Described]) -> ArchiveUnit:

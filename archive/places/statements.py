@@ -95,8 +95,14 @@ def transfer_of(key: str) -> str | None:
     return identifier if kind == OF_TRANSFER else None
 
 
-def read(platform: Platform, kind: str, identifier: str, sha256: str) -> bytes:
+def read(platform: Platform, kind: str, identifier: str, sha256: str | None) -> bytes:
     """Return a statement from the first place that holds it as the journal names it.
+
+    Args:
+        platform: whose places.
+        kind: of decision.
+        identifier: of the decision.
+        sha256: as the journal names it; None for one that it does not: it is held against what was noted when it was put there.
 
     Raises:
         ObjectMissing: no place that answers has anything under that identifier.
@@ -116,7 +122,7 @@ def read(platform: Platform, kind: str, identifier: str, sha256: str) -> bytes:
         except ObjectAltered:
             found_another = True
             continue
-        if hashlib.sha256(data).hexdigest() == sha256:
+        if sha256 is None or hashlib.sha256(data).hexdigest() == sha256:
             return data
         found_another = True
     if silent is not None:

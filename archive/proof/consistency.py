@@ -39,7 +39,7 @@ from archive.proof.evidence import (
 from archive.proof.hashes import digest_length, plain_name
 from archive.proof.head import Head
 from archive.proof.heads import TableStore
-from archive.proof.verification import CheckState, EvidenceReport, Parts, check_authority, check_timestamp
+from archive.proof.verification import CheckState, EvidenceReport, Parts, check_authority, check_timestamp, check_validity
 from archive.stored_zip import NotStoredZip, Stored, content, read_stored_zip, stored_zip
 from core.canonical import canonical_bytes, read_canonical
 from core.errors import NotFound, UnreadableInput, UsageError
@@ -144,12 +144,16 @@ def verify_consistency(path: Path, *, trust: TrustStore | None = None) -> Eviden
     for folder in FOLDERS:
         small = {name.removeprefix(folder): data for name, data in members.items() if name.startswith(folder)}
         chain = tuple(data for name, data in small.items() if name.startswith(CERTIFICATES))
-        for check in (check_timestamp, check_authority):
+        for check in (check_timestamp, check_authority, _check_validity):
             try:
                 check(Parts(path, small, chain), trust, report)
             except (UnreadableInput, ValueError):
                 report.add("timestamp", CheckState.FAILED, "unreadable")
     return report
+
+
+def _check_validity(parts: Parts, trust: TrustStore | None, report: EvidenceReport) -> None:
+    check_validity(parts, trust, report, "validity.aged_head")
 
 
 def _said(held: bool, first: Head, second: Head) -> str:

@@ -8,7 +8,8 @@ The chain that the file holds, each link hashing the one before:
     files of the record → manifest and package → journal entry (leaf) → root of the journal's tree → head → timestamp token
 
 Members, in this order: ``README.txt`` (in French, how an expert verifies by hand), ``package.zip``, ``leaf.json``,
-``proof.json``, ``head.json``, ``token.der`` (RFC 3161), ``certificates/NN.pem`` (the authority's chain), ``SHA256SUMS``.
+``proof.json``, ``head.json``, ``token.der`` (RFC 3161), ``certificates/NN.pem`` (the authority's chain), ``revocations/NN.crl``
+and ``.ors`` (the lists, then the OCSP answers, that were brought after the token), ``SHA256SUMS``.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from archive.proof.hashes import SHA256, digest_length, plain_name
 from archive.proof.head import Head
+from archive.proof.lifetime import end_of_certificate
 from archive.proof.tree import leaf_hash, verify_inclusion
 from archive.stored_zip import Stored, StoredZip, stored_zip
 from core.canonical import canonical_bytes
@@ -45,6 +47,7 @@ README, PACKAGE, LEAF, PROOF, HEAD, TOKEN, SUMS = (
     "SHA256SUMS",
 )
 CERTIFICATES = "certificates/"
+REVOCATIONS, LIST, ANSWER = "revocations/", ".crl", ".ors"
 LARGEST_CHAIN = 16
 LEAF_DIGEST = "package_sha256"
 """Where the entry of a sealing or a publication holds the package's digest: in its ``facts``, under this key, in hexadecimal.
@@ -72,6 +75,8 @@ class Evidence:
         token: RFC 3161 token over the canonical bytes of the head, DER.
         certificates: the timestamping authority's chain, as far as it is known.
         algorithm: with what the entry digests the package; the tree has that of its head.
+        lists: revocation lists that speak of the authority, DER.
+        answers: OCSP answers that do, DER.
     """
 
     package: Path
@@ -82,6 +87,14 @@ class Evidence:
     token: bytes
     certificates: tuple[x509.Certificate, ...]
     algorithm: str = SHA256
+    lists: tuple[bytes, ...] = ()
+    answers: tuple[bytes, ...] = ()
+
+    def revocations(self) -> Iterator[tuple[str, bytes]]:
+        """Yield what is said of the authority, each with the name that it has in the file."""
+        told = [*((LIST, one) for one in self.lists), *((ANSWER, one) for one in self.answers)]
+        for rank, (suffix, data) in enumerate(told, start=1):
+            yield f"{REVOCATIONS}{rank:02}{suffix}", data
 
 
 def prove(evidence: Evidence, target: Path) -> None:
@@ -99,6 +112,7 @@ def prove(evidence: Evidence, target: Path) -> None:
             zipped.add(LEAF, evidence.leaf),
             zipped.add(PROOF, _proof(evidence)),
             *add_stamped_head(zipped, evidence.head, evidence.token, evidence.certificates),
+            *(zipped.add(name, data) for name, data in evidence.revocations()),
         ]
         zipped.add(SUMS, sums(stored))
 
@@ -174,7 +188,8 @@ def stamped_guide(token: bytes) -> str:
         TokenUnreadable: the token is not one.
     """
     stamp = Timestamp.read(token)
-    return guide("stamped", epoch=int(stamp.gen_time.timestamp()), authority=_one_line(stamp.authority))
+    ends = f"{in_paris(end_of_certificate(token)):%d/%m/%Y}"
+    return guide("stamped", epoch=int(stamp.gen_time.timestamp()), authority=_one_line(stamp.authority), ends=ends)
 
 
 def stamped_in_words(token: bytes) -> str:
@@ -199,6 +214,8 @@ def _check(evidence: Evidence) -> None:
         raise BrokenChain(_messages("prove.package"))
     check_included(evidence.leaf, evidence.index, evidence.path, evidence.head)
     check_stamped(evidence.head, evidence.token, evidence.certificates)
+    if len(evidence.lists) + len(evidence.answers) > LARGEST_CHAIN:
+        raise BrokenChain(_messages("prove.chain"))
 
 
 def statement_of_proof(head: Head, leaf: bytes, index: int, path: list[str], algorithm: str) -> dict[str, object]:
@@ -240,8 +257,15 @@ def _readme(evidence: Evidence) -> str:
         root=evidence.head.root.hex(),
         origin=evidence.head.origin,
         stamped=stamped_in_words(evidence.token),
-        token=stamped_guide(evidence.token),
+        token=stamped_guide(evidence.token) + _revocations_guide(evidence),
     )
+
+
+def _revocations_guide(evidence: Evidence) -> str:
+    """Return what is to be said of the lists and the answers in the file, with the commands that show them."""
+    shown = {LIST: "crl -inform DER -in {} -noout -text", ANSWER: "ocsp -respin {} -noverify -resp_text"}
+    commands = [f"    openssl {shown[name[-len(LIST) :]].format(name)}" for name, _ in evidence.revocations()]
+    return guide("revocations", commands="\n".join(commands)) if commands else ""
 
 
 def _steps(evidence: Evidence) -> str:

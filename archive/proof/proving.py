@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from archive.proof.extract import Entry, Extract
 from archive.proof.hashes import SHA256
 from archive.proof.head import Head
 from archive.proof.heads import TableStore
+from archive.proof.told import told_of
 from core.database import ScopedSession
 from core.errors import NotFound, Unavailable
 from core.journal import JournalEntry
@@ -119,9 +120,9 @@ def write_evidence_of_entry(
     with tempfile.TemporaryDirectory(prefix="tabellion-") as folder:
         package = Path(folder) / "package.zip"
         fetch(package)
-        chain = chain_of(platform, head)
+        chain, told = chain_of(platform, head), told_of(platform, head.token)
         proof = Evidence(package, entry.leaf(), leaf.position, tuple(path), Head.read(head.head), head.token, chain, algorithm)
-        evidence.prove(proof, target)
+        evidence.prove(replace(proof, lists=told.lists, answers=told.answers), target)
 
 
 def extract_of(platform: Platform, entries: Sequence[JournalEntry]) -> Extract:

@@ -5,7 +5,9 @@ writing of the file (`archive.proof.evidence`). Nothing in the file is believed 
 the digest list and the headers of the ZIP must be exactly what they must be, so that no byte can change unseen.
 
 The verdict: *invalid* when a check fails, *indeterminate* when none fails and one could not be made (most often: nobody said
-which timestamping authorities are believed), *valid* otherwise.
+which timestamping authorities are believed, or the certificate of the one that stamped has ended), *valid* otherwise. Members of
+names that are unknown here, after those that are known and before the digest list, which names them too, are those of a newer
+form than this one: what they add cannot be judged, and the verdict is not better than *indeterminate*.
 """
 
 from __future__ import annotations
@@ -22,15 +24,18 @@ from typing import IO, Any
 
 from cryptography import x509
 
-from archive.ingest.inspection import check_package
+from archive.ingest.inspection import compare_package
 from archive.proof.evidence import (
+    ANSWER,
     CERTIFICATES,
     HEAD,
     LARGEST_CHAIN,
     LEAF,
+    LIST,
     PACKAGE,
     PROOF,
     README,
+    REVOCATIONS,
     SUMS,
     TOKEN,
     leaf_key,
@@ -40,19 +45,23 @@ from archive.proof.evidence import (
 )
 from archive.proof.hashes import HASHES, SHA256, plain_name
 from archive.proof.head import Head
+from archive.proof.lifetime import end_of_certificate
 from archive.proof.tree import leaf_hash, verify_inclusion
 from archive.stored_zip import Entry, NotStoredZip, Stored, content, read_stored_zip
 from core.canonical import read_canonical
 from core.clock import in_paris, iso, now
 from core.errors import UnreadableInput
 from core.messages import Catalogue
-from signing.timestamp.token import verify_token
+from signing.timestamp.token import TokenUnreadable, verify_token
 from signing.trust import TrustState, TrustStore
 
 _messages = Catalogue("archive")
 _SMALL = 1 << 20
 _LONGEST_PATH = 64
 _FIXED = (README, PACKAGE, LEAF, PROOF, HEAD, TOKEN)
+_KNOWN = (*_FIXED, SUMS)
+_MOST_NEWER = 64
+"""Members that a newer form may add."""
 
 
 class CheckState(StrEnum):
@@ -76,7 +85,8 @@ class Check:
     """One link of the chain.
 
     Attributes:
-        name: ``container``, ``members``, ``package``, ``files``, ``inclusion``, ``timestamp``, ``authority``.
+        name: ``container``, ``members``, ``package``, ``files``, ``inclusion``, ``timestamp``, ``authority``,
+            ``validity``.
         message: a sentence for a person.
     """
 
@@ -147,25 +157,31 @@ def verify_evidence(path: Path, *, trust: TrustStore | None = None) -> EvidenceR
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The members of an evidence file whose digests agree with its list, the package where it was unpacked."""
+    """The members of an evidence file whose digests agree with its list, the package where it was unpacked.
+
+    Attributes:
+        lists: revocation lists, DER.
+        answers: OCSP answers, DER.
+    """
 
     package: Path
     small: dict[str, bytes]
     certificates: tuple[bytes, ...]
+    lists: tuple[bytes, ...] = ()
+    answers: tuple[bytes, ...] = ()
 
 
 def _read(stream: IO[bytes], package: Path, report: EvidenceReport) -> Parts | None:
     """Read the members; None when the file itself is not what it should be."""
     try:
-        entries = read_stored_zip(stream, largest_count=len(_FIXED) + LARGEST_CHAIN + 1)
+        entries = read_stored_zip(stream, largest_count=len(_KNOWN) + 2 * LARGEST_CHAIN + _MOST_NEWER)
     except NotStoredZip:
         report.add("container", CheckState.FAILED, "container.failed")
         return None
     report.add("container", CheckState.OK, "container.ok")
-    chain = [entry.name for entry in entries[len(_FIXED) : -1]]
-    expected = [f"{CERTIFICATES}{rank:02}.pem" for rank in range(1, len(chain) + 1)]
     names = [entry.name for entry in entries]
-    if names != [*_FIXED, *expected, SUMS]:
+    beside = _beside(names)
+    if len(beside) > 2 * LARGEST_CHAIN or names != [*_FIXED, *beside, *_newer(names), SUMS]:
         report.add("members", CheckState.FAILED, "members.names", names=", ".join(names)[:500])
         return None
     try:
@@ -175,12 +191,31 @@ def _read(stream: IO[bytes], package: Path, report: EvidenceReport) -> Parts | N
         return None
 
 
+def _beside(names: list[str]) -> list[str]:
+    """Return how the certificates and what is said of them would have to be named, as many as there are: lists come first."""
+    chain = sum(name.startswith(CERTIFICATES) for name in names)
+    told = [name for name in names if name.startswith(REVOCATIONS)]
+    lists = sum(name.endswith(LIST) for name in told)
+    suffixes = [LIST] * lists + [ANSWER] * (len(told) - lists)
+    certificates = [f"{CERTIFICATES}{rank:02}.pem" for rank in range(1, chain + 1)]
+    return certificates + [f"{REVOCATIONS}{rank:02}{suffix}" for rank, suffix in enumerate(suffixes, start=1)]
+
+
+def _newer(names: list[str]) -> list[str]:
+    """Return the names that this form does not know, neither by themselves nor by their folder."""
+    # A disk may take letters for capitals: what is unpacked there is not to pass for a certificate.
+    return [name for name in names if name not in _KNOWN and not name.casefold().startswith((CERTIFICATES, REVOCATIONS))]
+
+
 def _members(stream: IO[bytes], entries: list[Entry], package: Path, report: EvidenceReport) -> Parts | None:
     small: dict[str, bytes] = {}
     stored: list[Stored] = []
+    newer = _newer([entry.name for entry in entries])
     for entry in entries:
         if entry.name == PACKAGE:
             stored.append(_unpack(stream, entry, package))
+        elif entry.name in newer:
+            stored.append(_digested(stream, entry))
         elif entry.size > _SMALL:
             report.add("members", CheckState.FAILED, "members.large", name=entry.name)
             return None
@@ -190,9 +225,14 @@ def _members(stream: IO[bytes], entries: list[Entry], package: Path, report: Evi
     if not hmac.compare_digest(small[SUMS], sums(stored[:-1])):
         report.add("members", CheckState.FAILED, "members.failed")
         return None
-    report.add("members", CheckState.OK, "members.ok", count=len(entries))
+    if newer:
+        report.add("members", CheckState.UNKNOWN, "members.newer", names=", ".join(newer)[:500])
+    else:
+        report.add("members", CheckState.OK, "members.ok", count=len(entries))
     certificates = tuple(data for name, data in small.items() if name.startswith(CERTIFICATES))
-    return Parts(package, small, certificates)
+    told = {name: data for name, data in small.items() if name.startswith(REVOCATIONS)}
+    lists, answers = (tuple(data for name, data in told.items() if name.endswith(suffix)) for suffix in (LIST, ANSWER))
+    return Parts(package, small, certificates, lists, answers)
 
 
 def _unpack(stream: IO[bytes], entry: Entry, target: Path) -> Stored:
@@ -201,6 +241,13 @@ def _unpack(stream: IO[bytes], entry: Entry, target: Path) -> Stored:
         for chunk in content(stream, entry):
             digest.update(chunk)
             unpacked.write(chunk)
+    return Stored(entry.name, digest.hexdigest(), entry.size)
+
+
+def _digested(stream: IO[bytes], entry: Entry) -> Stored:
+    digest = hashlib.sha256()
+    for chunk in content(stream, entry):
+        digest.update(chunk)
     return Stored(entry.name, digest.hexdigest(), entry.size)
 
 
@@ -221,8 +268,12 @@ def _package(parts: Parts, _trust: TrustStore | None, report: EvidenceReport) ->
 
 
 def _files(parts: Parts, _trust: TrustStore | None, report: EvidenceReport) -> None:
-    """The files of the package are those of its manifest."""
-    problems = check_package(parts.package)
+    """The files of the package are those of its manifest; how a manifest is to be written today is no link of the chain."""
+    try:
+        problems = compare_package(parts.package)
+    except UnreadableInput:
+        report.add("files", CheckState.FAILED, "files.manifest")
+        return
     if problems:
         report.add("files", CheckState.FAILED, "files.failed", detail=f"{problems[0].path or ''} {problems[0].message}".strip())
         return
@@ -272,6 +323,9 @@ def check_timestamp(parts: Parts, _trust: TrustStore | None, report: EvidenceRep
     """The token is over the head, and its signature holds."""
     head = Head.read(parts.small[HEAD])
     status = verify_token(parts.small[TOKEN], head.digest(), trust=None, hash_name=plain_name(head.hash))
+    if not status.checked:
+        report.add("timestamp", CheckState.UNKNOWN, "timestamp.unchecked", reason=status.reason or "")
+        return
     if not status.intact or status.timestamp is None:
         report.add("timestamp", CheckState.FAILED, "timestamp.failed", reason=status.reason or "")
         return
@@ -284,18 +338,15 @@ def check_authority(parts: Parts, trust: TrustStore | None, report: EvidenceRepo
 
     Nothing here shows that the token is older than today: an authority that lost its key since then proves nothing (RFC 3161, 4).
     """
-    chain = [certificate for data in parts.certificates for certificate in x509.load_pem_x509_certificates(data)]
-    enclosed = TrustStore.of(chain)
-    store = enclosed
-    if trust is not None:  # what came with the evidence only helps to find the way
-        store = replace(trust, material=(*trust.material, *enclosed.material))
+    store = _store(parts, trust)
     head = Head.read(parts.small[HEAD])
     status = verify_token(parts.small[TOKEN], head.digest(), trust=store, hash_name=plain_name(head.hash), seen=now())
     name = status.timestamp.authority if status.timestamp else ""
     if not status.intact:
         report.add("authority", CheckState.UNKNOWN, "unknown")
     elif status.trust is TrustState.TRUSTED and trust is not None:
-        report.add("authority", CheckState.OK, "authority.ok", name=name)
+        key = "authority.ok" if status.revocation_known else "authority.unlisted"
+        report.add("authority", CheckState.OK, key, name=name)
     elif status.trust is TrustState.TRUSTED:
         report.add("authority", CheckState.UNKNOWN, "authority.not_compared", name=name)
     elif status.trust is TrustState.UNKNOWN:
@@ -305,12 +356,45 @@ def check_authority(parts: Parts, trust: TrustStore | None, report: EvidenceRepo
         report.add("authority", CheckState.FAILED, "authority.failed", name=name, reason=status.reason or status.trust.value)
 
 
+def check_validity(parts: Parts, trust: TrustStore | None, report: EvidenceReport, aged: str = "validity.aged") -> None:
+    """The token still proves by itself; later, what it says has to be shown by a proof that was renewed in time.
+
+    Past the end of its certificate nobody says any more whether an authority lost its key, and whoever finds that key writes
+    tokens of any year (ETSI EN 319 102-1).
+    """
+    try:
+        ends = end_of_certificate(parts.small[TOKEN], _store(parts, trust))
+    except TokenUnreadable:
+        report.add("validity", CheckState.UNKNOWN, "unknown")
+        return
+    report.facts["holds_until"] = iso(ends)
+    if now() <= ends:
+        report.add("validity", CheckState.OK, "validity.ok", time=_french(ends))
+    else:
+        report.add("validity", CheckState.UNKNOWN, aged, time=_french(ends))
+
+
+def _store(parts: Parts, trust: TrustStore | None) -> TrustStore:
+    """Return the store that is believed; what came with the evidence only helps to find the way, if there is any other."""
+    chain = [certificate for data in parts.certificates for certificate in x509.load_pem_x509_certificates(data)]
+    enclosed = TrustStore.of(chain, map(x509.load_der_x509_crl, parts.lists), parts.answers)
+    if trust is None:
+        return enclosed
+    return replace(
+        trust,
+        material=(*trust.material, *enclosed.material),
+        revocations=(*trust.revocations, *enclosed.revocations),
+        answers=(*trust.answers, *enclosed.answers),
+    )
+
+
 _LINKS: dict[str, _Link] = {
     "package": _package,
     "files": _files,
     "inclusion": _inclusion,
     "timestamp": check_timestamp,
     "authority": check_authority,
+    "validity": check_validity,
 }
 
 

@@ -25,7 +25,7 @@ from archive.elimination.states import ELIMINATED
 from archive.models import TreeHead, TreeLeaf
 from archive.proof.ers.stamping import STAMPED
 from archive.proof.resealing import RESEALED
-from archive.rebuilding import anew, decisions, eliminations, evidence, journal, outside, records, tail
+from archive.rebuilding import anew, corrections, decisions, eliminations, evidence, journal, outside, records, tail
 from archive.rebuilding.records import Restored
 from archive.rebuilding.tail import Moved
 from archive.sealing import SEALED
@@ -131,6 +131,7 @@ def _derive(platform: Platform, after: int, done: CaughtUp, progress: Callable[[
     for entry in journal.entries(platform, STAMPED, after=after):
         done.evidence_lost += not evidence.restore(platform, entry)
     decisions.restore_rules(platform, after)
+    corrections.restore(platform, after)
     done.holds = decisions.restore_holds(platform, after)
     for entry in journal.entries(platform, DECIDED, after=after):
         eliminations.decide(platform, entry)

@@ -153,6 +153,8 @@ def _restore(session: Session, said: dict[str, Any], statement: str, lifted: Jou
         lifted=lifted.at if lifted else None,
         lifted_by=lifted.actor if lifted else None,
         lift_reason=why_lifted,
+        package_of=said.get("package_of"),
+        ends=date.fromisoformat(said["ends"]) if said.get("ends") else None,
     )
     session.add(hold)
     session.flush()

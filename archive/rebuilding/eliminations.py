@@ -39,7 +39,7 @@ def decide(platform: Platform, entry: JournalEntry) -> None:
     said = json.loads(statements.read(platform, STATEMENT, named["statement"], named["sha256"]))
     with platform.database.writing(PLATFORM) as session:
         elimination = session.get_one(Elimination, known.id)
-        proposed, agreed = (_told(session, kind, elimination) for kind in (PROPOSED, AGREED))
+        proposed, agreed = (_told_before(session, entry, kind) for kind in (PROPOSED, AGREED))
         elimination.proposed, elimination.proposed_by = proposed.at, proposed.actor
         elimination.listing, elimination.bordereau = said["list"], said["bordereau"]
         elimination.agreed, elimination.agreed_by = agreed.at, agreed.actor
@@ -52,9 +52,13 @@ def decide(platform: Platform, entry: JournalEntry) -> None:
             line.accepted = line.record_id in accepted if line.chosen else None
 
 
-def _told(session: Session, kind: str, elimination: Elimination) -> JournalEntry:
-    """Return the one entry of a kind about a list."""
-    return session.exec(select(JournalEntry).where(journal.about(elimination.id), JournalEntry.kind == kind)).one()
+def _told_before(session: Session, visa: JournalEntry, kind: str) -> JournalEntry:
+    """Return the entry of a kind that led to a visa: the last one before it.
+
+    There may be others: what no visa followed is proposed and agreed to again, after each restored backup.
+    """
+    about = (journal.about(visa.facts["elimination"]), JournalEntry.kind == kind, col(JournalEntry.number) < visa.number)
+    return session.exec(select(JournalEntry).where(*about).order_by(col(JournalEntry.number).desc()).limit(1)).one()
 
 
 def order(session: Session, entry: JournalEntry) -> None:

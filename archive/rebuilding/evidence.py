@@ -25,6 +25,7 @@ from archive.proof.ers import batches, stamping
 from archive.proof.ers.hashtree import root_of
 from archive.proof.evidence import TOKEN
 from archive.proof.hashes import HASHES, digest_of, plain_name
+from archive.proof.lifetime import end_of_certificate
 from archive.rebuilding.journal import entries
 from archive.stored_zip import NotStoredZip, content, read_stored_zip
 from archive.watch.incidents import Kind, open_incident
@@ -214,7 +215,7 @@ def _stamp(stamp_id: str, algorithm: str, token: bytes, found: Mapping[str, Lock
         algorithm=algorithm,
         token=token,
         stamped=Timestamp.read(token).gen_time,
-        expires=stamping.end_of_certificate(token),
+        expires=end_of_certificate(token),
         key=batches.key_of(stamp_id),
         sha256=one.sha256,
         length=one.size,

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from archive.proof.ers.stamping import STAMPED
 from archive.proof.resealing import RESEALED
-from archive.rebuilding import anew, decisions, evidence, journal, records
+from archive.rebuilding import anew, corrections, decisions, evidence, journal, records
 from archive.rebuilding.records import Restored
 from archive.sealing import SEALED
 from core.platform import Platform
@@ -81,6 +81,7 @@ def rebuild(platform: Platform, progress: Callable[[str, int], None]) -> Rebuilt
         done.evidence_lost += not evidence.restore(platform, entry)
         done.evidence_anew += (entry.number or 0) > done.entries  # taken up by a try that was stopped
     decisions.restore_rules(platform)
+    corrections.restore(platform)
     done.holds = decisions.restore_holds(platform)
     unknown: list[str] = []
     for key, entered in anew.enter(platform, lambda _dossier: False, lambda count: progress("places", count)):

@@ -205,7 +205,7 @@ def access_to_act(nature: int, matieres: Sequence[int]) -> AccessDelay:
     """Return when anyone may read an act, by what the profiles of archive services go by: its nature and its matière.
 
     Private life: arrêtés individuels and contracts about staff (matière 4), and arrêtés individuels of social aid (8.2). The law
-    goes by content: an archivist may decide otherwise for an act.
+    goes by content: an archivist may decide otherwise for an act that is sealed (`archive.correction`).
     """
     individual, contract, staff, social_aid = 3, 4, 4, (8, 2)
     about_staff = nature in {individual, contract} and tuple(matieres[:1]) == (staff,)

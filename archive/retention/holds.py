@@ -2,14 +2,15 @@
 
 A hold is a decision of the database, a statement under lock, a journal entry, and a legal hold of the store on every copy. The
 decision comes first: from its commit on, no elimination takes the records (`archive.elimination.executing`). What a place could
-not be told because it did not answer is told by ``settle``, again and again. ``HoldRule`` in what is given out is not made here.
+not be told because it did not answer is told by ``settle``, again and again. What the package of a record says of holds becomes
+one of these (`archive.elimination.package_holds`), and is lifted like them. ``HoldRule`` in what is given out is not made here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 import structlog
 from sqlalchemy import tuple_
@@ -27,8 +28,8 @@ from archive.retention.models import RecordHeld, RecordHold
 from core import clock, journal
 from core.canonical import canonical_bytes
 from core.errors import Conflict, NotFound, TabellionError, UsageError
-from core.identifiers import new_id
-from core.messages import Catalogue
+from core.identifiers import id_of, new_id
+from core.messages import Catalogue, speaking
 from core.organisations import Organisation, subtree
 from core.platform import Platform
 from core.principal import PLATFORM, Principal, Right
@@ -125,9 +126,21 @@ def put(platform: Platform, principal: Principal, organisation_id: str, wanted: 
         placed_by=principal.actor,
         idempotency_key=checked.key,
     )
-    hold.statement = statements.keep(platform, STATEMENT, hold.id, _statement(hold, checked.records))
+    place(platform, hold, checked.records)
+    return hold.id
+
+
+def place(platform: Platform, hold: RecordHold, records: Sequence[str]) -> None:
+    """Put records under a hold whose words are known to be well formed: its statement, the decision, and the places.
+
+    Raises:
+        NotFound, Conflict, Unavailable: as ``put``.
+        IntegrityError: its key, or the package that names it, has a hold already.
+    """
+    hold.statement = statements.keep(platform, STATEMENT, hold.id, _statement(hold, records))
+    identifier, owner, actor = hold.id, hold.organisation_id, hold.placed_by
     with platform.database.writing(PLATFORM) as session:
-        found = _records(session, organisation_id, checked.records, locked=True)
+        found = _records(session, owner, records, locked=True)
         session.add(hold)
         session.flush()
         for one in found:
@@ -135,13 +148,12 @@ def put(platform: Platform, principal: Principal, organisation_id: str, wanted: 
             index.mark(session, one.id, RecordState.HELD)
         facts = {
             "hold": hold.id,
-            "records": sorted(checked.records),
+            "records": sorted(records),
             "review": hold.review.isoformat(),
             "statement": hold.statement,
         }
-        journal.write(session, organisation_id=organisation_id, kind=PLACED, actor=principal.actor, facts=facts)
-    settle(platform, hold.id)
-    return hold.id
+        journal.write(session, organisation_id=owner, kind=PLACED, actor=actor, facts=facts)
+    settle(platform, identifier)
 
 
 def _words(wanted: Wanted) -> tuple[str, str]:
@@ -182,7 +194,8 @@ def _records(session: Session, organisation_id: str, wanted: Sequence[str], *, l
 
 
 def _statement(hold: RecordHold, records: Sequence[str]) -> bytes:
-    said = hold.model_dump(mode="json", include={"id", "organisation_id", "reason", "owner", "review", "placed_by"})
+    told = {"id", "organisation_id", "reason", "owner", "review", "placed_by"}
+    said = hold.model_dump(mode="json", include=told | ({"package_of", "ends"} if hold.package_of else set()))
     return canonical_bytes(said | {"placed": clock.iso(hold.placed), "records": sorted(records)})
 
 
@@ -210,17 +223,22 @@ def lift(platform: Platform, principal: Principal, hold_id: str, reason: str) ->
     _require_standing(visible)
     why = reason.strip()
     _require_reason(why, "hold.lift_reason")
-    lifted, statement = clock.now(), new_id()
+    lifted = clock.now()
     said = {"hold": hold_id, "reason": why, "lifted": clock.iso(lifted), "lifted_by": principal.actor}
+    _lift(platform, said, new_id(), lifted)
+
+
+def _lift(platform: Platform, said: dict[str, str], statement: str, at: datetime) -> None:
+    """Lift a hold as a statement says, under its identifier: its words under lock first, then the decision, then the places."""
     digest = statements.keep(platform, LIFT_STATEMENT, statement, canonical_bytes(said))
     with platform.database.writing(PLATFORM) as session:
-        hold = session.exec(select(RecordHold).where(RecordHold.id == hold_id).with_for_update()).one()
+        hold = session.exec(select(RecordHold).where(RecordHold.id == said["hold"]).with_for_update()).one()
         _require_standing(hold)
-        write_lift(session, hold, lifted, principal.actor, why)
+        actor = said["lifted_by"]
+        write_lift(session, hold, at, actor, said["reason"])
         facts = {"hold": hold.id, "statement": statement, "sha256": digest}
-        owner, actor = hold.organisation_id, principal.actor
-        journal.write(session, organisation_id=owner, kind=LIFTED, actor=actor, facts=facts, at=lifted)
-    settle(platform, hold_id)
+        journal.write(session, organisation_id=hold.organisation_id, kind=LIFTED, actor=actor, facts=facts, at=at)
+    settle(platform, said["hold"])
 
 
 def write_lift(session: Session, hold: RecordHold, at: datetime, actor: str, why: str | None) -> None:
@@ -258,9 +276,47 @@ def held(session: Session, records: Collection[str]) -> set[str]:
     return set(session.exec(running))
 
 
+def standing_on(session: Session, records: Collection[str]) -> dict[str, list[RecordHold]]:
+    """Return the holds that stand over these records, the oldest first; records that none holds are not named."""
+    running = (
+        select(RecordHeld.record_id, RecordHold)
+        .join(RecordHold, col(RecordHold.id) == col(RecordHeld.hold_id))
+        .where(col(RecordHold.lifted).is_(None), col(RecordHeld.record_id).in_(records))
+        .order_by(RecordHold.id)
+    )
+    found: dict[str, list[RecordHold]] = {}
+    for record_id, hold in session.exec(running):
+        found.setdefault(record_id, []).append(hold)
+    return found
+
+
 def settle_all(platform: Platform, _key: str = "") -> None:
-    """Tell the places what they do not know yet (``archive.holds``)."""
+    """Lift the holds whose day has passed, then tell the places what they do not know yet (``archive.holds``)."""
+    _lift_ended(platform)
     settle(platform)
+
+
+def _lift_ended(platform: Platform) -> None:
+    today = clock.in_paris(clock.now()).date()
+    over = select(RecordHold).where(col(RecordHold.lifted).is_(None), col(RecordHold.ends) < today).order_by(RecordHold.id)
+    with platform.database.reading(PLATFORM) as session:
+        ended = [(hold.id, hold.ends) for hold in session.exec(over) if hold.ends]
+    for hold_id, last in ended:
+        said = _ended(hold_id, last)
+        # The next turn, after a place was silent, finds what this one wrote in the others: an orphan under lock stays for years.
+        statement = id_of(clock.from_iso(said["lifted"]), canonical_bytes(said))
+        try:
+            _lift(platform, said, statement, clock.now())
+        except TabellionError as error:  # lifted meanwhile, or a place is silent: the next turn looks again
+            _log.warning("hold.ended_stands", hold=hold_id, reason=type(error).__name__)
+
+
+def _ended(hold_id: str, last: date) -> dict[str, str]:
+    """Return what is said of a hold whose day is over, at every turn the same: it ended with that day, whenever that is seen."""
+    over = datetime.combine(last + timedelta(days=1), time.min, clock.PARIS)
+    with speaking("fr"):  # its statement is read by French archivists
+        why = _messages("hold.ended", day=f"{last:%d/%m/%Y}")
+    return {"hold": hold_id, "reason": why, "lifted": clock.iso(over), "lifted_by": PLATFORM.actor}
 
 
 def settle(platform: Platform, hold_id: str | None = None) -> int:

@@ -76,10 +76,16 @@ class RecordHold(Owned, table=True):
         review: the day on which somebody is to look whether it must stand any longer.
         lift_reason: why it was lifted, in words, as ``reason``; None while it stands.
         idempotency_key: the key that whoever put it gave, bound to this very hold.
+        package_of: the record whose own package names it, of which there is one hold at most, lifted or not; None for a decision
+            that was made here.
+        ends: the last day on which it stands; None when it stands until somebody lifts it.
     """
 
     __tablename__ = "record_hold"
-    __table_args__ = (Index("record_hold_idempotency", "organisation_id", "idempotency_key", unique=True),)
+    __table_args__ = (
+        Index("record_hold_idempotency", "organisation_id", "idempotency_key", unique=True),
+        Index("record_hold_package", "package_of", unique=True),
+    )
 
     id: str = Field(default_factory=new_id, primary_key=True, max_length=26)
     reason: str = Field(max_length=1000)
@@ -92,6 +98,8 @@ class RecordHold(Owned, table=True):
     lifted_by: str | None = Field(default=None, max_length=40)
     lift_reason: str | None = Field(default=None, max_length=1000)
     idempotency_key: str | None = Field(default=None, max_length=200)
+    package_of: str | None = Field(default=None, max_length=26)
+    ends: date | None = Field(default=None, sa_column=Column(Date))
 
 
 class RecordHeld(Owned, table=True):

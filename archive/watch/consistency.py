@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import hmac
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
+from archive.correction.correcting import CORRECTED
 from archive.describing import DescribedFile, Description, describe
 from archive.models import Record, RecordCopy, RecordDigest, RecordFile
 from archive.places import places
@@ -27,7 +28,7 @@ from archive.watch.looking import Budget, Look, Trouble, digest_of_file
 from archive.watch.restoring import versions_named
 from core.blobs import ObjectAltered, ObjectMissing, SealedObject
 from core.errors import Misconfigured, Unavailable, UnreadableInput
-from core.journal import JournalEntry
+from core.journal import JournalEntry, about
 from core.platform import Platform
 from core.principal import PLATFORM
 
@@ -66,22 +67,31 @@ def compared(platform: Platform, record: Record) -> list[Trouble]:
         files = list(session.exec(asked))
         digests = list(session.exec(select(RecordDigest).where(RecordDigest.record_id == record.id)))
         versions = versions_named(session, entry) if entry is not None and entry.kind == SEALED else {}
-    found = [*_against_leaf(record, entry), *_against_versions(record, copies, versions)]
+        corrected = _corrected(session, record.id)
+    found = [*_against_leaf(record, entry, corrected), *_against_versions(record, copies, versions)]
     found += _against_package(platform, record, files, digests)
     return [*found, *_against_locks(platform, record, copies)]
+
+
+def _corrected(session: Session, record_id: str) -> Mapping[str, Any]:
+    """Return what the journal says of a record's rules since its sealing; nothing where they were never corrected."""
+    told = (about(record_id), JournalEntry.kind == CORRECTED)
+    last = select(JournalEntry.facts).where(*told).order_by(col(JournalEntry.number).desc()).limit(1)
+    facts: Mapping[str, Any] = session.exec(last).first() or {}
+    return dict(facts.get("after", {}))
 
 
 def _differ(record: Record, subject: str, place: str = "", **facts: Any) -> Trouble:
     return Trouble(Kind.FACTS_DIFFER, place, subject, {"record": record.id, **facts}, record.organisation_id)
 
 
-def _against_leaf(record: Record, entry: JournalEntry | None) -> Iterator[Trouble]:
+def _against_leaf(record: Record, entry: JournalEntry | None, corrected: Mapping[str, Any]) -> Iterator[Trouble]:
     subject = f"record/{record.id}"
     if entry is None or entry.kind != SEALED or entry.organisation_id != record.organisation_id:
         yield _differ(record, subject, against="journal_entry", entry=record.entry_id)
         return
     # An entry of an earlier version of this software says less; the digest it always says.
-    said = {LEAF_DIGEST: None, **entry.facts}
+    said = {LEAF_DIGEST: None, **entry.facts, **corrected}
     ours = {
         LEAF_DIGEST: record.sha256,
         "record": record.id,

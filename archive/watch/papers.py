@@ -21,6 +21,8 @@ from sqlalchemy.orm import Mapped
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from archive.correction.models import STATEMENT as CORRECTION
+from archive.correction.models import RecordCorrection
 from archive.elimination.deciding import DECIDED
 from archive.elimination.deciding import STATEMENT as VISA
 from archive.elimination.models import Elimination
@@ -109,6 +111,7 @@ def _named(platform: Platform, after: str) -> Iterator[str]:
     stamps = partial(_identifiers, platform, col(EvidenceStamp.id), col(EvidenceStamp.locked_until).is_not(None))
     kinds: dict[str, Callable[[str], Iterator[str]]] = {
         batches.key_of("*"): stamps,
+        statements.key_of(CORRECTION, "*"): partial(_corrections, platform),
         statements.key_of(LIFT_STATEMENT, "*"): partial(_lifts, platform),
         statements.key_of(HOLD, "*"): partial(_identifiers, platform, col(RecordHold.id), true()),
         statements.key_of(RULE, "*"): partial(_identifiers, platform, col(RuleVersion.id), true()),
@@ -126,6 +129,19 @@ def _identifiers(platform: Platform, column: Mapped[str], sealed: ColumnElement[
     while True:
         with platform.database.reading(PLATFORM) as session:
             some = list(session.exec(asked.where(column > after)))
+        if not some:
+            return
+        yield from some
+        after = some[-1]
+
+
+def _corrections(platform: Platform, after: str) -> Iterator[str]:
+    """Yield the identifiers of the statements of corrections; one that only was proposed has none."""
+    named = col(RecordCorrection.statement)
+    asked = select(RecordCorrection.statement).where(named.is_not(None)).order_by(named).limit(_PAGE)
+    while True:
+        with platform.database.reading(PLATFORM) as session:
+            some = [name for name in session.exec(asked.where(named > after)) if name]
         if not some:
             return
         yield from some

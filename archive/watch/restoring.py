@@ -131,7 +131,8 @@ def put(
         instead: the version that it takes the place of; None where the place has no copy.
 
     Returns:
-        The version; None when the record was eliminated meanwhile.
+        The version; None when the record was eliminated meanwhile, or its destruction has begun: what was written is then found
+        and removed once its lock has ended (`archive.elimination.remnants`).
 
     Raises:
         ObjectAltered: the key holds other bytes in a place that has no copy.
@@ -149,19 +150,32 @@ def put(
     with platform.database.writing(PLATFORM) as session:
         # Under the record's lock no hold is put meanwhile, and no elimination ends: whoever does either takes the same.
         current = session.exec(select(Record).where(Record.id == record.id).with_for_update()).one()
-        if current.eliminated is not None:  # the audit of existence tells of what is left; its lock ends within a day
-            _log.warning("copy.record_eliminated", place=target.name, record=record.id)
-            return None
-        _write_down(session, record, target.name, written, taken.source.name, actor)
-        stands = record.id in held(session, {record.id})
+        going = current.eliminated is not None or bool(being_destroyed(session, [record.id]))
+        stands = not going and record.id in held(session, {record.id})
+        if going:
+            _look_for_again(session, record.id)
+        else:
+            _write_down(session, record, target.name, written, taken.source.name, actor)
         if stands and not taken.lock.held:
             for row in session.exec(select(RecordHeld).where(RecordHeld.record_id == record.id)):
                 row.told = False
+    if going:
+        _log.warning("copy.record_eliminated", place=target.name, record=record.id)
+        if taken.lock.held:  # nothing holds it any more, and a hold of the store would last for ever
+            target.store.thaw(record.key, written.version_id)
+        return None
     if stands and not taken.lock.held:
         _tell(platform, record.id)
     elif taken.lock.held and not taken.source.store.lock_of(record.key, taken.version).held:  # it was released meanwhile
         target.store.thaw(record.key, written.version_id)
     return written.version_id
+
+
+def _look_for_again(session: Session, record_id: str) -> None:
+    """Have a record that was destroyed looked for again in every place, though that was done."""
+    own = EliminationLine.record_id == record_id, EliminationLine.outcome == Outcome.DESTROYED.value
+    for line in session.exec(select(EliminationLine).where(*own)):
+        line.verified = None
 
 
 def _write_down(session: Session, record: Record, place: str, written: LockedObject, source: str, actor: str) -> None:

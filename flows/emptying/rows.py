@@ -11,13 +11,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import JSON, ColumnElement, Connection, Table, delete, or_, select, update
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, col
 
+from archive.elimination.states import EMPTIED, FOLLOWED
+from archive.models import Record
+from core import journal
 from core.folding import folded
-from flows.engine.models import Dossier
+from core.journal import JournalEntry
+from flows.engine.models import Dossier, DossierFile
 from flows.sae.models import SaeTransfer
 from flows.sae.stages import RECORD
+from flows.transfers.flow import TRANSFER, WITHOUT_RECORD
 from flows.transfers.models import ArchiveTransfer
+from flows.transfers.names import PACKAGE, SAME_AS
 from signing.parapheur.models import FolderDocument, FolderSigning, Task
 from signing.sittings.models import SittingItem
 
@@ -25,7 +31,9 @@ from signing.sittings.models import SittingItem
 _NEVER_STORED = frozenset({("mail_event", "sha256"), ("mail_notice", "sha256"), ("chorus_exchange", "sha256")})
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _tables = SQLModel.metadata.tables
-_dossier, _transfer, _handing = (_tables[str(one.__tablename__)] for one in (Dossier, ArchiveTransfer, SaeTransfer))
+_dossier, _file, _transfer, _handing = (
+    _tables[str(one.__tablename__)] for one in (Dossier, DossierFile, ArchiveTransfer, SaeTransfer)
+)
 _task, _document, _signing, _item = (
     _tables[str(one.__tablename__)] for one in (Task, FolderDocument, FolderSigning, SittingItem)
 )
@@ -103,8 +111,43 @@ def destroy(connection: Connection, dossier_id: str, found: Belonging) -> None:
     connection.execute(update(_dossier).where(_dossier.c.id == dossier_id).values(blank))
 
 
-def dossiers_of(connection: Connection, record_id: str, dossier_id: str | None) -> list[str]:
+def alike(connection: Connection, record: Record) -> list[str]:
+    """Return the transfers that came to no record and hold what one that was destroyed held, however their sender packed it.
+
+    They are tries, repeats and refusals from before the destruction, known by their package or its manifest: their documents are
+    copies of the record's, and nobody's own. What came later, or is under way, is a transfer in its own right. So is, though its
+    manifest may still be known, what went with a record before, this one or another: the journal tells that (``followers``).
+    """
+    if record.kind != TRANSFER.name:
+        return []
+    own = (_dossier.c.organisation_id == record.organisation_id, _dossier.c.flow == TRANSFER.name)
+    packages = select(_file.c.dossier_id).where(_file.c.role == PACKAGE, _file.c.sha256 == record.sha256)
+    itself = select(_transfer.c.manifest_sha256).where(_transfer.c.dossier_id == record.dossier_id)
+    manifests = select(_transfer.c.dossier_id).where(
+        _transfer.c.organisation_id == record.organisation_id, _transfer.c.manifest_sha256.in_(itself)
+    )
+    repeats = _dossier.c.facts[SAME_AS].as_string().in_(manifests)
+    same = or_(_dossier.c.id.in_(packages), _dossier.c.id.in_(manifests), repeats)
+    ended = (_dossier.c.state.in_(WITHOUT_RECORD), _dossier.c.created <= record.eliminated)
+    found = list(connection.execute(select(_dossier.c.id).where(*own, *ended, same).order_by(_dossier.c.id)).scalars())
+    went = select(col(JournalEntry.dossier_id)).where(
+        col(JournalEntry.dossier_id).in_(found), col(JournalEntry.kind).in_((FOLLOWED, EMPTIED))
+    )
+    gone = set(connection.execute(went).scalars())
+    return [dossier_id for dossier_id in found if dossier_id not in gone]
+
+
+def followers(connection: Connection, record: Record) -> list[str]:
+    """Return the transfers that came to no record and went with one that was destroyed, as the journal tells.
+
+    It is asked apart from the dossiers (``alike``): of both at once PostgreSQL can use no index, and reads every dossier.
+    """
+    told = select(col(JournalEntry.dossier_id)).where(journal.about(record.id), col(JournalEntry.kind) == FOLLOWED)
+    return sorted({dossier_id for dossier_id in connection.execute(told).scalars() if dossier_id})
+
+
+def dossiers_of(connection: Connection, record: Record) -> list[str]:
     """Return the dossiers that keep something of a record: its own, and those that hand it over to an archive service outside."""
-    handing = select(_handing.c.dossier_id).where(_handing.c.record_id == record_id)
-    either = (_dossier.c.id == dossier_id) | _dossier.c.id.in_(handing)
+    handing = select(_handing.c.dossier_id).where(_handing.c.record_id == record.id)
+    either = (_dossier.c.id == record.dossier_id) | _dossier.c.id.in_(handing)
     return list(connection.execute(select(_dossier.c.id).where(either).order_by(_dossier.c.id)).scalars())

@@ -3,7 +3,8 @@
 Stopped at any instruction it goes on at the next turn. Each line takes these steps:
 
 1. in one transaction the line learns every digest that the dossiers of the record name, and their rows are deleted: from there on
-   nothing leads to a document, which only a new deposit of the same content would name again;
+   nothing leads to a document, which only a new deposit of the same content would name again. So it is of the transfers that came
+   to no record and held the same (``rows.alike``); the journal tells each that it went with the record;
 2. the octets are removed from the store, but what another row names, and what was put there lately, for that may be about to be
    named; what was made of documents on this machine is thrown away;
 3. when none is left, the line is emptied, and the journal tells it of each dossier, whose identifier, states and journal stay.
@@ -21,7 +22,7 @@ from sqlalchemy import literal_column
 from sqlmodel import Session, col, select
 
 from archive.elimination.models import EliminationLine
-from archive.elimination.states import EMPTIED, Outcome
+from archive.elimination.states import EMPTIED, FOLLOWED, Outcome
 from archive.models import Record
 from core import clock, journal
 from core.derived import derived_files
@@ -72,7 +73,7 @@ def _unnamed(platform: Platform, line: Line) -> set[str] | None:
     """Delete the rows of a line's dossiers; return what they named, now and before. None when that has to wait."""
     with platform.database.reading(PLATFORM) as session:
         record = session.get_one(Record, line[1])
-        dossiers = rows.dossiers_of(session.connection(), record.id, record.dossier_id)
+        dossiers = rows.dossiers_of(session.connection(), record)
         flows = [sha256 for dossier_id in dossiers for sha256 in _pes_of(session, dossier_id)]
     try:
         digests = {digest for sha256 in flows for digest in _inside(platform, sha256)}
@@ -82,12 +83,19 @@ def _unnamed(platform: Platform, line: Line) -> set[str] | None:
     with platform.database.writing(PLATFORM) as session:
         connection = session.connection()
         kept = session.get_one(EliminationLine, line)
-        for dossier_id in dossiers:
+        for dossier_id in rows.alike(connection, record):
+            _tell(session, FOLLOWED, record, dossier_id, elimination=kept.elimination_id)
+        for dossier_id in (*dossiers, *rows.followers(connection, record)):
             belonging = rows.belonging(connection, dossier_id)
             digests |= rows.named(connection, dossier_id, belonging)
             rows.destroy(connection, dossier_id, belonging)
         kept.contents = sorted(digests | set(kept.contents))
         return set(kept.contents)
+
+
+def _tell(session: Session, kind: str, record: Record, dossier_id: str, **facts: object) -> None:
+    owner, told = record.organisation_id, {"record": record.id, **facts}
+    journal.write(session, organisation_id=owner, dossier_id=dossier_id, kind=kind, actor="platform", facts=told)
 
 
 def _pes_of(session: Session, dossier_id: str) -> list[str]:
@@ -117,13 +125,6 @@ def _write_down(platform: Platform, line: Line, *, shared: int) -> None:
     with platform.database.writing(PLATFORM) as session:
         kept, record = session.get_one(EliminationLine, line), session.get_one(Record, line[1])
         kept.contents, kept.emptied = [], clock.now()
-        facts = {"record": record.id, "elimination": kept.elimination_id, "shared": shared}
-        for dossier_id in rows.dossiers_of(session.connection(), record.id, record.dossier_id):
-            journal.write(
-                session,
-                organisation_id=record.organisation_id,
-                dossier_id=dossier_id,
-                kind=EMPTIED,
-                actor="platform",
-                facts=facts,
-            )
+        connection = session.connection()
+        for dossier_id in (*rows.dossiers_of(connection, record), *rows.followers(connection, record)):
+            _tell(session, EMPTIED, record, dossier_id, elimination=kept.elimination_id, shared=shared)

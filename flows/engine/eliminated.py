@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from archive.elimination.states import ELIMINATED, EMPTIED
+from archive.elimination.states import ELIMINATED, EMPTIED, FOLLOWED
 from core import clock
 from core.errors import Gone
 from core.journal import JournalEntry
@@ -30,7 +30,8 @@ class Eliminated:
 
 def eliminated_of(session: Session, dossier_id: str) -> Eliminated | None:
     """Return what the journal of a dossier says of its elimination; None when it was not eliminated."""
-    told = select(JournalEntry).where(JournalEntry.dossier_id == dossier_id, col(JournalEntry.kind).in_([ELIMINATED, EMPTIED]))
+    kinds = (ELIMINATED, FOLLOWED, EMPTIED)
+    told = select(JournalEntry).where(JournalEntry.dossier_id == dossier_id, col(JournalEntry.kind).in_(kinds))
     entry = session.exec(told.order_by(col(JournalEntry.number)).limit(1)).first()
     return Eliminated(entry.at, str(entry.facts["elimination"])) if entry is not None else None
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from lxml import etree
 
+from archive.correction.history import as_sealed
 from archive.ingest.inspection import OpenPackage, open_package
 from archive.models import Record
 from archive.package import MANIFEST
@@ -94,9 +95,12 @@ def build(platform: Platform, record: Record, settings: OutsideArchive, identifi
 
 
 def _years(platform: Platform, record: Record) -> int:
-    """Return how long the rule of a record lasts: SEDA 1.0 says it in the manifest, where 2.x says the identifier."""
-    identifier, _, version = record.rule.partition(" v")
+    """Return how long the rule of a record lasts: SEDA 1.0 says it in the manifest, where 2.x says the identifier.
+
+    The manifest is that of the sealing, whatever was corrected since.
+    """
     with platform.database.reading(PLATFORM) as session:
+        identifier, _, version = as_sealed(session, record).rule.partition(" v")
         return rule_named(session, record.organisation_id, identifier, Category.APPRAISAL, version).years
 
 

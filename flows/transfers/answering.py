@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlmodel import select
 
+from archive.elimination import package_holds
 from archive.ingest.inspection import manifest_of
 from archive.models import Record
 from core import clock
@@ -18,9 +19,17 @@ from schemas.seda.codes import MALFORMED
 
 
 def answer(work: Work) -> Advance:
-    """Write the reply; a package whose manifest names nobody is owed none: the problems of the dossier say why."""
+    """Write the reply; a package whose manifest names nobody is owed none: the problems of the dossier say why.
+
+    Before, the record of a package that was sealed is put under the hold that the package names.
+
+    Raises:
+        Unavailable: a place of the archive does not answer, and the package names a hold.
+    """
     manifest = manifest_of(work.fetch(PACKAGE), work.folder / "manifest.xml")
     decision = _decision(work)
+    if manifest is not None and decision.record_id is not None:
+        package_holds.take_up(work.platform, decision.record_id, manifest.tree.getroot())
     files = (messages.reply(work, manifest, decision),) if manifest is not None and messages.can_answer(manifest) else ()
     return Advance("answered", files=files, journal={"code": decision.code})
 

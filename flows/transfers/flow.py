@@ -11,6 +11,8 @@ from flows.transfers.stages import answer, archive, check, receive
 _DECISION_WITHIN = timedelta(days=30)
 ACCEPTED, REFUSED = "accepted", "refused"
 """Events: what an archivist decided."""
+WITHOUT_RECORD = ("rejected", "duplicate", "tried")
+"""The ends at which nothing was sealed."""
 
 TRANSFER = Flow(
     "transfer",

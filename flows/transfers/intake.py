@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import PurePath
 
-from sqlmodel import select
+from sqlmodel import Session, select
 
 from core.blobs import Blob, Readable
 from core.database import Database, ScopedSession
 from core.platform import Platform
-from core.principal import Principal, Right
+from core.principal import PLATFORM, Principal, Right
 from flows.engine.intake import Deposit, Received, receive
 from flows.engine.models import Dossier
 from flows.engine.work import KeptFile
+from flows.transfers import repeats
 from flows.transfers.flow import TRANSFER
 from flows.transfers.models import ArchiveTransfer
 from flows.transfers.names import DRY_RUN, PACKAGE
@@ -32,7 +33,7 @@ def deposit(
     idempotency_key: str | None = None,
     said: Mapping[str, str] | None = None,
 ) -> Received:
-    """Receive a package, or return the dossier that the same bytes have already made.
+    """Receive a package, or return the dossier that the same bytes have already made and that stands (`flows.transfers.repeats`).
 
     Args:
         platform: its parts.
@@ -70,6 +71,8 @@ def taken(
     principal.require(Right.DEPOSIT, organisation_id)
     shown = PurePath(name.replace("\\", "/")).name[:200] or "versement"
     dry_run = (said or {}).get(DRY_RUN, "").casefold() in _YES
+    if not dry_run:
+        _free(platform.database, organisation_id, blob.sha256)
     received = Deposit(
         organisation_id,
         shown,
@@ -82,11 +85,27 @@ def taken(
     return receive(platform.database, TRANSFER, principal, received)
 
 
-def earlier(database: Database, principal: Principal, organisation_id: str, sha256: str) -> Dossier | None:
-    """Return the dossier that the same bytes have made; None when they made none, or it was refused."""
+def earlier(database: Database, organisation_id: str, sha256: str) -> Dossier | None:
+    """Return the dossier that the same bytes have made; None when they made none, or none that stands any more."""
+    with database.reading(PLATFORM) as session:
+        found = _known(session, organisation_id, sha256)
+        return found if found is not None and repeats.stands(session, found) else None
+
+
+def _free(database: Database, organisation_id: str, sha256: str) -> None:
+    """Let octets be handed over again whose transfer does not stand any more."""
+    with database.reading(PLATFORM) as session:
+        found = _known(session, organisation_id, sha256)
+        if found is None or repeats.stands(session, found):
+            return
+    with database.writing(PLATFORM) as session:
+        session.get_one(Dossier, found.id).reference = None
+        session.get_one(ArchiveTransfer, found.id).identity = None
+
+
+def _known(session: Session, organisation_id: str, sha256: str) -> Dossier | None:
     same = (Dossier.flow == TRANSFER.name, Dossier.organisation_id == organisation_id, Dossier.reference == sha256)
-    with database.reading(principal) as session:
-        return session.exec(select(Dossier).where(*same)).first()
+    return session.exec(select(Dossier).where(*same)).first()
 
 
 def _transfer(session: ScopedSession, dossier: Dossier) -> None:

@@ -12,7 +12,7 @@ from archive.ingest.inspection import manifest_of
 from core.principal import PLATFORM
 from flows.engine.models import Dossier
 from flows.engine.work import Advance, KeptFile, Work
-from flows.transfers import messages
+from flows.transfers import messages, repeats
 from flows.transfers.models import ArchiveTransfer
 from flows.transfers.names import CLASH, DRY_RUN, MANIFEST, PACKAGE, SAME_AS
 from schemas.seda.reader import Manifest
@@ -28,7 +28,7 @@ def receive(work: Work) -> Advance:
         return Advance("acknowledged")
     digest = hashlib.sha256(target.read_bytes()).hexdigest()
     identity = identity_of(manifest)
-    earlier = _earlier(work, identity) if identity and not work.facts.get(DRY_RUN) else None
+    earlier, spent = _earlier(work, identity) if identity and not work.facts.get(DRY_RUN) else (None, None)
     if earlier is not None and earlier.manifest_sha256 == digest:
         return Advance("duplicate", facts={SAME_AS: earlier.dossier_id}, journal={SAME_AS: earlier.dossier_id})
     claims = None if earlier is not None or work.facts.get(DRY_RUN) else identity
@@ -49,7 +49,7 @@ def receive(work: Work) -> Advance:
         facts={CLASH: earlier.dossier_id} if earlier else {},
         files=(kept, *_acknowledgement(work, manifest)),
         journal={"manifest": digest},
-        apply=partial(_write, work.dossier_id, values, _title(manifest)),
+        apply=partial(_write, work.dossier_id, values, _title(manifest), spent),
     )
 
 
@@ -60,14 +60,19 @@ def identity_of(manifest: Manifest) -> str | None:
     return hashlib.sha256(f"{manifest.transferring_agency}\0{manifest.identifier}".encode()).hexdigest()
 
 
-def _earlier(work: Work, identity: str) -> ArchiveTransfer | None:
+def _earlier(work: Work, identity: str) -> tuple[ArchiveTransfer | None, str | None]:
+    """Return the transfer that bears an identity and stands; else the dossier of the one that bears it and stands no more."""
     with work.platform.database.reading(PLATFORM) as session:
         same = select(ArchiveTransfer).where(
             ArchiveTransfer.organisation_id == work.organisation_id,
             ArchiveTransfer.identity == identity,
             ArchiveTransfer.dossier_id != work.dossier_id,
         )
-        return session.exec(same).first()
+        found = session.exec(same).first()
+        if found is None:
+            return None, None
+        alive = repeats.stands(session, session.get_one(Dossier, found.dossier_id))
+    return (found, None) if alive else (None, found.dossier_id)
 
 
 def _acknowledgement(work: Work, manifest: Manifest) -> tuple[KeptFile, ...]:
@@ -78,7 +83,10 @@ def _title(manifest: Manifest) -> str | None:
     return next((unit.title[:_TITLE] for unit in manifest.units if unit.title), None)
 
 
-def _write(dossier_id: str, values: dict[str, Any], title: str | None, session: Session) -> None:
+def _write(dossier_id: str, values: dict[str, Any], title: str | None, spent: str | None, session: Session) -> None:
+    if spent is not None:
+        session.get_one(ArchiveTransfer, spent).identity = None
+        session.flush()
     transfer = session.get_one(ArchiveTransfer, dossier_id)
     for name, value in values.items():
         setattr(transfer, name, value)

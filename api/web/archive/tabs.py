@@ -20,6 +20,7 @@ TABS: tuple[tuple[str, str, tuple[Right, ...]], ...] = (
     ("sae", "/archives/sae", (Right.READ, Right.ARCHIVE)),
     ("eliminations", "/archives/eliminations", RIGHTS),
     ("gels", "/archives/gels", (Right.ARCHIVE,)),
+    ("corrections", "/archives/corrections", (Right.ARCHIVE, Right.CONTROL)),
     ("regles", "/archives/regles", (Right.ARCHIVE,)),
     ("registre", "/archives/registre", (Right.ARCHIVE, Right.CONTROL)),
     ("demandes", "/archives/demandes", (Right.ARCHIVE, Right.CONTROL)),

@@ -12,6 +12,7 @@ from api.tenants import holding
 from api.web.archive.watching import operates_all, watched
 from api.web.visitor import Visitor
 from api.words import number
+from archive.correction import correcting
 from archive.elimination import deciding
 from archive.finding import requests
 from archive.watch import audits, incidents
@@ -80,6 +81,8 @@ def _decisions(platform: Platform, visitor: Visitor) -> Iterator[Waiting]:
         visas, orders = (count(session, principal, _MOST + 1) for count in (deciding.awaited, deciding.awaited_of_archivist))
         yield from _told("waiting.eliminations", visas, f"{_ELIMINATIONS}agreed")
         yield from _told("waiting.visas", orders, f"{_ELIMINATIONS}visa")
+        corrections = correcting.awaited(session, principal, _MOST + 1)
+        yield from _told("waiting.corrections", corrections, "/archives/corrections")
         yield from _told("waiting.requests", requests.awaited(session, _MOST + 1), "/archives/demandes")
     waiting = transfers.awaited(database, principal, _MOST + 1)
     yield from _told("waiting.transfers", waiting, "/archives/versements?etat=to_accept")

@@ -12,9 +12,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from api import downloads
+from api.web.archive.corrections.telling import told
 from api.web.dossier.page import Identifier
 from api.web.pages import render
 from api.web.visitor import Parts, SignedIn, Visitor
+from archive.correction.history import made_of
+from archive.correction.models import CorrectionState
 from archive.finding.certificate import certificate
 from archive.finding.dip import write_dip
 from archive.finding.files import count_of, file_of, files_of, taken
@@ -23,6 +26,7 @@ from archive.finding.timeline import timeline
 from archive.models import Record
 from archive.places.extending import EXTENDED
 from archive.places.places import copies_of
+from archive.proof.ers.records import chains_of
 from archive.proof.proving import standing_of
 from archive.retention.explaining import access_explained_for, explained_for
 from archive.retention.holds import held
@@ -54,6 +58,7 @@ def shown(request: Request, platform: Parts, visitor: SignedIn, record_id: Ident
     with platform.database.reading(PLATFORM) as session:  # a rule, or a hold, may be that of an organisation above
         kept, hidden = explained_for(session, record), access_explained_for(session, record)
         frozen, entries = held(session, {record.id}), timeline(session, record)
+        renewed, corrections = chains_of(session, record.id), told(session, made_of(session, record.id))
     return render(
         request,
         "web/record/record.html",
@@ -66,8 +71,10 @@ def shown(request: Request, platform: Parts, visitor: SignedIn, record_id: Ident
         files=files,
         more=count - len(files),
         held=bool(frozen),
+        renewed=bool(renewed),
         kept=kept,
         hidden=hidden,
+        corrections=[one for one in corrections if one.correction.state != CorrectionState.DECLINED],
         entries=[(entry, _more_of(entry)) for entry in entries],
         today=clock.in_paris(clock.now()).date(),
         archivist=visitor.principal.may(Right.ARCHIVE, record.organisation_id),
@@ -79,6 +86,13 @@ def evidence(platform: Parts, visitor: SignedIn, record_id: Identifier) -> FileR
     """Give the evidence out."""
     _readable(platform, visitor, record_id)
     return downloads.evidence(platform, visitor.principal, record_id)
+
+
+@router.get("/archives/{record_id}/enregistrement")
+def evidence_record(platform: Parts, visitor: SignedIn, record_id: Identifier) -> FileResponse:
+    """Give the evidence record out."""
+    record = _readable(platform, visitor, record_id)
+    return downloads.evidence_record(platform, record.id)
 
 
 @router.get("/archives/{record_id}/communication")

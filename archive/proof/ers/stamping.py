@@ -12,9 +12,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from asn1crypto import cms
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
@@ -24,6 +23,7 @@ from archive.proof.ers.hashtree import renewed, ways
 from archive.proof.ers.records import hexadecimal
 from archive.proof.hashes import SHA256, digest_of, plain_name
 from archive.proof.heads import Stamps
+from archive.proof.lifetime import end_of_certificate
 from archive.proof.marks import require_ended
 from core import clock, journal
 from core.database import ScopedSession
@@ -31,6 +31,7 @@ from core.identifiers import new_id
 from core.organisations import Organisation
 from core.platform import Platform
 from core.principal import PLATFORM
+from signing.trust import trust_store
 
 STAMPED = "evidence.stamped"
 """The journal entry of a batch: its digest, and how many records and tokens it covers."""
@@ -159,7 +160,7 @@ def _first_chains(session: ScopedSession, record_ids: Sequence[str] | None) -> l
 
 def _stamp_records(platform: Platform, stamps: Stamps, algorithm: str, rows: list[RecordEvidence]) -> None:
     root, found = ways([[bytes.fromhex(one) for one in row.hashes] for row in rows], algorithm)
-    stamp = _asked(stamps, root, algorithm)
+    stamp = _asked(platform, stamps, root, algorithm)
     with platform.database.writing(PLATFORM) as session:
         taken = [(row, way) for row, way in zip(_held(session, rows), found, strict=True) if row is not None]
         if not taken:
@@ -185,7 +186,7 @@ def _held(session: ScopedSession, rows: Sequence[RecordEvidence]) -> list[Record
 
 def _renew_tokens(platform: Platform, stamps: Stamps, algorithm: str, rows: list[EvidenceStamp]) -> None:
     root, found = ways([[digest_of(row.token, algorithm)] for row in rows], algorithm)
-    stamp = _asked(stamps, root, algorithm)
+    stamp = _asked(platform, stamps, root, algorithm)
     with platform.database.writing(PLATFORM) as session:
         session.add(stamp)
         session.flush()
@@ -194,7 +195,7 @@ def _renew_tokens(platform: Platform, stamps: Stamps, algorithm: str, rows: list
         tell(session, stamp, records=0, renewed=len(rows))
 
 
-def _asked(stamps: Stamps, root: bytes, algorithm: str) -> EvidenceStamp:
+def _asked(platform: Platform, stamps: Stamps, root: bytes, algorithm: str) -> EvidenceStamp:
     stamp = stamps.stamp(root, plain_name(algorithm))
     identifier = new_id()
     return EvidenceStamp(
@@ -202,16 +203,9 @@ def _asked(stamps: Stamps, root: bytes, algorithm: str) -> EvidenceStamp:
         algorithm=algorithm,
         token=stamp.token,
         stamped=stamp.gen_time,
-        expires=end_of_certificate(stamp.token),
+        expires=end_of_certificate(stamp.token, trust_store(platform.settings.trust_dir)),
         key=batches.key_of(identifier),
     )
-
-
-def end_of_certificate(token: bytes) -> datetime:
-    """Return when the first certificate in a token ends: after that nobody is bound to say whether it was revoked."""
-    signed = cms.ContentInfo.load(token)["content"]
-    ends = [one.chosen["tbs_certificate"]["validity"]["not_after"].native for one in signed["certificates"]]
-    return clock.as_utc(min(ends))
 
 
 def tell(session: ScopedSession, stamp: EvidenceStamp, *, records: int, renewed: int) -> None:

@@ -6,7 +6,7 @@ makes one valid (`archive.proof.ers.verification`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -58,8 +58,16 @@ class _DigestAlgorithms(core.SequenceOf):  # type: ignore[misc]
     _child_spec = algos.DigestAlgorithm
 
 
+class _Values(core.SetOf):  # type: ignore[misc]
+    _child_spec = core.Any
+
+
+class _Attribute(core.Sequence):  # type: ignore[misc]
+    _fields: ClassVar = [("type", core.ObjectIdentifier), ("values", _Values)]
+
+
 class _CryptoInfos(core.SequenceOf):  # type: ignore[misc]
-    _child_spec = cms.CMSAttribute
+    _child_spec = _Attribute
 
 
 class _EncryptionInfo(core.Sequence):  # type: ignore[misc]
@@ -67,7 +75,7 @@ class _EncryptionInfo(core.Sequence):  # type: ignore[misc]
 
 
 class EvidenceRecord(core.Sequence):  # type: ignore[misc]
-    """The whole (3.1); we write neither cryptoInfos nor encryptionInfo, and read past them."""
+    """The whole (3.1); we write no encryptionInfo, and read past it."""
 
     _fields: ClassVar = [
         ("version", core.Integer),
@@ -96,18 +104,37 @@ class Stamped:
 Chains = Sequence[Sequence[Stamped]]
 
 
-def written(chains: Chains) -> bytes:
-    """Return the DER of an evidence record."""
+def written(chains: Chains, infos: Mapping[str, bytes] | None = None) -> bytes:
+    """Return the DER of an evidence record.
+
+    Args:
+        chains: its timestamps.
+        infos: data useful for its verification: the DER of each attribute's value, by its type, dotted.
+    """
     algorithms = dict.fromkeys(stamped.algorithm for chain in chains for stamped in chain)
-    record = EvidenceRecord(
-        {
-            "version": 1,
-            "digest_algorithms": [_algorithm(name) for name in algorithms],
-            "archive_time_stamp_sequence": _sequence(chains),
-        }
-    )
-    der: bytes = record.dump()
+    fields = {
+        "version": 1,
+        "digest_algorithms": [_algorithm(name) for name in algorithms],
+        "archive_time_stamp_sequence": _sequence(chains),
+    }
+    if infos:
+        values = {kind: [core.Any(core.Sequence.load(der))] for kind, der in infos.items()}
+        fields["crypto_infos"] = [_Attribute({"type": kind, "values": _Values(found)}) for kind, found in values.items()]
+    der: bytes = EvidenceRecord(fields).dump()
     return der
+
+
+def infos_of(der: bytes) -> dict[str, list[bytes]]:
+    """Return the values of the attributes that an evidence record brings for its verification, by their types, dotted.
+
+    Raises:
+        ValueError, TypeError: they cannot be read.
+    """
+    infos = EvidenceRecord.load(der, strict=True)["crypto_infos"]
+    found: dict[str, list[bytes]] = {}
+    for attribute in () if isinstance(infos, core.Void) else infos:
+        found.setdefault(str(attribute["type"].dotted), []).extend(bytes(one.dump()) for one in attribute["values"])
+    return found
 
 
 def sequence_der(chains: Chains) -> bytes:

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from archive.proof.ers import syntax
 from archive.proof.ers.hashtree import renewed, root_of
-from archive.proof.ers.stamping import end_of_certificate
+from archive.proof.ers.infos import believing
 from archive.proof.ers.syntax import Stamped
 from archive.proof.hashes import digest_of, plain_name
+from archive.proof.lifetime import end_of_certificate
 from archive.proof.verification import CheckState, EvidenceReport
 from core import clock
 from core.clock import in_paris, iso
@@ -52,12 +53,13 @@ def verify_evidence_record(der: bytes, digests: Digests, *, trust: TrustStore | 
     """
     report = EvidenceReport()
     chains = syntax.read(der)
+    trust = believing(trust, der) if trust else None
     if not chains or not all(chains):
         _add(report, "objects", CheckState.FAILED, "empty")
         return report
     previous: TimestampStatus | None = None
     stamps = list(itertools.chain.from_iterable(chains))
-    seen = iter([*(_told(later, at) for later in stamps[1:]), at])  # each was there when the next one was made over it
+    seen = iter([*(_told(later, trust, at) for later in stamps[1:]), at])  # each was there when the next one was made over it
     for rank, chain in enumerate(chains):
         for step in _steps(chains, rank, digests):
             previous = _step(report, step, previous, trust, next(seen))
@@ -66,7 +68,7 @@ def verify_evidence_record(der: bytes, digests: Digests, *, trust: TrustStore | 
         if len({stamped.algorithm for stamped in chain}) > 1:
             _add(report, "chain", CheckState.FAILED, "hashes", chain=rank + 1)
             return report
-    _end(report, chains[-1][-1], at)
+    _end(report, chains[-1][-1], trust, at)
     return report
 
 
@@ -115,12 +117,15 @@ def _step(
         _add(report, "objects", CheckState.FAILED, "objects")
         return None
     status = verify_token(stamped.token, root, trust=trust, hash_name=plain_name(stamped.algorithm), seen=seen)
+    if not status.checked:
+        _add(report, "timestamp", CheckState.UNKNOWN, "unchecked", reason=status.reason or "")
+        return None
     if status.timestamp is None or not status.intact:
         _add(report, "timestamp", CheckState.FAILED, "token", reason=status.reason or "")
         return None
     time = status.timestamp.gen_time
     if previous is not None and previous.timestamp is not None:
-        if not previous.timestamp.gen_time <= time <= end_of_certificate(previous.timestamp.token):
+        if not previous.timestamp.gen_time <= time <= end_of_certificate(previous.timestamp.token, trust):
             _add(report, "timestamp", CheckState.FAILED, "late", time=_french(time))
             return None
     else:
@@ -131,19 +136,22 @@ def _step(
     elif status.trust is not TrustState.TRUSTED:
         _add(report, "authority", CheckState.FAILED, "untrusted", name=status.timestamp.authority)
         return None
+    else:
+        key = "trusted" if status.revocation_known else "trusted_unlisted"
+        _add(report, "authority", CheckState.OK, key, name=status.timestamp.authority)
     return status
 
 
-def _told(stamped: Stamped, otherwise: datetime) -> datetime:
+def _told(stamped: Stamped, trust: TrustStore | None, otherwise: datetime) -> datetime:
     """Return the time that a token tells; of one that cannot be read its own step says so."""
     try:
-        return Timestamp.read(stamped.token).gen_time
+        return Timestamp.read(stamped.token, trust).gen_time
     except TokenUnreadable:
         return otherwise
 
 
-def _end(report: EvidenceReport, last: Stamped, at: datetime) -> None:
-    ends = end_of_certificate(last.token)
+def _end(report: EvidenceReport, last: Stamped, trust: TrustStore | None, at: datetime) -> None:
+    ends = end_of_certificate(last.token, trust)
     report.facts["renew_before"] = iso(ends)
     held = at <= ends
     _add(report, "validity", CheckState.OK if held else CheckState.UNKNOWN, "holds" if held else "aged", time=_french(ends))

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlmodel import select
 
+from archive.correction import correcting
 from archive.elimination import deciding, lists
 from archive.elimination.analysis import Criteria
 from archive.elimination.models import Elimination
@@ -101,6 +102,7 @@ class _Furniture:
         standing, lifted = self._holds(held)
         drawn = {state: self._elimination(state) for state in ("done", "visa", "agreed", "proposed", "draft")}
         asked, agreed, link = self._requests(secret, stamped)
+        corrected, proposed = self._corrections(secret)
         waiting, refused = self._transfers()
         self._outside(stamped)
         self._restitution()
@@ -131,6 +133,11 @@ class _Furniture:
             "hold, new": f"/archives/gels/nouveau?archive={secret}&archive={stamped}",
             "hold": f"/archives/gels/{standing}",
             "hold, lifted": f"/archives/gels/{lifted}",
+            "record, corrected": f"/archives/{secret}",
+            "corrections": "/archives/corrections",
+            "corrections, decided": "/archives/corrections?etat=decidees",
+            "correction, new": f"/archives/{secret}/correction",
+            "correction": f"/archives/corrections/{corrected}",
             "rules": "/archives/regles",
             "rule, new": "/archives/regles/nouvelle",
             "rule": "/archives/regles/regle?categorie=appraisal&code=APP-COMPTA-10ANS",
@@ -150,6 +157,7 @@ class _Furniture:
             ("eliminations", "contrôleur"): "/archives/eliminations",
             ("elimination, agreed", "contrôleur"): f"/archives/eliminations/{drawn['agreed']}",
             ("elimination, visa", "contrôleur"): f"/archives/eliminations/{drawn['agreed']}/visa",
+            ("correction, to be agreed to", "contrôleur"): f"/archives/corrections/{proposed}",
             ("request, to be decided", "contrôleur"): f"/archives/demandes/{asked}",
             ("elimination, proposed", "maire"): f"/archives/eliminations/{drawn['proposed']}",
             ("account outside", "maire"): "/administration/sae",
@@ -220,6 +228,12 @@ class _Furniture:
         agreed = requests.make(self.platform, self.archivist, wish)
         requests.decide(self.platform, self.archivist, agreed, "Communicable.", agreed=True)
         return asked, agreed, links.new_link(self.platform, self.archivist, agreed)
+
+    def _corrections(self, record: str) -> tuple[str, str]:
+        closed = correcting.Wanted("Le dossier nomme les parents.", correcting.Access("AR048", None))
+        opened = correcting.Wanted("Le nom est occulté.", correcting.Access("AR038", date(2020, 2, 21)))
+        first, second = (correcting.correct(self.platform, self.archivist, record, one) for one in (closed, opened))
+        return first, second
 
     def _transfers(self) -> tuple[str, str]:
         with Desk.opened(self.platform, self.owner, self.folder) as desk:

@@ -22,7 +22,7 @@ from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.timeout(600)
 _PHONE, _DESK = WIDTHS
-_NARROWED = ("archives, ", "transfers, ", "incidents, ", "holds, ")
+_NARROWED = ("archives, ", "transfers, ", "incidents, ", "holds, ", "corrections, ")
 """Pages that show the same list as another, and so have its title."""
 
 

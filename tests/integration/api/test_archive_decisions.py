@@ -20,6 +20,8 @@ from api.web.archive.holds import page as holds_page
 from archive.elimination.analysis import MOST_DESTROYED
 from archive.elimination.models import Elimination, EliminationLine
 from archive.models import Record
+from archive.retention import holds
+from archive.retention.models import RecordHold
 from archive.retention.referential import rules_for
 from core.identifiers import new_id
 from core.organisations import Organisation, OrganisationKind, add_organisation
@@ -240,6 +242,31 @@ def test_records_are_held_and_let_go_through_the_pages(town: Town, tmp_path: Pat
     assert "litige" in town.see("archiviste", "/archives/gels?etat=leves")
     again = town.post("archiviste", f"{here}/levee", {"reason": "jugement rendu"})
     assert (again.status_code, "a été levé" in again.text) == (409, True)
+
+
+def test_a_list_says_which_hold_of_a_package_blocks_a_record_to_whoever_may_lift_it(town: Town, tmp_path: Path) -> None:
+    one, platform = town.due(tmp_path, title="Versement gelé"), town.service.platform
+    told = {"organisation_id": town.organisation.id, "owner": "Service contentieux", "statement": "", "placed_by": "platform"}
+    days = {"review": date(2027, 1, 31), "ends": date(2180, 6, 30)}
+    hold = RecordHold(**told, **days, reason="GEL-1, recours de M. Untel", package_of=one.id)  # type: ignore[arg-type]
+    identifier = hold.id
+    holds.place(platform, hold, [one.id])
+    made = town.post("archiviste", "/archives/eliminations", {"as_of": today().isoformat()}).headers["location"]
+    page = town.see("archiviste", f"{made}?montrer=conflict")
+    said = ("un gel le retient", f'href="/archives/gels/{identifier}"', "recours de M. Untel", "Service contentieux")
+    assert [words in page for words in (*said, "31 janvier 2027", "30 juin 2180")] == [True] * 6
+    others = town.see("controle", f"{made}?montrer=conflict")
+    assert ("un gel le retient" in others, "Untel" in others) == (True, False)
+    here = f"/archives/gels/{identifier}"
+    assert [words in town.see("archiviste", here) for words in ("le bordereau du paquet", "30 juin 2180")] == [True] * 2
+    with town.service.client(town.token) as client:
+        shape = client.get(f"/v1/holds/{identifier}").json()
+        assert (shape["package_of"], shape["ends"], shape["placed_by"]) == (one.id, "2180-06-30", "platform")
+    assert town.post("archiviste", f"{here}/levee", {"reason": "désistement"}).status_code == 303
+    assert town.post("archiviste", f"{made}/abandon").status_code == 303
+    again = town.post("archiviste", "/archives/eliminations", {"as_of": today().isoformat()}).headers["location"]
+    assert one.id in town.see("archiviste", f"{again}?montrer=chosen")
+    assert town.post("archiviste", f"{again}/abandon").status_code == 303
 
 
 def test_the_records_of_a_hold_are_shown_a_page_at_a_time(town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,6 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -28,72 +25,14 @@ from archive.models import Record, RecordFile
 from archive.proof.proving import Standing
 from core import clock
 from core.errors import Unavailable
-from core.identifiers import new_id
-from core.journal import JournalEntry
-from core.organisations import Organisation, OrganisationKind, add_organisation, subtree
-from core.people import add_person, grant_role
-from core.principal import PLATFORM, Right
-from core.tokens import issue_token
+from core.organisations import OrganisationKind, add_organisation, subtree
+from core.principal import PLATFORM
 from tests.findable import add
-from tests.integration.api.acts_forms import csrf, somebody
-from tests.integration.api.service import PASSWORD, Service
+from tests.integration.api.archive_town import Town, town
 from tests.kept_records import seal
 
-_RIGHTS = {
-    "archiviste": {Right.READ, Right.ARCHIVE},
-    "lecteur": {Right.READ},
-    "controle": {Right.CONTROL},
-    "double": {Right.READ, Right.ARCHIVE, Right.CONTROL},
-    "exploitant": {Right.OPERATE},
-}
+__all__ = ["town"]
 _NO_RECORD = "01JZZZZZZZZZZZZZZZZZZZZZZZ"
-
-
-@dataclass(frozen=True)
-class Town:
-    """A commune of its own, with people who are signed in, and a sealed PES."""
-
-    service: Service
-    organisation: Organisation
-    people: dict[str, httpx.Client]
-    token: str
-    record: Record
-    package: bytes
-
-    def see(self, who: str, path: str, status: int = 200) -> str:
-        """Open a page."""
-        answer = self.people[who].get(path)
-        assert answer.status_code == status, answer.text
-        return answer.text
-
-    def post(self, who: str, path: str, fields: dict[str, str] | None = None, **more: object) -> httpx.Response:
-        """Send a form."""
-        client = self.people[who]
-        return client.post(path, data={**csrf(client), **(fields or {})}, **more)  # type: ignore[arg-type]
-
-    def entries(self, kind: str) -> list[JournalEntry]:
-        """What the journal says of a kind, in its order."""
-        wanted = select(JournalEntry).where(JournalEntry.kind == kind, JournalEntry.organisation_id == self.organisation.id)
-        with self.service.platform.database.reading(PLATFORM) as session:
-            return list(session.exec(wanted.order_by(JournalEntry.number)))  # type: ignore[arg-type]
-
-
-@pytest.fixture(scope="module")
-def town(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    with service.platform.database.writing(PLATFORM) as session:
-        root = session.exec(select(Organisation).where(Organisation.kind == OrganisationKind.PLATFORM)).one()
-        organisation = add_organisation(session, "Commune de Fonds-Clair", OrganisationKind.COLLECTIVITE, parent=root)
-        addresses = {}
-        for role, rights in _RIGHTS.items():
-            addresses[role] = f"{role}@{new_id().lower()}.test"
-            person = add_person(session, addresses[role], f"Personne {role}", PASSWORD)
-            grant_role(session, person, organisation, role, rights)
-        token = issue_token(session, organisation, "lecture", {Right.READ})
-    folder = tmp_path_factory.mktemp("sealed")
-    record = seal(service.platform, organisation, folder)
-    with ExitStack() as opened:
-        people = {role: opened.enter_context(somebody(service, address)) for role, address in addresses.items()}
-        yield Town(service, organisation, people, token, record, (folder / f"{record.id}.zip").read_bytes())
 
 
 def test_records_are_found_on_the_home_of_the_archive_and_narrowed_with_counts(town: Town) -> None:
@@ -344,7 +283,7 @@ def test_what_was_destroyed_since_it_was_asked_for_keeps_nothing_else_from_the_r
     _destroy(town, gone)
     assert re.search(rf'<a href="/archives/{gone.id}">{gone.id}</a>', town.see("archiviste", place))
     with town.service.client() as reader:
-        link = _link(town, place)
+        link = town.link(place)
         page = reader.get(link).text
         assert (left.title in page, "1 archive demandée a été éliminée depuis" in page) == (True, True)
         with zipfile.ZipFile(io.BytesIO(reader.post(link).content)) as zipped:
@@ -352,16 +291,10 @@ def test_what_was_destroyed_since_it_was_asked_for_keeps_nothing_else_from_the_r
         given = town.entries("archive.reading_given")[-1]
         assert given.facts["records"] == [left.id]
         _destroy(town, left)
-        link = _link(town, place)
+        link = town.link(place)
         assert "Télécharger" not in reader.get(link).text
         refused = reader.post(link)
     assert (refused.status_code, "il ne reste rien à communiquer" in refused.text) == (404, True)
-
-
-def _link(town: Town, place: str) -> str:
-    found = re.search(r"(/lecture/[\w-]{43})<", town.post("archiviste", f"{place}/lien").text)
-    assert found is not None
-    return found[1]
 
 
 def _destroy(town: Town, record: Record) -> None:

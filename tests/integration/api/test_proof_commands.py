@@ -16,13 +16,15 @@ from api.cli import archive_proof, evidence
 from api.cli.main import app
 from archive.package import Package
 from archive.proof import heads, segments
+from archive.proof.ers import stamping
 from core.platform import Platform
 from core.s3_server import S3Server
 from signing.timestamp.client import AuthoritySettings, TimestampClient
 from signing.timestamp.simulator import TsaSimulator
 from signing.trust import TrustStore
 from tests.archive_samples import authority, files, package
-from tests.integration.api.service import Service, web_service
+from tests.integration.api.acts_forms import token
+from tests.integration.api.service import PASSWORD, Service, web_service
 from tests.journals import cut, sealed, write_entries
 
 __all__ = ["authority", "files", "package"]
@@ -114,6 +116,30 @@ def test_a_record_is_sealed_anew_and_its_proofs_old_and_new_are_verified_by_one_
     run("prove", later, "-o", tmp_path / "e.zip")
     found = told("verify", tmp_path / "e.zip", "--trust", trust)
     assert "package_sha512" in str(found["facts"])
+
+
+def test_the_proof_that_is_renewed_is_downloaded_by_software_and_from_the_page_of_the_record(
+    served: Service, stamps: TimestampClient, package: Package, tmp_path: Path
+) -> None:
+    record = sealed(served.platform, served.mairie.organisation, package)
+    address, page = f"/v1/records/{record}/evidence-record", f"/archives/{record}"
+    link = f"{page}/enregistrement"
+    with served.client(served.mairie.reader_token) as software, served.client() as person:
+        form = {"csrf": token(person, "/connexion"), "email": served.mairie.email, "password": PASSWORD}
+        person.post("/connexion", data=form)
+        waiting = software.get(address)
+        assert (waiting.status_code, "renouvellement" in waiting.text) == (503, True)
+        assert link not in person.get(page).text
+        stamping.begin(served.platform, stamps)
+        given, shown = software.get(address), person.get(link)
+        assert link in person.get(page).text
+    assert given.content == shown.content
+    assert given.headers["content-disposition"].startswith(f'attachment; filename="preuve-{record}.ers"')
+    (tmp_path / "api.ers").write_bytes(given.content)
+    found = told("verify", tmp_path / "api.ers", "--package", package.path, "--trust", tmp_path / "trust")
+    assert found["verdict"] == "valid"
+    with served.client(served.syndicat.depositor_token) as other:
+        assert other.get(address).status_code in {403, 404}
 
 
 def test_what_cannot_be_done_is_said_in_a_sentence(served: Service, package: Package, tmp_path: Path) -> None:

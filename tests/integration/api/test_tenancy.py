@@ -17,9 +17,12 @@ from sqlmodel import select
 from api.app import create_app
 from api.pastell.numbers import numbers_of
 from api.s2low.numbers import file_number, number_of
+from archive.correction.models import RecordCorrection
+from archive.correction.terms import Terms
 from archive.elimination.models import Elimination, EliminationLine
 from archive.finding.models import ReadingRequest, Restitution, RestitutionVolume
 from archive.finding.volumes import key_of
+from archive.models import Record
 from archive.retention.models import RecordHeld, RecordHold
 from archive.watch.incidents import open_incident
 from core import clock, uploads
@@ -67,9 +70,11 @@ PUBLIC = ("/publications", "/courrier/", "/lecture/")
 _ASKED = {"{number}.webp": {"l": "150"}, "selection": {"geste": "viser"}, "regle": {"categorie": "access", "code": "AR048"}}
 # What asks for more than there is here: evidence under a real head, a session of one's own, a screen of another step.
 _ELSEWHERE = ("/preuve", "/evidence", "/proof", "/seances/{sitting_id}", "/seances/{sitting_id}/etat", "/pes/pj/{rank}/apercu")
+_ELSEWHERE += ("/enregistrement", "/evidence-record")
 # Mails of the ministry are for whoever runs its mailbox; then what is refused to everybody, and what asks the ministry itself.
 _ELSEWHERE += ("/courriels/{mail_id}/fichiers/{rank}",)
-_ELSEWHERE += ("/v1/holds/{hold_id}",)  # for software that manages archives: see test_archive_decisions.py
+# For software that manages archives: see test_archive_decisions.py and test_corrected_records.py.
+_ELSEWHERE += ("/v1/holds/{hold_id}", "/v1/corrections/{correction_id}")
 _ELSEWHERE += ("/v1/agreements/{agreement_id}", "/v1/agreements/{agreement_id}/profile")  # see test_transfers_faces.py
 _ELSEWHERE += ("/attestation",)  # composed in a process of its own: see test_mails_pages.py
 # The record here has a package that is none: see test_archive_finding.py.
@@ -205,7 +210,7 @@ def restituted(service: Service, owner: Organisation) -> dict[str, str]:
 
 
 def decided(service: Service, owner: Organisation, record: str) -> dict[str, str]:
-    """A hold over a record, and an elimination of it with all its papers; return their names."""
+    """A hold over a record, a correction, and an elimination of it with all its papers; return their names."""
     paper = service.platform.objects.put(io.BytesIO(SECRET.encode())).sha256
     papers = dict.fromkeys(("listing", "bordereau", "visa_document", "certificate"), paper)
     today = clock.now().date()
@@ -218,7 +223,12 @@ def decided(service: Service, owner: Organisation, record: str) -> dict[str, str
         session.add(RecordHeld(**whose, hold_id=hold.id, record_id=record, told=True))
         line = {"status": "DESTROY", "chosen": True, "outcome": "skipped"}
         session.add(EliminationLine.model_validate({**whose, "elimination_id": elimination.id, "record_id": record, **line}))
-    return {"hold_id": hold.id, "elimination_id": elimination.id}
+        said = Terms.of(session.get_one(Record, record)).as_json()
+        told = {"before": said, "after": said, "reason": SECRET, "proposed_by": "platform", "state": "proposed"}
+        correction = RecordCorrection.model_validate({**whose, "record_id": record, **told})
+        session.add(correction)
+        session.flush()
+    return {"hold_id": hold.id, "elimination_id": elimination.id, "correction_id": correction.id}
 
 
 def acts(service: Service, owner: Organisation) -> dict[str, str]:

@@ -7,6 +7,7 @@ import hashlib
 from pathlib import Path
 
 import httpx
+import pytest
 from sqlmodel import select
 
 from archive.ingest.models import ArchiveAgreement
@@ -157,3 +158,32 @@ def test_a_package_larger_than_a_request_comes_in_pieces_and_serves_for_a_transf
         assert (again.status_code, again.json()["id"]) == (200, handed.json()["id"])
         assert sender.post("/v1/transfers", json={"upload": begun, "de_trop": 1}).status_code == 422
     assert desk.run(handed.json()["id"]).state == "to_accept"
+
+
+def uploaded(sender: httpx.Client, package: bytes) -> str:
+    """Send a package in one piece, and return the upload that it makes."""
+    upload = sender.post("/v1/uploads", json={"name": "v.zip", "size": len(package), "place": "transfers"}).json()["id"]
+    digest = base64.b64encode(hashlib.sha256(package).digest()).decode()
+    where, bears = {"upload": upload, "offset": 0}, {"Content-Digest": f"sha-256=:{digest}:"}
+    assert sender.put("/v1/uploads/pieces", params=where, content=package, headers=bears).status_code == 200
+    whole = {"sha256": hashlib.sha256(package).hexdigest()}
+    assert sender.post(f"/v1/uploads/{upload}/finish", json=whole).status_code == 200
+    return str(upload)
+
+
+@pytest.mark.parametrize("more", [{"dry_run": True}, {}], ids=["dry run", "refused"])
+def test_a_package_that_came_in_pieces_is_told_again_under_its_key_whatever_became_of_it(
+    service: Service, desk: Desk, more: dict[str, bool]
+) -> None:
+    package, key = f"no package at all {more}".encode(), {"Idempotency-Key": f"pieces-{len(more)}"}
+    with service.client(service.mairie.token) as sender:
+        asked = {"upload": uploaded(sender, package), **more}
+        first = sender.post("/v1/transfers", json=asked, headers=key)
+        assert first.status_code == 202
+        made = first.json()["id"]
+        assert desk.run(made).state in {"tried", "rejected"}
+        again = sender.post("/v1/transfers", json=asked, headers=key)
+        assert (again.status_code, again.headers["Idempotent-Replay"], again.json()["id"]) == (200, "true", made)
+        other = sender.post("/v1/transfers", json={"upload": uploaded(sender, package + b"!"), **more}, headers=key)
+        assert (other.status_code, other.json()["existing"]) == (409, made)
+        assert sender.post("/v1/transfers", json=asked).status_code == 409

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import select
 
+from archive.correction.models import RecordCorrection
 from archive.elimination.deciding import DECIDED
 from archive.elimination.models import Elimination
 from archive.models import EvidenceStamp, TreeSegment
@@ -183,7 +184,10 @@ def test_an_audit_that_fails_is_told_once_the_others_had_their_turn(copied: Plat
         assert {run.kind for run in session.exec(select(AuditRun)) if run.looked} == {"journal"}
 
 
-def test_what_the_database_names_and_no_place_has_is_missing_in_each(kept: Platform, mairie: Organisation) -> None:
+def test_what_the_database_names_and_no_place_has_is_missing_in_each(
+    kept: Platform, mairie: Organisation, tmp_path: Path
+) -> None:
+    record = seal(kept, mairie, tmp_path)
     now, today = clock.now(), clock.now().date()
     owned: dict[str, Any] = {"organisation_id": mairie.id}
     statements.keep(kept, "hold", "01JHOLD1", b"{}")
@@ -199,6 +203,13 @@ def test_what_the_database_names_and_no_place_has_is_missing_in_each(kept: Platf
             final_action="Keep", source="s", since=today, created_by="person:p",
         ),
         Elimination(**owned, id="01JELIM1", state="visa", as_of=today, kept=0, made_by="person:p"),
+        *(
+            RecordCorrection(
+                **owned, record_id=record.id, state="applied", before={}, after={}, reason="r", proposed_by="person:p",
+                statement=name,
+            )
+            for name in ("01JCORR1", None)
+        ),
     ]  # fmt: skip
     with kept.database.writing(PLATFORM) as session:
         session.add_all(made)
@@ -210,7 +221,7 @@ def test_what_the_database_names_and_no_place_has_is_missing_in_each(kept: Platf
         for kind, facts in told:
             journal.write(session, organisation_id=mairie.id, kind=kind, actor="person:p", facts=facts)
     missing = ["evidence/01JSTAMP1.zip"]
-    named = ("hold/01JHOLD0", "hold/01JHOLD2", "hold_lifted/01JLIFT1", "rule/01JRULE1", "visa/01JVISA1")
+    named = ("correction/01JCORR1", "hold/01JHOLD0", "hold/01JHOLD2", "hold_lifted/01JLIFT1", "rule/01JRULE1", "visa/01JVISA1")
     missing += [f"statements/{name}.json" for name in named]
     for place in PLACES:
         assert [(t.kind, t.subject) for t in found(kept, AuditKind.PAPERS, place)] == [

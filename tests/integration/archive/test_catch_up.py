@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from sqlmodel import select
 
+from archive.correction import correcting
 from archive.models import Record
 from archive.proof import checking, heads
 from archive.proof.ers import stamping
@@ -23,6 +24,7 @@ from core.organisations import Organisation, OrganisationKind, add_organisation
 from core.platform import Platform
 from core.principal import PLATFORM
 from signing.timestamp.client import TimestampClient
+from tests.ended_records import people_of
 from tests.journals import quiet, write_entries
 from tests.kept_records import SECOND, seal
 from tests.rebuilt import copied
@@ -53,6 +55,9 @@ def test_a_restored_backup_knows_and_proves_all_that_the_places_do_and_goes_on(
 ) -> None:
     old, freed = seal(kept, mairie, tmp_path), seal(kept, mairie, tmp_path)
     hold = holds.put(kept, PLATFORM, mairie.id, _wanted(freed))
+    people = people_of(kept, mairie)
+    opening = correcting.Wanted("aucun nom", correcting.Access("AR038", date(2020, 2, 21)))
+    agreed, declined = (correcting.correct(kept, people.archivist, one.id, opening) for one in (old, freed))
     copied(kept, stamps)
     heads.cut(kept, stamps)
     write_entries(kept, mairie.id, 2)
@@ -65,6 +70,9 @@ def test_a_restored_backup_knows_and_proves_all_that_the_places_do_and_goes_on(
         seal(kept, town, tmp_path)
         holds.put(kept, PLATFORM, mairie.id, _wanted(old))
         holds.lift(kept, PLATFORM, hold, "affaire close")
+        correcting.agree(kept, people.state, agreed)
+        correcting.decline(kept, people.state, declined)
+        correcting.correct(kept, PLATFORM, old.id, correcting.Wanted("agent nommé", correcting.Access("AR048", None)))
         copied(kept, stamps)
         restoring.restore(kept, old.id, SECOND, "principal", "platform")
         day = clock.in_paris(clock.now()).date()

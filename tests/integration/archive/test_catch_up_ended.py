@@ -126,6 +126,35 @@ def test_what_was_decided_of_an_elimination_since_is_gone_on_with(
         assert record(backup, spared.id).eliminated is None
 
 
+@on_one_shape
+def test_a_list_that_was_proposed_again_after_a_first_restoration_bears_the_visa_that_followed_the_second_proposal(
+    kept: Platform, mairie: Organisation, stamps: TimestampClient, tmp_path: Path
+) -> None:
+    people, folder = people_of(kept, mairie), tmp_path / "again"
+    folder.mkdir()
+    ended(kept, mairie, tmp_path)
+    listed = lists.make(kept, people.archivist, mairie.id, today(), Criteria())
+    copied(kept, stamps)
+    with restored(kept, tmp_path) as backup, restored(backup, folder) as first:
+        for platform in (kept, first):  # the second time on the backup, to which no visa had told what went before
+            if platform is first:
+                caught_up(first)
+                with first.database.writing(PLATFORM) as session:
+                    tail.end(session)
+            deciding.propose(platform, people.archivist, listed)
+            deciding.agree(platform, people.mayor, listed)
+            copied(platform, stamps)
+        deciding.give_visa(first, people.state, listed, Visa("AD99-2026-7"))
+        copied(first, stamps)
+
+        done = caught_up(backup)
+
+        assert _said(backup, listed) == _said(first, listed)
+        earlier, again = elimination(kept, listed).agreed, elimination(backup, listed).proposed
+        assert earlier is not None and again is not None and earlier < again
+        assert caught_up(backup) == done
+
+
 def _one_is_destroyed(platform: Platform, elimination_id: str) -> bool:
     executing.run(platform)
     return Outcome.DESTROYED in _outcomes(platform, elimination_id)

@@ -8,6 +8,7 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlmodel import col, select
@@ -23,6 +24,7 @@ from archive.retention.referential import known, rule_named, rules_for
 from archive.retention.rules import Category, RetentionRule
 from core.errors import Conflict, Forbidden, NotFound, Unavailable, UsageError
 from core.journal import JournalEntry
+from core.locked_objects import LockedObject, LockedObjects
 from core.organisations import Organisation
 from core.platform import Platform
 from core.principal import PLATFORM, Principal
@@ -169,6 +171,36 @@ def test_a_hold_that_a_place_knows_only_in_part_leaves_nothing_behind_when_it_is
     assert in_store(kept, one) == [True, False]
     holds.lift(kept, people.archivist, identifier, "clos")
     assert in_store(kept, one) == [False, False]
+
+
+def test_a_hold_whose_day_is_over_leaves_one_statement_however_long_a_place_is_silent(
+    kept: Platform, mairie: Organisation, people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identifier = holds.put(kept, people.archivist, mairie.id, wanted(ended(kept, mairie, tmp_path)))
+    with kept.database.writing(PLATFORM) as session:
+        session.get_one(RecordHold, identifier).ends = today() - timedelta(days=1)
+    second = places_of(kept)[1].store
+    real = LockedObjects.seal
+
+    def silent(self: LockedObjects, *args: Any, **told: Any) -> LockedObject:
+        if self is second:
+            raise Unavailable("silence")
+        return real(self, *args, **told)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LockedObjects, "seal", silent)
+        for _ in range(3):
+            holds.settle_all(kept)
+    with kept.database.reading(PLATFORM) as session:
+        assert session.get_one(RecordHold, identifier).lifted is None
+    holds.settle_all(kept)
+    told = entry(kept, "archive.hold_lifted").facts
+    key = statements.key_of("hold_lifted", told["statement"])
+    for place in places_of(kept):
+        assert [one.key for one in place.store.all_versions(prefix="statements/hold_lifted/")] == [key], place.name
+    with kept.database.reading(PLATFORM) as session:
+        lifted = session.get_one(RecordHold, identifier)
+    assert (lifted.lifted_by, lifted.lifted) == ("platform", entry(kept, "archive.hold_lifted").at)
 
 
 def test_a_hold_that_no_place_could_keep_a_statement_of_is_no_hold(

@@ -8,13 +8,14 @@ import subprocess
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlmodel import select
 
 from archive.models import TreeHead
-from archive.proof import consistency, heads, outside
+from archive.proof import consistency, heads, outside, verification
 from archive.proof.consistency import consistency_of, is_consistency, verify_consistency, write_consistency
 from archive.proof.resealing import reseal
 from archive.proof.verification import CheckState, EvidenceVerdict
@@ -68,10 +69,7 @@ def test_every_pair_of_heads_is_proved_and_the_same_commands_by_hand_give_both_r
             assert [check.name for check in report.checks] == [
                 "members",
                 "consistency",
-                "timestamp",
-                "authority",
-                "timestamp",
-                "authority",
+                *("timestamp", "authority", "validity") * 2,
             ]
             assert verify_consistency(target).verdict is EvidenceVerdict.INDETERMINATE
             with zipfile.ZipFile(target) as zipped:
@@ -100,6 +98,20 @@ def test_no_flipped_bit_of_a_proof_passes_nor_a_member_of_another(kept: Platform
             stored = [zipped.add(key, value) for key, value in forged.items() if key != "SHA256SUMS"]
             zipped.add("SHA256SUMS", consistency.sums(stored))
         assert verify_consistency(tmp_path / "f.zip", trust=trust).verdict is EvidenceVerdict.INVALID, name
+
+
+@on_one_shape
+def test_a_head_whose_token_outlived_its_certificate_is_compared_with_a_copy_of_it(
+    kept: Platform, authority: Callable[[str], TsaSimulator], trust: TrustStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_consistency(consistency_of(kept, 4, 13), tmp_path / "p.zip")
+    ends = authority("tsa")._credential.certificate.not_valid_after_utc
+    monkeypatch.setattr(verification, "now", lambda: ends + timedelta(days=1))
+    report = verify_consistency(tmp_path / "p.zip", trust=trust)
+    assert report.verdict is EvidenceVerdict.INDETERMINATE
+    aged = [check for check in report.checks if check.state is CheckState.UNKNOWN]
+    assert [check.name for check in aged] == ["validity", "validity"]
+    assert "un exemplaire gardé" in aged[0].message
 
 
 @on_one_shape

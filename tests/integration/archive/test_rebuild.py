@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from sqlmodel import col, select
 
+from archive.correction import correcting
+from archive.correction.models import RecordCorrection
+from archive.finding import search
 from archive.models import EvidenceStamp, Record, RecordCopy, RecordEvidence, TreeSegment
 from archive.proof.ers import stamping
 from archive.proof.proving import write_evidence
@@ -16,6 +19,7 @@ from archive.proof.resealing import reseal
 from archive.proof.segment_file import SegmentAltered
 from archive.retention import changing, holds
 from archive.retention.holds import Wanted
+from archive.retention.models import RecordHold
 from archive.retention.rules import Category, RetentionRule
 from archive.watch import restoring
 from archive.watch.models import Incident
@@ -25,6 +29,7 @@ from core.platform import Platform
 from core.principal import PLATFORM
 from signing.timestamp.client import TimestampClient
 from tests.conftest import on_one_shape
+from tests.ended_records import people_of
 from tests.kept_records import SECOND, seal
 from tests.rebuilt import copied, lose, rebuilt, rows
 
@@ -46,6 +51,23 @@ def _rule(years: int, code: str = "APP-ESSAI") -> changing.Wanted:
     return changing.Wanted(Category.APPRAISAL, delay, clock.in_paris(clock.now()).date() + timedelta(days=years - 6))
 
 
+def _correct(platform: Platform, mairie: Organisation, opened: Record, closed: Record) -> None:
+    """Open a record, by two persons, and close another; what is proposed only, no database is made of."""
+    people = people_of(platform, mairie)
+    opening = correcting.Wanted("aucun nom", access=correcting.Access("AR038", date(2020, 2, 21)))
+    agreed = correcting.correct(platform, people.archivist, opened.id, opening)
+    correcting.agree(platform, people.state, agreed)
+    correcting.correct(platform, PLATFORM, closed.id, correcting.Wanted("agent nommé", access=correcting.Access("AR048", None)))
+    given_up = correcting.correct(platform, people.archivist, closed.id, opening)
+    correcting.decline(platform, people.state, given_up)
+    with platform.database.writing(PLATFORM) as session:
+        session.delete(session.get_one(RecordCorrection, given_up))
+
+
+def _open(platform: Platform) -> set[str]:
+    return {line.record.id for line in search.find(platform, PLATFORM, search.Wanted(open=True)).lines}
+
+
 @pytest.mark.parametrize("shape", ["embedded", "postgresql"], indirect=True)
 def test_all_that_was_archived_is_there_again_with_the_same_proofs(
     kept: Platform, dropped: Platform, mairie: Organisation, stamps: TimestampClient, tmp_path: Path
@@ -58,12 +80,24 @@ def test_all_that_was_archived_is_there_again_with_the_same_proofs(
     lifted = holds.put(kept, PLATFORM, mairie.id, replace(standing, records=(third.id,)))
     holds.put(kept, PLATFORM, mairie.id, standing)
     holds.lift(kept, PLATFORM, lifted, "désistement")
+    of_package = RecordHold(
+        organisation_id=mairie.id,
+        reason="GEL-1",
+        owner="service producteur",
+        review=tomorrow,
+        statement="",
+        placed_by="platform",
+        package_of=second.id,
+        ends=tomorrow,
+    )
+    holds.place(kept, of_package, [second.id])
     restoring.restore(kept, third.id, SECOND, "principal", "platform")
     for years in (6, 7):
         changing.follow(kept, PLATFORM, mairie.id, _rule(years))
     changing.choose(kept, PLATFORM, mairie.id, "mail", Category.APPRAISAL, "APP-ESSAI")
     changing.follow(kept, PLATFORM, mairie.id, _rule(8, "APP-RETIREE"))
     changing.withdraw(kept, PLATFORM, mairie.id, Category.APPRAISAL, "APP-RETIREE")
+    _correct(kept, mairie, first, third)
     stamping.begin(kept, stamps)
     reseal(kept, "SHA-512", stamps, lambda _done, _total: None)
     stamping.stamp_waiting(kept, stamps)
@@ -72,10 +106,11 @@ def test_all_that_was_archived_is_there_again_with_the_same_proofs(
 
     done = rebuilt(dropped)
 
-    assert (done.records, done.eliminated, done.unreadable, done.anew, done.unknown, done.holds) == (4, 0, 0, 0, (), 1)
+    assert (done.records, done.eliminated, done.unreadable, done.anew, done.unknown, done.holds) == (4, 0, 0, 0, (), 2)
     before, after = rows(kept), rows(dropped)
     for name, said in before.items():
         assert after[name] == said, name
+    assert _open(dropped) == _open(kept) == {first.id}
     assert proofs(dropped, tmp_path / "after") == proofs(kept, tmp_path / "before")
     assert (rebuilt(dropped), rows(dropped)) == (done, after)  # once more changes nothing
     # Life goes on: the next head continues the same tree, and what comes is proved like the rest.

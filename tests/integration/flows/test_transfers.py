@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
+from archive.elimination.states import ELIMINATED
 from archive.ingest import agreements
 from archive.places import statements
 from archive.places.places import fetch
+from core import journal
 from core.errors import Conflict, Forbidden, NotFound, UsageError
+from core.identifiers import new_id
 from core.journal import JournalEntry
 from core.organisations import Organisation
 from core.platform import Platform
@@ -140,6 +143,48 @@ def test_the_same_transfer_packed_again_makes_no_second_archive_and_another_of_i
     assert first in [one["found"] for one in desk.dossier(other).problems]
     elsewhere = desk.hand(SIP.but(sender="218500993").zip(tmp_path))
     assert desk.run(elsewhere).state == "to_accept"
+
+
+def test_what_repeated_a_transfer_that_was_refused_since_is_a_new_one_and_only_then(desk: Desk, tmp_path: Path) -> None:
+    first, packed = desk.hand(SIP.zip(tmp_path)), SIP.tar(tmp_path)
+    assert desk.run(first).state == "to_accept"
+    repacked = desk.hand(packed, "versement.tar.gz")
+    assert desk.run(repacked).state == "duplicate"
+    assert (desk.hand(packed, "versement.tar.gz"), desk.hand(SIP.zip(tmp_path))) == (repacked, first)
+    deciding.refuse(desk.platform, desk.archivist, first, "300", "L’accord n’est pas encore ouvert.")
+    assert desk.run(first).state == "rejected"
+    again = desk.hand(packed, "versement.tar.gz")
+    assert again != repacked
+    assert desk.run(again).state == "to_accept"
+    assert desk.hand(packed, "versement.tar.gz") == again
+    zipped = desk.hand(SIP.zip(tmp_path))
+    assert (zipped == first, desk.run(zipped).state, desk.dossier(zipped).facts["same_as"]) == (False, "duplicate", again)
+
+
+def test_what_the_checks_refused_is_taken_as_it_is_once_the_cause_has_gone(desk: Desk, tmp_path: Path) -> None:
+    package = SIP.but(agreement="ACCORD-1").zip(tmp_path)
+    refused = desk.hand(package)
+    assert desk.run(refused).state == "rejected"
+    desk.agree()
+    taken = desk.hand(package)
+    assert (taken == refused, desk.run(taken).state) == (False, "to_accept")
+
+
+def test_what_was_eliminated_may_be_handed_over_again_as_it_was_or_packed_otherwise(desk: Desk, tmp_path: Path) -> None:
+    package, sealed = SIP.zip(tmp_path), desk.hand(SIP.zip(tmp_path))
+    desk.run(sealed)
+    deciding.accept(desk.platform, desk.archivist, sealed)
+    assert desk.run(sealed).state == "archived"
+    repeat = desk.hand(SIP.tar(tmp_path), "versement.tar.gz")
+    assert desk.run(repeat).state == "duplicate"
+    with desk.platform.database.writing(PLATFORM) as session:
+        told = {"organisation_id": desk.organisation.id, "dossier_id": sealed, "actor": "platform"}
+        journal.write(session, kind=ELIMINATED, **told, facts={"record": desk.records()[0].id, "elimination": new_id()})
+    again = desk.hand(SIP.tar(tmp_path), "versement.tar.gz")
+    assert (again == repeat, desk.run(again).state) == (False, "to_accept")
+    other = desk.hand(package)
+    assert (other == sealed, desk.run(other).state, desk.dossier(other).facts["same_as"]) == (False, "duplicate", again)
+    assert desk.hand(package) == other
 
 
 def test_an_automatic_agreement_seals_what_passes_without_a_remark(desk: Desk, tmp_path: Path, antivirus: Clamd) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from datetime import date
 from pathlib import Path
@@ -27,7 +28,7 @@ from schemas.seda.model import FinalAction
 from schemas.seda.reader import Manifest, ManifestObject, read_manifest
 from signing.verdicts import Belief, FileVerdict
 from tests.office import pdf
-from tests.transfers import Sip
+from tests.transfers import LETTER, Sip
 
 CONF = Path(fido.CONFIG_DIR)
 
@@ -243,6 +244,70 @@ def test_what_is_never_open_keeps_a_package_closed_whatever_long_delay_a_part_of
     assert found.access.identifier == "AR062"
 
 
+OPEN, LONGER, NEVER = (
+    f"<AccessRule><Rule>{code}</Rule><StartDate>2020-01-01</StartDate></AccessRule>" for code in ("AR038", "AR039", "AR062")
+)
+PREVENTED = "<PreventInheritance>true</PreventInheritance></AccessRule>"
+DAY = date(2020, 1, 1)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("whole", "first", "second", "kept", "told"),
+    [
+        ("", OPEN, "", ("AR048", None), "AU3"),
+        ("", NEVER, "", ("AR062", None), "AU3"),
+        ("", "", "", ("AR048", None), "AU2"),
+        ("", OPEN, OPEN, ("AR038", DAY), None),
+        (OPEN, "", "", ("AR038", DAY), None),
+        (OPEN, "", f"<AccessRule>{PREVENTED}", ("AR048", None), "AU3"),
+        (OPEN, "", "<AccessRule><RefNonRuleId>AR038</RefNonRuleId></AccessRule>", ("AR048", None), "AU3"),
+        (OPEN, "", LONGER.replace("</AccessRule>", PREVENTED), ("AR039", DAY), None),
+    ],
+)
+def test_a_part_without_an_access_rule_keeps_the_whole_package_closed_and_is_named(
+    database: Database,
+    organisation: str,
+    tmp_path: Path,
+    whole: str,
+    first: str,
+    second: str,
+    kept: tuple[str, date | None],
+    told: str | None,
+) -> None:
+    data = Sip(files={"content/avis.xml": LETTER, "content/dossier.xml": LETTER + b" "}).manifest(tmp_path).decode()
+    data = re.sub("<AccessRule>.*</AccessRule>", whole, data, flags=re.DOTALL)
+    data = re.sub('<ArchiveUnit id="AU1">.*?(?=<ArchiveUnit)', "", data, flags=re.DOTALL)  # the two side by side
+    data = re.sub("</ArchiveUnit>(?=\\s*</DescriptiveMetadata>)", "", data)
+    for unit, rule in (("AU2", first), ("AU3", second)):
+        data = data.replace(f'<ArchiveUnit id="{unit}">', f'<ArchiveUnit id="{unit}"><Management>{rule}</Management>')
+    path = tmp_path / "manifest.xml"
+    path.write_text(data)
+    with database.reading(PLATFORM) as session:
+        found = kept_by(session, organisation, read_manifest(path))
+        problems = check_rules(session, organisation, read_manifest(path), date(2026, 3, 2))
+    assert (found.access.identifier, found.hidden) == kept
+    expected = [("SEDA-203", Severity.WARNING, told)] if told else []
+    assert [(problem.rule, problem.severity, problem.path) for problem in problems] == expected
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_hold_and_a_rule_of_storage_are_told_before_the_package_is_taken(
+    database: Database, organisation: str, tmp_path: Path
+) -> None:
+    sound = Sip().manifest(tmp_path)
+    hold = b"<HoldRule><Rule>GEL-CONTENTIEUX</Rule><HoldEndDate>2027-12-31</HoldEndDate></HoldRule>"
+    none = b"<HoldRule><PreventInheritance>true</PreventInheritance></HoldRule>"
+    storage = b"<StorageRule><Rule>X</Rule><FinalAction>Copy</FinalAction></StorageRule>"
+    path = tmp_path / "manifest.xml"
+    for rule, told in ((hold, "HoldRule"), (none, None), (storage, "StorageRule")):
+        path.write_bytes(sound.replace(b"</AccessRule>", b"</AccessRule>" + rule))
+        with database.reading(PLATFORM) as session:
+            problems = check_rules(session, organisation, read_manifest(path), date(2026, 3, 2))
+        warned = [problem.path for problem in problems if problem.severity is Severity.WARNING]
+        assert warned == ([told] if told else [])
+
+
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_rules_of_another_category_impossible_days_and_holds_that_end_before_they_start_are_told(
     database: Database, organisation: str, tmp_path: Path
@@ -258,7 +323,7 @@ def test_rules_of_another_category_impossible_days_and_holds_that_end_before_the
             (sound, []),
             (sound.replace(b"APP-CORRESP-5ANS", b"AR048"), ["AR048"]),
             (sound.replace(b"<StartDate>2026-02-21", b"<StartDate>0999-02-21", 1), ["0999-02-21"]),
-            (sound.replace(b"</AccessRule>", b"</AccessRule>" + hold), ["2026-04-01"]),
+            (sound.replace(b"</AccessRule>", b"</AccessRule>" + hold), ["2026-04-01", "GEL-CONTENTIEUX"]),
             (sound.replace(b"</AccessRule>", b"</AccessRule>" + reuse), [None]),
             (sound.replace(b"<FinalAction>Destroy</FinalAction>", b""), [None]),
         ):

@@ -105,6 +105,7 @@ def test_the_manifest_says_what_the_invoice_is_and_what_happened_to_it(files: li
         "Service fait visé le 12 octobre 2026",
         "Mandat 1204",
         "Engagement ENG-7",
+        f"Structure destinataire {RECORD.recipient}",
         "APP-FACTURES-10ANS",
         "27/11/2036",
         "AR039",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,12 @@ from archive.elimination.analysis import Criteria, Reason, analyse, verdicts
 from archive.elimination.bordereau import known_kinds
 from archive.elimination.inside import contradictions
 from archive.elimination.models import Elimination, EliminationLine
+from archive.elimination.package_holds import NamedHold, named_by
 from archive.elimination.states import State, Status
 from archive.models import Record
 from archive.retention.defaults import ACCOUNTING, ELIMINATIONS, KINDS
+from archive.retention.models import RuleVersion
+from core import clock
 from core.database import Database
 from core.errors import UsageError
 from core.messages import Catalogue
@@ -113,7 +116,7 @@ def test_a_package_is_not_destroyed_while_a_part_of_it_is_to_be_kept(
     session: Session, town: Organisation, rules: list[dict[str, str]], reasons: tuple[Reason, ...]
 ) -> None:
     units = "".join(f"<Unit><AppraisalRule>{RULE.format(**OLD | one)}</AppraisalRule></Unit>" for one in rules)
-    assert contradictions(session, town.id, etree.fromstring(f"<A xmlns='urn:x'>{units}</A>"), DAY) == reasons
+    assert contradictions(session, record(session, town, 1), etree.fromstring(f"<A xmlns='urn:x'>{units}</A>"), DAY) == reasons
 
 
 @pytest.mark.parametrize(
@@ -137,13 +140,55 @@ def test_a_unit_that_no_rule_covers_keeps_the_whole(
     management = f"<ManagementMetadata>{rule if common else ''}</ManagementMetadata>"
     units = f"<DescriptiveMetadata>{own}{below.format('')}{other}</DescriptiveMetadata>"
     root = etree.fromstring(f"<A xmlns='urn:x'><DataObjectPackage>{units}{management}</DataObjectPackage></A>")
-    assert contradictions(session, town.id, root, DAY) == ((Reason.FINAL_ACTION_INCONSISTENCY,) if reasons is None else reasons)
+    expected = (Reason.FINAL_ACTION_INCONSISTENCY,) if reasons is None else reasons
+    assert contradictions(session, record(session, town, 1), root, DAY) == expected
 
 
-def test_a_hold_in_the_manifest_itself_stands_too(session: Session, town: Organisation) -> None:
-    unit = f"<AppraisalRule>{RULE.format(**OLD)}</AppraisalRule><HoldRule><Rule>GEL</Rule></HoldRule>"
-    root = etree.fromstring(f"<A xmlns='urn:x'>{unit}</A>")
-    assert contradictions(session, town.id, root, DAY) == (Reason.BLOCKED_BY_HOLD_RULE,)
+def version(session: Session, town: Organisation, number: int, since: date, until: date | None, **says: Any) -> None:
+    values = {"category": "appraisal", "code": "APP-ESSAI", "ends": "anniversary", "final_action": "Destroy"} | says
+    told = {"label": "essai", "source": "décision du service d’archives", "created_by": "person:a"}
+    session.add(RuleVersion(organisation_id=town.id, version=number, since=since, until=until, **values, **told))
+    session.flush()
+
+
+@pytest.mark.parametrize("later", [15, None])
+def test_a_unit_is_kept_by_the_rule_as_it_stood_on_the_day_of_the_sealing(
+    session: Session, town: Organisation, later: int | None
+) -> None:
+    sealed, followed = date(2020, 1, 1), date(2024, 1, 1)
+    version(session, town, 1, date(2010, 1, 1), followed - timedelta(days=1), years=5)
+    if later:  # followed since, or else withdrawn
+        version(session, town, 2, followed, None, years=later)
+    root = etree.fromstring(f"<A xmlns='urn:x'><AppraisalRule>{RULE.format(**OLD | {'code': 'APP-ESSAI'})}</AppraisalRule></A>")
+    one = record(session, town, 1, sealed=datetime.combine(sealed, time(12), clock.PARIS))
+    assert contradictions(session, one, root, DAY) == ()
+
+
+HOLDS = """<HoldRule>
+  <Rule>GEL-1</Rule><StartDate>2026-01-01</StartDate><HoldEndDate>2030-06-30</HoldEndDate><HoldOwner>Service
+  contentieux</HoldOwner><HoldReassessingDate>2027-01-31</HoldReassessingDate><HoldReason>Recours de M. Untel</HoldReason>
+  <Rule>GEL-2</Rule><StartDate>2026-01-01</StartDate><PreventRearrangement>true</PreventRearrangement>
+  <Rule>GEL-3</Rule><StartDate>2026-01-01</StartDate>
+</HoldRule>"""
+
+
+def test_each_hold_of_a_package_is_read_with_what_is_said_of_it_and_its_end_may_be_that_of_its_rule(
+    session: Session, town: Organisation
+) -> None:
+    version(session, town, 1, date(2010, 1, 1), date(2026, 12, 31), category="hold", code="GEL-3", years=2, final_action="")
+    version(session, town, 2, date(2027, 1, 1), None, category="hold", code="GEL-3", years=9, final_action="")
+    one = record(session, town, 1, sealed=datetime(2026, 2, 1, 12, tzinfo=clock.PARIS))
+    root = etree.fromstring(f"<A xmlns='urn:x'><U>{HOLDS}</U></A>")
+    assert list(named_by(session, one, root)) == [
+        NamedHold("GEL-1", "Recours de M. Untel", "Service contentieux", date(2030, 6, 30), date(2027, 1, 31)),
+        NamedHold("GEL-2", "", "", None, None),
+        NamedHold("GEL-3", "", "", date(2028, 1, 1), None),
+    ]
+
+
+def test_a_unit_that_does_not_inherit_holds_names_none(session: Session, town: Organisation) -> None:
+    root = etree.fromstring("<A xmlns='urn:x'><HoldRule><PreventInheritance>true</PreventInheritance></HoldRule></A>")
+    assert list(named_by(session, record(session, town, 1), root)) == []
 
 
 def test_the_printed_list_says_by_which_rules_and_texts_its_records_may_be_destroyed(

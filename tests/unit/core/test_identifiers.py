@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from pydantic import BaseModel, ValidationError
 
 from core.errors import UsageError
-from core.identifiers import Siren, Siret, luhn_holds, new_id
+from core.identifiers import Siren, Siret, id_of, luhn_holds, new_id
 from core.messages import speaking
 
 GOOD = "214009995"  # invented, with a right key
@@ -105,3 +107,11 @@ def test_our_own_identifiers_are_26_characters_and_all_differ() -> None:
     made = {new_id() for _ in range(1000)}
     assert len(made) == 1000
     assert {len(identifier) for identifier in made} == {26}
+
+
+def test_the_identifier_of_a_content_is_the_same_at_every_try_and_sorts_among_those_of_its_moment() -> None:
+    at = datetime(2026, 7, 1, 12, tzinfo=UTC)
+    first = id_of(at, b"un gel")
+    assert (len(first), id_of(at, b"un gel")) == (len(new_id()), first)
+    assert id_of(at, b"un autre") != first
+    assert first < id_of(at + timedelta(seconds=1), b"un gel") < new_id()

@@ -22,6 +22,8 @@ from archive.elimination.bordereau import kind_in_words, known_kinds, reason_in_
 from archive.elimination.models import Elimination
 from archive.elimination.states import Outcome, State
 from archive.elimination.taking_part import RIGHTS, taking_part
+from archive.retention.holds import standing_on
+from archive.retention.models import RecordHold
 from core import clock
 from core.errors import Forbidden, TabellionError, UsageError
 from core.messages import Catalogue
@@ -204,6 +206,7 @@ def page(
             "counts": lists.counts(session, elimination.id),
             "lines": [(one.line, one.record, title_of(one.record), kind_in_words(one.record.kind)) for one in lines],
             "reasons": {reason: reason_in_words(reason) for one in lines for reason in one.line.reasons},
+            "holds": _holds(session, visitor, [one.record.id for one in lines]),
             "decisions": _decisions(session, elimination),
         }
     may = {right.name.lower(): visitor.principal.may(right, elimination.organisation_id) for right in (*RIGHTS, Right.READ)}
@@ -212,6 +215,15 @@ def page(
     values |= {"done": done, "trouble": trouble}
     values["more"] = f"{PATH}/{elimination.id}?apres={more}" + (f"&montrer={shown}" if shown else "") if more else ""
     return render(request, "web/archive/eliminations/elimination.html", visitor=visitor, status=status, **values)
+
+
+def _holds(session: Session, visitor: Visitor, records: list[str]) -> dict[str, list[RecordHold]]:
+    """Return the holds over these records that the visitor may read and lift: why one stands may name people."""
+    standing = standing_on(session, records)
+    return {
+        record: [hold for hold in over if visitor.principal.may(Right.ARCHIVE, hold.organisation_id)]
+        for record, over in standing.items()
+    }
 
 
 def _decisions(session: Session, elimination: Elimination) -> list[tuple[str, Any, str]]:

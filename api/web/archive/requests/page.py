@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.problems import fault_of
 from api.web.archive.picking import Named, Picked, Picking, picked
+from api.web.archive.requests.parts import LONGEST, Part, field_of, parts_of, ranks_in
 from api.web.dossier.page import Identifier
 from api.web.pages import render
 from api.web.visitor import Fields, Parts, SignedIn, Visitor
@@ -64,7 +65,8 @@ def listed(
 @router.get(f"{PATH}/nouvelle")
 def ask(request: Request, platform: Parts, visitor: SignedIn, archive: Named = None) -> HTMLResponse:
     """Show the form, for records that the address names."""
-    return _form(request, visitor, dict.fromkeys(_FIELDS, ""), picked(platform, visitor, archive or ()))
+    records = picked(platform, visitor, archive or ())
+    return _form(request, visitor, dict.fromkeys(_FIELDS, ""), records, parts_of(platform, visitor, records, {}))
 
 
 @router.post(PATH)
@@ -72,13 +74,15 @@ def asked(request: Request, platform: Parts, visitor: SignedIn, form: Picking) -
     """Write a request down."""
     visitor.check(form.fields.get("csrf"))
     said = {name: form.fields.get(name, "") for name in _FIELDS}
-    wish = Asked(said["requester"], said["contact"], said["reason"], form.records)
     try:
+        parts = {record: ranks for record in form.records if (ranks := ranks_in(form.fields.get(field_of(record), "")))}
+        wish = Asked(said["requester"], said["contact"], said["reason"], form.records, parts)
         identifier = requests.make(platform, visitor.principal, wish)
     except (UsageError, NotFound, Forbidden) as error:
         fault = fault_of(error)
         shown = picked(platform, visitor, form.records)
-        return _form(request, visitor, said, shown, status=fault.status, trouble=fault.detail)
+        wanted = parts_of(platform, visitor, shown, form.fields)
+        return _form(request, visitor, said, shown, wanted, status=fault.status, trouble=fault.detail)
     return RedirectResponse(f"{PATH}/{identifier}?fait=enregistree", status_code=303)
 
 
@@ -118,7 +122,14 @@ def linked(request: Request, platform: Parts, visitor: SignedIn, fields: Fields,
 
 
 def _form(
-    request: Request, visitor: Visitor, said: dict[str, str], records: Picked, *, status: int = 200, trouble: str = ""
+    request: Request,
+    visitor: Visitor,
+    said: dict[str, str],
+    records: Picked,
+    parts: list[Part],
+    *,
+    status: int = 200,
+    trouble: str = "",
 ) -> HTMLResponse:
     return render(
         request,
@@ -127,9 +138,11 @@ def _form(
         status=status,
         said=said,
         picked=records,
+        parts=parts,
         trouble=trouble,
         longest=requests.LONGEST,
         longest_name=requests.LONGEST_NAME,
+        longest_part=LONGEST,
         most=requests.MOST_RECORDS,
     )
 
@@ -157,6 +170,7 @@ def _page(
         status=status,
         one=one,
         records=seen.records,
+        parts=seen.parts,
         organisation=organisation,
         colour=_COLOURS[one.state],
         people=_people(platform, one),

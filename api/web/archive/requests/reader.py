@@ -37,9 +37,10 @@ def shown(request: Request, platform: Parts, secret: Secret) -> HTMLResponse:
         "web/archive/requests/reader.html",
         trouble="",
         secret=secret,
+        seen=seen,
         records=seen.kept,
         gone=len(seen.records) - len(seen.kept),
-        size=sum(record.size for record in seen.kept),
+        size=sum(map(seen.size, seen.kept)),
         ends=seen.request.link_ends,
     )
     page.headers.update(_PRIVATE)
