@@ -62,8 +62,11 @@ def settle(platform: Platform, sitting_id: str) -> list[Failure]:
             failures.append(Failure(task_id, str(error)))
     with platform.database.writing(PLATFORM) as session:
         signatures.settled(session, sitting_id)
-        told = {one.task_id for one in failures}
-        return failures + [one for one in signatures.missed(session, sitting_id) if one.task_id not in told]
+        # A task that is open no more was closed by somebody else, or by this sitting in another process: `missed` tells which.
+        waiting = signatures.still_open(session, [one.task_id for one in failures])
+        missed = signatures.missed(session, sitting_id)
+        told = {one.task_id for one in missed}
+        return [one for one in failures if one.task_id in waiting - told] + missed
 
 
 def settle_all(platform: Platform) -> None:

@@ -205,9 +205,14 @@ def ready(platform: Platform, sitting_id: str) -> list[str]:
             return []
         by_task = _by_task(session, sitting_id)
         taken_back = _taken_back(session, found)
-        open_tasks = set(session.exec(select(Task.id).where(col(Task.id).in_(found.task_ids), Task.state == "open")).all())
+        open_tasks = still_open(session, found.task_ids)
     signed = {task_id for task_id, items in by_task.items() if all(item.state == ItemState.SIGNED.value for item in items)}
     return [task_id for task_id in found.task_ids if task_id in (signed & open_tasks) - taken_back]
+
+
+def still_open(session: Session, task_ids: Sequence[str]) -> set[str]:
+    """Return which of some tasks are open."""
+    return set(session.exec(select(Task.id).where(col(Task.id).in_(task_ids), Task.state == TaskState.OPEN.value)).all())
 
 
 def missed(session: Session, sitting_id: str) -> list[Failure]:

@@ -8,8 +8,10 @@ import httpx
 import pytest
 from sqlmodel import select
 
+from core.platform import Platform
 from core.principal import PLATFORM
-from signing.parapheur import circuits, desks, typology
+from flows.parapheur.signing import settle
+from signing.parapheur import circuits, desks, signatures, typology
 from signing.parapheur.choice import Row
 from signing.parapheur.circuits import Place, Step
 from signing.parapheur.models import Capacity, StepKind, Subtype
@@ -143,6 +145,28 @@ def test_a_folder_that_went_on_without_the_session_is_said_not_to_be_taken_and_t
     assert "1 signés sur 3" in told
     assert resumed(shown)["tache"] == [task_of(office, left)]
     assert kinds_of_events(office, raced).count("signed") == 0
+
+
+def test_a_folder_that_the_same_session_closes_in_another_process_is_signed_and_not_missed(
+    office: Office, enter: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mayor = enter("mayor")
+    folders = [office.folder(f"Ensemble {rank}") for rank in range(2)]
+    page = opened(mayor, office, *folders)
+    signed(office, page, *folders)
+    found = signatures.ready
+
+    def ready(platform: Platform, sitting_id: str) -> list[str]:
+        waiting = found(platform, sitting_id)
+        if waiting:
+            monkeypatch.setattr(signatures, "ready", found)
+            assert settle(platform, sitting_id) == []  # the agent's last call, while the page has just looked
+        return waiting
+
+    monkeypatch.setattr(signatures, "ready", ready)
+    told = text_of(mayor.get(page))
+    assert "Signé : 2 sur 2" in told
+    assert "N’a pas été pris" not in told
 
 
 def test_what_was_signed_and_taken_back_is_not_signed_again_by_the_session_that_has_signed_it(
