@@ -14,6 +14,7 @@ from core.principal import PLATFORM
 
 _PROGRAM = """
 import sys, structlog
+from sqlalchemy.exc import IntegrityError
 from core import logs
 from core.database import Database
 from core.people import add_person
@@ -23,7 +24,7 @@ try:
     with Database(sys.argv[1]).writing(PLATFORM) as session:
         add_person(session, "jeanne.modele@exemple.test", "Jeanne Modèle", "une phrase de passe longue")
         session.flush()
-except Exception:
+except IntegrityError:
     structlog.get_logger().exception("stage.failed")
 """
 
