@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -13,6 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from api.problems import fault_of
 from api.tenants import holding
 from api.web.administered import Identifier
+from api.web.archive import typed
 from api.web.archive.corrections.telling import told
 from api.web.archive.rules.page import owners
 from api.web.pages import render
@@ -111,22 +111,15 @@ def _wanted(given: dict[str, str]) -> Wanted:
             raise UsageError(_t("wrong.closed"))
         access = Access(given["access"] or PRIVATE_LIFE.identifier, None)
     elif given["access"]:
-        access = Access(given["access"], _day(given["access_from"]))
+        access = Access(given["access"], typed.day(given["access_from"], _t("wrong.day")))
     elif given["access_from"]:
         raise UsageError(_t("wrong.access"))
     action = next((one for one in FinalAction if one.value == given["final_action"]), None)
     if given["appraisal"]:
-        retention = Retention(given["appraisal"], _day(given["appraisal_from"]), action)
+        retention = Retention(given["appraisal"], typed.day(given["appraisal_from"], _t("wrong.day")), action)
     elif action:
         raise UsageError(_t("wrong.appraisal"))
     return Wanted(given["reason"], access, retention)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(_t("wrong.day")) from error
 
 
 @router.get(_ONE)

@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api.problems import fault_of
 from api.web.administered import Filled, Identifier, Place, place_of
+from api.web.archive import typed
 from api.web.archive.rules.page import owners, table_of
 from api.web.pages import render
 from api.web.visitor import Parts, SignedIn, Visitor
@@ -25,7 +26,7 @@ from archive.elimination.taking_part import RIGHTS, taking_part
 from archive.retention.holds import standing_on
 from archive.retention.models import RecordHold
 from core import clock
-from core.errors import Forbidden, TabellionError, UsageError
+from core.errors import Forbidden, TabellionError
 from core.messages import Catalogue
 from core.organisations import Organisation
 from core.people import Person
@@ -110,7 +111,9 @@ def made(
     given = {name: sheet.text(name) for name in ("as_of", "producers", "first", "last")}
     kinds = sheet.texts("kinds")
     try:
-        identifier = lists.make(platform, visitor.principal, place.id, _day(given["as_of"]), _criteria(given, kinds))
+        identifier = lists.make(
+            platform, visitor.principal, place.id, typed.day(given["as_of"], _t("wrong.day")), _criteria(given, kinds)
+        )
     except TabellionError as error:
         fault = fault_of(error)
         return _form(request, visitor, place, given, kinds, trouble=fault.detail, status=fault.status)
@@ -119,15 +122,8 @@ def made(
 
 def _criteria(given: dict[str, str], kinds: tuple[str, ...]) -> Criteria:
     producers = tuple(given["producers"].replace(",", " ").split())
-    first, last = (_day(given[name]) if given[name] else None for name in ("first", "last"))
+    first, last = (typed.day(given[name], _t("wrong.day")) if given[name] else None for name in ("first", "last"))
     return Criteria(kinds, producers, first, last)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(_t("wrong.day")) from error
 
 
 def _today() -> date:

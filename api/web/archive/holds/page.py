@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from api.problems import fault_of
 from api.tenants import holding
 from api.web.administered import Identifier, Place, place_of
+from api.web.archive import typed
 from api.web.archive.managing import Managed
 from api.web.archive.picking import Named, Picked, Picking, picked, place_for
 from api.web.archive.rules.page import owners
@@ -25,7 +26,7 @@ from archive.retention import holds
 from archive.retention.holds import LONGEST_OWNER, LONGEST_REASON, MOST, Wanted
 from archive.retention.models import RecordHeld, RecordHold
 from core import clock
-from core.errors import NotFound, TabellionError, UsageError
+from core.errors import NotFound, TabellionError
 from core.messages import Catalogue
 from core.people import Person
 from core.platform import Platform
@@ -88,20 +89,13 @@ def put(request: Request, platform: Parts, visitor: SignedIn, place: Managed, fo
     visitor.check(form.fields.get("csrf"))
     given = {name: form.fields.get(name, "").strip() for name in _FIELDS}
     try:
-        wanted = Wanted(given["reason"], given["owner"], _review(given["review"]), form.records)
+        wanted = Wanted(given["reason"], given["owner"], typed.day(given["review"], _t("wrong.review")), form.records)
         identifier = holds.put(platform, visitor.principal, place.id, wanted)
     except TabellionError as error:
         fault = fault_of(error)
         shown = picked(platform, visitor, form.records)
         return _form(request, visitor, place, given, shown, trouble=fault.detail, status=fault.status)
     return RedirectResponse(f"{PATH}/{identifier}?fait=gele", status_code=303)
-
-
-def _review(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(_t("wrong.review")) from error
 
 
 @router.get(_ONE)

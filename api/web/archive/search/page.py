@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -14,6 +13,7 @@ from sqlmodel import col, select
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from api.web.archive import typed
 from api.web.archive.search.tiles import tiles_of
 from api.web.archive.tabs import home_of
 from api.web.archive.waiting import Row, for_archives
@@ -74,7 +74,7 @@ class Filters:
             final_action=_action(self.sort) if self.sort else "",
             open=_OPEN.get(self.ouvert),
             digest=self.empreinte,
-            due_by=_day(self.echeance) if self.echeance else None,
+            due_by=typed.day(self.echeance, _t("filter.day", found=self.echeance)) if self.echeance else None,
             after=after,
             limit=_A_PAGE,
         )
@@ -186,9 +186,3 @@ def _action(text: str) -> str:
     if text not in list(FinalAction):
         raise UsageError(_t("filter.unknown", found=text))
     return text
-
-
-def _day(text: str) -> date:
-    with suppress(ValueError):
-        return date.fromisoformat(text)
-    raise UsageError(_t("filter.day", found=text))
